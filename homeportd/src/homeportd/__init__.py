@@ -1,0 +1,3 @@
+"""The agent of Homeport."""
+
+__version__ = "0.1.0"

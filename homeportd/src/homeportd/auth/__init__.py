@@ -1,0 +1,1 @@
+"""Who is asking: the owner's sessions, tokens, one-time codes and password."""

@@ -1,0 +1,1 @@
+"""The listening sockets of this machine, with their processes and repos."""

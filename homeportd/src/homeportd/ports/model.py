@@ -1,0 +1,50 @@
+"""A port: a listening TCP socket, and the process that holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that holds a listening socket. (pid, started_at) names it; a pid alone is recycled."""
+
+    pid: int
+    started_at: datetime
+    user: str
+    argv: tuple[str, ...]
+    cwd: Path | None  # None: not ours to read
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port number that something listens on.
+
+    `addresses` are the bound IP addresses in text form, `0.0.0.0` and `::` for wildcards.
+    `owner` is None for processes of containers or of other users. `repo` is a repo id, `subdir` the
+    folder of the process relative to the repo (empty for its root).
+    """
+
+    port: int
+    addresses: tuple[str, ...]
+    first_seen: datetime
+    owner: Owner | None = None
+    title: str | None = None  # "vite", "next", "python": what a person would call it
+    repo: str | None = None
+    subdir: str | None = None
+
+    @property
+    def upstream(self) -> str:
+        """Where to dial it on this machine, as host:port; a wildcard is reached on loopback.
+
+        IPv4 first: of two sockets on one number, the IPv4 one is what `localhost` meant to most tools.
+        """
+        for address in sorted(self.addresses, key=lambda text: ":" in text):
+            if address in ("0.0.0.0", "::ffff:0.0.0.0"):  # noqa: S104 - compared, not bound
+                return f"127.0.0.1:{self.port}"
+            if address == "::":
+                return f"[::1]:{self.port}"
+            return f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
+        raise ValueError(f"port {self.port} has no address")

@@ -1,0 +1,1 @@
+"""The byte relay for connections that must end when a share does."""

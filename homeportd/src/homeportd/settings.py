@@ -1,0 +1,176 @@
+"""The settings file of the agent: TOML, written by Ansible, without a secret in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+CANDIDATES = ("~/.config/homeport/agent.toml", "/etc/homeport/agent.toml")
+MAX_FILE = 64 * 1024  # bytes
+
+_PATTERN = re.compile(
+    r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<number>[0-9]{1,5}))?"
+)
+
+
+class SettingsError(Exception):
+    """The settings file cannot be used; `fix` says what to write instead."""
+
+    def __init__(self, detail: str, fix: str) -> None:
+        super().__init__(detail)
+        self.fix = fix
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where each port is seen, as a pattern: `http://{port}.localhost:8080`, `https://{port}-dev.example.com`.
+
+    The dashboard lives at the same pattern without the port: `http://localhost:8080`,
+    `https://dev.example.com`. Its origin never equals that of a port, so a dev server cannot use its cookies.
+    """
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if not _PATTERN.fullmatch(self.pattern):
+            raise ValueError(
+                f"origin {self.pattern!r} is not of the form http://{{port}}.example.com[:8080]"
+                " or https://{port}-dev.example.com, in lower case"
+            )
+
+    @cached_property
+    def _match(self) -> re.Match[str]:
+        match = _PATTERN.fullmatch(self.pattern)
+        assert match is not None  # noqa: S101 - checked when this object was made
+        return match
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`, as the visitor sees it."""
+        return self._match["scheme"]
+
+    @cached_property
+    def dashboard(self) -> str:
+        """The origin of the dashboard, without a trailing slash."""
+        return self.pattern.replace("{port}" + self._match["joint"], "")
+
+    def of_port(self, port: int) -> str:
+        """The origin of one port, without a trailing slash."""
+        return self.pattern.replace("{port}", str(port))
+
+    @property
+    def listen_port(self) -> int:
+        """The port in the pattern, or the scheme's own."""
+        return urlsplit(self.dashboard).port or (443 if self.scheme == "https" else 80)
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """An inclusive range of port numbers, written `3000-9999` or `3000`."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str) -> PortRange:
+        """Raises ValueError unless 1 <= first <= last <= 65535."""
+        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+        if not match:
+            raise ValueError(f"port range {text!r} is not of the form 3000-9999")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= first <= last <= 65535:
+            raise ValueError(f"port range {text!r} must rise and stay within 1-65535")
+        return cls(first, last)
+
+    def __contains__(self, port: int) -> bool:
+        return self.first <= port <= self.last
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError(f"{path} is not an absolute path")
+    return path
+
+
+def _ranges(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if not texts:
+        raise ValueError("at least one range is needed, such as 3000-9999")
+    for text in texts:
+        PortRange.parse(text)
+    return texts
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseModel):
+    """What a person may decide about an agent; every key is in docs/operations.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)]
+    port_ranges: Annotated[tuple[str, ...], AfterValidator(_ranges)]
+    own_ports: frozenset[int] = frozenset()
+    repo_root: AbsolutePath
+    data_dir: AbsolutePath
+    socket_dir: AbsolutePath
+
+    @cached_property
+    def origins(self) -> Origin:
+        """The parsed `origin`."""
+        return Origin(self.origin)
+
+    @cached_property
+    def ranges(self) -> tuple[PortRange, ...]:
+        """The parsed `port_ranges`."""
+        return tuple(PortRange.parse(text) for text in self.port_ranges)
+
+    def covers(self, port: int) -> bool:
+        """Whether a listener on this port is a dev server to us."""
+        return port not in self.own_ports and any(port in span for span in self.ranges)
+
+    def socket(self, name: str) -> Path:
+        """The path of one of our unix sockets: `cli`, `web`, `gateway` or `relay`."""
+        return self.socket_dir / f"{name}.sock"
+
+
+def find() -> Path:
+    """The settings file of this machine; raises SettingsError when there is none."""
+    named = os.environ.get("HOMEPORT_CONFIG")
+    if named:
+        return Path(named)
+    for candidate in CANDIDATES:
+        path = Path(candidate).expanduser()
+        if path.is_file():
+            return path
+    raise SettingsError(
+        f"no settings file at {' or '.join(CANDIDATES)}", "run bin/site, or name the file in HOMEPORT_CONFIG"
+    )
+
+
+def load(path: Path) -> Settings:
+    """Read and check one settings file; raises SettingsError with every mistake in it."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}", "run bin/site to write it anew") from error
+    if len(text) > MAX_FILE:
+        raise SettingsError(f"{path} is larger than {MAX_FILE} bytes", "run bin/site to write it anew")
+    try:
+        return Settings.model_validate(tomllib.loads(text.decode()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}", "correct that line, or run bin/site") from error
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+        )
+        raise SettingsError(f"{path}: {details}", "correct these keys in the inventory and run bin/site") from error

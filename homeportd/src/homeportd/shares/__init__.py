@@ -1,0 +1,1 @@
+"""Who may see a port, until when, from where."""
