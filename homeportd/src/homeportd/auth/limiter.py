@@ -1,0 +1,51 @@
+"""A limit on wrong guesses, by the real client address."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+FAILURES = 5
+WINDOW_S = 15 * 60
+MAX_KEYS = 10_000
+
+
+def neighbourhood(address: IPv4Address | IPv6Address) -> str:
+    """What counts as one client: an IPv4 address, or an IPv6 /64, since one client has all of that."""
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+class Limiter:
+    """Counts failures in a sliding window; a success clears them. A guess is counted before it is checked, so
+    that guesses made side by side cannot exceed the limit."""
+
+    def __init__(self, time_s: Callable[[], float] = time.monotonic) -> None:
+        self._time_s = time_s
+        self._failures: OrderedDict[Hashable, deque[float]] = OrderedDict()
+
+    def wait_s(self, key: Hashable) -> float:
+        """Seconds until this client may guess again; 0 when it may."""
+        times = self._failures.get(key)
+        if not times:
+            return 0.0
+        now = self._time_s()
+        while times and now - times[0] >= WINDOW_S:
+            times.popleft()
+        return WINDOW_S - (now - times[0]) if len(times) >= FAILURES else 0.0
+
+    def guess(self, key: Hashable) -> None:
+        """Count one guess as failed until `clear` says otherwise."""
+        times = self._failures.setdefault(key, deque(maxlen=FAILURES))
+        times.append(self._time_s())
+        self._failures.move_to_end(key)
+        if len(self._failures) > MAX_KEYS:
+            self._failures.popitem(last=False)
+
+    def clear(self, key: Hashable) -> None:
+        """Forget this client's failures: it knew the password."""
+        self._failures.pop(key, None)

@@ -1,0 +1,45 @@
+"""Callers of the API, and what proves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a caller proved to be the owner."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 - the name of a kind
+    PEER = "peer"  # a local process of the owner's user, by SO_PEERCRED
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The owner, by one of three proofs; `name` is a session id, a token name or a user id."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """A browser that logged in to the dashboard; `hash` is SHA-256 of its cookie."""
+
+    id: str
+    hash: bytes
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Token:
+    """An API token; `hash` is SHA-256 of the secret, `prefix` its first characters, to recognise it by."""
+
+    id: str
+    name: str
+    prefix: str
+    hash: bytes
+    created_at: datetime
+    last_used_at: datetime | None

@@ -1,0 +1,203 @@
+"""What proves the owner: sessions, tokens, login links, the dashboard's password, the hop to a port."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from homeportd import clock
+from homeportd.auth.codes import Codes
+from homeportd.auth.limiter import Limiter, neighbourhood
+from homeportd.auth.model import Session, Token
+from homeportd.auth.passwords import SHORTEST, Passwords
+from homeportd.auth.signing import Signer
+from homeportd.auth.store import AuthStore
+from homeportd.problems import Problem, invalid, not_found
+from ipaddress import IPv4Address, IPv6Address
+
+SESSION_DAYS = 30
+LOGIN_LINK_S = 10 * 60
+HOP_S = 60
+MAX_TOKENS = 100
+MAX_NAME = 64  # characters of a token's name
+TOKEN_PREFIX = "hp_"  # noqa: S105 - lets secret scanners recognise a leaked token
+USE_WRITTEN_EVERY = timedelta(minutes=1)
+
+
+class Auth:
+    """Everything that can prove the owner; lookups are by hash and in memory."""
+
+    def __init__(
+        self,
+        store: AuthStore,
+        passwords: Passwords,
+        key: bytes,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._now = now
+        self._sessions: dict[bytes, Session] = {}
+        self._tokens: dict[bytes, Token] = {}
+        self._password: str | None = None
+        self._limiter = Limiter()
+        self._logins = Codes(LOGIN_LINK_S)
+        self._hops = Codes(HOP_S)
+        self._owner_cookies = Signer(key, "owner cookie of a port")
+        self._writes: set[asyncio.Task[None]] = set()
+        self._callbacks: list[Callable[[], None]] = []
+
+    async def load(self) -> None:
+        """Read what the database holds."""
+        self._sessions = {session.hash: session for session in await self._store.sessions()}
+        self._tokens = {token.hash: token for token in await self._store.tokens()}
+        self._password = await self._store.password()
+
+    def on_revoke(self, callback: Callable[[], None]) -> None:
+        """Call back when a session or a token has ended, so that what it opened can be ended."""
+        self._callbacks.append(callback)
+
+    # Sessions of the dashboard
+
+    def session(self, cookie: str) -> Session | None:
+        """The session this cookie value belongs to."""
+        session = self._sessions.get(_hash(cookie)) if len(cookie) <= 64 else None
+        return session if session and self._now() < session.expires_at else None
+
+    def session_alive(self, session_id: str) -> bool:
+        """Whether a session still holds."""
+        now = self._now()
+        return any(s.id == session_id and now < s.expires_at for s in self._sessions.values())
+
+    async def open_session(self) -> str:
+        """A new session; its cookie value is returned and kept nowhere."""
+        cookie, now = secrets.token_urlsafe(32), self._now()
+        session = Session(secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=SESSION_DAYS))
+        await self._store.add_session(session)
+        self._sessions = {h: s for h, s in self._sessions.items() if now < s.expires_at} | {session.hash: session}
+        return cookie
+
+    async def close_session(self, session_id: str) -> None:
+        """Log out."""
+        await self._store.delete_session(session_id)
+        self._sessions = {h: s for h, s in self._sessions.items() if s.id != session_id}
+        self._announce()
+
+    # One-time login links
+
+    def make_login_code(self) -> tuple[str, datetime]:
+        """A code for a login link, and when it ends."""
+        return self._logins.make("login"), self._now() + timedelta(seconds=LOGIN_LINK_S)
+
+    def redeem_login_code(self, code: str) -> bool:
+        """Whether the code is good; it is not a second time."""
+        return self._logins.redeem(code) is not None
+
+    # The dashboard's password
+
+    @property
+    def has_password(self) -> bool:
+        """Whether one can log in with a password at all."""
+        return self._password is not None
+
+    async def set_password(self, password: str, kept_session: str | None) -> None:
+        """Set the dashboard's password and end every session but `kept_session`."""
+        if len(password) < SHORTEST:
+            raise invalid(f"the password is shorter than {SHORTEST} characters", "choose a longer one")
+        hashed = await self._passwords.hash(password)
+        await self._store.set_password(hashed, kept_session)
+        self._password = hashed
+        self._sessions = {h: s for h, s in self._sessions.items() if s.id == kept_session}
+        self._announce()
+
+    async def check_password(self, password: str, address: IPv4Address | IPv6Address | None) -> None:
+        """Raises Problem 401 for a wrong password, 429 after too many wrong ones from this address."""
+        client = neighbourhood(address) if address else "local"
+        wait_s = self._limiter.wait_s(client)
+        if wait_s:
+            raise Problem(429, "too many wrong passwords", f"wait {int(wait_s) // 60 + 1} minutes, or use homeport login-link")
+        self._limiter.guess(client)
+        if self._password is None or not await self._passwords.matches(password, self._password):
+            raise Problem(401, "the password is wrong", "try again, or run homeport login-link on the machine")
+        self._limiter.clear(client)
+
+    # API tokens
+
+    def tokens(self) -> list[Token]:
+        """Every token, oldest first."""
+        return sorted(self._tokens.values(), key=lambda token: (token.created_at, token.id))
+
+    def token(self, secret: str) -> Token | None:
+        """The token with this secret; its use is noted, on disk at most once a minute."""
+        if not secret.startswith(TOKEN_PREFIX) or len(secret) > 64:
+            return None
+        token = self._tokens.get(_hash(secret))
+        if token is None:
+            return None
+        now = self._now()
+        if token.last_used_at is None or now - token.last_used_at >= USE_WRITTEN_EVERY:
+            token = replace(token, last_used_at=now)
+            self._tokens[token.hash] = token
+            task = asyncio.get_running_loop().create_task(self._store.use_token(token))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+        return token
+
+    def token_alive(self, token_id: str) -> bool:
+        """Whether a token still holds."""
+        return any(token.id == token_id for token in self._tokens.values())
+
+    async def create_token(self, name: str) -> tuple[Token, str]:
+        """A new token and its secret, which is kept nowhere."""
+        name = name.strip()
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            raise invalid("the name of the token is empty, too long or not printable", f"use 1 to {MAX_NAME} characters")
+        if len(self._tokens) >= MAX_TOKENS:
+            raise Problem(409, f"there are {MAX_TOKENS} tokens already", "revoke one that is not used")
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        token = Token(secrets.token_hex(4), name, secret[:7], _hash(secret), self._now(), None)
+        await self._store.add_token(token)
+        self._tokens[token.hash] = token
+        return token, secret
+
+    async def revoke_token(self, token_id: str) -> None:
+        """End a token; raises Problem 404 for an unknown one."""
+        if not self.token_alive(token_id):
+            raise not_found(f"token {token_id}", "homeport token list shows the ids")
+        await self._store.delete_token(token_id)
+        self._tokens = {h: token for h, token in self._tokens.items() if token.id != token_id}
+        self._announce()
+
+    # The owner's way to a port of its own origin
+
+    def make_hop(self, session_id: str, port: int) -> str:
+        """A one-time code that carries a dashboard session to the origin of a port."""
+        return self._hops.make(f"{session_id}.{port}")
+
+    def redeem_hop(self, code: str, port: int) -> str | None:
+        """The value of the owner cookie for the origin of this port, or None."""
+        session_id, _, made_for = (self._hops.redeem(code) or "").partition(".")
+        if made_for != str(port) or not self.session_alive(session_id):
+            return None
+        return self._owner_cookies.sign(f"{session_id}.{port}")
+
+    def owner_of(self, cookie: str, port: int) -> str | None:
+        """The session id behind an owner cookie of this port, while that session lives."""
+        session_id, _, made_for = (self._owner_cookies.verify(cookie) or "").partition(".")
+        return session_id if made_for == str(port) and self.session_alive(session_id) else None
+
+    def _announce(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+    async def close(self) -> None:
+        """Wait for writes under way."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,90 @@
+"""The tables of sessions, tokens and the dashboard's password."""
+
+from __future__ import annotations
+
+from homeportd import clock
+from homeportd.auth.model import Session, Token
+from homeportd.database import Database
+
+
+class AuthStore:
+    """Reads all at start, then writes each change; the service keeps them in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sessions(self) -> list[Session]:
+        """Every session, expired ones included."""
+        rows = await self._database.all("SELECT id, hash, created_at, expires_at FROM sessions")
+        return [
+            Session(str(id_), _bytes(hash_), clock.from_text(str(created)), clock.from_text(str(expires)))
+            for id_, hash_, created, expires in rows
+        ]
+
+    async def tokens(self) -> list[Token]:
+        """Every token, oldest first."""
+        rows = await self._database.all(
+            "SELECT id, name, prefix, hash, created_at, last_used_at FROM tokens ORDER BY created_at, id"
+        )
+        return [
+            Token(
+                str(id_),
+                str(name),
+                str(prefix),
+                _bytes(hash_),
+                clock.from_text(str(created)),
+                clock.from_text(str(used)) if used else None,
+            )
+            for id_, name, prefix, hash_, created, used in rows
+        ]
+
+    async def password(self) -> str | None:
+        """The bcrypt hash of the dashboard's password, None when none was set."""
+        row = await self._database.one("SELECT hash FROM owner_password")
+        return None if row is None else str(row[0])
+
+    async def add_session(self, session: Session) -> None:
+        """Insert one session, and drop those that have expired."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "DELETE FROM sessions WHERE expires_at <= ?", (clock.to_text(session.created_at),)
+            )
+            await connection.execute(
+                "INSERT INTO sessions (id, hash, created_at, expires_at) VALUES (?,?,?,?)",
+                (session.id, session.hash, clock.to_text(session.created_at), clock.to_text(session.expires_at)),
+            )
+
+    async def delete_session(self, session_id: str) -> None:
+        """Remove one session."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+    async def set_password(self, hashed: str, kept_session: str | None) -> None:
+        """Replace the password and end every session but one, in one transaction."""
+        async with self._database.transaction() as connection:
+            await connection.execute("INSERT OR REPLACE INTO owner_password (id, hash) VALUES (1, ?)", (hashed,))
+            await connection.execute("DELETE FROM sessions WHERE id IS NOT ?", (kept_session,))
+
+    async def add_token(self, token: Token) -> None:
+        """Insert one token."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO tokens (id, name, prefix, hash, created_at, last_used_at) VALUES (?,?,?,?,?,NULL)",
+                (token.id, token.name, token.prefix, token.hash, clock.to_text(token.created_at)),
+            )
+
+    async def use_token(self, token: Token) -> None:
+        """Write when a token was last used."""
+        async with self._database.transaction() as connection:
+            used = clock.to_text(token.last_used_at) if token.last_used_at else None
+            await connection.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (used, token.id))
+
+    async def delete_token(self, token_id: str) -> None:
+        """Remove one token."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM tokens WHERE id = ?", (token_id,))
+
+
+def _bytes(value: object) -> bytes:
+    assert isinstance(value, bytes)  # noqa: S101 - the schema says BLOB
+    return value

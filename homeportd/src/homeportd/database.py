@@ -1,0 +1,99 @@
+"""The one SQLite database of an agent: opened, migrated, written in transactions.
+
+A write is acknowledged when its transaction has reached the disk (WAL with synchronous=FULL), so that nothing a
+person was told is lost to a crash. https://www.sqlite.org/pragma.html#pragma_synchronous
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import aiosqlite
+
+BUSY_TIMEOUT_S = 10
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; `fix` says what to do."""
+
+    def __init__(self, detail: str, fix: str) -> None:
+        super().__init__(detail)
+        self.fix = fix
+
+
+def migrations() -> list[str]:
+    """The SQL of each migration, in order; number N brings the schema from N-1 to N."""
+    folder = files("homeportd") / "migrations"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(folder / name).read_text() for name in names]
+
+
+class Database:
+    """One connection, used from one event loop; sqlite3 itself runs in a thread of aiosqlite."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Open and migrate; raises DatabaseError when the file is of a newer release or not a database."""
+        connection = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+        # A thread that never ends would hold up the end of the process.
+        connection._thread.daemon = True  # noqa: SLF001
+        await connection
+        database = cls(connection)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+                await connection.execute(f"PRAGMA {pragma}")
+            path.chmod(0o600)
+            await database._migrate(path)
+        except aiosqlite.DatabaseError as error:
+            await connection.close()
+            raise DatabaseError(f"{path} is not usable: {error}", "restore a backup of it, or move it away") from error
+        except BaseException:
+            await connection.close()
+            raise
+        return database
+
+    async def _migrate(self, path: Path) -> None:
+        steps = migrations()
+        (version,) = await self.one("PRAGMA user_version") or (0,)
+        if not isinstance(version, int) or version > len(steps):
+            raise DatabaseError(
+                f"{path} was written by a newer release (schema {version}, this one knows {len(steps)})",
+                "install that release again, or restore a backup from before it",
+            )
+        for number, script in enumerate(steps[version:], start=version + 1):
+            await self._connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version={number};COMMIT;")
+
+    async def one(self, sql: str, *values: object) -> tuple[object, ...] | None:
+        """The first row, or None."""
+        async with self._connection.execute(sql, values) as cursor:
+            row = await cursor.fetchone()
+        return None if row is None else tuple(row)
+
+    async def all(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """Every row; the caller bounds it with LIMIT."""
+        async with self._connection.execute(sql, values) as cursor:
+            return [tuple(row) for row in await cursor.fetchall()]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """One write transaction: committed to disk when the block ends, undone when it raises."""
+        async with self._writing:
+            await self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                await self._connection.rollback()
+                raise
+            await self._connection.commit()
+
+    async def close(self) -> None:
+        """Close the file; nothing acknowledged is still in memory."""
+        await self._connection.close()

@@ -1,0 +1,117 @@
+"""A share: the policy of one port. And the one decision that every carrier asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class Mode(StrEnum):
+    """Who may see a port: only the owner, who knows the password, or everybody."""
+
+    PRIVATE = "private"
+    PASSWORD = "password"  # noqa: S105 - the name of a mode
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Share:
+    """The policy of one port.
+
+    `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name both,
+    so that a change ends them. `allow` empty means any address. `uses` counts passwords accepted.
+    """
+
+    port: int
+    id: str
+    generation: int
+    mode: Mode
+    password_hash: str | None
+    expires_at: datetime | None
+    allow: tuple[Network, ...]
+    max_uses: int | None
+    uses: int
+    updated_at: datetime
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over; from then on the port is private again."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    @property
+    def grant(self) -> str:
+        """What a visitor's proof is bound to."""
+        return f"{self.id}.{self.generation}"
+
+
+class Proof(StrEnum):
+    """What a visitor has shown about itself, already verified."""
+
+    OWNER = "owner"  # the dashboard's session
+    TOKEN = "token"  # noqa: S105 - the name of a proof
+    COOKIE = "cookie"  # the cookie given for this share's password, of this generation
+    BASIC = "basic"  # this share's password as HTTP Basic
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks: the real client address, and what it has proved."""
+
+    address: Address
+    proof: Proof
+
+
+class Decision(StrEnum):
+    """The answer, as the access log writes it."""
+
+    OWNER = "owner"
+    TOKEN = "token"  # noqa: S105
+    PASSWORD = "password"  # noqa: S105
+    BASIC = "basic"
+    PUBLIC = "public"
+    LOGIN = "login"
+    DENIED_LOGIN = "denied:login"
+    DENIED_PASSWORD = "denied:password"  # noqa: S105
+    DENIED_NETWORK = "denied:network"
+    DENIED_EXPIRED = "denied:expired"
+    DENIED_LIMIT = "denied:limit"
+    DENIED_USES = "denied:uses"
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the visitor gets through."""
+        return not self.value.startswith("denied:")
+
+
+def within(address: Address, networks: tuple[Network, ...]) -> bool:
+    """Whether an address lies in one of the networks; an IPv4-mapped IPv6 address counts as its IPv4 one."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((mapped or address) in network for network in networks)
+
+
+def authorize(visitor: Visitor, share: Share | None, now: datetime) -> Decision:
+    """May this visitor see this port? `share` is None for a port that was never shared."""
+    if visitor.proof is Proof.OWNER:
+        return Decision.OWNER
+    if visitor.proof is Proof.TOKEN:
+        return Decision.TOKEN
+    if share is None or share.mode is Mode.PRIVATE:
+        return Decision.DENIED_LOGIN
+    if share.expired(now):
+        return Decision.DENIED_EXPIRED
+    if share.allow and not within(visitor.address, share.allow):
+        return Decision.DENIED_NETWORK
+    if share.mode is Mode.PUBLIC:
+        return Decision.PUBLIC
+    if visitor.proof is Proof.COOKIE:
+        return Decision.PASSWORD
+    if visitor.proof is Proof.BASIC:
+        return Decision.BASIC
+    if share.max_uses is not None and share.uses >= share.max_uses:
+        return Decision.DENIED_USES
+    return Decision.DENIED_PASSWORD

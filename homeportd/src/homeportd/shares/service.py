@@ -1,0 +1,207 @@
+"""What can be done with shares: set, remove, look up, prove a password, end at expiry."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_network
+
+from homeportd import clock
+from homeportd.auth.limiter import Limiter, neighbourhood
+from homeportd.auth.passwords import Passwords
+from homeportd.problems import invalid, not_found
+from homeportd.shares import expiry
+from homeportd.shares.model import Address, Decision, Mode, Network, Share, within
+from homeportd.shares.store import ShareStore
+
+MAX_NETWORKS = 64
+REMEMBERED_BASIC = 1024  # HTTP Basic credentials known to be right, so that bcrypt runs once for each
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the owner asks for; `expires` as in `expiry.parse`, `password` None keeps the one there is."""
+
+    mode: Mode
+    password: str | None = None
+    expires: str | None = None
+    allow: tuple[str, ...] = ()
+    max_uses: int | None = None
+
+
+class Shares:
+    """All shares, in memory for decisions, in the database for ever."""
+
+    def __init__(
+        self, store: ShareStore, passwords: Passwords, now: Callable[[], datetime] = clock.now
+    ) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._now = now
+        self._shares: dict[int, Share] = {}
+        self._writing = asyncio.Lock()
+        self._limiter = Limiter()
+        self._basic: OrderedDict[bytes, None] = OrderedDict()
+        self._basic_key = secrets.token_bytes(32)
+        self._ended: set[str] = set()  # grants whose expiry was announced
+        self._callbacks: list[Callable[[int, Share | None], None]] = []
+
+    async def load(self) -> None:
+        """Read what the database holds."""
+        self._shares = {share.port: share for share in await self._store.all()}
+        self._ended = {share.grant for share in self._shares.values() if share.expired(self._now())}
+
+    def on_change(self, callback: Callable[[int, Share | None], None]) -> None:
+        """Call back with (port, share) after a share was set, removed (None) or has expired."""
+        self._callbacks.append(callback)
+
+    def get(self, port: int) -> Share | None:
+        """The share of a port, from memory."""
+        return self._shares.get(port)
+
+    def all(self) -> list[Share]:
+        """Every share, by port."""
+        return [self._shares[port] for port in sorted(self._shares)]
+
+    def alive(self, port: int, grant: str) -> bool:
+        """Whether a visitor let in under `grant` may stay."""
+        share = self._shares.get(port)
+        return share is not None and share.grant == grant and not share.expired(self._now())
+
+    async def set(self, port: int, wish: Wish) -> Share:
+        """Make or change the share of a port; raises Problem 422 for a wish that cannot be granted."""
+        if not 1 <= port <= 65535:
+            raise invalid(f"{port} is not a port", "give a number from 1 to 65535")
+        now = self._now()
+        expires_at = expiry.parse(wish.expires, now)
+        allow = _networks(wish.allow)
+        if wish.max_uses is not None and not 1 <= wish.max_uses <= 1_000_000:
+            raise invalid("max_uses is not between 1 and 1000000", "leave it out for no limit")
+        if wish.password is not None and wish.mode is not Mode.PASSWORD:
+            raise invalid(f"a {wish.mode} share has no password", "use mode password, or leave the password out")
+        if wish.max_uses is not None and wish.mode is not Mode.PASSWORD:
+            raise invalid("max_uses counts passwords", "use mode password, or leave max_uses out")
+        fresh_hash = await self._passwords.hash(wish.password) if wish.password is not None else None
+        async with self._writing:
+            before = self._shares.get(port)
+            password_hash = fresh_hash or (before.password_hash if before else None)
+            if wish.mode is not Mode.PASSWORD:
+                password_hash = None
+            elif password_hash is None:
+                raise invalid("a password share needs a password", "give one with the request")
+            share = Share(
+                port=port,
+                id=before.id if before else secrets.token_hex(8),
+                generation=before.generation + 1 if before else 1,
+                mode=wish.mode,
+                password_hash=password_hash,
+                expires_at=expires_at,
+                allow=allow,
+                max_uses=wish.max_uses,
+                uses=0,
+                updated_at=now,
+            )
+            await self._store.save(share)
+            self._shares[port] = share
+        self._announce(port, share)
+        return share
+
+    async def remove(self, port: int) -> None:
+        """Back to private; raises Problem 404 when the port has no share."""
+        async with self._writing:
+            if port not in self._shares:
+                raise not_found(f"a share of port {port}", "homeport list shows what is shared")
+            await self._store.delete(port)
+            del self._shares[port]
+        self._announce(port, None)
+
+    async def prove(self, port: int, password: str, address: Address) -> Decision:
+        """Check a visitor's password: LOGIN when it is right, else the denial.
+
+        A right password counts as one use, on disk before anyone is let in. Raises Problem 503 under load.
+        """
+        share = self._shares.get(port)
+        if share is None or share.mode is not Mode.PASSWORD or share.password_hash is None:
+            return Decision.DENIED_LOGIN
+        if share.expired(self._now()):
+            return Decision.DENIED_EXPIRED
+        if share.allow and not within(address, share.allow):
+            return Decision.DENIED_NETWORK
+        client = (port, neighbourhood(address))
+        if self._limiter.wait_s(client):
+            return Decision.DENIED_LIMIT
+        self._limiter.guess(client)
+        if not await self._passwords.matches(password, share.password_hash):
+            return Decision.DENIED_PASSWORD
+        self._limiter.clear(client)
+        return await self._use(port, share.grant)
+
+    async def _use(self, port: int, grant: str) -> Decision:
+        async with self._writing:
+            share = self._shares.get(port)
+            if share is None or share.grant != grant:
+                return Decision.DENIED_LOGIN  # changed while the password was being checked
+            if share.max_uses is None:
+                return Decision.LOGIN
+            if share.uses >= share.max_uses:
+                return Decision.DENIED_USES
+            share = replace(share, uses=share.uses + 1)
+            await self._store.save(share)
+            self._shares[port] = share
+        self._announce(port, share)
+        return Decision.LOGIN
+
+    def wait_s(self, port: int, address: Address) -> float:
+        """Seconds until this client may give a password for this port again; 0 when it may now."""
+        return self._limiter.wait_s((port, neighbourhood(address)))
+
+    def knows_basic(self, share: Share, password: str) -> bool:
+        """Whether `prove_basic` accepted this password for this very generation."""
+        return self._basic_digest(share, password) in self._basic
+
+    async def prove_basic(self, port: int, password: str, address: Address) -> Decision:
+        """As `prove`, remembering the answer so that a script's next request costs no bcrypt."""
+        decision = await self.prove(port, password, address)
+        share = self._shares.get(port)
+        if decision is Decision.LOGIN and share is not None:
+            self._basic[self._basic_digest(share, password)] = None
+            if len(self._basic) > REMEMBERED_BASIC:
+                self._basic.popitem(last=False)
+        return decision
+
+    def _basic_digest(self, share: Share, password: str) -> bytes:
+        text = f"{share.grant}.{password}".encode()
+        return hmac.digest(self._basic_key, text, hashlib.sha256)
+
+    def sweep(self) -> None:
+        """Announce shares whose time has come to an end since the last sweep."""
+        now = self._now()
+        for share in self._shares.values():
+            if share.expired(now) and share.grant not in self._ended:
+                self._ended.add(share.grant)
+                self._announce(share.port, share)
+
+    def _announce(self, port: int, share: Share | None) -> None:
+        for callback in self._callbacks:
+            callback(port, share)
+
+
+def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    if len(texts) > MAX_NETWORKS:
+        raise invalid(f"more than {MAX_NETWORKS} networks", "join neighbouring ones into larger networks")
+    networks = []
+    for text in texts:
+        try:
+            networks.append(ip_network(text.strip()))
+        except ValueError as error:
+            raise invalid(
+                f"{text!r} is not a network: {error}",
+                "write an address or a CIDR whose host bits are zero, such as 203.0.113.7 or 10.0.0.0/8",
+            ) from None
+    return tuple(dict.fromkeys(networks))

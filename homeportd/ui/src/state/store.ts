@@ -1,0 +1,151 @@
+/** What the page shows, kept up to date by the agent's events. */
+
+import { batch, computed, signal } from "@preact/signals";
+import { portName } from "../model/describe";
+import { group } from "../model/grouping";
+import type { Access, AgentEvent, Session, Status, System } from "../model/types";
+import { applyEvent, EMPTY_WORLD, worldOf } from "../model/world";
+import { getPorts, getRepos, getSession, getStatus, Problem } from "../net/client";
+import { EventSocket } from "../net/socket";
+import { announce } from "./notice";
+
+export type Phase = "starting" | "login" | "failed" | "ready";
+
+/** One point every `system` event; a few minutes of them. */
+const HISTORY_POINTS = 60;
+/** Shorter gaps heal before anyone needs to know. */
+const GRACE_MS = 1_500;
+const CLOCK_MS = 15_000;
+
+export const phase = signal<Phase>("starting");
+export const failure = signal<Problem | null>(null);
+export const session = signal<Session | null>(null);
+export const world = signal(EMPTY_WORLD);
+export const status = signal<Status | null>(null);
+export const system = signal<System | null>(null);
+/** CPU in percent, oldest first. */
+export const cpuHistory = signal<readonly number[]>([]);
+export const filter = signal("");
+export const grouped = computed(() => group(world.value, filter.value));
+/** Null while connected, else when the line broke and when the next attempt comes. */
+export const lost = signal<{ since: number; retryAt: number } | null>(null);
+/** For words that depend on the time of day. */
+export const now = signal(new Date());
+
+window.setInterval(() => {
+  now.value = new Date();
+}, CLOCK_MS);
+
+const accessListeners = new Set<(access: Access & { port: number }) => void>();
+
+/** Hears of each visit until the returned function is called. */
+export function onAccess(listener: (access: Access & { port: number }) => void): () => void {
+  accessListeners.add(listener);
+  return () => accessListeners.delete(listener);
+}
+
+let downSince: number | null = null;
+let graceTimer = 0;
+let loading = 0;
+/** Events that came while the lists were being fetched: they may be newer than the answer. */
+let pending: AgentEvent[] = [];
+
+const socket = new EventSocket({
+  event: (event) => {
+    if (loading > 0) pending.push(event);
+    receive(event);
+  },
+  live: (resumed) => {
+    window.clearTimeout(graceTimer);
+    if (lost.peek() !== null) announce("Connected again.");
+    downSince = null;
+    lost.value = null;
+    if (!resumed) void load();
+  },
+  lost: (retryAt) => {
+    downSince ??= Date.now();
+    const since = downSince;
+    const show = () => {
+      if (lost.peek() === null) announce("Connection lost. Homeport keeps trying.");
+      lost.value = { since, retryAt };
+    };
+    window.clearTimeout(graceTimer);
+    graceTimer = window.setTimeout(show, Math.max(0, since + GRACE_MS - Date.now()));
+    void checkSession();
+  },
+});
+
+export const retryNow = socket.retryNow;
+
+/** Starts the page: who am I, then everything. */
+export async function start(): Promise<void> {
+  phase.value = "starting";
+  try {
+    session.value = await getSession();
+    await load();
+    socket.start();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function load(): Promise<void> {
+  loading += 1;
+  try {
+    const [newStatus, ports, repos] = await Promise.all([getStatus(), getPorts(), getRepos()]);
+    batch(() => {
+      status.value = newStatus;
+      receiveSystem(newStatus.system);
+      world.value = pending.reduce(applyEvent, worldOf(ports, repos, newStatus.origin));
+      phase.value = "ready";
+      failure.value = null;
+    });
+  } catch (error) {
+    // Once there is something to read, a failed refresh does not take it away: the line says that it is old.
+    if (phase.peek() !== "ready" || (error instanceof Problem && error.status === 401)) fail(error);
+  } finally {
+    loading -= 1;
+    if (loading === 0) pending = [];
+  }
+}
+
+/** The socket cannot tell "logged out" from "agent down"; the session endpoint can. */
+async function checkSession(): Promise<void> {
+  try {
+    await getSession();
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) fail(error);
+  }
+}
+
+/** Shows the login page for 401, and what happened for the rest. */
+export function fail(error: unknown): void {
+  if (!(error instanceof Problem)) throw error;
+  socket.stop();
+  window.clearTimeout(graceTimer);
+  batch(() => {
+    lost.value = null;
+    downSince = null;
+    failure.value = error;
+    phase.value = error.status === 401 ? "login" : "failed";
+  });
+}
+
+/** Takes in an event that came over the socket, or one that the page knows to be true already. */
+export function receive(event: AgentEvent): void {
+  if (event.type === "system") return receiveSystem(event.data);
+  if (event.type === "access") {
+    for (const listener of accessListeners) listener(event.data);
+    return;
+  }
+  if (event.type === "port.opened") announce(`Port ${event.data.port} is running: ${portName(event.data)}.`);
+  if (event.type === "port.closed") announce(`Port ${event.data.port} stopped.`);
+  world.value = applyEvent(world.peek(), event);
+}
+
+function receiveSystem(data: System): void {
+  batch(() => {
+    system.value = data;
+    cpuHistory.value = [...cpuHistory.peek(), data.cpu_percent].slice(-HISTORY_POINTS);
+  });
+}

@@ -1,0 +1,27 @@
+import tailwindcss from "@tailwindcss/vite";
+import { defineConfig } from "vite";
+
+// `npm run dev` shows this source against a real agent; its address is HOMEPORT_URL.
+const agent = process.env.HOMEPORT_URL ?? "http://localhost:8080";
+
+export default defineConfig({
+  plugins: [tailwindcss()],
+  build: {
+    outDir: "../src/homeportd/static",
+    emptyOutDir: true,
+    target: "es2022",
+    // The page must hold under `script-src 'self'`: nothing inline, no data: scripts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: Object.fromEntries(
+      ["/api", "/login", "/hop"].map((path) => [
+        path,
+        // The agent compares Origin with its own, so the proxy speaks as the dashboard's origin.
+        { target: agent, changeOrigin: true, ws: true, headers: { Origin: agent } },
+      ]),
+    ),
+  },
+  test: { include: ["tests/**/*.test.ts"] },
+} as Parameters<typeof defineConfig>[0] & { test: { include: string[] } });
