@@ -1,0 +1,116 @@
+"""The checks themselves: pre-commit and CI run what bin/test runs, and bin/test counts what it ran."""
+
+import importlib.util
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    """bin/test, which has no .py at its end, as a module."""
+    loader = SourceFileLoader("bin_test", str(ROOT / "bin" / "test"))
+    spec = importlib.util.spec_from_loader("bin_test", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bin_test"] = module
+    # No bin/__pycache__ beside the commands.
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
+    return module
+
+
+def test_pre_commit_has_a_hook_for_each_lint_step(runner: ModuleType) -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = {hook["id"]: hook["entry"] for repo in config["repos"] for hook in repo["hooks"]}
+    assert hooks == {step.name: f"bin/test --step {step.name}" for step in runner.lint_steps()}
+
+
+def test_no_hook_comes_from_elsewhere() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+
+
+def test_ci_runs_the_script_that_a_person_runs() -> None:
+    workflow = (ROOT / ".github/workflows/test.yml").read_text()
+    assert ".ci/run" in workflow
+    assert "exec bin/test" in (ROOT / ".ci/run").read_text()
+
+
+def test_list_names_every_step() -> None:
+    listed = subprocess.run(
+        [ROOT / "bin/test", "--list"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {"ruff-check", "mypy", "ui-build", "pytest", "molecule"} <= set(listed)
+
+
+def test_unknown_step_is_refused_with_the_known_ones() -> None:
+    result = subprocess.run(
+        [ROOT / "bin/test", "--step", "nonsense"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert "no step nonsense; there are ruff-check" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("===== 3 passed in 0.12s =====\n", (3, 0, 0)),
+        ("== 1 failed, 2 passed, 4 skipped in 61.00s (0:01:01) ==\n", (2, 1, 4)),
+        ("2 passed in 0.1s\n", (2, 0, 0)),
+        ("= 2 passed in 1.0s =\nnoise\n= 1 passed, 2 errors in 3.5s =\n", (3, 2, 0)),
+        ("\x1b[32m== \x1b[32m\x1b[1m5 passed\x1b[0m\x1b[32m in 0.1s\x1b[0m ==\n", (5, 0, 0)),
+        ("built in 3.2s\n", (0, 0, 0)),
+    ],
+)
+def test_tests_are_counted_from_pytests_own_closing_lines(
+    runner: ModuleType, text: str, counted: tuple[int, int, int]
+) -> None:
+    assert runner.count(text) == counted
+
+
+def step(runner: ModuleType, name: str, code: str, **more: object) -> object:
+    return runner.Step(name, (sys.executable, "-c", code), **more)
+
+
+def test_a_failing_step_fails_the_run_and_shows_its_output(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    steps = [
+        step(runner, "good", "print('===== 2 passed in 0.1s =====')"),
+        step(runner, "bad", "print('why it broke'); raise SystemExit(1)"),
+        step(runner, "later", "print('never')", after=("bad",)),
+    ]
+    assert runner.summary(runner.run_all(steps)) == 1
+    output = capsys.readouterr().out
+    assert "why it broke" in output
+    assert "left out: later (a step before it did not pass)" in output
+    assert output.endswith("\n2 passed, 1 failed\n")
+
+
+def test_a_step_without_its_program_is_left_out_not_failed(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    steps = [step(runner, "machines", "print('never')", needs="no-such-program")]
+    assert runner.summary(runner.run_all(steps)) == 0
+    assert "left out: machines (no-such-program is not installed)" in capsys.readouterr().out
+
+
+def test_a_missing_program_fails_a_step_that_may_not_be_left_out(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    [outcome] = runner.run_all([runner.Step("lint", ("no-such-program",))])
+    assert outcome.state == "FAIL"

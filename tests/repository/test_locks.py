@@ -1,0 +1,42 @@
+"""The locks: hashes everywhere, no index address, one version of a package in all of them."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def entries(lock: Path) -> list[str]:
+    """Each requirement with its continuation lines and without comments."""
+    lines = [line for line in lock.read_text().splitlines() if not line.lstrip().startswith("#")]
+    return [entry for entry in re.split(r"\n(?=\S)", "\n".join(lines).strip()) if entry]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
+    for entry in entries(lock):
+        assert re.match(r"[\w.\[\]-]+==\S+", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_no_lock_names_an_index(lock: Path) -> None:
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host", lock.read_text())
+
+
+def test_every_wish_has_a_lock() -> None:
+    wishes = {path.stem for path in (ROOT / "requirements").glob("*.in")}
+    assert wishes == {path.stem for path in LOCKS}
+
+
+def test_all_locks_agree_on_versions() -> None:
+    versions: dict[str, set[str]] = defaultdict(set)
+    for lock in LOCKS:
+        for entry in entries(lock):
+            name, version = re.match(r"([\w.-]+)(?:\[\S+\])?==(\S+)", entry).groups()
+            versions[name].add(version)
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
