@@ -1,0 +1,63 @@
+"""The command line `homeport`: a client of the agent, which it knows by its API alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from homeportd.cli.errors import CLOSED_PIPE, INTERRUPTED, USAGE, Failure
+
+
+def main() -> int:
+    """Run one command; returns the exit code, see `errors`."""
+    try:
+        return _run(sys.argv[1:])
+    except Failure as failure:
+        return _tell(failure)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; nothing may complain about that at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+
+
+def _run(arguments: list[str]) -> int:
+    import typer  # here, so that Ctrl-C during its import is quiet too
+
+    from homeportd.cli.commands import build
+
+    try:
+        app = build()
+        code = app(arguments or ["--help"], prog_name="homeport", standalone_mode=False)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        raise _usage(error, arguments) from error
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Exception, arguments: list[str]) -> Failure:
+    """A mistake in the arguments, with the help page that answers it."""
+    message = str(getattr(error, "format_message", error.__str__)()).strip()
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "homeport")
+    told = "--password" in arguments and "unexpected extra argument" in message
+    if told or any(text.startswith("--password=") for text in arguments):
+        return Failure(
+            "--password takes no value: other users can read what is on a command line",
+            "leave it out, and you are asked; choose another one, the shell's history has kept this one",
+            USAGE,
+        )
+    return Failure(message, f"{command} --help", USAGE)
+
+
+def _tell(failure: Failure) -> int:
+    from homeportd.cli.terminal import clean  # only a failure needs it
+
+    sys.stdout.flush()
+    sys.stderr.write(f"error: {clean(failure.detail)}\nfix: {clean(failure.fix)}\n")
+    return failure.code

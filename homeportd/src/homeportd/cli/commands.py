@@ -1,0 +1,103 @@
+"""The commands of `homeport`, put together: names, examples, help.
+
+Help is plain text, also on a terminal: it is read in half the time that Rich needs to be imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import typer
+
+from homeportd import __version__
+from homeportd.cli import doctor, logins, ports, shares
+from homeportd.cli.errors import EXIT_CODES
+
+Examples = tuple[str, ...]
+
+_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
+    ("list", ports.list_, ("homeport list", "homeport list --json | jq '.ports[].url'")),
+    ("ports", ports.ports, ("homeport ports", "homeport ports --json | jq '.[].port'")),
+    (
+        "share",
+        shares.share,
+        (
+            "homeport share 5173 --password --expires 24h",
+            "homeport share 5173 --password-stdin < password.txt",
+            "homeport share 5173 --public --allow 203.0.113.0/24",
+            "homeport share 5173 --expires 7d",
+        ),
+    ),
+    ("unshare", shares.unshare, ("homeport unshare 5173",)),
+    ("url", ports.url, ("homeport url 5173", 'curl "$(homeport url 5173)"')),
+    ("logs", shares.logs, ("homeport logs 5173", "homeport logs 5173 -n 100 -f")),
+    ("status", ports.status, ("homeport status", "homeport status --json | jq .system")),
+    ("login-link", logins.login_link, ("homeport login-link",)),
+    ("password", logins.password, ("homeport password", "homeport password --password-stdin < password.txt")),
+    ("doctor", doctor.doctor, ("homeport doctor", "homeport doctor 5173")),
+)
+_TOKEN_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
+    (
+        "create",
+        logins.create_token,
+        ("homeport token create ci", "TOKEN=$(homeport token create ci | tail -n 1)"),
+    ),
+    ("list", logins.list_tokens, ("homeport token list",)),
+    ("revoke", logins.revoke_token, ("homeport token list", "homeport token revoke ID")),
+)
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = _group(
+        "See your dev servers, share them, know who came.",
+        ("homeport list", "homeport share 5173 --password --expires 24h", "homeport unshare 5173"),
+        name="homeport",
+    )
+    app.callback()(_root)
+    tokens = _group(
+        "Make, list and revoke tokens for scripts.", ("homeport token create ci",), completion=False
+    )
+    for group, commands in ((app, _COMMANDS), (tokens, _TOKEN_COMMANDS)):
+        for name, function, examples in commands:
+            group.command(name, epilog=_foot(examples))(function)
+    app.add_typer(tokens, name="token")
+    return app
+
+
+def _group(
+    help_text: str, examples: Examples, *, name: str | None = None, completion: bool = True
+) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=help_text,
+        epilog=_foot(examples),
+        add_completion=completion,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _foot(examples: Examples) -> str:
+    """The foot of a help page. A line with a backspace alone keeps the paragraph after it as it is."""
+    codes = (f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
+    return "\n".join(
+        ("\b", "Examples:", *(f"  {line}" for line in examples), "", "\b", "Exit codes:", *codes)
+    )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"homeport {__version__}\n")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options of the command line as a whole; `version` is spent by its callback."""

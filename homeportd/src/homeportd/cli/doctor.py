@@ -1,0 +1,154 @@
+"""The command that tests each hop and says what to mend."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Final
+
+import typer
+
+from homeportd.cli import hops, installation, words
+from homeportd.cli.arguments import Json, complete_port, parse_port
+from homeportd.cli.client import Agent
+from homeportd.cli.errors import REFUSED, Failure
+from homeportd.cli.hops import Hop
+from homeportd.cli.objects import Status
+from homeportd.cli.ports import find
+from homeportd.cli.terminal import Screen, Style, clean, screen, write, write_json
+
+AGENT_TIMEOUT: Final = 3.0  # seconds
+_MARKS: Final = {
+    "ok": ("✓", Style.GREEN),
+    "note": ("!", Style.AMBER),
+    "fail": ("✗", Style.RED),
+    "skipped": ("-", Style.GREY),
+}
+
+OptionalPort = Annotated[
+    int | None,
+    typer.Argument(
+        parser=parse_port,
+        help="Test this port too.",
+        autocompletion=complete_port,
+        show_default=False,
+    ),
+]
+
+
+def doctor(port: OptionalPort = None, json: Json = False) -> None:
+    """Test each hop from a browser to a dev server; say what to fix.
+
+    Exit code 1 when a hop fails.
+    """
+    found = examine(port)
+    failed = [hop for hop in found if hop.state == "fail"]
+    if json:
+        write_json({"ok": not failed, "hops": [asdict(hop) for hop in found]})
+    else:
+        write(report(found, screen()))
+    if failed:
+        raise typer.Exit(REFUSED)
+
+
+def examine(port: int | None) -> list[Hop]:
+    """Test every hop in order; later ones are skipped where an earlier one leaves nothing to test."""
+    from homeportd import settings as settings_module  # pydantic: too slow for the other commands
+
+    found: list[Hop] = []
+    try:
+        place = installation.find()
+    except Failure as failure:
+        return [
+            Hop("settings", "fail", failure.detail, failure.fix),
+            *_skipped("agent", "sockets", "names", "caddy"),
+        ]
+    try:
+        settings = settings_module.load(place.config)
+    except settings_module.SettingsError as error:
+        found.append(Hop("settings", "fail", str(error), error.fix))
+        return [*found, *_skipped("agent", "sockets", "names", "caddy", "decisions")]
+    found.append(Hop("settings", "ok", str(place.config)))
+
+    _progress("agent")
+    with Agent(place, AGENT_TIMEOUT) as agent:
+        hop = _agent(agent)
+        found.append(hop)
+        up = hop.state == "ok"
+        found.append(hops.sockets(settings.socket_dir, place.remedy("homeportd")))
+        origins = settings.origins
+        of_port = origins.of_port(port or hops.PROBE_PORT)
+        _progress("names")
+        found.append(hops.names(origins.dashboard, of_port))
+        _progress("caddy")
+        caddy = place.remedy("homeport-caddy")
+        found.append(hops.front_door(origins.dashboard, up, caddy))
+        _progress("decisions")
+        found.append(hops.decisions(of_port, up, caddy))
+        if port is not None:
+            _progress(f"port {port}")
+            found.extend(_port(agent, port) if up else _skipped("listener", "dev server", "share"))
+    _progress("")
+    return found
+
+
+def _agent(agent: Agent) -> Hop:
+    try:
+        status: Status = agent.get("/status")
+    except Failure as failure:
+        return Hop("agent", "fail", failure.detail, failure.fix)
+    return Hop(
+        "agent", "ok", f"{status['version']}, user {status['user']}, up {words.duration(status['uptime_s'])}"
+    )
+
+
+def _port(agent: Agent, number: int) -> list[Hop]:
+    try:
+        port = find(agent, number)
+        share = port["share"] if port else agent.get(f"/ports/{number}/share")
+    except Failure as failure:
+        return [Hop("listener", "fail", failure.detail, failure.fix)]
+    found = [hops.listener(number, port)]
+    found += [hops.speaks_http(port)] if port and port["listening"] else _skipped("dev server")
+    now = words.local_now()
+    if words.ended(share, now):
+        fix = f"homeport share {number} --expires 24h, if it is to be open again"
+        return [*found, Hop("share", "note", words.sentence(number, share, now), fix)]
+    return [*found, Hop("share", "ok", words.sentence(number, share, now))]
+
+
+def _skipped(*names: str) -> list[Hop]:
+    return [Hop(name, "skipped", "not tested: mend what fails above first") for name in names]
+
+
+def report(found: list[Hop], to: Screen) -> list[str]:
+    """The verdict, then a line a hop: mark, what, result; below it the fix."""
+    failed = sum(hop.state == "fail" for hop in found)
+    verdict = f"{failed} of {len(found)} hops fail." if failed else "Every hop works."
+    lines = [to.paint(verdict, Style.BOLD)]
+    for hop in found:
+        mark, style = _MARKS[hop.state]
+        lines.extend(_wrapped(f"{to.paint(mark, style)} {hop.name:<10}  ", clean(hop.detail), to))
+        if hop.fix:
+            lines.extend(
+                _wrapped(f"  {'':<10}  {to.paint('fix:', Style.BOLD)} ", clean(hop.fix), to, lead=19)
+            )
+    return lines
+
+
+def _wrapped(head: str, text: str, to: Screen, lead: int = 14) -> list[str]:
+    """The text after its head, folded between words; `lead` is the width of the head."""
+    import textwrap  # one command needs it
+
+    room = None if to.width is None else max(16, to.width - lead)
+    folded = (
+        [text] if room is None else textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    )
+    return [head + line if i == 0 else " " * lead + line for i, line in enumerate(folded or [""])]
+
+
+def _progress(what: str) -> None:
+    """Say on a terminal which hop is being tested; gone when the report comes."""
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        sys.stderr.write(f"\r\x1b[Ktesting {what} …" if what else "\r\x1b[K")
+        sys.stderr.flush()

@@ -1,0 +1,31 @@
+"""What a command ends with when it cannot do its work: a sentence, a remedy and an exit code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFUSED: Final = 1  # the agent refused or failed; for `doctor`: a hop fails
+USAGE: Final = 2
+UNREACHABLE: Final = 3
+NOT_FOUND: Final = 4
+INTERRUPTED: Final = 130  # Ctrl-C
+CLOSED_PIPE: Final = 141  # the reader of our output went away, as for any program that SIGPIPE ends
+
+EXIT_CODES: Final = (
+    (0, "done"),
+    (REFUSED, "refused, or failed"),
+    (USAGE, "wrong usage"),
+    (UNREACHABLE, "the agent is not reachable"),
+    (NOT_FOUND, "not found"),
+    (INTERRUPTED, "interrupted"),
+)
+
+
+class Failure(Exception):
+    """A command that did not succeed: what happened, the next step, and the exit code."""
+
+    def __init__(self, detail: str, fix: str, code: int = REFUSED) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fix = fix
+        self.code = code

@@ -1,0 +1,243 @@
+"""The hops between a browser and a dev server, each tested for itself: what works, what does not, what to do.
+
+browser → name (DNS) → Caddy → gateway (decision) → dev server
+                          └──→ agent (dashboard, API) ← settings, sockets
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from homeportd.cli.objects import Port
+
+TIMEOUT: Final = 3.0  # seconds for one hop
+MAX_BODY: Final = 64 * 1024  # bytes of an answer that are read
+SOCKETS: Final = ("web", "gateway", "relay")
+GATEWAY_PATH: Final = (
+    "/.homeport/enter"  # answered by the gateway on each port's origin, never by a dev server
+)
+PROBE_PORT: Final = 3000  # whose origin is asked when no port is named
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+
+State = Literal["ok", "note", "fail", "skipped"]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One tested hop. `note`: works, but know this. `skipped`: cannot be tested before another is mended."""
+
+    name: str
+    state: State
+    detail: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP. `location` is empty without a redirect."""
+
+    status: int
+    location: str
+    body: bytes
+
+
+def sockets(folder: Path, remedy: str) -> Hop:
+    """Whether Caddy has our three sockets to talk to, with somebody behind each."""
+    for name in SOCKETS:
+        path = folder / f"{name}.sock"
+        try:
+            if not stat.S_ISSOCK(path.stat().st_mode):
+                return Hop("sockets", "fail", f"{path} is not a socket", f"remove it, then {remedy}")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(TIMEOUT)
+                probe.connect(str(path))
+        except OSError as error:
+            return Hop("sockets", "fail", f"{path}: {error.strerror or error}", remedy)
+    return Hop("sockets", "ok", f"{', '.join(SOCKETS)} in {folder}")
+
+
+def names(dashboard: str, of_port: str) -> Hop:
+    """Whether the names of the dashboard and of a port lead somewhere. Both are origins."""
+    hosts = [urlsplit(origin).hostname or "" for origin in (dashboard, of_port)]
+    found = {host: resolve(host) for host in hosts}
+    missing = [host for host in hosts if not found[host]]
+    if not missing:
+        return Hop("names", "ok", "; ".join(f"{host} is {found[host][0]}" for host in hosts))
+    if all(_is_local(host) for host in missing):
+        return Hop(
+            "names",
+            "ok",
+            f"browsers and curl find {' and '.join(missing)} themselves; this resolver does not",
+        )
+    return Hop(
+        "names",
+        "fail",
+        f"{' and '.join(missing)} cannot be resolved here",
+        f"add a DNS record for {missing[0]}"
+        + (" (a wildcard covers every port)" if of_port.endswith(missing[0]) else ""),
+    )
+
+
+def front_door(dashboard: str, agent_up: bool, remedy: str) -> Hop:
+    """Whether the dashboard's real address leads through Caddy to the agent."""
+    answer = _through_caddy("caddy", dashboard, "/api/health", agent_up, remedy)
+    if isinstance(answer, Hop):
+        return answer
+    if answer.status == 200 and b'"ok"' in answer.body:
+        return Hop("caddy", "ok", f"{dashboard} leads to the agent")
+    gate = urlsplit(answer.location).hostname
+    if gate and gate != urlsplit(dashboard).hostname:
+        return Hop("caddy", "note", f"{dashboard} is behind {gate}, which asks who you are first")
+    return Hop(
+        "caddy", "fail", f"something else answers at {dashboard} ({answer.status})", _occupied(dashboard)
+    )
+
+
+def decisions(origin: str, agent_up: bool, remedy: str) -> Hop:
+    """Whether a request to a port's origin reaches the gateway, which decides."""
+    answer = _through_caddy("decisions", origin, GATEWAY_PATH, agent_up, remedy)
+    if isinstance(answer, Hop):
+        return answer
+    if answer.status >= 500:
+        return Hop(
+            "decisions", "fail", f"the gateway fails at {origin} ({answer.status})", "read the agent's log"
+        )
+    return Hop("decisions", "ok", f"the gateway decides at {origin}")
+
+
+def _through_caddy(name: str, origin: str, path: str, agent_up: bool, remedy: str) -> Answer | Hop:
+    """What the agent answers through Caddy; a failed Hop when Caddy is missing, or has no agent behind it."""
+    try:
+        answer = ask(origin, path)
+    except OSError as error:
+        return Hop(name, "fail", f"nothing answers at {origin} ({_reason(error)})", remedy)
+    except http.client.HTTPException:
+        return Hop(name, "fail", f"what answers at {origin} is not HTTP", _occupied(origin))
+    if answer.status in (502, 503):
+        detail = f"Caddy is up, and does not reach the agent: {origin} is closed ({answer.status})"
+        fix = "run bin/site: it lets Caddy use the agent's sockets" if agent_up else "mend the agent first"
+        return Hop(name, "fail", detail, fix)
+    if answer.status == 421:
+        return Hop(
+            name, "fail", f"Caddy does not serve {origin}", "run bin/site: it writes the Caddyfile anew"
+        )
+    return answer
+
+
+def listener(number: int, port: Port | None) -> Hop:
+    """Whether something listens on a port, and for whom."""
+    if port is None or not port["listening"]:
+        return Hop(
+            "listener",
+            "fail",
+            f"nothing listens on port {number}, or it lies outside port_ranges",
+            "start the dev server; the ranges are in the settings file",
+        )
+    addresses = ", ".join(port["addresses"])
+    if any(address in ("0.0.0.0", "::", "::ffff:0.0.0.0") for address in port["addresses"]):  # noqa: S104 - compared
+        return Hop(
+            "listener",
+            "note",
+            f"listens on {addresses}: whoever reaches this machine's network reaches it past Homeport",
+            "bind it to 127.0.0.1, or keep the port closed in the firewall",
+        )
+    return Hop("listener", "ok", f"listens on {addresses}")
+
+
+def speaks_http(port: Port) -> Hop:
+    """Whether the dev server itself answers HTTP."""
+    host = _upstream(port["addresses"])
+    connection = http.client.HTTPConnection(host, port["port"], timeout=TIMEOUT)
+    try:
+        connection.request("GET", "/", headers={"Host": f"localhost:{port['port']}"})
+        status = connection.getresponse().status
+    except TimeoutError:
+        return Hop(
+            "dev server",
+            "fail",
+            f"accepts, and says nothing for {TIMEOUT:g} s",
+            "look at its own output; restart it",
+        )
+    except OSError as error:
+        return Hop("dev server", "fail", f"refuses at {host} ({_reason(error)})", "restart it")
+    except http.client.HTTPException:
+        return Hop(
+            "dev server",
+            "fail",
+            "does not speak plain HTTP",
+            "switch off its own HTTPS: Homeport is in front of it",
+        )
+    finally:
+        connection.close()
+    if status >= 500:
+        return Hop("dev server", "note", f"answers at {host} with status {status}", "look at its own output")
+    return Hop("dev server", "ok", f"answers at {host} with status {status}")
+
+
+def ask(origin: str, path: str) -> Answer:
+    """GET a path of an origin, as a browser would find it; raises OSError or HTTPException."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    targets = _LOOPBACK if _is_local(host) else (host,)
+    failed: OSError | None = None
+    for target in targets:
+        connection = kind(target, parts.port, timeout=TIMEOUT)
+        try:
+            connection.request("GET", path, headers={"Host": parts.netloc, "User-Agent": "homeport-doctor"})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers.get("Location", ""), answer.read(MAX_BODY))
+        except OSError as error:
+            failed = failed or error
+        finally:
+            connection.close()
+    raise failed or OSError("no address")
+
+
+def resolve(host: str) -> list[str]:
+    """The addresses of a name; none when TIMEOUT passes, which the system's resolver itself does not know."""
+    return _within(TIMEOUT, lambda: sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)}))
+
+
+def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
+    result: list[str] = []
+
+    def run() -> None:
+        try:
+            result.extend(work())
+        except (OSError, UnicodeError):
+            return
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return list(result)
+
+
+def _upstream(addresses: list[str]) -> str:
+    """Where to dial a listener: IPv4 first, a wildcard on loopback."""
+    address = min(addresses, key=lambda text: ":" in text)
+    return {"0.0.0.0": "127.0.0.1", "::ffff:0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+
+
+def _is_local(host: str) -> bool:
+    """Names that RFC 6761 binds to this machine."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def _reason(error: OSError) -> str:
+    return "time-out" if isinstance(error, TimeoutError) else error.strerror or str(error)
+
+
+def _occupied(origin: str) -> str:
+    parts = urlsplit(origin)
+    number = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"see who has it: ss -ltnp 'sport = :{number}'; then run bin/site"

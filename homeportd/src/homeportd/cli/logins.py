@@ -1,0 +1,71 @@
+"""Commands for the ways in: the login link, the dashboard's password, tokens for scripts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from homeportd.cli import passwords, views, words
+from homeportd.cli.arguments import Json
+from homeportd.cli.client import connect
+from homeportd.cli.objects import LoginLink, Token
+from homeportd.cli.terminal import screen, write, write_json
+
+
+def login_link(json: Json = False) -> None:
+    """Print a link that logs one browser in to the dashboard."""
+    with connect() as agent:
+        link: LoginLink = agent.post("/login-links")
+    if json:
+        write_json(link)
+        return
+    end = words.moment(link["expires_at"], words.local_now())
+    write([f"This link logs one browser in to the dashboard, once, until {end}.", link["url"]])
+
+
+def password(
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read it from standard input.")
+    ] = False,
+) -> None:
+    """Set the password of the dashboard; asks for it."""
+    with connect() as agent:
+        agent.get("/health")  # before a person types a password for nothing
+        new = passwords.from_stdin() if password_stdin else passwords.ask("the dashboard")
+        agent.put("/password", {"password": new})
+    write(["The dashboard has this password now."])
+
+
+def create_token(
+    name: Annotated[str, typer.Argument(help="What it is for, such as ci.")], json: Json = False
+) -> None:
+    """Make a token for the API, shown this once.
+
+    It is alone on the last line.
+    """
+    with connect() as agent:
+        made = agent.post("/tokens", {"name": name})
+    if json:
+        write_json(made)
+        return
+    write(["Keep this token: it is not shown again. Send it as Authorization: Bearer …", made["token"]])
+
+
+def list_tokens(json: Json = False) -> None:
+    """List the tokens, by their first characters."""
+    with connect() as agent:
+        tokens: list[Token] = agent.get("/tokens")
+    if json:
+        write_json(tokens)
+    else:
+        write(views.token_table(tokens, screen(), words.local_now()))
+
+
+def revoke_token(id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")]) -> None:
+    """Revoke a token: who uses it is refused from now on."""
+    from urllib.parse import quote  # one command needs it
+
+    with connect() as agent:
+        agent.delete(f"/tokens/{quote(id, safe='')}")
+    write([f"Token {id} is revoked."])

@@ -1,0 +1,117 @@
+"""The objects of the agent's API, as the command line reads them. Times are ISO 8601 UTC with a Z."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+Mode = Literal["private", "password", "public"]
+
+
+class Share(TypedDict):
+    """Who may open a port; mode private with generation 0 means that there is no share."""
+
+    mode: Mode
+    expires_at: str | None
+    allow: list[str]  # CIDR; empty: every network
+    max_uses: int | None
+    uses: int
+    generation: int
+    updated_at: str | None
+
+
+class Port(TypedDict):
+    """A listening or shared TCP port. `repo` is a repo id, `subdir` the folder in it."""
+
+    port: int
+    listening: bool
+    addresses: list[str]
+    pid: int | None
+    started_at: str | None
+    user: str | None
+    command: str | None
+    title: str | None
+    cwd: str | None
+    repo: str | None
+    subdir: str | None
+    url: str
+    first_seen: str | None
+    share: Share
+
+
+class Repo(TypedDict):
+    """A git repository and the ports of the processes that run in it."""
+
+    id: str
+    name: str
+    path: str
+    branch: str | None
+    dirty: bool | None
+    remote: str | None
+    ports: list[int]
+
+
+class Access(TypedDict):
+    """One decision about one visitor."""
+
+    id: int
+    time: str
+    address: str
+    user_agent: str | None
+    method: str
+    path: str
+    decision: str
+
+
+class Token(TypedDict):
+    """An API token, by its first characters."""
+
+    id: str
+    name: str
+    created_at: str
+    last_used_at: str | None
+    prefix: str
+
+
+class Amount(TypedDict):
+    """Bytes."""
+
+    used: int
+    total: int
+
+
+class System(TypedDict):
+    """The machine's load."""
+
+    cpu_percent: float
+    cpu_count: int
+    memory: Amount
+    disk: Amount
+
+
+class Counts(TypedDict):
+    """How many of each."""
+
+    ports: int
+    shared: int
+    repos: int
+
+
+class Status(TypedDict):
+    """The agent at a glance."""
+
+    version: str
+    hostname: str
+    user: str
+    started_at: str
+    uptime_s: float
+    dashboard_url: str
+    origin: str
+    system: System
+    counts: Counts
+
+
+class LoginLink(TypedDict):
+    """A link that logs a browser in, once."""
+
+    url: str
+    expires_at: str

@@ -1,0 +1,197 @@
+"""Commands that decide who may open a port, and show who did."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import time
+from typing import Annotated, Any, Final
+
+import typer
+
+from homeportd.cli import passwords, views, words
+from homeportd.cli.arguments import Json, PortArgument
+from homeportd.cli.client import Agent, connect
+from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
+from homeportd.cli.objects import Access, Mode, Share
+from homeportd.cli.ports import address_of, find
+from homeportd.cli.terminal import screen, write, write_json
+
+MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
+FOLLOW_INTERVAL: Final = 1.0  # seconds between two looks at the log
+FOLLOW_PATIENCE: Final = 60.0  # seconds for which an agent that restarts is waited for
+
+Password = Annotated[bool, typer.Option("--password", help="Let in who knows a password; asks for it.")]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="The same, with the password from standard input.")
+]
+Public = Annotated[bool, typer.Option("--public", help="Let everybody in.")]
+Private = Annotated[bool, typer.Option("--private", help="Let only you in.")]
+Expires = Annotated[
+    str | None,
+    typer.Option("--expires", metavar="WHEN", help="30m, 24h, 7d, a date such as 2027-01-31, or never."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="CIDR", help="Let in this network alone; may be repeated."),
+]
+MaxUses = Annotated[
+    int | None,
+    typer.Option("--max-uses", min=1, metavar="N", help="Accept the password N times."),
+]
+
+
+def share(
+    port: PortArgument,
+    *,
+    password: Password = False,
+    password_stdin: PasswordStdin = False,
+    public: Public = False,
+    private: Private = False,
+    expires: Expires = None,
+    allow: Allow = None,
+    max_uses: MaxUses = None,
+    json: Json = False,
+) -> None:
+    """Say who may open a port, and print its address.
+
+    Only you, unless you choose otherwise. With --password, --password-stdin, --public or --private the
+    share is made anew from the options given; without them it keeps its mode and changes only
+    what you name. The address is alone on the last line.
+    """
+    chosen = [
+        flag
+        for flag, given in (
+            ("--password", password),
+            ("--password-stdin", password_stdin),
+            ("--public", public),
+            ("--private", private),
+        )
+        if given
+    ]
+    if len(chosen) > 1:
+        raise Failure(f"{' and '.join(chosen)} exclude each other", f"choose one, such as {chosen[0]}", USAGE)
+    wish: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
+    with connect() as agent:
+        if chosen:
+            wish["mode"] = _mode(chosen[0])
+            if password or password_stdin:
+                agent.get("/health")  # before a person types a password for nothing
+                wish["password"] = passwords.ask(f"port {port}") if password else passwords.from_stdin()
+            now_true: Share = agent.post(f"/ports/{port}/share", wish)
+        else:
+            now_true = _adjust(agent, port, wish)
+        _report(agent, port, now_true, json)
+
+
+def unshare(port: PortArgument, json: Json = False) -> None:
+    """Make a port private again.
+
+    Visitors who are connected are cut off.
+    """
+    with connect() as agent:
+        agent.delete(f"/ports/{port}/share")
+        if json:
+            found: Share = agent.get(f"/ports/{port}/share")
+            write_json(_described(agent, port, found))
+        else:
+            write(
+                [f"Port {port} is private again: only you can open it. Open connections of others end now."]
+            )
+
+
+def _mode(flag: str) -> Mode:
+    modes: dict[str, Mode] = {"--public": "public", "--private": "private"}
+    return modes.get(flag, "password")
+
+
+def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
+    """Change what the wish names of the present share; without a share, make a private one."""
+    before: Share = agent.get(f"/ports/{port}/share")
+    named = {key: value for key, value in wish.items() if value}
+    if before["generation"] and not named:
+        return before  # asked to change nothing: a new generation would throw visitors out
+    if words.ended(before, words.local_now()) and "expires" not in named:
+        raise Failure(
+            f"the share of port {port} has ended", f"give it a new end: homeport share {port} --expires 24h"
+        )
+    kept = {
+        "mode": before["mode"],
+        "expires": before["expires_at"],
+        "allow": before["allow"],
+        "max_uses": before["max_uses"],
+    }
+    changed: Share = agent.post(f"/ports/{port}/share", kept | named)
+    return changed
+
+
+def _described(agent: Agent, port: int, now_true: Share) -> dict[str, object]:
+    """The keys of the API's Port that a share is about."""
+    found = find(agent, port)
+    return {
+        "port": port,
+        "listening": bool(found and found["listening"]),
+        "url": found["url"] if found else address_of(agent, port),
+        "share": now_true,
+    }
+
+
+def _report(agent: Agent, port: int, now_true: Share, json: bool) -> None:
+    described = _described(agent, port, now_true)
+    if json:
+        write_json(described)
+        return
+    lines = [words.sentence(port, now_true, words.local_now())]
+    if not described["listening"]:
+        lines.append(f"Nothing listens on port {port} yet; the address works as soon as something does.")
+    write([*lines, str(described["url"])])
+
+
+Lines = Annotated[int, typer.Option("-n", "--lines", min=1, max=MAX_LINES, help="How many of the newest.")]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with new ones as they come.")]
+
+
+def logs(port: PortArgument, lines: Lines = 20, follow: Follow = False, json: Json = False) -> None:
+    """Show who opened a port, or tried to."""
+    with connect() as agent:
+        newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={lines}")
+        entries = newest[::-1]
+        if json and not follow:
+            write_json(entries)
+        elif entries or follow:
+            _show(entries, json, heading=True)
+        else:
+            write([f"Nobody has opened port {port} yet."])
+        if follow:
+            _follow(agent, port, entries[-1]["id"] if entries else 0, json)
+
+
+def _show(entries: list[Access], json: bool, *, heading: bool = False) -> None:
+    """Print log entries; as JSON, one a line, so that a reader need not wait for the end."""
+    if json:
+        write(json_module.dumps(entry) for entry in entries)
+    elif entries:
+        write(views.access_log(entries, screen(), words.local_now(), heading=heading))
+
+
+def _follow(agent: Agent, port: int, last: int, json: bool) -> None:
+    """Print what is newer than the entry `last`, until Ctrl-C; outlasts a restart of the agent."""
+    lost_at: float | None = None
+    while True:
+        time.sleep(FOLLOW_INTERVAL)
+        try:
+            newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={MAX_LINES}")
+        except Failure as failure:
+            if failure.code != UNREACHABLE:
+                raise
+            if lost_at is None:
+                lost_at = time.monotonic()
+                sys.stderr.write(f"note: {failure.detail}; waiting for it\n")
+            if time.monotonic() - lost_at > FOLLOW_PATIENCE:
+                raise
+            continue
+        lost_at = None
+        fresh = [entry for entry in newest[::-1] if entry["id"] > last]
+        if fresh:
+            _show(fresh, json)
+            last = fresh[-1]["id"]

@@ -1,0 +1,176 @@
+"""Text on a terminal: colour, width and tables. No I/O but `write`; pipes and NO_COLOR get plain text."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+GAP: Final = 2  # spaces between columns
+ELLIPSIS: Final = "…"
+
+
+class Style(StrEnum):
+    """SGR parameters; the three states of a share have the colours of the dashboard."""
+
+    PLAIN = ""
+    BOLD = "1"
+    GREY = "90"
+    AMBER = "33"
+    GREEN = "32"
+    RED = "31"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where the output goes. `width` is in columns, None where nobody counts them (a pipe, a file)."""
+
+    width: int | None
+    colour: bool
+
+    def paint(self, text: str, style: Style) -> str:
+        """The text in a colour, where there is colour."""
+        return f"\x1b[{style}m{text}\x1b[0m" if self.colour and style and text else text
+
+
+def screen() -> Screen:
+    """The screen that standard output is."""
+    if not sys.stdout.isatty():
+        return Screen(None, False)
+    # https://no-color.org: present and not empty, whatever its value
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Screen(shutil.get_terminal_size().columns, colour)
+
+
+def write(lines: Iterable[str]) -> None:
+    """Print lines at once; a character that the terminal's encoding lacks becomes a question mark."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = "".join(f"{line.rstrip()}\n" for line in lines)
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.flush()
+
+
+def write_json(value: object) -> None:
+    """Print one JSON value, indented, in ASCII (so nothing in it can steer a terminal)."""
+    write([json.dumps(value, indent=2)])
+
+
+def clean(text: str) -> str:
+    """The text without characters that could steer a terminal: titles and user agents are a stranger's."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def width_of(text: str) -> int:
+    """Columns that a printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def clip(text: str, width: int) -> str:
+    """The text in at most `width` columns, with an ellipsis where something is left out."""
+    if width_of(text) <= width:
+        return text
+    kept, used = [], 0
+    for char in text:
+        used += width_of(char)
+        if used > width - 1:
+            break
+        kept.append(char)
+    return "".join(kept) + ELLIPSIS if width > 0 else ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One field of a table."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: the one with the lowest `rank` is dropped first where the screen is narrow.
+
+    `least` is the number of columns down to which it may be clipped; None means whole or not at all
+    (half an address is of no use).
+    """
+
+    title: str
+    rank: int
+    least: int | None = None
+    right: bool = False
+
+
+Row = Sequence[Cell]
+
+
+def lay_out(
+    columns: Sequence[Column], rows: Sequence[Row], screen: Screen, *, indent: int = 0, heading: bool = True
+) -> list[str]:
+    """The lines of a table that fits the screen: first the heading, then a line a row.
+
+    Columns without any content are left out. Never raises; the last column left is clipped.
+    """
+    cleaned = [[Cell(clean(cell.text), cell.style) for cell in row] for row in rows]
+    shown = [i for i in range(len(columns)) if any(row[i].text for row in cleaned)]
+    natural = [
+        max(
+            [width_of(row[i].text) for row in cleaned] + ([len(column.title)] if heading else []),
+            default=0,
+        )
+        for i, column in enumerate(columns)
+    ]
+    widths = _widths(columns, shown, natural, None if screen.width is None else screen.width - indent)
+    lines = []
+    if heading:
+        lines.append([Cell(column.title, Style.GREY) for column in columns])
+    lines.extend(cleaned)
+    return [_line(columns, row, widths, screen, indent) for row in lines]
+
+
+def _widths(
+    columns: Sequence[Column], shown: Sequence[int], natural: Sequence[int], room: int | None
+) -> dict[int, int]:
+    """The width of each column that is shown, by its index."""
+    widths = {i: natural[i] for i in shown}
+    if room is None:
+        return widths
+    while widths:
+        over = sum(widths.values()) + GAP * (len(widths) - 1) - room
+        if over <= 0:
+            return widths
+        slack = {
+            i: max(0, width - least) for i, width in widths.items() if (least := columns[i].least) is not None
+        }
+        if sum(slack.values()) >= over:
+            for i in sorted(slack, key=lambda i: columns[i].rank):  # the least important gives first
+                given = min(slack[i], over)
+                widths[i] -= given
+                over -= given
+            return widths
+        if len(widths) == 1:
+            return dict.fromkeys(widths, max(0, room))
+        widths.pop(min(widths, key=lambda i: columns[i].rank))
+    return widths
+
+
+def _line(columns: Sequence[Column], row: Row, widths: dict[int, int], screen: Screen, indent: int) -> str:
+    fields = []
+    for i, width in widths.items():
+        text = clip(row[i].text, width)
+        space = " " * (width - width_of(text))
+        painted = screen.paint(text, row[i].style)
+        fields.append(space + painted if columns[i].right else painted + space)
+    return (" " * indent + (" " * GAP).join(fields)).rstrip()

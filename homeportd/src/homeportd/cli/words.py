@@ -1,0 +1,116 @@
+"""Objects of the API in words: what a port is, who may open it, until when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from homeportd.cli.objects import Port, Share
+from homeportd.cli.terminal import Cell, Style
+from homeportd.clock import from_text
+
+_STYLES = {"private": Style.GREY, "password": Style.AMBER, "public": Style.GREEN}
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def what(port: Port) -> str:
+    """What a person would call the thing behind a port: `vite · frontend`."""
+    if not port["listening"]:
+        return "nothing listens"
+    name = port["title"]
+    if not name and port["command"]:
+        name = port["command"].split()[0].rpartition("/")[2]
+    parts = [name or "process of another user or a container", port["subdir"] or ""]
+    return " · ".join(part for part in parts if part)
+
+
+def ended(share: Share, now: datetime) -> bool:
+    """Whether the time of a share is over, which makes the port private again."""
+    return share["expires_at"] is not None and from_text(share["expires_at"]) <= now
+
+
+def mode(share: Share, now: datetime) -> Cell:
+    """Who may open a port, in the colour of that state."""
+    word = "private" if ended(share, now) else share["mode"]
+    return Cell(word, _STYLES.get(word, Style.PLAIN))
+
+
+def moment(text: str, now: datetime) -> str:
+    """A future moment, in the time zone of `now`: `14:00`, `tomorrow 14:00`, `Tue 14:00`, `3 Jan 2027 14:00`."""
+    when = from_text(text).astimezone(now.tzinfo)
+    days = (when.date() - now.date()).days
+    clock = f"{when:%H:%M}"
+    if days == 0:
+        return clock
+    if days == 1:
+        return f"tomorrow {clock}"
+    if 1 < days < 7:
+        return f"{when:%a} {clock}"
+    year = "" if when.year == now.year else f" {when.year}"
+    return f"{when.day} {when:%b}{year} {clock}"
+
+
+def past(text: str, now: datetime) -> str:
+    """A past moment: the time of today, or the date with it, in the time zone of `now`."""
+    when = from_text(text).astimezone(now.tzinfo)
+    return f"{when:%H:%M:%S}" if when.date() == now.date() else f"{when:%Y-%m-%d %H:%M}"
+
+
+def until(share: Share, now: datetime) -> str:
+    """When a share ends: `until tomorrow 14:00`, `ended 13:59:59`, or nothing for one without an end."""
+    if share["expires_at"] is None:
+        return ""
+    if ended(share, now):
+        return f"ended {past(share['expires_at'], now)}"
+    return f"until {moment(share['expires_at'], now)}"
+
+
+def limits(share: Share) -> str:
+    """What else bounds a share: its networks and uses."""
+    parts: list[str] = []
+    if share["allow"]:
+        parts.append(", ".join(share["allow"]))
+    if share["max_uses"] is not None:
+        parts.append(f"{share['uses']} of {share['max_uses']} uses")
+    return "; ".join(parts)
+
+
+def sentence(number: int, share: Share, now: datetime) -> str:
+    """What is true of a port now, as one sentence."""
+    alone = f"nly you can open port {number}, once you have logged in to the dashboard."
+    if ended(share, now):
+        return f"The share has {until(share, now)}: o{alone}"
+    if share["mode"] == "private":
+        return f"O{alone}"
+    who = "Anyone with the password" if share["mode"] == "password" else "Anyone"
+    from_where = f" from {' or '.join(share['allow'])}" if share["allow"] else ""
+    end = f" {until(share, now)}" if share["expires_at"] else " until you unshare it"
+    uses = ""
+    if share["max_uses"] is not None:
+        left = max(0, share["max_uses"] - share["uses"])
+        uses = f", {left} more time{'' if left == 1 else 's'}"
+    return f"{who}{from_where} can open port {number}{uses}{end}."
+
+
+def duration(seconds: float) -> str:
+    """The two largest units of a time span: `3 d 4 h`, `12 min`."""
+    minutes = int(seconds) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{int(seconds)} s"
+
+
+def size(count: float) -> str:
+    """Bytes with a decimal unit: `7.9 GB`."""
+    for unit in _UNITS[:-1]:
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit in ("B", "kB") or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} {_UNITS[-1]}"
+
+
+def local_now() -> datetime:
+    """The present moment in the time zone of the person."""
+    return datetime.now().astimezone()
