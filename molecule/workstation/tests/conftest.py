@@ -1,0 +1,116 @@
+"""What the tests of every stage share: the person of the machines, their dev server, and curl."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+ROOT = Path(__file__).parents[3]
+EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+INVENTORY = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
+
+USER = "dev"
+REPO = "/srv/homeport/repos/demo"
+PORT = 5173
+PASSWORD = "correct horse battery"
+SEEN_WITHIN_S = 1.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What curl got through Caddy; headers in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def playbook(*arguments: str) -> dict[str, dict[str, int]]:
+    """Run site.yml on the machines; the recap by host: {"debian12": {"ok": 40, "changed": 0, ...}}."""
+    result = subprocess.run(
+        ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, ROOT / "site.yml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return recap(result.stdout)
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    last = output.rpartition("PLAY RECAP")[2]
+    return {
+        host: {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", counts)}
+        for host, counts in re.findall(r"^.*?(\S+)\s+: (ok=.*)$", last, re.MULTILINE)
+    }
+
+
+def as_user(host: Host, command: str) -> str:
+    """Run a command as the person, in a login shell as they would; its standard output."""
+    return host.check_output("runuser -l %s -c %s", USER, command)
+
+
+@pytest.fixture
+def homeport(host: Host) -> Callable[[str], object]:
+    """`homeport ... --json` as the person, parsed."""
+    return lambda arguments: json.loads(as_user(host, f"homeport {arguments} --json") or "null")
+
+
+@pytest.fixture
+def curl(host: Host) -> Callable[..., Answer]:
+    """One request from the machine itself through Caddy, to a name that need not resolve."""
+
+    def request(name: str, path: str = "/", *options: str) -> Answer:
+        quoted = " ".join(f"'{option}'" for option in options)
+        # http.client rather than curl, which a bare Debian does not have.
+        script = f"""
+import base64, http.client, json, sys
+connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
+headers = {{"Host": "{name}:8080"}}
+for option in sys.argv[1:]:
+    key, _, value = option.partition(": ")
+    headers[key] = value
+connection.request("GET", "{path}", headers=headers)
+answer = connection.getresponse()
+fields = {{key.lower(): value for key, value in answer.getheaders()}}
+print(json.dumps([answer.status, fields, answer.read().decode(errors="replace")]))
+"""
+        return Answer(*json.loads(host.check_output(f"python3 - {quoted} <<'PYTHON'\n{script}\nPYTHON")))
+
+    return request
+
+
+@pytest.fixture
+def dev_server(host: Host) -> None:
+    """A dev server of the person in a git repository below the repo root; seen by the agent."""
+    if not host.file(f"{REPO}/.git").exists:
+        as_user(
+            host,
+            f"mkdir -p {REPO} && cd {REPO} && git init -q -b main . && echo hello from demo > index.html",
+        )
+    if host.run("systemctl is-active demo.service").rc:
+        host.run("systemctl reset-failed demo.service")
+        host.check_output(
+            "systemd-run --unit=demo --uid=%s --working-directory=%s python3 -m http.server --bind 127.0.0.1 %s",
+            USER,
+            REPO,
+            str(PORT),
+        )
+    wait_for(lambda: host.socket(f"tcp://127.0.0.1:{PORT}").is_listening)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> object:
+    """The first true value of `condition`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
+        time.sleep(0.2)
+    return value

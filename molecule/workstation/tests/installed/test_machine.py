@@ -1,0 +1,124 @@
+"""What site.yml made of a bare Debian: users, units, sockets, files."""
+
+import json
+import re
+
+import pytest
+from conftest import EPHEMERAL, USER, as_user, playbook
+from testinfra.host import Host
+
+testinfra_hosts = ["ansible://workstation"]
+
+UNITS = ("homeportd.service", "homeport-caddy.service")
+# systemd-analyze's scale: 10 is a root shell, below 3 it says OK. Measured, with a little room.
+MOST_EXPOSURE = {"homeportd.service": 4.0, "homeport-caddy.service": 2.5}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_runs_and_starts_at_boot(host: Host, unit: str) -> None:
+    assert host.service(unit).is_running
+    assert host.service(unit).is_enabled
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_is_hardened(host: Host, unit: str) -> None:
+    report = host.check_output("systemd-analyze security --no-pager %s", unit)
+    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", report)[1])
+    assert exposure <= MOST_EXPOSURE[unit], report
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_is_valid(host: Host, unit: str) -> None:
+    result = host.run("systemd-analyze verify --man=no /etc/systemd/system/%s", unit)
+    assert (result.rc, result.stdout + result.stderr) == (0, "")
+
+
+def test_no_unit_failed(host: Host) -> None:
+    assert host.check_output("systemctl is-system-running") == "running"
+
+
+def process_user(host: Host, unit: str) -> str:
+    pid = host.check_output("systemctl show --property=MainPID --value %s", unit)
+    return host.check_output("ps -o user:32= -p %s", pid).strip()
+
+
+def test_agent_is_the_person_not_root(host: Host) -> None:
+    assert process_user(host, "homeportd.service") == USER
+
+
+def test_caddy_is_a_user_of_its_own(host: Host) -> None:
+    assert process_user(host, "homeport-caddy.service") == "homeport-caddy"
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("cli", 0o600), ("web", 0o660), ("gateway", 0o660), ("relay", 0o660)]
+)
+def test_sockets_are_for_those_who_need_them(host: Host, name: str, mode: int) -> None:
+    socket = host.file(f"/run/homeport/{name}.sock")
+    assert socket.is_socket
+    assert (socket.user, socket.group, socket.mode) == (USER, "homeport", mode)
+
+
+def test_socket_folder_keeps_strangers_out(host: Host) -> None:
+    folder = host.file("/run/homeport")
+    assert (folder.user, folder.group, folder.mode) == (USER, "homeport", 0o2750)
+
+
+def test_data_is_the_persons_alone(host: Host) -> None:
+    folder = host.file("/srv/homeport/data")
+    assert (folder.user, folder.mode) == (USER, 0o700)
+
+
+def test_stranger_reaches_no_socket(host: Host) -> None:
+    script = "import socket; socket.socket(socket.AF_UNIX).connect('/run/homeport/web.sock')"
+    result = host.run("runuser -u nobody -- python3 -c %s", script)
+    assert result.rc != 0
+    assert "PermissionError" in result.stderr
+
+
+def test_front_door_is_on_loopback_alone(host: Host) -> None:
+    listening = host.check_output("ss -Hltn sport = :8080")
+    addresses = {line.split()[3] for line in listening.splitlines()}
+    assert addresses <= {"127.0.0.1:8080", "[::1]:8080"}
+    assert "127.0.0.1:8080" in addresses
+
+
+def test_doctor_finds_nothing(host: Host) -> None:
+    assert as_user(host, "homeport doctor")
+
+
+def test_status_names_the_machine(host: Host) -> None:
+    status = json.loads(as_user(host, "homeport status --json"))
+    assert status["user"] == USER
+    assert status["dashboard_url"] == "http://localhost:8080"
+
+
+def test_a_second_preview_finds_nothing_to_do(host: Host) -> None:
+    """Check mode agrees with the run that just passed."""
+    counts = playbook("--check", "--limit", host.backend.host)[host.backend.host]
+    assert counts["changed"] == 0
+
+
+def changes(log: str, host: str) -> list[set[str]]:
+    """Of each run in Ansible's log, the tasks that changed this host; handlers included."""
+    runs = []
+    for run in log.split("PLAY RECAP")[:-1]:
+        task = ""
+        changed = set()
+        for line in run.splitlines():
+            if match := re.search(r"(?:TASK|HANDLER) \[(.+?)\] \*", line):
+                task = match[1]
+            elif re.search(rf"changed: \[{re.escape(host)}[\] ]", line):
+                changed.add(task)
+        runs.append(changed)
+    return runs
+
+
+def test_the_preview_was_true(host: Host) -> None:
+    """What the virgin machine's preview announced is what converge then changed."""
+    name = host.backend.host
+    runs = [run for run in changes((EPHEMERAL / "ansible.log").read_text(), name) if run]
+    homeport = [{task for task in run if " : " in task} for run in runs]
+    preview, real = [run for run in homeport if run][:2]
+    assert preview - real == set(), "announced, but did not happen"
+    assert real - preview == set(), "happened, but was not announced"

@@ -1,0 +1,37 @@
+"""After a reboot nobody typed anything: units run, the share is there, the door opens by its password."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from conftest import PASSWORD, PORT, Answer, as_user, wait_for
+from testinfra.host import Host
+
+testinfra_hosts = ["ansible://workstation"]
+
+BASIC = "Authorization: Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()
+
+
+@pytest.mark.parametrize("unit", ["homeportd.service", "homeport-caddy.service"])
+def test_unit_came_back(host: Host, unit: str) -> None:
+    wait_for(lambda: host.service(unit).is_running)
+
+
+def test_sockets_came_back(host: Host) -> None:
+    for name in ("cli", "web", "gateway", "relay"):
+        wait_for(lambda name=name: host.file(f"/run/homeport/{name}.sock").is_socket)
+
+
+def test_doctor_finds_nothing(host: Host) -> None:
+    assert as_user(host, "homeport doctor")
+
+
+def test_share_survived(
+    host: Host, dev_server: None, homeport: Callable[[str], list[dict]], curl: Callable[..., Answer]
+) -> None:
+    port = wait_for(lambda: next((port for port in homeport("list") if port["port"] == PORT), None))
+    assert port["share"]["mode"] == "password"
+    assert port["share"]["expires_at"] is not None
+    name = f"{PORT}.localhost"
+    assert curl(name, "/", "Accept: */*").status == 401
+    wait_for(lambda: "hello from demo" in curl(name, "/", "Accept: */*", BASIC).body)
