@@ -1,7 +1,7 @@
 """The one SQLite database of an agent: opened, migrated, written in transactions.
 
-A write is acknowledged when its transaction has reached the disk (WAL with synchronous=FULL), so that nothing a
-person was told is lost to a crash. https://www.sqlite.org/pragma.html#pragma_synchronous
+A write is acknowledged when its transaction has reached the disk (WAL with synchronous=FULL), so that nothing
+a person was told is lost to a crash. https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
 from __future__ import annotations
@@ -44,17 +44,19 @@ class Database:
         """Open and migrate; raises DatabaseError when the file is of a newer release or not a database."""
         connection = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
         # A thread that never ends would hold up the end of the process.
-        connection._thread.daemon = True  # noqa: SLF001
+        connection._thread.daemon = True
         await connection
         database = cls(connection)
         try:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
                 await connection.execute(f"PRAGMA {pragma}")
-            path.chmod(0o600)
+            await asyncio.to_thread(path.chmod, 0o600)
             await database._migrate(path)
         except aiosqlite.DatabaseError as error:
             await connection.close()
-            raise DatabaseError(f"{path} is not usable: {error}", "restore a backup of it, or move it away") from error
+            raise DatabaseError(
+                f"{path} is not usable: {error}", "restore a backup of it, or move it away"
+            ) from error
         except BaseException:
             await connection.close()
             raise
@@ -69,7 +71,9 @@ class Database:
                 "install that release again, or restore a backup from before it",
             )
         for number, script in enumerate(steps[version:], start=version + 1):
-            await self._connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version={number};COMMIT;")
+            await self._connection.executescript(
+                f"BEGIN IMMEDIATE;{script};PRAGMA user_version={number};COMMIT;"
+            )
 
     async def one(self, sql: str, *values: object) -> tuple[object, ...] | None:
         """The first row, or None."""

@@ -1,7 +1,7 @@
 """What happened, in order, for whoever watches: a bounded log that a watcher can resume.
 
-An event has an id, one more than the last, so that a watcher who was away asks for what came since. Events that
-only show the present (system load, access rows) have no id and are never replayed.
+An event has an id, one more than the last, so that a watcher who was away asks for what came since. Events
+that only show the present (system load, access rows) have no id and are never replayed.
 """
 
 from __future__ import annotations

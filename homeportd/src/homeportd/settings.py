@@ -162,7 +162,9 @@ def load(path: Path) -> Settings:
         with path.open("rb") as file:
             text = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}", "run bin/site to write it anew") from error
+        raise SettingsError(
+            f"cannot read {path}: {error.strerror}", "run bin/site to write it anew"
+        ) from error
     if len(text) > MAX_FILE:
         raise SettingsError(f"{path} is larger than {MAX_FILE} bytes", "run bin/site to write it anew")
     try:
@@ -173,4 +175,6 @@ def load(path: Path) -> Settings:
         details = "; ".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
         )
-        raise SettingsError(f"{path}: {details}", "correct these keys in the inventory and run bin/site") from error
+        raise SettingsError(
+            f"{path}: {details}", "correct these keys in the inventory and run bin/site"
+        ) from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import bcrypt
 
@@ -16,6 +18,8 @@ SHORTEST = 8  # characters of the dashboard's password
 LONGEST = 1024  # characters of any password
 WORKERS = 2
 WAITING = 16  # checks that may wait; further ones are turned away
+
+_T = TypeVar("_T")
 
 
 def _digest(password: str) -> bytes:
@@ -44,14 +48,14 @@ class Passwords:
         """Compare in constant time; raises Problem 503 when too many checks are waiting."""
         if not password or len(password) > LONGEST:
             return False
-        return bool(await self._run(bcrypt.checkpw, _digest(password), hashed.encode()))
+        return await self._run(bcrypt.checkpw, _digest(password), hashed.encode())
 
-    async def _run(self, function, *arguments):  # type: ignore[no-untyped-def]
+    async def _run(self, function: Callable[[bytes, bytes], _T], first: bytes, second: bytes) -> _T:
         if self._busy >= WAITING:
             raise Problem(503, "too many passwords are being checked", "try again in a few seconds")
         self._busy += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, first, second)
         finally:
             self._busy -= 1
 

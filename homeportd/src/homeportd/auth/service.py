@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
 
 from homeportd import clock
 from homeportd.auth.codes import Codes
@@ -17,7 +18,6 @@ from homeportd.auth.passwords import SHORTEST, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
 from homeportd.problems import Problem, invalid, not_found
-from ipaddress import IPv4Address, IPv6Address
 
 SESSION_DAYS = 30
 LOGIN_LINK_S = 10 * 60
@@ -78,7 +78,9 @@ class Auth:
         cookie, now = secrets.token_urlsafe(32), self._now()
         session = Session(secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=SESSION_DAYS))
         await self._store.add_session(session)
-        self._sessions = {h: s for h, s in self._sessions.items() if now < s.expires_at} | {session.hash: session}
+        self._sessions = {h: s for h, s in self._sessions.items() if now < s.expires_at} | {
+            session.hash: session
+        }
         return cookie
 
     async def close_session(self, session_id: str) -> None:
@@ -119,10 +121,16 @@ class Auth:
         client = neighbourhood(address) if address else "local"
         wait_s = self._limiter.wait_s(client)
         if wait_s:
-            raise Problem(429, "too many wrong passwords", f"wait {int(wait_s) // 60 + 1} minutes, or use homeport login-link")
+            raise Problem(
+                429,
+                "too many wrong passwords",
+                f"wait {int(wait_s) // 60 + 1} minutes, or use homeport login-link",
+            )
         self._limiter.guess(client)
         if self._password is None or not await self._passwords.matches(password, self._password):
-            raise Problem(401, "the password is wrong", "try again, or run homeport login-link on the machine")
+            raise Problem(
+                401, "the password is wrong", "try again, or run homeport login-link on the machine"
+            )
         self._limiter.clear(client)
 
     # API tokens
@@ -155,7 +163,9 @@ class Auth:
         """A new token and its secret, which is kept nowhere."""
         name = name.strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
-            raise invalid("the name of the token is empty, too long or not printable", f"use 1 to {MAX_NAME} characters")
+            raise invalid(
+                "the name of the token is empty, too long or not printable", f"use 1 to {MAX_NAME} characters"
+            )
         if len(self._tokens) >= MAX_TOKENS:
             raise Problem(409, f"there are {MAX_TOKENS} tokens already", "revoke one that is not used")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)

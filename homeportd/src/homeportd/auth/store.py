@@ -51,7 +51,12 @@ class AuthStore:
             )
             await connection.execute(
                 "INSERT INTO sessions (id, hash, created_at, expires_at) VALUES (?,?,?,?)",
-                (session.id, session.hash, clock.to_text(session.created_at), clock.to_text(session.expires_at)),
+                (
+                    session.id,
+                    session.hash,
+                    clock.to_text(session.created_at),
+                    clock.to_text(session.expires_at),
+                ),
             )
 
     async def delete_session(self, session_id: str) -> None:
@@ -62,14 +67,16 @@ class AuthStore:
     async def set_password(self, hashed: str, kept_session: str | None) -> None:
         """Replace the password and end every session but one, in one transaction."""
         async with self._database.transaction() as connection:
-            await connection.execute("INSERT OR REPLACE INTO owner_password (id, hash) VALUES (1, ?)", (hashed,))
+            await connection.execute(
+                "INSERT OR REPLACE INTO owner_password (id, hash) VALUES (1, ?)", (hashed,)
+            )
             await connection.execute("DELETE FROM sessions WHERE id IS NOT ?", (kept_session,))
 
     async def add_token(self, token: Token) -> None:
         """Insert one token."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "INSERT INTO tokens (id, name, prefix, hash, created_at, last_used_at) VALUES (?,?,?,?,?,NULL)",
+                "INSERT INTO tokens (id, name, prefix, hash, created_at) VALUES (?,?,?,?,?)",
                 (token.id, token.name, token.prefix, token.hash, clock.to_text(token.created_at)),
             )
 

@@ -157,5 +157,7 @@ def _refusal(status: int, text: bytes) -> Failure:
     if not isinstance(problem, dict):
         problem = {}
     detail = problem.get("detail") or problem.get("title") or f"the agent answered with status {status}"
-    fix = problem.get("fix") or ("homeport doctor" if status >= 500 else "homeport --help")
+    fix = problem.get("fix") or ""
+    if not fix or "/api/" in fix:  # words for programmers of other clients
+        fix = "homeport doctor" if status >= 500 else "homeport --help"
     return Failure(str(detail)[:MAX_DETAIL], str(fix)[:MAX_DETAIL], code)

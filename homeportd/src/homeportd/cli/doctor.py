@@ -13,7 +13,7 @@ from homeportd.cli.arguments import Json, complete_port, parse_port
 from homeportd.cli.client import Agent
 from homeportd.cli.errors import REFUSED, Failure
 from homeportd.cli.hops import Hop
-from homeportd.cli.objects import Status
+from homeportd.cli.objects import Share, Status
 from homeportd.cli.ports import find
 from homeportd.cli.terminal import Screen, Style, clean, screen, write, write_json
 
@@ -29,6 +29,7 @@ OptionalPort = Annotated[
     int | None,
     typer.Argument(
         parser=parse_port,
+        metavar="PORT",
         help="Test this port too.",
         autocompletion=complete_port,
         show_default=False,
@@ -105,16 +106,16 @@ def _agent(agent: Agent) -> Hop:
 def _port(agent: Agent, number: int) -> list[Hop]:
     try:
         port = find(agent, number)
-        share = port["share"] if port else agent.get(f"/ports/{number}/share")
+        share: Share = port["share"] if port else agent.get(f"/ports/{number}/share")
     except Failure as failure:
         return [Hop("listener", "fail", failure.detail, failure.fix)]
     found = [hops.listener(number, port)]
     found += [hops.speaks_http(port)] if port and port["listening"] else _skipped("dev server")
-    now = words.local_now()
-    if words.ended(share, now):
+    sentence = words.sentence(share, words.local_now())
+    if share["expired"]:
         fix = f"homeport share {number} --expires 24h, if it is to be open again"
-        return [*found, Hop("share", "note", words.sentence(number, share, now), fix)]
-    return [*found, Hop("share", "ok", words.sentence(number, share, now))]
+        return [*found, Hop("share", "note", sentence, fix)]
+    return [*found, Hop("share", "ok", sentence)]
 
 
 def _skipped(*names: str) -> list[Hop]:

@@ -8,10 +8,13 @@ Mode = Literal["private", "password", "public"]
 
 
 class Share(TypedDict):
-    """Who may open a port; mode private with generation 0 means that there is no share."""
+    """Who may open a port; generation 0 means that there is no share, so it is private."""
 
+    port: int
+    url: str
     mode: Mode
     expires_at: str | None
+    expired: bool  # private again, whatever the mode
     allow: list[str]  # CIDR; empty: every network
     max_uses: int | None
     uses: int

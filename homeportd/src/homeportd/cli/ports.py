@@ -8,7 +8,7 @@ from homeportd.cli import views, words
 from homeportd.cli.arguments import Json, PortArgument
 from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import NOT_FOUND, Failure
-from homeportd.cli.objects import Port, Repo, Status
+from homeportd.cli.objects import Port, Repo, Share, Status
 from homeportd.cli.terminal import screen, write, write_json
 
 
@@ -36,14 +36,14 @@ def ports(json: Json = False) -> None:
 def url(port: PortArgument, json: Json = False) -> None:
     """Print the address of a port."""
     with connect() as agent:
+        share: Share = agent.get(f"/ports/{port}/share")
         found = find(agent, port)
-        address = found["url"] if found else address_of(agent, port)
     if not (found and found["listening"]):
         sys.stderr.write(f"note: nothing listens on port {port} now\n")
     if json:
-        write_json({"port": port, "url": address})
+        write_json({"port": port, "url": share["url"]})
     else:
-        write([address])
+        write([share["url"]])
 
 
 def status(json: Json = False) -> None:
@@ -65,9 +65,3 @@ def find(agent: Agent, port: int) -> Port | None:
             return None
         raise
     return found
-
-
-def address_of(agent: Agent, port: int) -> str:
-    """The address that a port has or will have; it follows from the agent's pattern."""
-    found: Status = agent.get("/status")
-    return found["origin"].replace("{port}", str(port))

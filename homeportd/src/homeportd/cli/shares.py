@@ -14,7 +14,7 @@ from homeportd.cli.arguments import Json, PortArgument
 from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
 from homeportd.cli.objects import Access, Mode, Share
-from homeportd.cli.ports import address_of, find
+from homeportd.cli.ports import find
 from homeportd.cli.terminal import screen, write, write_json
 
 MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
@@ -81,7 +81,7 @@ def share(
             now_true: Share = agent.post(f"/ports/{port}/share", wish)
         else:
             now_true = _adjust(agent, port, wish)
-        _report(agent, port, now_true, json)
+        _report(agent, now_true, json)
 
 
 def unshare(port: PortArgument, json: Json = False) -> None:
@@ -92,8 +92,8 @@ def unshare(port: PortArgument, json: Json = False) -> None:
     with connect() as agent:
         agent.delete(f"/ports/{port}/share")
         if json:
-            found: Share = agent.get(f"/ports/{port}/share")
-            write_json(_described(agent, port, found))
+            now_true: Share = agent.get(f"/ports/{port}/share")
+            write_json(now_true)
         else:
             write(
                 [f"Port {port} is private again: only you can open it. Open connections of others end now."]
@@ -111,7 +111,7 @@ def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
     named = {key: value for key, value in wish.items() if value}
     if before["generation"] and not named:
         return before  # asked to change nothing: a new generation would throw visitors out
-    if words.ended(before, words.local_now()) and "expires" not in named:
+    if before["expired"] and "expires" not in named:
         raise Failure(
             f"the share of port {port} has ended", f"give it a new end: homeport share {port} --expires 24h"
         )
@@ -125,26 +125,15 @@ def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
     return changed
 
 
-def _described(agent: Agent, port: int, now_true: Share) -> dict[str, object]:
-    """The keys of the API's Port that a share is about."""
-    found = find(agent, port)
-    return {
-        "port": port,
-        "listening": bool(found and found["listening"]),
-        "url": found["url"] if found else address_of(agent, port),
-        "share": now_true,
-    }
-
-
-def _report(agent: Agent, port: int, now_true: Share, json: bool) -> None:
-    described = _described(agent, port, now_true)
+def _report(agent: Agent, now_true: Share, json: bool) -> None:
     if json:
-        write_json(described)
+        write_json(now_true)
         return
-    lines = [words.sentence(port, now_true, words.local_now())]
-    if not described["listening"]:
-        lines.append(f"Nothing listens on port {port} yet; the address works as soon as something does.")
-    write([*lines, str(described["url"])])
+    found = find(agent, now_true["port"])
+    lines = [words.sentence(now_true, words.local_now())]
+    if not (found and found["listening"]):
+        lines.append("Nothing listens there yet; the address works as soon as something does.")
+    write([*lines, now_true["url"]])
 
 
 Lines = Annotated[int, typer.Option("-n", "--lines", min=1, max=MAX_LINES, help="How many of the newest.")]

@@ -96,7 +96,7 @@ def _listed(port: Port, now: datetime) -> Row:
     return (
         Cell(f":{port['port']}", Style.BOLD),
         Cell(words.what(port), Style.PLAIN if port["listening"] else Style.GREY),
-        words.mode(share, now),
+        words.mode(share),
         Cell(words.until(share, now)),
         Cell(words.limits(share), Style.GREY),
         Cell(port["url"], Style.GREY),
@@ -112,7 +112,7 @@ def port_table(ports: Sequence[Port], screen: Screen, now: datetime) -> list[str
             Cell(str(port["port"]), Style.BOLD),
             Cell(words.what(port), Style.PLAIN if port["listening"] else Style.GREY),
             Cell(port["repo"] or ""),
-            words.mode(port["share"], now),
+            words.mode(port["share"]),
             Cell(words.until(port["share"], now).removeprefix("until ")),
             Cell(" ".join(port["addresses"])),
             Cell("" if port["pid"] is None else str(port["pid"])),

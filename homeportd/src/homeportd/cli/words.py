@@ -23,19 +23,14 @@ def what(port: Port) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def ended(share: Share, now: datetime) -> bool:
-    """Whether the time of a share is over, which makes the port private again."""
-    return share["expires_at"] is not None and from_text(share["expires_at"]) <= now
-
-
-def mode(share: Share, now: datetime) -> Cell:
-    """Who may open a port, in the colour of that state."""
-    word = "private" if ended(share, now) else share["mode"]
+def mode(share: Share) -> Cell:
+    """Who may open a port now, in the colour of that state."""
+    word = "private" if share["expired"] else share["mode"]
     return Cell(word, _STYLES.get(word, Style.PLAIN))
 
 
 def moment(text: str, now: datetime) -> str:
-    """A future moment, in the time zone of `now`: `14:00`, `tomorrow 14:00`, `Tue 14:00`, `3 Jan 2027 14:00`."""
+    """A future moment, in the time zone of `now`: `14:00`, `tomorrow 14:00`, `Tue 14:00`, `3 Dec 14:00`."""
     when = from_text(text).astimezone(now.tzinfo)
     days = (when.date() - now.date()).days
     clock = f"{when:%H:%M}"
@@ -59,7 +54,7 @@ def until(share: Share, now: datetime) -> str:
     """When a share ends: `until tomorrow 14:00`, `ended 13:59:59`, or nothing for one without an end."""
     if share["expires_at"] is None:
         return ""
-    if ended(share, now):
+    if share["expired"]:
         return f"ended {past(share['expires_at'], now)}"
     return f"until {moment(share['expires_at'], now)}"
 
@@ -74,10 +69,11 @@ def limits(share: Share) -> str:
     return "; ".join(parts)
 
 
-def sentence(number: int, share: Share, now: datetime) -> str:
+def sentence(share: Share, now: datetime) -> str:
     """What is true of a port now, as one sentence."""
+    number = share["port"]
     alone = f"nly you can open port {number}, once you have logged in to the dashboard."
-    if ended(share, now):
+    if share["expired"]:
         return f"The share has {until(share, now)}: o{alone}"
     if share["mode"] == "private":
         return f"O{alone}"

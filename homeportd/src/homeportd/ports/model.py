@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -34,6 +35,7 @@ class Port:
     title: str | None = None  # "vite", "next", "python": what a person would call it
     repo: str | None = None
     subdir: str | None = None
+    dual_stack: bool = False  # `::` takes IPv4 connections too
 
     @property
     def upstream(self) -> str:
@@ -45,6 +47,24 @@ class Port:
             if address in ("0.0.0.0", "::ffff:0.0.0.0"):  # noqa: S104 - compared, not bound
                 return f"127.0.0.1:{self.port}"
             if address == "::":
+                if self.dual_stack:  # reached by IPv4 even where the loopback interface has no IPv6 address
+                    return f"127.0.0.1:{self.port}"
                 return f"[::1]:{self.port}"
             return f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         raise ValueError(f"port {self.port} has no address")
+
+
+class Kind(StrEnum):
+    """What happened to a port."""
+
+    OPENED = "opened"
+    CHANGED = "changed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One port that appeared, looks different, or is gone; `port` is then as it was last seen."""
+
+    kind: Kind
+    port: Port

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from homeportd import clock
 from homeportd.database import Database
@@ -87,7 +88,7 @@ class AccessLog:
             before if before is not None else 2**63 - 1,
             limit,
         )
-        return [Access(*row[:6], Decision(str(row[6])), row[7]) for row in rows]  # type: ignore[arg-type]
+        return [_access(*row) for row in rows]
 
     async def flush(self) -> None:
         """Write what is pending."""
@@ -99,7 +100,10 @@ class AccessLog:
                 await connection.executemany(
                     "INSERT INTO accesses (port, time, address, user_agent, method, path, decision)"
                     " VALUES (?,?,?,?,?,?,?)",
-                    [(a.port, a.time, a.address, a.user_agent, a.method, a.path, a.decision.value) for a in batch],
+                    [
+                        (a.port, a.time, a.address, a.user_agent, a.method, a.path, a.decision.value)
+                        for a in batch
+                    ],
                 )
             for _ in range(min(len(batch), len(self._pending))):
                 self._pending.popleft()
@@ -135,3 +139,8 @@ class AccessLog:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.flush()
+
+
+def _access(port: Any, time: Any, address: Any, user_agent: Any, *rest: Any) -> Access:
+    method, path, decision, id_ = rest
+    return Access(port, time, address, user_agent, method, path, Decision(decision), id_)

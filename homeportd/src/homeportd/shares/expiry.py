@@ -9,7 +9,7 @@ from homeportd.problems import invalid
 
 LONGEST = timedelta(days=3660)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FIX = "write a span such as 30m, 24h, 7d or 2w, a date such as 2027-01-31, a moment such as 2027-01-31T18:00Z, or never"
+_FIX = "write 30m, 24h, 7d or 2w, a date such as 2027-01-31, a moment such as 2027-01-31T18:00Z, or never"
 
 
 def parse(text: str | None, now: datetime) -> datetime | None:
@@ -23,15 +23,17 @@ def parse(text: str | None, now: datetime) -> datetime | None:
     if moment <= now:
         raise invalid(f"the expiry {text!r} lies in the past", _FIX)
     if moment - now > LONGEST:
-        raise invalid(f"the expiry {text!r} is more than ten years ahead", "use never for a share without an end")
+        raise invalid(
+            f"the expiry {text!r} is more than ten years ahead", "use never for a share without an end"
+        )
     return moment
 
 
 def _moment(text: str, now: datetime) -> datetime:
     span = re.fullmatch(r"([1-9][0-9]{0,5})\s*([mhdw])", text.lower(), re.ASCII)
-    if span:
-        return now + timedelta(**{_UNITS[span[2]]: int(span[1])})
     try:
+        if span:
+            return now + timedelta(**{_UNITS[span[2]]: int(span[1])})
         moment = datetime.fromisoformat(text)
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
             moment += timedelta(days=1)

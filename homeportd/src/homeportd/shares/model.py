@@ -23,8 +23,8 @@ class Mode(StrEnum):
 class Share:
     """The policy of one port.
 
-    `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name both,
-    so that a change ends them. `allow` empty means any address. `uses` counts passwords accepted.
+    `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name
+    both, so that a change ends them. `allow` empty means any address. `uses` counts passwords accepted.
     """
 
     port: int
@@ -94,7 +94,7 @@ def within(address: Address, networks: tuple[Network, ...]) -> bool:
     return any((mapped or address) in network for network in networks)
 
 
-def authorize(visitor: Visitor, share: Share | None, now: datetime) -> Decision:
+def authorize(visitor: Visitor, share: Share | None, now: datetime) -> Decision:  # noqa: PLR0911 - one a rule
     """May this visitor see this port? `share` is None for a port that was never shared."""
     if visitor.proof is Proof.OWNER:
         return Decision.OWNER

@@ -84,7 +84,9 @@ class Shares:
         if wish.max_uses is not None and not 1 <= wish.max_uses <= 1_000_000:
             raise invalid("max_uses is not between 1 and 1000000", "leave it out for no limit")
         if wish.password is not None and wish.mode is not Mode.PASSWORD:
-            raise invalid(f"a {wish.mode} share has no password", "use mode password, or leave the password out")
+            raise invalid(
+                f"a {wish.mode} share has no password", "use mode password, or leave the password out"
+            )
         if wish.max_uses is not None and wish.mode is not Mode.PASSWORD:
             raise invalid("max_uses counts passwords", "use mode password, or leave max_uses out")
         fresh_hash = await self._passwords.hash(wish.password) if wish.password is not None else None

@@ -28,7 +28,7 @@ class Config:
     """How much a stream may hold unread at first; the protocol's own start value is the least."""
 
     receive_window_max: int = 16 * MIB
-    """A stream that is read as fast as it is filled, and waits for the peer, has its window doubled up to this."""
+    """Up to this the window of a stream is doubled, while it is emptied within two round trips."""
 
     receive_budget: int = 64 * MIB
     """How much all windows of a session may grow together beyond `receive_window` each."""
@@ -77,7 +77,9 @@ class Config:
             if getattr(self, name) < (0 if name in _MAY_BE_ZERO else 1e-3):
                 raise ValueError(f"{name} must be positive")
         if not INITIAL_WINDOW <= self.receive_window <= self.receive_window_max <= MAX_U32:
-            raise ValueError(f"windows must satisfy {INITIAL_WINDOW} <= receive_window <= receive_window_max < 2**32")
+            raise ValueError(
+                f"{INITIAL_WINDOW} <= receive_window <= receive_window_max < 2**32 does not hold"
+            )
         if self.max_unread < self.receive_window_max:
             raise ValueError("max_unread must hold one receive_window_max")
         if self.stream_send_buffer_min > self.stream_send_buffer_max:

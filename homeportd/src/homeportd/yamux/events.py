@@ -30,8 +30,14 @@ class Finished(NamedTuple):
     stream_id: int
 
 
+class Ended(NamedTuple):
+    """The stream is over in both directions: the peer's end came after this side's."""
+
+    stream_id: int
+
+
 class Reset(NamedTuple):
-    """The stream is over, abruptly: by the peer (`reason` empty) or by this side because of what the peer did."""
+    """The stream is over, abruptly: by the peer, or (with a reason) by this side for what the peer did."""
 
     stream_id: int
     reason: str
@@ -50,9 +56,9 @@ class WentAway(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The peer broke the protocol. What `pull` still gives (a go-away) should be sent, then the transport closed."""
+    """The peer broke the protocol. Send what `pull` still gives (a go-away), then close the transport."""
 
     reason: str
 
 
-Event = Opened | Acknowledged | Data | Finished | Reset | Pong | WentAway | Failed
+Event = Opened | Acknowledged | Data | Finished | Ended | Reset | Pong | WentAway | Failed

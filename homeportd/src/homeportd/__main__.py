@@ -1,0 +1,75 @@
+"""`homeportd`: the agent's own command; people use `homeport`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from homeportd import __version__
+from homeportd.settings import SettingsError, find, load
+
+FAILED = 1  # may go away: the service manager tries again
+WILL_NOT_FIX_ITSELF = 3  # a person must act: the service manager leaves it
+
+
+def main() -> None:
+    """Serve, or check the settings; the exit code says whether trying again can help."""
+    parser = argparse.ArgumentParser(
+        prog="homeportd",
+        description="The agent of Homeport. People use the command `homeport`.",
+        epilog="exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 3 failed and will not fix itself",
+    )
+    parser.add_argument("--version", action="version", version=f"homeportd {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run the agent in the foreground")
+    serve.add_argument("--config", type=Path, help="settings file (default: the one of this machine)")
+    serve.add_argument("--allow-root", action="store_true", help="run as root, for tests in containers")
+    check = commands.add_parser("check", help="check a settings file and say what is wrong with it")
+    check.add_argument("--config", type=Path, help="settings file (default: the one of this machine)")
+    arguments = parser.parse_args()
+    try:
+        settings = load(arguments.config or find())
+    except SettingsError as error:
+        _refuse(str(error), error.fix, WILL_NOT_FIX_ITSELF)
+    if arguments.command == "check":
+        return
+    if os.getuid() == 0 and not arguments.allow_root:
+        _refuse(
+            "the agent does not run as root",
+            "run it as your own user; bin/site sees to that",
+            WILL_NOT_FIX_ITSELF,
+        )
+
+    # Imported late: `check` and `--version` need nothing of it.
+    import uvloop
+
+    from homeportd import logs
+    from homeportd.app import AlreadyRunning
+    from homeportd.app import serve as serve_agent
+    from homeportd.database import DatabaseError
+
+    logs.set_up()
+    try:
+        uvloop.run(serve_agent(settings))
+    except AlreadyRunning as error:
+        _refuse(str(error), "stop it first: homeport status shows it", FAILED)
+    except DatabaseError as error:
+        _refuse(str(error), error.fix, WILL_NOT_FIX_ITSELF)
+    except OSError as error:
+        _refuse(
+            f"{error.filename or 'a socket'}: {error.strerror}",
+            "check that folder's owner, mode and space",
+            FAILED,
+        )
+
+
+def _refuse(detail: str, fix: str, code: int) -> NoReturn:
+    print(f"error: {detail}\nfix: {fix}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

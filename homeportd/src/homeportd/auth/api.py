@@ -1,0 +1,158 @@
+"""Logging in and out, tokens, the dashboard's password, and the hop to a port."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
+
+from homeportd import clock
+from homeportd.auth.guard import Guard, client_address, session_cookie
+from homeportd.auth.model import Caller, Kind, Token
+from homeportd.auth.passwords import LONGEST, SHORTEST
+from homeportd.auth.paths import local_path
+from homeportd.auth.service import SESSION_DAYS, Auth
+from homeportd.http import problems
+from homeportd.settings import Origin
+
+
+class WhoAmI(BaseModel):
+    """Who the agent takes the caller for."""
+
+    kind: Literal["session", "token", "peer"]
+    name: str
+    has_password: bool
+
+
+class LoginBody(BaseModel):
+    """The dashboard's password."""
+
+    password: str = Field(max_length=LONGEST)
+
+
+class PasswordBody(BaseModel):
+    """A new password for the dashboard."""
+
+    password: str = Field(min_length=SHORTEST, max_length=LONGEST)
+
+
+class TokenBody(BaseModel):
+    """The name of a new token."""
+
+    name: str = Field(min_length=1, max_length=64)
+
+
+class TokenView(BaseModel):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    created_at: str
+    last_used_at: str | None
+
+
+class NewToken(TokenView):
+    """A token with its secret, shown this once."""
+
+    token: str
+
+
+class LoginLink(BaseModel):
+    """An address that logs a browser in, once."""
+
+    url: str
+    expires_at: str
+
+
+def _view(token: Token) -> TokenView:
+    def text(moment: datetime | None) -> str | None:
+        return clock.to_text(moment) if moment else None
+
+    return TokenView(
+        id=token.id,
+        name=token.name,
+        prefix=token.prefix,
+        created_at=clock.to_text(token.created_at),
+        last_used_at=text(token.last_used_at),
+    )
+
+
+def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
+    """The routes of this room."""
+    routes = APIRouter(tags=["access"])
+    Owner = Annotated[Caller, Depends(guard)]
+
+    def set_cookie(response: Response, value: str) -> None:
+        response.set_cookie(
+            session_cookie(origin),
+            value,
+            max_age=SESSION_DAYS * 86400,
+            path="/",
+            secure=origin.scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
+
+    @routes.get("/api/session", responses=problems(401))
+    async def who_am_i(caller: Owner) -> WhoAmI:
+        return WhoAmI(kind=caller.kind.value, name=caller.name, has_password=auth.has_password)
+
+    @routes.post("/api/session", status_code=204, responses=problems(401, 403, 413, 422, 429, 503))
+    async def log_in(body: LoginBody, request: Request, response: Response) -> None:
+        await auth.check_password(body.password, client_address(request))
+        set_cookie(response, await auth.open_session())
+
+    @routes.delete("/api/session", status_code=204, responses=problems(401, 403))
+    async def log_out(caller: Owner, response: Response) -> None:
+        if caller.kind is Kind.SESSION:
+            await auth.close_session(caller.name)
+        response.delete_cookie(session_cookie(origin), secure=origin.scheme == "https")
+
+    @routes.put("/api/password", status_code=204, responses=problems(401, 403, 413, 422, 503))
+    async def set_password(caller: Owner, body: PasswordBody) -> None:
+        await auth.set_password(body.password, caller.name if caller.kind is Kind.SESSION else None)
+
+    @routes.post("/api/login-links", status_code=201, responses=problems(401, 403))
+    async def make_login_link(_caller: Owner) -> LoginLink:
+        code, expires_at = auth.make_login_code()
+        return LoginLink(url=f"{origin.dashboard}/login/{code}", expires_at=clock.to_text(expires_at))
+
+    @routes.get("/api/tokens", responses=problems(401))
+    async def list_tokens(_caller: Owner) -> list[TokenView]:
+        return [_view(token) for token in auth.tokens()]
+
+    @routes.post("/api/tokens", status_code=201, responses=problems(401, 403, 409, 413, 422))
+    async def create_token(_caller: Owner, body: TokenBody) -> NewToken:
+        token, secret = await auth.create_token(body.name)
+        return NewToken(**_view(token).model_dump(), token=secret)
+
+    @routes.delete("/api/tokens/{token_id}", status_code=204, responses=problems(401, 403, 404, 422))
+    async def revoke_token(_caller: Owner, token_id: str) -> None:
+        await auth.revoke_token(token_id)
+
+    @routes.get("/login/{code}", include_in_schema=False)
+    async def redeem_login_link(code: str) -> Response:
+        # A used link leads to the login page too, which says how to get another.
+        if not auth.redeem_login_code(code):
+            return RedirectResponse("/?login=expired", 303)
+        response = RedirectResponse("/", 303)
+        set_cookie(response, await auth.open_session())
+        return response
+
+    @routes.get("/hop", include_in_schema=False)
+    async def hop(
+        request: Request,
+        port: Annotated[int, Query(ge=1, le=65535)],
+        next: Annotated[str, Query(max_length=4096)] = "/",
+    ) -> Response:
+        session = auth.session(request.cookies.get(session_cookie(origin), ""))
+        if session is None:
+            here = f"/hop?{urlencode({'port': port, 'next': next})}"
+            return RedirectResponse(f"/?next={quote(here, safe='')}", 303)
+        query = urlencode({"code": auth.make_hop(session.id, port), "next": local_path(next)})
+        return RedirectResponse(f"{origin.of_port(port)}/.homeport/enter?{query}", 303)
+
+    return routes

@@ -1,0 +1,72 @@
+"""The API's door: finds out who calls, or refuses."""
+
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from starlette.requests import HTTPConnection
+
+from homeportd.auth.model import Caller, Kind
+from homeportd.auth.peer import SCOPE_KEY, trusted
+from homeportd.auth.service import Auth
+from homeportd.problems import Problem
+from homeportd.settings import Origin
+
+Guard = Callable[[HTTPConnection], Awaitable[Caller]]
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def session_cookie(origin: Origin) -> str:
+    """The name of the dashboard's cookie; with https, one that no sibling origin can set."""
+    return "__Host-homeport_session" if origin.scheme == "https" else "homeport_session"
+
+
+def client_address(connection: HTTPConnection) -> IPv4Address | IPv6Address | None:
+    """The visitor's address as Caddy saw it; None on the command line's socket."""
+    try:
+        return ip_address(connection.headers.get("x-homeport-client", ""))
+    except ValueError:
+        return None
+
+
+def guard(auth: Auth, origin: Origin) -> Guard:
+    """A FastAPI dependency that returns the caller, or raises Problem 401 or 403."""
+    cookie_name = session_cookie(origin)
+
+    def same_site(connection: HTTPConnection) -> bool:
+        # A browser names the page that sends: without this check a dev server on a sibling name
+        # could use the owner's cookie. A client that is no browser sends neither header.
+        sender = connection.headers.get("origin")
+        relation = connection.headers.get("sec-fetch-site")
+        return sender in (None, origin.dashboard) and relation in (None, "same-origin", "none")
+
+    async def caller(connection: HTTPConnection) -> Caller:
+        uid = connection.scope.get(SCOPE_KEY)
+        if trusted(uid):
+            return Caller(Kind.PEER, str(uid))
+        scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            token = auth.token(secret.strip())
+            if token is None:
+                raise Problem(
+                    401, "the token is unknown or revoked", "make one with homeport token create NAME"
+                )
+            return Caller(Kind.TOKEN, token.id)
+        session = auth.session(connection.cookies.get(cookie_name, ""))
+        if session is None:
+            raise Problem(
+                401, "you are not logged in", "run homeport login-link on the machine and open its address"
+            )
+        method = connection.scope.get("method", "WEBSOCKET")
+        if method not in _SAFE and not same_site(connection):
+            raise Problem(403, "this request comes from another site", f"send it from {origin.dashboard}")
+        return Caller(Kind.SESSION, session.id)
+
+    return caller
+
+
+def alive(auth: Auth, caller: Caller) -> bool:
+    """Whether what proved this caller still holds."""
+    if caller.kind is Kind.SESSION:
+        return auth.session_alive(caller.name)
+    return caller.kind is Kind.PEER or auth.token_alive(caller.name)

@@ -1,0 +1,49 @@
+"""A port as the API shows it: the listener, its process, its repo and its share in one object."""
+
+from pydantic import BaseModel
+
+from homeportd import clock
+from homeportd.ports.model import Port
+from homeportd.settings import Origin
+from homeportd.shares.model import Share
+from homeportd.shares.view import ShareView, share_view
+
+
+class PortView(BaseModel):
+    """A port that something listens on, or that is shared. Unknown is null."""
+
+    port: int
+    listening: bool
+    addresses: list[str]
+    pid: int | None
+    started_at: str | None
+    user: str | None
+    command: str | None
+    title: str | None
+    cwd: str | None
+    repo: str | None
+    subdir: str | None
+    url: str
+    first_seen: str | None
+    share: ShareView
+
+
+def port_view(number: int, port: Port | None, share: Share | None, origin: Origin) -> PortView:
+    """`port` None: nothing listens there now."""
+    owner = port.owner if port else None
+    return PortView(
+        port=number,
+        listening=port is not None,
+        addresses=list(port.addresses) if port else [],
+        pid=owner.pid if owner else None,
+        started_at=clock.to_text(owner.started_at) if owner else None,
+        user=owner.user if owner else None,
+        command=" ".join(owner.argv) if owner else None,
+        title=port.title if port else None,
+        cwd=str(owner.cwd) if owner and owner.cwd else None,
+        repo=port.repo if port else None,
+        subdir=port.subdir if port else None,
+        url=origin.of_port(number),
+        first_seen=clock.to_text(port.first_seen) if port else None,
+        share=share_view(number, share, origin),
+    )

@@ -1,0 +1,80 @@
+"""A share and its log rows as the API shows them."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from homeportd import clock
+from homeportd.settings import Origin
+from homeportd.shares.access import Access
+from homeportd.shares.model import Share
+
+
+class ShareView(BaseModel):
+    """Who may see a port. `generation` 0: it was never shared, so it is private."""
+
+    port: int
+    url: str
+    mode: Literal["private", "password", "public"]
+    expires_at: str | None
+    expired: bool
+    allow: list[str]
+    max_uses: int | None
+    uses: int
+    generation: int
+    updated_at: str | None
+
+
+class AccessView(BaseModel):
+    """One row of the access log."""
+
+    id: int
+    time: str
+    address: str
+    user_agent: str
+    method: str
+    path: str
+    decision: str
+
+
+def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
+    """The share of a port, or what holds without one."""
+    url = origin.of_port(port)
+    if share is None:
+        return ShareView(
+            port=port,
+            url=url,
+            mode="private",
+            expires_at=None,
+            expired=False,
+            allow=[],
+            max_uses=None,
+            uses=0,
+            generation=0,
+            updated_at=None,
+        )
+    return ShareView(
+        port=port,
+        url=url,
+        mode=share.mode.value,
+        expires_at=clock.to_text(share.expires_at) if share.expires_at else None,
+        expired=share.expired(clock.now()),
+        allow=[str(network) for network in share.allow],
+        max_uses=share.max_uses,
+        uses=share.uses,
+        generation=share.generation,
+        updated_at=clock.to_text(share.updated_at),
+    )
+
+
+def access_view(access: Access) -> AccessView:
+    """A log row."""
+    return AccessView(
+        id=access.id,
+        time=access.time,
+        address=access.address,
+        user_agent=access.user_agent,
+        method=access.method,
+        path=access.path,
+        decision=access.decision.value,
+    )

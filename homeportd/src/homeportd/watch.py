@@ -1,0 +1,88 @@
+"""`/api/events`: the log of events over a WebSocket, resumable, ended when its caller loses the right."""
+
+import asyncio
+import contextlib
+
+from fastapi import APIRouter, Query, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from homeportd.auth.guard import Guard, alive
+from homeportd.auth.model import Caller
+from homeportd.auth.service import Auth
+from homeportd.events import Events, TooManyWatchers, Watcher
+from homeportd.http import problem_response, problems
+from homeportd.problems import Problem
+
+CLOSED_LAGGING = 4008
+CLOSED_REVOKED = 4001
+CLOSED_STOPPING = 1012
+SEND_S = 20  # a watcher that takes nothing for so long is gone
+
+
+def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
+    """The one address of events."""
+    routes = APIRouter(tags=["events"])
+    live: dict[asyncio.Task[None], Caller] = {}
+
+    def end_revoked() -> None:
+        for task, caller in live.items():
+            if not alive(auth, caller):
+                task.cancel("revoked")
+
+    auth.on_revoke(end_revoked)
+
+    @routes.get("/api/events", responses={**problems(401, 426)}, status_code=426)
+    async def explain_events(since: str = Query("", max_length=64)) -> None:
+        """A WebSocket: messages `{"id", "type", "data"}`; `since=<epoch>:<id>` replays what was missed."""
+        raise Problem(426, "events come over a WebSocket", "connect with a WebSocket client")
+
+    @routes.websocket("/api/events")
+    async def watch(websocket: WebSocket, since: str = "") -> None:
+        try:
+            caller = await guard(websocket)
+            with events.watch(since) as watcher:
+                await websocket.accept()
+                await _serve(websocket, watcher, caller)
+        except Problem as problem:
+            await websocket.send_denial_response(
+                problem_response(problem.status, problem.detail, problem.fix)
+            )
+        except TooManyWatchers:
+            await websocket.send_denial_response(
+                problem_response(503, "too many watchers", "close another dashboard")
+            )
+
+    async def _serve(websocket: WebSocket, watcher: Watcher, caller: Caller) -> None:
+        sender = asyncio.create_task(_send(websocket, watcher), name="events")
+        live[sender] = caller
+        try:
+            with contextlib.suppress(WebSocketDisconnect):
+                receiver = asyncio.create_task(_until_closed(websocket))
+                await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
+                receiver.cancel()
+                await asyncio.gather(receiver, return_exceptions=True)
+        finally:
+            del live[sender]
+            revoked = sender.cancelled()
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+            code = CLOSED_REVOKED if revoked else CLOSED_LAGGING if watcher.lagging else CLOSED_STOPPING
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                await websocket.close(code)
+
+    return routes
+
+
+async def _send(websocket: WebSocket, watcher: Watcher) -> None:
+    hello = {"epoch": watcher.epoch, "id": watcher.last_id, "resumed": watcher.resumed}
+    await websocket.send_json({"id": None, "type": "hello", "data": hello})
+    for event in watcher.missed:
+        await websocket.send_json(event.message())
+    while (happened := await watcher.next()) is not None:
+        async with asyncio.timeout(SEND_S):
+            await websocket.send_json(happened.message())
+
+
+async def _until_closed(websocket: WebSocket) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass  # a watcher has nothing to say

@@ -1,0 +1,197 @@
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+
+from homeportd.auth.codes import MAX_CODES, Codes
+from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
+from homeportd.auth.paths import local_path
+from homeportd.auth.service import SESSION_DAYS, Auth
+from homeportd.auth.signing import Signer, read_key
+from homeportd.auth.store import AuthStore
+from homeportd.problems import Problem
+
+HERE = ip_address("203.0.113.7")
+KEY = b"k" * 32
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def auth(database, passwords, clock):
+    made = Auth(AuthStore(database), passwords, KEY, clock)
+    await made.load()
+    yield made
+    await made.close()
+
+
+async def reopened(database, passwords, clock):
+    made = Auth(AuthStore(database), passwords, KEY, clock)
+    await made.load()
+    return made
+
+
+async def test_sessions_survive_a_restart_end_by_time_and_by_logging_out(auth, database, passwords, clock):
+    cookie, other = await auth.open_session(), await auth.open_session()
+    again = await reopened(database, passwords, clock)
+    session = again.session(cookie)
+    assert again.session_alive(session.id)
+    await again.close_session(session.id)
+    assert again.session(cookie) is None
+    assert (await reopened(database, passwords, clock)).session(cookie) is None
+    clock.now += timedelta(days=SESSION_DAYS)
+    assert again.session(other) is None
+
+
+async def test_nothing_secret_is_stored(auth, database, tmp_path):
+    cookie = await auth.open_session()
+    _token, secret = await auth.create_token("ci")
+    await auth.set_password("correct horse", None)
+    await database.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for text in (cookie, secret, "correct horse"):
+        assert text.encode() not in stored
+
+
+async def test_tokens_are_made_used_and_revoked(auth, database, passwords, clock):
+    told = []
+    auth.on_revoke(lambda: told.append(1))
+    token, secret = await auth.create_token(" ci ")
+    assert (token.name, secret[:3]) == ("ci", "hp_")
+    assert secret.startswith(token.prefix)
+    assert auth.token(secret).last_used_at == clock.now
+    assert auth.token(secret + "x") is None
+    assert auth.token("hp_" + "x" * 43) is None
+    await auth.close()
+    again = await reopened(database, passwords, clock)
+    assert again.tokens()[0].last_used_at == clock.now
+    await auth.revoke_token(token.id)
+    assert auth.token(secret) is None
+    assert told == [1]
+    with pytest.raises(Problem):
+        await auth.revoke_token(token.id)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "\x1b[31m"])
+async def test_a_token_needs_a_printable_name(auth, name):
+    with pytest.raises(Problem) as caught:
+        await auth.create_token(name)
+    assert caught.value.status == 422
+
+
+async def test_the_password_ends_other_sessions_and_guesses_are_limited(auth):
+    kept, other = await auth.open_session(), await auth.open_session()
+    await auth.set_password("correct horse", auth.session(kept).id)
+    assert auth.session(kept)
+    assert auth.session(other) is None
+    await auth.check_password("correct horse", HERE)
+    for _ in range(FAILURES):
+        with pytest.raises(Problem) as caught:
+            await auth.check_password("wrong", HERE)
+        assert caught.value.status == 401
+    with pytest.raises(Problem) as caught:
+        await auth.check_password("correct horse", HERE)
+    assert caught.value.status == 429
+    await auth.check_password("correct horse", ip_address("203.0.113.8"))
+
+
+async def test_without_a_password_none_is_right(auth):
+    with pytest.raises(Problem):
+        await auth.check_password("", HERE)
+
+
+async def test_passwords_longer_than_bcrypt_reads_differ_at_their_end(auth):
+    await auth.set_password("x" * 100 + "a", None)
+    with pytest.raises(Problem):
+        await auth.check_password("x" * 100 + "b", HERE)
+
+
+async def test_a_login_link_works_once(auth):
+    code, _expires = auth.make_login_code()
+    assert auth.redeem_login_code(code)
+    assert not auth.redeem_login_code(code)
+
+
+async def test_a_hop_carries_a_session_to_one_port_once(auth):
+    session = auth.session(await auth.open_session())
+    code = auth.make_hop(session.id, 3000)
+    assert auth.redeem_hop(code, 4000) is None
+    assert auth.redeem_hop(code, 3000) is None, "a code shown to the wrong port is spent"
+    cookie = auth.redeem_hop(auth.make_hop(session.id, 3000), 3000)
+    assert auth.owner_of(cookie, 3000) == session.id
+    assert auth.owner_of(cookie, 4000) is None
+    assert auth.owner_of(cookie[:-1] + "x", 3000) is None
+    await auth.close_session(session.id)
+    assert auth.owner_of(cookie, 3000) is None
+
+
+def test_codes_end_by_time_and_are_bounded():
+    now = [0.0]
+    codes = Codes(10, lambda: now[0])
+    old = codes.make("x")
+    for _ in range(MAX_CODES):
+        fresh = codes.make("y")
+    assert codes.redeem(old) is None
+    now[0] = 10.0
+    assert codes.redeem(fresh) is None
+
+
+def test_the_limit_slides():
+    now = [0.0]
+    limiter = Limiter(lambda: now[0])
+    for _ in range(FAILURES):
+        assert limiter.wait_s("k") == 0
+        limiter.guess("k")
+        now[0] += 1
+    assert limiter.wait_s("k") == WINDOW_S - FAILURES
+    now[0] = WINDOW_S
+    assert limiter.wait_s("k") == 0
+
+
+def test_one_client_is_one_ipv6_network():
+    assert neighbourhood(ip_address("2001:db8::1")) == neighbourhood(ip_address("2001:db8::ffff:1"))
+    assert neighbourhood(ip_address("2001:db8::1")) != neighbourhood(ip_address("2001:db8:0:1::1"))
+    assert neighbourhood(ip_address("::ffff:10.0.0.1")) == "10.0.0.1"
+
+
+def test_signed_values_hold_for_their_purpose_alone():
+    signed = Signer(KEY, "a").sign("text~with~tildes")
+    assert Signer(KEY, "a").verify(signed) == "text~with~tildes"
+    assert Signer(KEY, "b").verify(signed) is None
+    assert Signer(b"x" * 32, "a").verify(signed) is None
+    for wrong in ("", "~", signed[:-1], signed + "0", "x" * 5000, "é" + signed):
+        assert Signer(KEY, "a").verify(wrong) is None
+
+
+def test_the_key_is_made_once_and_private(tmp_path):
+    path = tmp_path / "secret.key"
+    key = read_key(path)
+    assert read_key(path) == key
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+    path.write_bytes(b"short")
+    with pytest.raises(ValueError, match="not a key"):
+        read_key(path)
+
+
+@pytest.mark.parametrize("text", ["/", "/a?b=c#d", "/a//b", "/é"])
+def test_local_paths_are_kept(text):
+    assert local_path(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "//evil", "/\\evil", "http://evil", "/\t/evil", "/a\r\nb", "/a\\b", "/" + "x" * 5000]
+)
+def test_ways_off_this_origin_lead_home(text):
+    assert local_path(text) == "/"
