@@ -37,6 +37,8 @@ def complete_port(incomplete: str) -> list[tuple[str, str]]:
 
 PortArgument = Annotated[
     int,
-    typer.Argument(parser=parse_port, metavar="PORT", help="The port, such as 5173.", autocompletion=complete_port),
+    typer.Argument(
+        parser=parse_port, metavar="PORT", help="The port, such as 5173.", autocompletion=complete_port
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the objects of the API as JSON.")]

@@ -144,25 +144,21 @@ def _widths(
     columns: Sequence[Column], shown: Sequence[int], natural: Sequence[int], room: int | None
 ) -> dict[int, int]:
     """The width of each column that is shown, by its index."""
-    widths = {i: natural[i] for i in shown}
     if room is None:
-        return widths
-    while widths:
-        over = sum(widths.values()) + GAP * (len(widths) - 1) - room
-        if over <= 0:
-            return widths
-        slack = {
-            i: max(0, width - least) for i, width in widths.items() if (least := columns[i].least) is not None
-        }
-        if sum(slack.values()) >= over:
-            for i in sorted(slack, key=lambda i: columns[i].rank):  # the least important gives first
-                given = min(slack[i], over)
-                widths[i] -= given
-                over -= given
-            return widths
-        if len(widths) == 1:
-            return dict.fromkeys(widths, max(0, room))
-        widths.pop(min(widths, key=lambda i: columns[i].rank))
+        return {i: natural[i] for i in shown}
+    smallest = {i: min(natural[i], columns[i].least or natural[i]) for i in shown}
+    kept: list[int] = []
+    for i in sorted(shown, key=lambda i: -columns[i].rank):
+        if sum(smallest[j] for j in kept) + smallest[i] + GAP * len(kept) <= room:
+            kept.append(i)
+    if not kept and shown:
+        return {max(shown, key=lambda i: columns[i].rank): max(0, room)}
+    widths = {i: natural[i] for i in sorted(kept)}
+    over = sum(widths.values()) + GAP * (len(widths) - 1) - room
+    while over > 0:
+        widest = max((i for i in widths if widths[i] > smallest[i]), key=lambda i: widths[i])
+        widths[widest] -= 1
+        over -= 1
     return widths
 
 

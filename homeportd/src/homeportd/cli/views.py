@@ -12,16 +12,16 @@ from homeportd.cli.terminal import Cell, Column, Row, Screen, Style, clean, clip
 
 _LISTED: Final = (
     Column("PORT", 9),
-    Column("WHAT", 6, least=8),
+    Column("WHAT", 6, least=16),
     Column("WHO", 8),
     Column("UNTIL", 5),
-    Column("LIMITS", 2, least=10),
+    Column("LIMITS", 2, least=18),
     Column("ADDRESS", 4),
 )
 _PORTS: Final = (
     Column("PORT", 9, right=True),
-    Column("WHAT", 6, least=8),
-    Column("REPO", 5, least=6),
+    Column("WHAT", 6, least=16),
+    Column("REPO", 5, least=10),
     Column("WHO", 8),
     Column("UNTIL", 4),
     Column("LISTENS ON", 2),

@@ -19,7 +19,7 @@ def what(port: Port) -> str:
     name = port["title"]
     if not name and port["command"]:
         name = port["command"].split()[0].rpartition("/")[2]
-    parts = [name or "process of another user or a container", port["subdir"] or ""]
+    parts = [name or "owner not visible", port["subdir"] or ""]
     return " · ".join(part for part in parts if part)
 
 
@@ -30,14 +30,14 @@ def mode(share: Share) -> Cell:
 
 
 def moment(text: str, now: datetime) -> str:
-    """A future moment, in the time zone of `now`: `14:00`, `tomorrow 14:00`, `Tue 14:00`, `3 Dec 14:00`."""
+    """A moment by its distance from `now`, in that time zone: `14:00`, `tomorrow 14:00`, `3 Dec 14:00`."""
     when = from_text(text).astimezone(now.tzinfo)
     days = (when.date() - now.date()).days
     clock = f"{when:%H:%M}"
     if days == 0:
         return clock
-    if days == 1:
-        return f"tomorrow {clock}"
+    if abs(days) == 1:
+        return f"{'tomorrow' if days == 1 else 'yesterday'} {clock}"
     if 1 < days < 7:
         return f"{when:%a} {clock}"
     year = "" if when.year == now.year else f" {when.year}"
@@ -55,7 +55,7 @@ def until(share: Share, now: datetime) -> str:
     if share["expires_at"] is None:
         return ""
     if share["expired"]:
-        return f"ended {past(share['expires_at'], now)}"
+        return f"ended {moment(share['expires_at'], now)}"
     return f"until {moment(share['expires_at'], now)}"
 
 
