@@ -1,0 +1,138 @@
+"""Listening sockets by psutil: for macOS, and for containers whose kernel refuses netlink.
+
+Slower than netlink by two orders of magnitude (it walks every process each time), so it always runs in a
+thread. psutil is imported here alone, when it is needed: it costs 2 MB of memory.
+"""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from homeportd.ports.model import Owner
+from homeportd.ports.netlink import Listener, address_text
+from homeportd.ports.process import MAX_ARGUMENTS
+
+
+def _psutil() -> Any:
+    # By name, so that type checking does not depend on whether stubs of psutil are installed.
+    return importlib.import_module("psutil")
+
+
+class Psutil:
+    """The same questions as `Netlink` answers."""
+
+    def __init__(self) -> None:
+        self._psutil = _psutil()
+        self._before: tuple[Listener, ...] = ()
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Every listening TCP socket that we may see. Blocking, tens of milliseconds. Raises OSError."""
+        found = {
+            Listener(_normal(one.laddr.ip), one.laddr.port, inode=None, uid=None, pid=pid)
+            for one, pid in self._connections()
+            if one.status == self._psutil.CONN_LISTEN and one.laddr
+        }
+        now = tuple(sorted(found, key=lambda one: (":" in one.address, one.port, one.address, one.pid or 0)))
+        if now != self._before:
+            self._before = now
+        return self._before
+
+    def _connections(self) -> list[tuple[Any, int | None]]:
+        psutil = self._psutil
+        if sys.platform != "darwin":
+            try:
+                return [(one, one.pid) for one in psutil.net_connections(kind="tcp")]
+            except psutil.Error as error:
+                raise OSError(f"psutil: {error}") from error
+        # macOS shows only root the sockets of all; of our own processes we may ask one by one.
+        found: list[tuple[Any, int | None]] = []
+        for each in psutil.process_iter():
+            try:
+                found.extend((one, each.pid) for one in each.net_connections(kind="tcp"))
+            except psutil.Error:
+                continue
+        return found
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _normal(address: str) -> str:
+    """As netlink writes it: mapped IPv4 as IPv4, without a zone."""
+    bare = address.partition("%")[0]
+    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+    return address_text(socket.inet_pton(family, bare))
+
+
+@dataclass(frozen=True)
+class Due:
+    """The processes to read: all, every time, since there is no cheaper way to notice a recycled pid."""
+
+    pids: frozenset[int]
+    known: Mapping[int, Owner]
+
+    def __bool__(self) -> bool:
+        return bool(self.pids)
+
+
+class PsutilOwners:
+    """The same questions as `Owners` answers, by process in place of socket."""
+
+    def __init__(self) -> None:
+        self._psutil = _psutil()
+        self._owners: dict[int, Owner] = {}
+
+    def owner(self, listener: Listener) -> Owner | None:
+        """Who holds it, as far as is known now."""
+        return None if listener.pid is None else self._owners.get(listener.pid)
+
+    def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
+        """What must be looked up now."""
+        del now
+        pids = frozenset(one.pid for one in listeners if one.pid is not None)
+        self._owners = {pid: owner for pid, owner in self._owners.items() if pid in pids}
+        return Due(pids, dict(self._owners))
+
+    def look_up(self, due: Due) -> Mapping[int, Owner]:
+        """Blocking, for a thread. A process that ends meanwhile is left out."""
+        found = {pid: self._describe(pid) for pid in due.pids}
+        return {pid: owner for pid, owner in found.items() if owner is not None}
+
+    def learn(self, found: Mapping[int, Owner], now: float) -> bool:
+        """Remember an answer; says whether any owner became another."""
+        del now
+        changed = dict(found) != self._owners
+        self._owners = dict(found)
+        return changed
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _describe(self, pid: int) -> Owner | None:
+        psutil = self._psutil
+        try:
+            one = psutil.Process(pid)
+            with one.oneshot():
+                started = datetime.fromtimestamp(one.create_time(), UTC)
+                user, argv = one.username(), tuple(one.cmdline()[:MAX_ARGUMENTS])
+                cwd = self._cwd(one)
+        except (psutil.Error, OSError):
+            return None
+        return Owner(
+            pid, started, user, tuple(part.encode("utf-8", "replace").decode() for part in argv), cwd
+        )
+
+    def _cwd(self, one: Any) -> Path | None:
+        try:
+            text = one.cwd()
+            text.encode()
+        except (self._psutil.Error, OSError, UnicodeEncodeError):
+            return None
+        return Path(text) if text else None

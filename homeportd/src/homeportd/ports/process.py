@@ -1,0 +1,164 @@
+"""Reading what Linux tells about one process, and which process holds a socket: plain files of proc(5)."""
+
+# Strings and os: a Path for each of thousands of descriptors would cost more than the read.
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+
+from homeportd.ports.model import Owner
+
+MAX_COMMAND = 8 * 1024  # bytes of a command line that are read
+MAX_ARGUMENTS = 128
+MAX_ANCESTORS = 64  # parents that are climbed; a real chain is far shorter
+ACTIVATORS = frozenset({"systemd", "init", "launchd", "xinetd"})  # hold a socket only to hand it on
+
+_DELETED = " (deleted)"  # how the kernel marks a folder that is gone
+
+
+@dataclass(frozen=True)
+class Stat:
+    """The part of /proc/<pid>/stat that matters here. `started` is in clock ticks since boot."""
+
+    name: str
+    parent: int
+    started: int
+
+
+def stat(pid: int) -> Stat:
+    """Raises OSError when there is no such process."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        data = file.read(4096)
+    # The name is in parentheses and may itself contain blanks and parentheses.
+    name, _, rest = data.partition(b"(")[2].rpartition(b")")
+    fields = rest.split()
+    return Stat(name.decode("utf-8", "replace"), int(fields[1]), int(fields[19]))
+
+
+@cache
+def _boot() -> tuple[int, int]:
+    """(seconds since 1970 at boot, clock ticks a second)."""
+    with open("/proc/stat", "rb") as file:
+        for line in file:
+            if line.startswith(b"btime "):
+                return int(line.split()[1]), os.sysconf("SC_CLK_TCK")
+    raise OSError("/proc/stat has no btime")
+
+
+@lru_cache(maxsize=256)
+def user_name(uid: int) -> str:
+    """The name of a user, or the number when it has none (a container's user, say)."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def describe(pid: int, started: int) -> Owner:
+    """All that an Owner says; raises OSError when the process is gone or not ours to read."""
+    folder = f"/proc/{pid}"
+    with open(f"{folder}/cmdline", "rb") as file:
+        command = file.read(MAX_COMMAND)
+    boot, ticks = _boot()
+    return Owner(
+        pid=pid,
+        started_at=datetime.fromtimestamp(boot + started / ticks, UTC),
+        user=user_name(os.stat(folder).st_uid),
+        argv=arguments(command),
+        cwd=_working_folder(folder),
+    )
+
+
+def arguments(command: bytes) -> tuple[str, ...]:
+    """Split /proc/<pid>/cmdline. Programs that rewrite their title leave one text, padded with NULs."""
+    stripped = command.rstrip(b"\0")
+    if not stripped:
+        return ()
+    return tuple(
+        part.decode("utf-8", "replace") for part in stripped.split(b"\0", MAX_ARGUMENTS)[:MAX_ARGUMENTS]
+    )
+
+
+def _working_folder(folder: str) -> Path | None:
+    try:
+        link = os.readlink(f"{folder}/cwd")
+    except OSError:
+        return None
+    try:
+        link.encode()
+    except UnicodeEncodeError:
+        return None  # a name that is no UTF-8 could not be shown nor sent
+    return Path(link.removesuffix(_DELETED)) if link.startswith("/") else None
+
+
+def sockets(pid: int) -> Iterator[tuple[int, int]]:
+    """(descriptor, inode) of each socket that a process holds; nothing when that is not ours to read."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            link = os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue
+        if link.startswith("socket:["):
+            yield int(name), int(link[8:-1])
+
+
+def holds(pid: int, descriptor: int, inode: int) -> bool:
+    """Whether that descriptor of that process still is that socket."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}") == f"socket:[{inode}]"
+    except OSError:
+        return False
+
+
+def find_holders(inodes: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Which (pid, descriptor) holds each inode; what nobody readable holds is left out.
+
+    One walk over all processes, the newest first, since a new socket mostly has a new process; it ends when
+    all are found. A socket that was inherited by a fork is held by several: the one that says what it is (the
+    master of gunicorn, the reloader of uvicorn) is the highest ancestor in an unbroken line of holders.
+    """
+    missing = set(inodes)
+    found: dict[int, tuple[int, int]] = {}
+    with suppress(OSError):
+        pids = sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True)
+        for pid in pids:
+            if not missing:
+                break
+            for descriptor, inode in sockets(pid):
+                if inode in missing:
+                    missing.discard(inode)
+                    found[inode] = (pid, descriptor)
+    parents: dict[int, int] = {}
+    held: dict[int, dict[int, int]] = {}  # pid -> inode -> descriptor, for the parents that were looked at
+    return {inode: _highest(inode, holder, parents, held) for inode, holder in found.items()}
+
+
+def _highest(
+    inode: int, holder: tuple[int, int], parents: dict[int, int], held: dict[int, dict[int, int]]
+) -> tuple[int, int]:
+    pid = holder[0]
+    for _ in range(MAX_ANCESTORS):
+        try:
+            parent = parents[pid] if pid in parents else parents.setdefault(pid, stat(pid).parent)
+            if parent <= 1 or (parent not in held and stat(parent).name in ACTIVATORS):
+                return holder
+        except (OSError, ValueError, IndexError):
+            return holder
+        if parent not in held:
+            held[parent] = {found: descriptor for descriptor, found in sockets(parent)}
+        if inode not in held[parent]:
+            return holder
+        pid, holder = parent, (parent, held[parent][inode])
+    return holder

@@ -1,0 +1,190 @@
+"""The ports of this machine, seen anew every second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from homeportd.clock import now
+from homeportd.ports.fallback import Psutil, PsutilOwners
+from homeportd.ports.merge import changes, merge
+from homeportd.ports.model import Change, Owner, Port
+from homeportd.ports.netlink import Listener, Netlink
+from homeportd.ports.owners import Owners
+from homeportd.repos.service import Repos
+from homeportd.settings import Settings
+
+__all__ = ["Change", "Ports"]
+
+PERIOD = 1.0  # seconds from scan to scan
+PATIENCE = 0.3  # seconds that a new port waits for its owner before it is shown without
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Says what listens."""
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """All listening sockets; the same object while nothing changes. Raises OSError."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class Holders(Protocol):
+    """Says who listens. What is due is looked up in a thread, everything else is quick."""
+
+    def owner(self, listener: Listener) -> Owner | None:
+        """Who holds it, as far as is known now."""
+
+    def due(self, listeners: tuple[Listener, ...], now: float) -> Any:
+        """What must be looked up; false when nothing."""
+
+    def look_up(self, due: Any) -> Any:
+        """Look it up; blocking."""
+
+    def learn(self, found: Any, now: float) -> bool:
+        """Remember it; says whether anything changed."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+def choose() -> tuple[Source, Holders, bool]:
+    """Netlink where the kernel answers it, psutil elsewhere; and whether the source blocks for long."""
+    netlink = Netlink()
+    try:
+        netlink.listeners()
+    except OSError as error:
+        netlink.close()
+        log.warning("sock_diag is not to be had (%s): ports are read by psutil, which costs more", error)
+        return Psutil(), PsutilOwners(), True
+    return netlink, Owners(), False
+
+
+class Ports:
+    """What listens within the port ranges of the settings, with owners and repos."""
+
+    def __init__(self, settings: Settings, repos: Repos) -> None:
+        self._settings = settings
+        self._repos = repos
+        self._ports: Mapping[int, Port] = MappingProxyType({})
+        self._callbacks: list[Callable[[Change], None]] = []
+        self._seen: tuple[Listener, ...] | None = None  # as the source gave them
+        self._covered: tuple[Listener, ...] = ()  # those of them within our ranges
+        self._stale = True  # whether something other than the sockets changed
+        self._visited: frozenset[Path] = frozenset()
+        self._looking: asyncio.Task[None] | None = None
+        self._failing = False
+        self._stop = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._source: Source
+        self._holders: Holders
+        repos.on_change(self._touch)
+
+    async def start(self) -> None:
+        """Scan once, so that the first question has an answer, and then every second."""
+        self._source, self._holders, self._blocking = await asyncio.to_thread(choose)
+        await self.scan()
+        self._loop = asyncio.create_task(self._run(), name="ports")
+
+    async def close(self) -> None:
+        """Stop scanning and give all descriptors back."""
+        self._stop.set()
+        if self._loop is None:
+            return
+        await self._loop
+        self._loop = None
+        if self._looking is not None:
+            # Cancelling would lose the pidfds that a look-up opened; one that hangs in the kernel is let go.
+            await asyncio.wait({self._looking}, timeout=PERIOD)
+        self._source.close()
+        self._holders.close()
+
+    def snapshot(self) -> Mapping[int, Port]:
+        """All ports by number, in order; a view that never changes."""
+        return self._ports
+
+    def get(self, port: int) -> Port | None:
+        """One port, None when nothing listens there."""
+        return self._ports.get(port)
+
+    def on_change(self, callback: Callable[[Change], None]) -> None:
+        """Have every change told, from the event loop, in order; `snapshot()` already shows it then."""
+        self._callbacks.append(callback)
+
+    async def scan(self) -> None:
+        """Look once and tell what changed. A failure is logged, once, and the last view stays."""
+        try:
+            await self._scan()
+        except Exception as error:
+            if not self._failing:
+                log.error("cannot see which ports listen: %s: %s", type(error).__name__, error)
+            self._failing = True
+        else:
+            if self._failing:
+                log.info("ports are seen again")
+            self._failing = False
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        at = clock() + PERIOD
+        while not self._stop.is_set():
+            try:
+                async with asyncio.timeout_at(at):
+                    await self._stop.wait()
+            except TimeoutError:
+                await self.scan()
+                at = max(at + PERIOD, clock())  # a scan that came late does not make those after it come late
+
+    async def _scan(self) -> None:
+        clock = asyncio.get_running_loop().time
+        listeners = (
+            await asyncio.to_thread(self._source.listeners) if self._blocking else self._source.listeners()
+        )
+        if listeners is not self._seen:
+            self._seen = listeners
+            self._covered = tuple(one for one in listeners if self._settings.covers(one.port))
+            self._stale = True
+        if self._looking is None:
+            due = self._holders.due(self._covered, clock())
+            if due:
+                self._looking = asyncio.create_task(self._look(due), name="ports: owners")
+                # It may hang in the kernel (a process in uninterruptible sleep, a dead network file system).
+                # Then ports are shown without owner, and scanning goes on.
+                await asyncio.wait({self._looking}, timeout=PATIENCE)
+        if self._looking is not None and self._looking.done():
+            looked, self._looking = self._looking, None
+            self._stale = True
+            looked.result()
+        if self._stale:
+            self._show()
+            self._stale = False
+
+    async def _look(self, due: Any) -> None:
+        found = await asyncio.to_thread(self._holders.look_up, due)
+        self._holders.learn(found, asyncio.get_running_loop().time())
+        owners = (self._holders.owner(one) for one in self._covered)
+        folders = frozenset(owner.cwd for owner in owners if owner is not None and owner.cwd is not None)
+        if folders != self._visited:
+            await self._repos.visit(folders)
+            self._visited = folders
+
+    def _show(self) -> None:
+        before = self._ports
+        after = merge(self._covered, self._holders.owner, self._repos.of, before, now())
+        self._ports = MappingProxyType(after)
+        for change in changes(before, after):
+            for callback in self._callbacks:
+                try:
+                    callback(change)
+                except Exception:
+                    log.exception("telling that port %d %s failed", change.port.port, change.kind)
+
+    def _touch(self) -> None:
+        self._stale = True

@@ -1,0 +1,81 @@
+"""A repo: a git working tree that Homeport knows of, and the names by which it is known."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")  # what an id has no room for: it goes into addresses and commands
+
+
+@dataclass(frozen=True)
+class Repo:
+    """One working tree; a linked worktree is a Repo of its own.
+
+    `branch` is the short commit id where HEAD is detached. `dirty` is None as long as nobody asked, and where
+    git cannot tell. `remote` carries no credentials.
+    """
+
+    id: str
+    name: str
+    path: Path
+    branch: str | None = None
+    dirty: bool | None = None
+    remote: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A working tree as found, before it has an id. `git_dir` is its own, `common_dir` that of its clone."""
+
+    path: Path
+    git_dir: Path
+    common_dir: Path
+    branch: str | None
+    remote: str | None
+
+
+def ids(root: Path, paths: Iterable[Path]) -> dict[Path, str]:
+    """An id for each path: its folder's name, followed by a short hash of the path where that name is taken.
+
+    A function of the paths alone, so an id survives a restart. A folder directly below `root` always has its
+    plain name, the others of that name come after it: those below `root`, then the rest, each in the order of
+    their paths.
+    """
+    taken: dict[str, Path] = {}
+    found: dict[Path, str] = {}
+    for path in sorted(
+        paths, key=lambda path: (path.parent != root, not path.is_relative_to(root), path.as_posix())
+    ):
+        plain = _UNFIT.sub("-", path.name).strip("-.") or "repo"
+        name = plain
+        length = 4
+        while name in taken:
+            digest = hashlib.sha256(path.as_posix().encode()).hexdigest()
+            name = f"{plain}-{digest[:length]}"
+            length += 4
+        taken[name] = path
+        found[path] = name
+    return found
+
+
+_AUTHORITY = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*://)(?P<user>[^/?#]*)@")
+
+
+def without_credentials(url: str) -> str:
+    """The address of a remote, fit to be shown: no password, no token, nothing that is not printable.
+
+    Of `https://name:token@host/x` nothing before the host stays, since a token may stand in the name's place;
+    of `ssh://git@host/x` the name does, as in `git@host:x`, which has no room for a password.
+    """
+    clean = "".join(letter for letter in url if letter.isprintable())
+    match = _AUTHORITY.match(clean)
+    if match:
+        name = match["user"].partition(":")[0] if match["scheme"].lower().endswith("ssh://") else ""
+        clean = match["scheme"] + (f"{name}@" if name else "") + clean[match.end() :]
+    if "://" in clean:
+        clean = re.split(r"[?#]", clean, maxsplit=1)[0]
+    return clean

@@ -1,0 +1,162 @@
+"""The repos of this machine: those below the repo root, and those that the processes behind ports run in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from homeportd.repos.discovery import Discovery
+from homeportd.repos.model import Place, Repo, ids
+from homeportd.repos.status import is_dirty
+from homeportd.settings import Settings
+
+PERIOD = 10.0  # seconds from look to look
+PATIENCE = 2.0  # seconds that `visit` and `start` wait for the file system, which may be a dead network one
+DIRTY_AGE = 5.0  # seconds that an answer of git is good for
+DIRTY_AT_ONCE = 2  # runs of git at a time
+
+log = logging.getLogger(__name__)
+
+
+class Repos:
+    """What is known of the repos. Whether they have changes is known when somebody asked: `refresh_dirty`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.repo_root
+        self._discovery = Discovery(self._root)
+        self._places: tuple[Place, ...] = ()
+        self._dirty: dict[Path, bool | None] = {}
+        self._asked: dict[Path, float] = {}  # when git was last run there, monotonic seconds
+        self._repos: tuple[Repo, ...] = ()
+        self._by_path: dict[Path, Repo] = {}
+        self._folders: frozenset[Path] = frozenset()
+        self._callbacks: list[Callable[[], None]] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._asking = asyncio.Lock()
+        self._loop: asyncio.Task[None] | None = None
+        self._failing = False
+
+    async def start(self) -> None:
+        """Look once, and then every ten seconds."""
+        await self._look()
+        self._loop = asyncio.create_task(self._run(), name="repos")
+
+    async def close(self) -> None:
+        """Stop looking."""
+        for task in (self._loop, self._looking):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task}, timeout=PATIENCE)
+        self._loop = self._looking = None
+
+    def all(self) -> tuple[Repo, ...]:
+        """All repos, sorted by id."""
+        return self._repos
+
+    def of(self, path: Path) -> Repo | None:
+        """The innermost known repo that a folder is in; from memory, without touching the disk."""
+        for folder in (path, *path.parents):
+            repo = self._by_path.get(folder)
+            if repo is not None:
+                return repo
+        return None
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have it told, from the event loop, when `all()` is not what it was."""
+        self._callbacks.append(callback)
+
+    async def visit(self, folders: frozenset[Path]) -> None:
+        """These are all the folders that processes run in now; the repos around them are repos of ours.
+
+        Returns when they are known, or after PATIENCE seconds on a file system that does not answer.
+        """
+        if folders == self._folders:
+            return
+        new = folders - self._folders
+        self._folders = folders
+        if new:  # a folder that was left needs no look: a dev server that restarts comes right back
+            await self._look()
+
+    async def refresh_dirty(self) -> None:
+        """Ask git about each repo whose answer is older than DIRTY_AGE; `all()` then has the answers."""
+        git = shutil.which("git")
+        clock = asyncio.get_running_loop().time
+        async with self._asking:  # who comes while git runs waits for that answer
+            due = [
+                place
+                for place in self._places
+                if self._asked.get(place.path, -DIRTY_AGE) + DIRTY_AGE <= clock()
+            ]
+            if git is None or not due:
+                return
+            slots = asyncio.Semaphore(DIRTY_AT_ONCE)
+
+            async def ask(place: Place) -> None:
+                async with slots:
+                    self._dirty[place.path] = await is_dirty(git, place)
+                    self._asked[place.path] = clock()
+
+            async with asyncio.TaskGroup() as group:
+                for place in due:
+                    group.create_task(ask(place))
+        self._show()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self._look()
+
+    async def _look(self) -> None:
+        """Look, or wait for the look that is under way and then look if it did not know what we do."""
+        if self._looking is not None and not self._looking.done():
+            await asyncio.wait({self._looking}, timeout=PATIENCE)
+            if not self._looking.done():
+                return
+        self._looking = asyncio.create_task(self._find(), name="repos: look")
+        await asyncio.wait({self._looking}, timeout=PATIENCE)
+
+    async def _find(self) -> None:
+        try:
+            self._places = await asyncio.to_thread(self._discovery.look, self._folders)
+        except Exception as error:
+            if not self._failing:
+                log.error("cannot look for repos: %s: %s", type(error).__name__, error)
+            self._failing = True
+            return
+        self._failing = False
+        self._show()
+
+    def _show(self) -> None:
+        known = {place.path for place in self._places}
+        for table in (self._dirty, self._asked):
+            for path in table.keys() - known:
+                del table[path]
+        names = ids(self._root, known)
+        repos = tuple(
+            sorted(
+                (
+                    Repo(
+                        names[each.path],
+                        each.path.name,
+                        each.path,
+                        each.branch,
+                        self._dirty.get(each.path),
+                        each.remote,
+                    )
+                    for each in self._places
+                ),
+                key=lambda repo: repo.id,
+            )
+        )
+        if repos == self._repos:
+            return
+        self._repos = repos
+        self._by_path = {repo.path: repo for repo in repos}
+        for callback in self._callbacks:
+            try:
+                callback()
+            except Exception:
+                log.exception("telling that the repos changed failed")

@@ -1,0 +1,74 @@
+"""How the agent and its machine are."""
+
+import getpass
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from homeportd import __version__, clock
+from homeportd.auth.guard import Guard
+from homeportd.auth.model import Caller
+from homeportd.http import problems
+from homeportd.settings import Origin
+from homeportd.system.service import Load
+from homeportd.system.view import SystemView, system_view
+
+
+class Health(BaseModel):
+    """The agent answers."""
+
+    status: Literal["ok"]
+
+
+class Counts(BaseModel):
+    """How many there are now."""
+
+    ports: int
+    shared: int
+    repos: int
+
+
+class Status(BaseModel):
+    """The agent and its machine."""
+
+    version: str
+    hostname: str
+    user: str
+    started_at: str
+    uptime_s: float
+    dashboard_url: str
+    origin: str
+    system: SystemView
+    counts: Counts
+
+
+def router(
+    load: Load, origin: Origin, count: Callable[[], Counts], started: datetime, guard: Guard
+) -> APIRouter:
+    """The routes of this room; `count` is asked anew each time."""
+    routes = APIRouter(tags=["system"])
+    hostname, user = socket.gethostname(), getpass.getuser()
+
+    @routes.get("/api/health", openapi_extra={"security": []})
+    async def health() -> Health:
+        return Health(status="ok")
+
+    @routes.get("/api/status", responses=problems(401))
+    async def status(_caller: Annotated[Caller, Depends(guard)]) -> Status:
+        return Status(
+            version=__version__,
+            hostname=hostname,
+            user=user,
+            started_at=clock.to_text(started),
+            uptime_s=round((clock.now() - started).total_seconds(), 1),
+            dashboard_url=origin.dashboard,
+            origin=origin.pattern,
+            system=system_view(await load.read()),
+            counts=count(),
+        )
+
+    return routes
