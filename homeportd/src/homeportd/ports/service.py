@@ -18,8 +18,6 @@ from homeportd.ports.owners import Owners
 from homeportd.repos.service import Repos
 from homeportd.settings import Settings
 
-__all__ = ["Change", "Ports"]
-
 PERIOD = 1.0  # seconds from scan to scan
 PATIENCE = 0.3  # seconds that a new port waits for its owner before it is shown without
 

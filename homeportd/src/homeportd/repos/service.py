@@ -11,7 +11,6 @@ from pathlib import Path
 from homeportd.repos.discovery import Discovery
 from homeportd.repos.model import Place, Repo, ids
 from homeportd.repos.status import is_dirty
-from homeportd.settings import Settings
 
 PERIOD = 10.0  # seconds from look to look
 PATIENCE = 2.0  # seconds that `visit` and `start` wait for the file system, which may be a dead network one
@@ -21,12 +20,17 @@ DIRTY_AT_ONCE = 2  # runs of git at a time
 log = logging.getLogger(__name__)
 
 
-class Repos:
-    """What is known of the repos. Whether they have changes is known when somebody asked: `refresh_dirty`."""
+def _nobody() -> bool:
+    return False
 
-    def __init__(self, settings: Settings) -> None:
-        self._root = settings.repo_root
-        self._discovery = Discovery(self._root)
+
+class Repos:
+    """What is known of the repos. `watched` says whether anybody looks: only then is `dirty` kept fresh."""
+
+    def __init__(self, root: Path, watched: Callable[[], bool] = _nobody) -> None:
+        self._root = root
+        self._watched = watched
+        self._discovery = Discovery(root)
         self._places: tuple[Place, ...] = ()
         self._dirty: dict[Path, bool | None] = {}
         self._asked: dict[Path, float] = {}  # when git was last run there, monotonic seconds
@@ -45,7 +49,7 @@ class Repos:
         self._loop = asyncio.create_task(self._run(), name="repos")
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop looking; a git that runs is ended."""
         for task in (self._loop, self._looking):
             if task is not None:
                 task.cancel()
@@ -106,6 +110,11 @@ class Repos:
 
     async def _run(self) -> None:
         while True:
+            if self._watched():
+                try:
+                    await self.refresh_dirty()
+                except Exception:
+                    log.exception("asking git which repos have changes failed")
             await asyncio.sleep(PERIOD)
             await self._look()
 

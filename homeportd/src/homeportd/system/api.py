@@ -14,7 +14,7 @@ from homeportd.auth.guard import Guard
 from homeportd.auth.model import Caller
 from homeportd.http import problems
 from homeportd.settings import Origin
-from homeportd.system.service import Load
+from homeportd.system.service import System
 from homeportd.system.view import SystemView, system_view
 
 
@@ -47,7 +47,7 @@ class Status(BaseModel):
 
 
 def router(
-    load: Load, origin: Origin, count: Callable[[], Counts], started: datetime, guard: Guard
+    system: System, origin: Origin, count: Callable[[], Counts], started: datetime, guard: Guard
 ) -> APIRouter:
     """The routes of this room; `count` is asked anew each time."""
     routes = APIRouter(tags=["system"])
@@ -67,7 +67,7 @@ def router(
             uptime_s=round((clock.now() - started).total_seconds(), 1),
             dashboard_url=origin.dashboard,
             origin=origin.pattern,
-            system=system_view(await load.read()),
+            system=system_view(system.read()),
             counts=count(),
         )
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from homeportd.system.model import System
+from homeportd.system.model import Load
 
 
 class AmountView(BaseModel):
@@ -21,11 +21,11 @@ class SystemView(BaseModel):
     disk: AmountView
 
 
-def system_view(system: System) -> SystemView:
+def system_view(load: Load) -> SystemView:
     """One reading."""
     return SystemView(
-        cpu_percent=system.cpu_percent,
-        cpu_count=system.cpu_count,
-        memory=AmountView(used=system.memory.used, total=system.memory.total),
-        disk=AmountView(used=system.disk.used, total=system.disk.total),
+        cpu_percent=load.cpu_percent,
+        cpu_count=load.cpu_count,
+        memory=AmountView(used=load.memory.used, total=load.memory.total),
+        disk=AmountView(used=load.disk.used, total=load.disk.total),
     )
