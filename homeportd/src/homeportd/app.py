@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from homeportd import sockets
+from homeportd import clock, sockets
 from homeportd.auth import api as auth_api
 from homeportd.auth.guard import guard
 from homeportd.auth.passwords import Passwords
@@ -39,9 +39,11 @@ from homeportd.repos.service import Repos
 from homeportd.settings import Settings
 from homeportd.shares import api as shares_api
 from homeportd.shares.access import AccessLog
+from homeportd.shares.model import Mode
 from homeportd.shares.service import Shares
 from homeportd.shares.store import ShareStore
 from homeportd.system import api as system_api
+from homeportd.system.api import Counts
 from homeportd.system.service import System
 from homeportd.watch import router as watch_router
 from homeportd.web import application
@@ -138,6 +140,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         access_log = AccessLog(database)
         access_log.start()
         stack.push_async_callback(access_log.close)
+        events = Events()
         repos = Repos(settings)
         await repos.start()
         stack.push_async_callback(repos.close)
@@ -145,13 +148,16 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         await ports.start()
         stack.push_async_callback(ports.close)
         system = System(settings)
-        events = Events()
         live = Live(events, ports, shares, repos, system, access_log, origin)
         live.start()
         stack.push_async_callback(live.close)
 
         def placed() -> list[tuple[int, str | None]]:
             return [(port.port, port.repo) for port in ports.snapshot().values()]
+
+        def count() -> Counts:
+            shared = sum(share.mode is not Mode.PRIVATE for share in shares.all())
+            return Counts(ports=len(ports.snapshot()), shared=shared, repos=len(repos.all()))
 
         relay = Relay(shares, auth)
         gateway = Gateway(settings, shares, auth, access_log, ports, key)
@@ -162,7 +168,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
                 shares_api.router(shares, access_log, door, origin),
                 ports_api.router(ports, shares, door, origin),
                 repos_api.router(repos, placed, door),
-                system_api.router(system, settings, ports, shares, repos, door),
+                system_api.router(system, origin, count, clock.now(), door),
                 watch_router(events, auth, door),
             ]
         )

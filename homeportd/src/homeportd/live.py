@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 from homeportd.events import Events
-from homeportd.ports.service import Change, Ports
+from homeportd.ports.model import Change
+from homeportd.ports.service import Ports
 from homeportd.ports.view import port_view
 from homeportd.repos.service import Repos
 from homeportd.repos.view import repo_views
@@ -93,5 +93,4 @@ class Live:
         """Stop publishing."""
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
