@@ -14,7 +14,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class System:
+class Load:
     """One reading. `cpu_percent` is over all processors together, 0 to 100, since the reading before."""
 
     cpu_percent: float

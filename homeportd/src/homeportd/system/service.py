@@ -7,7 +7,6 @@ it is.
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 import sys
@@ -15,41 +14,39 @@ import time
 from pathlib import Path
 from typing import Any
 
-from homeportd.system.model import Amount, CpuTimes, System, cpu_percent, cpu_times, memory
+from homeportd.settings import Settings
+from homeportd.system.model import Amount, CpuTimes, Load, cpu_percent, cpu_times, memory
 
 FRESH = 0.5  # seconds that a reading is good for: a shorter stretch says nothing about load
 
 _STAT, _MEMORY = Path("/proc/stat"), Path("/proc/meminfo")
 
 
-class Load:
-    """Readings of processor, memory and the disk that holds `folder`."""
+class System:
+    """Readings of processor, memory and the disk that holds the data."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir
         self._times = CpuTimes(0, 0)
-        self._reading: System | None = None
+        self._load: Load | None = None
         self._read_at = 0.0  # monotonic seconds
-        self._lock = asyncio.Lock()
 
-    async def read(self) -> System:
-        """A reading, at most FRESH seconds old. Raises OSError when the system does not tell.
+    def read(self) -> Load:
+        """A reading, at most FRESH seconds old; a tenth of a millisecond. Raises OSError when there is none.
 
         The first one has no reading before it, so its processor load is that since boot.
         """
-        async with self._lock:
-            now = time.monotonic()
-            if self._reading is None or now - self._read_at >= FRESH:
-                before = self._times
-                self._times, in_use, disk = await asyncio.to_thread(_read, self._folder)
-                percent = cpu_percent(before, self._times)
-                self._reading = System(percent, os.cpu_count() or 1, in_use, disk)
-                self._read_at = now
-            return self._reading
+        now = time.monotonic()
+        if self._load is None or now - self._read_at >= FRESH:
+            before = self._times
+            self._times, in_use, disk = _read(self._folder)
+            percent = cpu_percent(before, self._times)
+            self._load = Load(percent, os.cpu_count() or 1, in_use, disk)
+            self._read_at = now
+        return self._load
 
 
 def _read(folder: Path) -> tuple[CpuTimes, Amount, Amount]:
-    """Blocking: a statvfs may wait for a disk."""
     status = os.statvfs(_existing(folder))
     disk = Amount(
         (status.f_blocks - status.f_bfree) * status.f_frsize,
