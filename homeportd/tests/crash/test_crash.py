@@ -1,0 +1,284 @@
+"""kill -9 of the agent and of Caddy while shares are written: what was acknowledged is there afterwards.
+
+Two writers, one on the agent's own socket and one through Caddy with a token, write shares of ports of
+their own without a pause. In each round a victim dies at a random moment. A write that got no answer may
+have happened or not; one that was answered must be there, and nothing else may.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import httpx
+import jinja2
+import pytest
+
+ROUNDS = 30
+SEED = 20261121
+PORTS_A_WRITER = 8
+LONGEST_LIFE_S = 0.25  # between a restart and the next kill
+READY_S = 15.0
+REQUEST_S = 5.0
+SECRET = "only the owner sees this"
+CADDYFILE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
+
+# What a share says: (mode, allowed networks, max_uses), or None for no share.
+State = tuple[str, tuple[str, ...], int | None] | None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Machine:
+    """The agent and Caddy as processes of this test, with their folders below `root`."""
+
+    root: Path
+    door: int = field(default_factory=free_port)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.root / "data/homeport.db"
+
+    def prepare(self) -> None:
+        for name in ("repos", "data", "sockets", "caddy"):
+            (self.root / name).mkdir(mode=0o700)
+        (self.root / "agent.toml").write_text(
+            f'origin = "http://{{port}}.localhost:{self.door}"\n'
+            'port_ranges = ["1024-65535"]\n'
+            f"own_ports = [{self.door}]\n"
+            f'repo_root = "{self.root}/repos"\n'
+            f'data_dir = "{self.root}/data"\n'
+            f'socket_dir = "{self.root}/sockets"\n'
+        )
+        # As Ansible's template module sets its environment up.
+        environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+        template = environment.from_string(CADDYFILE.read_text())
+        (self.root / "Caddyfile").write_text(
+            template.render(
+                homeport_origin=f"http://{{port}}.localhost:{self.door}",
+                homeport_socket_dir=f"{self.root}/sockets",
+                caddy_bind=["127.0.0.1"],
+                caddy_port=self.door,
+                caddy_trusted_proxies=[],
+                caddy_data_dir=f"{self.root}/caddy",
+            )
+        )
+
+    def command(self, name: str) -> list[str]:
+        if name == "agent":
+            serve = ["-m", "homeportd", "serve", "--config", f"{self.root}/agent.toml"]
+            return [sys.executable, *serve, *(["--allow-root"] if os.getuid() == 0 else [])]
+        caddy = Path(sys.executable).with_name("caddy")
+        return [str(caddy), "run", "--adapter", "caddyfile", "--config", f"{self.root}/Caddyfile"]
+
+    def start(self, name: str) -> None:
+        log = (self.root / f"{name}.log").open("ab")
+        with log:
+            self.running[name] = subprocess.Popen(
+                self.command(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.root
+            )
+
+    def kill(self, name: str) -> None:
+        process = self.running.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def wait_until_ready(self) -> None:
+        """Both answer: the agent on its socket, and through Caddy."""
+        deadline = time.monotonic() + READY_S
+        while True:
+            with (
+                contextlib.suppress(httpx.TransportError),
+                self.inside() as inside,
+                self.outside() as outside,
+            ):
+                if inside.get("/api/health").status_code == outside.get("/api/health").status_code == 200:
+                    return
+            for name, process in self.running.items():
+                assert process.poll() is None, (self.root / f"{name}.log").read_text()
+            assert time.monotonic() < deadline, "agent and Caddy did not answer again"
+            time.sleep(0.02)
+
+    def inside(self) -> httpx.Client:
+        """A client on the agent's own socket, trusted by its user id."""
+        transport = httpx.HTTPTransport(uds=f"{self.root}/sockets/cli.sock")
+        return httpx.Client(transport=transport, base_url=f"http://localhost:{self.door}", timeout=REQUEST_S)
+
+    def outside(self, token: str = "") -> httpx.Client:
+        """A client that comes through Caddy."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=f"http://localhost:{self.door}", headers=headers, timeout=REQUEST_S)
+
+
+class Writer(threading.Thread):
+    """Writes shares of its own ports, one after another, and keeps what each port may hold."""
+
+    def __init__(self, client: httpx.Client, ports: list[int], seed: int) -> None:
+        super().__init__(daemon=True)
+        self.client = client
+        self.possible: dict[int, set[State]] = {port: {None} for port in ports}
+        self.gate = threading.Lock()  # held for the time of one write
+        self.acknowledged = 0
+        self.unanswered = 0
+        self.faults: list[str] = []
+        self.ending = threading.Event()
+        self._random = random.Random(seed)
+        self._number = 0
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            with self.gate:
+                self.write(self._random.choice(list(self.possible)))
+            time.sleep(0.001)  # lets the test have the gate
+
+    def write(self, port: int) -> None:
+        self._number += 1
+        wish: State = None
+        body: dict[str, object] | None = None
+        if self._random.random() < 0.75:
+            # A network of its own for each write tells them apart.
+            network = f"10.{self._number >> 8 & 255}.{self._number & 255}.0/24"
+            wish = ("public", (network,), None)
+            body = {"mode": "public", "allow": [network], "expires": "7d"}
+        path = f"/api/ports/{port}/share"
+        try:
+            answer = self.client.post(path, json=body) if body else self.client.delete(path)
+        except httpx.TransportError:
+            self.unanswered += 1
+            self.possible[port].add(wish)
+            return
+        if answer.status_code in {502, 503, 504}:  # Caddy lives, the agent does not
+            self.unanswered += 1
+            self.possible[port].add(wish)
+        elif answer.is_success:
+            self.acknowledged += 1
+            self.possible[port] = {wish}
+        elif body is None and answer.status_code == 404 and None in self.possible[port]:
+            self.possible[port] = {None}
+        else:
+            self.faults.append(f"{path}: {answer.status_code} {answer.text}")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path)
+    made.prepare()
+    made.start("agent")
+    made.start("caddy")
+    try:
+        made.wait_until_ready()
+        yield made
+    finally:
+        for name in list(made.running):
+            made.kill(name)
+
+
+@pytest.fixture
+def private_server(tmp_path: Path) -> Iterator[int]:
+    """A dev server that nobody shares."""
+    (tmp_path / "repos/index.html").write_text(SECRET)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "repos"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def stored(machine: Machine) -> dict[int, tuple[str, int]]:
+    """Check the database file as it lies there; the (id, generation) of each port."""
+    with contextlib.closing(sqlite3.connect(machine.database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        rows = connection.execute("SELECT port, id, generation FROM shares").fetchall()
+    return {port: (id_, generation) for port, id_, generation in rows}
+
+
+def compare(machine: Machine, writers: list[Writer]) -> None:
+    """Each port holds what its writer was told, or what it was not told about; then that is settled."""
+    with machine.inside() as client:
+        for writer in writers:
+            for port, possible in writer.possible.items():
+                share = client.get(f"/api/ports/{port}/share").raise_for_status().json()
+                found: State = (share["mode"], tuple(share["allow"]), share["max_uses"])
+                if share["mode"] == "private" and share["generation"] == 0:
+                    found = None
+                else:
+                    assert share["expires_at"] is not None, share
+                assert found in possible, f"port {port} holds {found}, which is none of {possible}"
+                writer.possible[port] = {found}
+
+
+def knock(machine: Machine, port: int) -> int:
+    """A stranger's request for a port nobody shares: its status, whose page tells nothing."""
+    answer = httpx.get(f"http://127.0.0.1:{machine.door}/", headers={"Host": f"{port}.localhost"})
+    assert SECRET not in answer.text
+    return answer.status_code
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost(machine: Machine, private_server: int) -> None:
+    dice = random.Random(SEED)
+    with machine.inside() as client:
+        token = client.post("/api/tokens", json={"name": "writer"}).raise_for_status().json()["token"]
+    writers = [
+        Writer(machine.inside(), list(range(20000, 20000 + PORTS_A_WRITER)), SEED + 1),
+        Writer(machine.outside(token), list(range(21000, 21000 + PORTS_A_WRITER)), SEED + 2),
+    ]
+    newest: dict[str, int] = {}  # share id -> highest generation seen
+    ended: set[str] = set()
+    for writer in writers:
+        writer.start()
+    try:
+        for round_ in range(ROUNDS):
+            victims = dice.choice([["agent"], ["agent"], ["caddy"], ["agent", "caddy"]])
+            time.sleep(dice.uniform(0.01, LONGEST_LIFE_S))
+            for victim in victims:
+                machine.kill(victim)
+            with contextlib.ExitStack() as quiet:
+                for writer in writers:
+                    quiet.enter_context(writer.gate)
+                if victims == ["agent"]:
+                    assert knock(machine, private_server) == 503
+                rows = stored(machine)
+                for id_, generation in rows.values():
+                    assert id_ not in ended, f"round {round_}: a removed share came back"
+                    assert generation >= newest.get(id_, 1), f"round {round_}: an older generation came back"
+                    newest[id_] = generation
+                ended |= newest.keys() - {id_ for id_, _ in rows.values()}
+                for victim in victims:
+                    machine.start(victim)
+                machine.wait_until_ready()
+                compare(machine, writers)
+                assert knock(machine, private_server) in {401, 403}
+    finally:
+        for writer in writers:
+            writer.ending.set()
+        for writer in writers:
+            writer.join()
+            writer.client.close()
+    for writer in writers:
+        assert writer.faults == []
+        # The test is worth something only if writes were going on, and were cut off.
+        assert writer.acknowledged > ROUNDS
+    assert sum(writer.unanswered for writer in writers) > 0
