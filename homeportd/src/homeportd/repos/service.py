@@ -11,6 +11,7 @@ from pathlib import Path
 from homeportd.repos.discovery import Discovery
 from homeportd.repos.model import Place, Repo, ids
 from homeportd.repos.status import is_dirty
+from homeportd.settings import Settings
 
 PERIOD = 10.0  # seconds from look to look
 PATIENCE = 2.0  # seconds that `visit` and `start` wait for the file system, which may be a dead network one
@@ -27,10 +28,10 @@ def _nobody() -> bool:
 class Repos:
     """What is known of the repos. `watched` says whether anybody looks: only then is `dirty` kept fresh."""
 
-    def __init__(self, root: Path, watched: Callable[[], bool] = _nobody) -> None:
-        self._root = root
+    def __init__(self, settings: Settings, watched: Callable[[], bool] = _nobody) -> None:
+        self._root = settings.repo_root
         self._watched = watched
-        self._discovery = Discovery(root)
+        self._discovery = Discovery(self._root)
         self._places: tuple[Place, ...] = ()
         self._dirty: dict[Path, bool | None] = {}
         self._asked: dict[Path, float] = {}  # when git was last run there, monotonic seconds
