@@ -1,0 +1,92 @@
+"""Pings of a session: round-trip times, and the notice that a peer is dead. Timers by callback, no task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from homeportd.yamux.errors import SessionClosed
+from homeportd.yamux.frames import MAX_U32
+from homeportd.yamux.machine import Machine
+
+MISSED_PINGS: Final = 2  # so many intervals without a byte from the peer, and it is dead
+
+
+class Heartbeat:
+    """Asks every `keepalive_interval` (0: never). Any byte is a sign of life, not the answer alone."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        loop: asyncio.AbstractEventLoop,
+        flush: Callable[[], None],
+        dead: Callable[[str], None],
+    ) -> None:
+        self.heard = False  # set by the session whenever bytes come
+        self.blocked = True  # the transport takes no more: a question could not leave
+        self.deaf = False  # the session does not read, so silence means nothing
+        self._machine = machine
+        self._loop = loop
+        self._flush = flush
+        self._dead = dead
+        self._interval = machine.config.keepalive_interval
+        self._asked: dict[
+            int, tuple[asyncio.Future[float] | None, float]
+        ] = {}  # value: who waits, since when
+        self._next_value = 0
+        self._missed = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Ask for the first time."""
+        if self._interval:
+            self._timer = self._loop.call_later(self._interval, self._tick, self._ask(None))
+
+    def stop(self, reason: str) -> None:
+        """Ask no more; whoever waits for an answer gets `SessionClosed`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for answer, _ in self._asked.values():
+            if answer is not None and not answer.done():
+                answer.set_exception(SessionClosed(reason))
+        self._asked.clear()
+
+    async def ping(self) -> float:
+        """Seconds to the peer and back. Raises `SessionClosed`."""
+        answer: asyncio.Future[float] = self._loop.create_future()
+        value = self._ask(answer)
+        try:
+            return await answer
+        finally:
+            self._asked.pop(value, None)
+
+    def answered(self, value: int, now: float) -> None:
+        """Take a pong. One that was not asked for is ignored."""
+        answer, asked_at = self._asked.pop(value, (None, None))
+        if asked_at is None:
+            return
+        took, known = now - asked_at, self._machine.round_trip
+        # Falls at once, rises slowly: a full buffer on the way delays an answer, nothing hurries one.
+        self._machine.round_trip = took if known is None or took < known else known + (took - known) / 8
+        if answer is not None and not answer.done():
+            answer.set_result(took)
+
+    def _ask(self, answer: asyncio.Future[float] | None) -> int:
+        value = self._next_value
+        self._next_value = (value + 1) & MAX_U32
+        self._asked[value] = (answer, self._loop.time())
+        self._machine.ping(value)
+        self._flush()
+        return value
+
+    def _tick(self, asked: int) -> None:
+        self._missed = 0 if self.heard or self.deaf else self._missed + 1
+        if self._missed >= MISSED_PINGS:
+            self._dead(f"no sign of life from the peer for {MISSED_PINGS * self._interval:g} s")
+            return
+        self.heard = False
+        if not self.blocked:
+            self._asked.pop(asked, None)
+            asked = self._ask(None)
+        self._timer = self._loop.call_later(self._interval, self._tick, asked)
