@@ -141,7 +141,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         access_log.start()
         stack.push_async_callback(access_log.close)
         events = Events()
-        repos = Repos(settings)
+        repos = Repos(settings, lambda: events.watched)
         await repos.start()
         stack.push_async_callback(repos.close)
         ports = Ports(settings, repos)
