@@ -8,6 +8,7 @@ has ended.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from homeportd.ports.model import Owner
 from homeportd.ports.netlink import Listener
 
 MAX_PIDFDS = 512  # descriptors that we spend on watching; holders beyond are checked by start time
-VERIFY_EVERY = 10.0  # seconds until a known holder is read again: it may have closed the socket or moved
+VERIFY_EVERY = 30.0  # seconds until a known holder is read again: it may have closed the socket or moved
 VERIFY_UNWATCHED = 1.0  # the same while some holder has no pidfd
 RETRY_FIRST, RETRY_MOST = 2.0, 64.0  # seconds until a socket without a readable holder is looked up again
 
@@ -110,6 +111,7 @@ class Owners:
         self._pids: dict[int, int] = {}  # the inverse
         self._epoll = select.epoll()
         self._verify_at: float | None = None
+        self._retry_at = math.inf  # the earliest of all that is missing
 
     def owner(self, listener: Listener) -> Owner | None:
         """Who holds it, as far as is known now."""
@@ -119,7 +121,7 @@ class Owners:
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
         """What must be looked up now (monotonic seconds); forgets what is gone."""
         ended = self._drop_ended()
-        if listeners is self._seen and not ended and not self._missing and not self._verify_due(now):
+        if listeners is self._seen and not ended and now < self._retry_at and not self._verify_due(now):
             return Due()
         inodes = {one.inode for one in listeners if one.inode is not None}
         if listeners is not self._seen:
@@ -160,6 +162,7 @@ class Owners:
                 self._missing[inode] = _Missing(now + delay, delay)
         if any(holder.pid not in self._pidfds for holder in self._holders.values()):
             self._verify_at = min(self._verify_at or now, now + VERIFY_UNWATCHED)
+        self._retry_at = min((each.again for each in self._missing.values()), default=math.inf)
         self._seen = None  # sockets may have gone while we looked: the next scan tidies up
         return changed
 

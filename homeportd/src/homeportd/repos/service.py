@@ -21,16 +21,11 @@ DIRTY_AT_ONCE = 2  # runs of git at a time
 log = logging.getLogger(__name__)
 
 
-def _nobody() -> bool:
-    return False
-
-
 class Repos:
-    """What is known of the repos. `watched` says whether anybody looks: only then is `dirty` kept fresh."""
+    """What is known of the repos. Whether they have changes is known once somebody asked: `refresh_dirty`."""
 
-    def __init__(self, settings: Settings, watched: Callable[[], bool] = _nobody) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._root = settings.repo_root
-        self._watched = watched
         self._discovery = Discovery(self._root)
         self._places: tuple[Place, ...] = ()
         self._dirty: dict[Path, bool | None] = {}
@@ -50,7 +45,7 @@ class Repos:
         self._loop = asyncio.create_task(self._run(), name="repos")
 
     async def close(self) -> None:
-        """Stop looking; a git that runs is ended."""
+        """Stop looking."""
         for task in (self._loop, self._looking):
             if task is not None:
                 task.cancel()
@@ -111,11 +106,6 @@ class Repos:
 
     async def _run(self) -> None:
         while True:
-            if self._watched():
-                try:
-                    await self.refresh_dirty()
-                except Exception:
-                    log.exception("asking git which repos have changes failed")
             await asyncio.sleep(PERIOD)
             await self._look()
 
