@@ -141,7 +141,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         access_log.start()
         stack.push_async_callback(access_log.close)
         events = Events()
-        repos = Repos(settings, lambda: events.watched)
+        repos = Repos(settings)
         await repos.start()
         stack.push_async_callback(repos.close)
         ports = Ports(settings, repos)
@@ -160,7 +160,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
             return Counts(ports=len(ports.snapshot()), shared=shared, repos=len(repos.all()))
 
         relay = Relay(shares, auth)
-        gateway = Gateway(settings, shares, auth, access_log, ports, key)
+        gateway = Gateway(origin, ports, shares, auth, access_log, key)
         door = guard(auth, origin)
         web = application(
             [

@@ -20,6 +20,7 @@ from homeportd.system.service import System
 from homeportd.system.view import system_view
 
 SYSTEM_S = 3  # between two figures of the machine's load
+DIRTY_S = 10  # between two looks for uncommitted changes, while somebody watches
 
 
 class Live:
@@ -41,7 +42,7 @@ class Live:
         self._repos = repos
         self._system = system
         self._origin = origin
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         ports.on_change(self._port_changed)
         shares.on_change(self._share_changed)
         repos.on_change(self._repos_changed)
@@ -49,7 +50,10 @@ class Live:
 
     def start(self) -> None:
         """Begin to show what only changes while somebody looks."""
-        self._task = asyncio.create_task(self._show_system(), name="system figures")
+        self._tasks = [
+            asyncio.create_task(self._show_system(), name="system figures"),
+            asyncio.create_task(self._look_for_dirt(), name="dirty marks"),
+        ]
 
     def _port_changed(self, change: Change) -> None:
         number = change.port.port
@@ -79,8 +83,14 @@ class Live:
             if self._events.watched:
                 self._events.show("system", system_view(self._system.read()).model_dump())
 
+    async def _look_for_dirt(self) -> None:
+        while True:
+            if self._events.watched:
+                await self._repos.refresh_dirty()
+            await asyncio.sleep(DIRTY_S)
+
     async def close(self) -> None:
         """Stop publishing."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
