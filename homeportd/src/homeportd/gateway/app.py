@@ -1,0 +1,222 @@
+"""The decision point: Caddy asks here about every request for a port. Raw ASGI, for speed; memory only.
+
+docs/gateway.md tells how a request travels. Four doors, named by Caddy in X-Homeport-Door: `port` and `api` are
+questions about a request, `visitor` is a request for our own pages at a port's origin, `silent` asks for a page
+because the dev server did not answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from homeportd import clock
+from homeportd.gateway import pages
+from homeportd.gateway.answers import Answer, problem, redirect
+from homeportd.gateway.ask import Ask, BadAsk, read, safe_next
+from homeportd.gateway.cookies import ShareCookies
+from homeportd.gateway.proofs import Finding, Judge, OwnerProofs, PasswordProofs
+from homeportd.gateway.visitor import Log, VisitorPages, hop
+from homeportd.ports.model import Port
+from homeportd.problems import Problem
+from homeportd.settings import Origin
+from homeportd.shares.model import Decision
+
+# How uvicorn has to serve it: nothing that costs time, nothing that trusts a header.
+UVICORN = {
+    "http": "httptools",
+    "ws": "none",
+    "lifespan": "off",
+    "interface": "asgi3",
+    "access_log": False,
+    "proxy_headers": False,
+    "server_header": False,
+    "date_header": False,
+    "timeout_keep_alive": 60,  # Caddy gives its connections up after four seconds
+}
+RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+
+
+class Ports(Protocol):
+    """What the gateway needs of the ports."""
+
+    def get(self, port: int) -> Port | None:
+        """The port, while something listens on it."""
+
+
+class Gateway:
+    """An ASGI application; `key` signs the visitors' cookies."""
+
+    def __init__(
+        self,
+        origins: Origin,
+        ports: Ports,
+        shares: PasswordProofs,
+        auth: OwnerProofs,
+        log: Log,
+        key: bytes,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        secure = origins.scheme == "https"
+        cookies = ShareCookies(key)
+        self._origins = origins
+        self._ports = ports
+        self._shares = shares
+        self._log = log
+        self._judge = Judge(shares, auth, cookies, secure, now)
+        self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever goes wrong, the door stays shut and nothing of it is told."""
+        if scope["type"] != "http":
+            return
+        try:
+            answer = await self._answer(scope, receive)
+        except BadAsk as error:
+            answer = problem(
+                error.status, str(error), "send an ordinary request through Homeport's front door"
+            )
+        except Problem as error:
+            answer = problem(error.status, error.detail, error.fix).add("retry-after", "5")
+        except Exception:
+            _log.exception("a decision failed")
+            answer = problem(503, "Homeport could not decide", "try again; its log on the machine says more")
+        answer.headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        ask = read(scope["headers"])
+        match ask.door:
+            case "port" | "api":
+                return await self._decide(ask)
+            case "visitor":
+                ask.method = scope["method"]
+                ask.uri = scope["path"]
+                return await self._visitor.answer(ask, scope["query_string"], receive)
+            case "silent":
+                return self._silent(ask)
+            case _:
+                raise BadAsk(400, "the door is missing")
+
+    async def _decide(self, ask: Ask) -> Answer:
+        finding = await self._judge.judge(ask)
+        decision = finding.decision
+        # What strangers try at ports that nobody shares would only fill the log.
+        if finding.share is not None or decision.allowed:
+            self._log.record(
+                port=ask.port,
+                address=ask.client,
+                user_agent=ask.agent,
+                method=ask.method,
+                path=ask.uri,
+                decision=decision,
+            )
+        return self._let_in(ask, finding) if decision.allowed else self._turn_away(ask, decision)
+
+    def _let_in(self, ask: Ask, finding: Finding) -> Answer:
+        port = self._ports.get(ask.port)
+        if port is None:
+            if ask.page:
+                return pages.not_listening(ask.port)
+            return problem(
+                502,
+                f"nothing listens on {ask.port} yet",
+                f"start a server on port {ask.port}, then ask again",
+            )
+        lane = b"relay" if endless(ask) else b"direct"
+        headers = [
+            (b"x-homeport-upstream", port.upstream.encode()),
+            (b"x-homeport-lane", lane),
+            (b"x-homeport-grant", finding.right.encode()),
+        ]
+        if finding.cookie:
+            headers.append((b"cookie", finding.cookie))
+        if ask.authorization and not finding.ours:
+            headers.append((b"authorization", ask.authorization.encode("latin-1")))
+        if ask.origin:
+            # A foreign origin goes through as it is: the dev server's own checks need it.
+            origin = ask.origin
+            if origin == self._origins.of_port(ask.port):
+                origin = f"http://localhost:{ask.port}"
+            headers.append((b"origin", origin.encode("latin-1")))
+        return Answer(200, headers)
+
+    def _turn_away(self, ask: Ask, decision: Decision) -> Answer:
+        if ask.page:
+            next_path = safe_next(ask.uri)
+            owner_link = hop(self._origins, ask.port, next_path)
+            match decision:
+                case Decision.DENIED_LOGIN:
+                    return redirect(302, owner_link)
+                case Decision.DENIED_PASSWORD:
+                    return pages.password(ask.port, next_path, owner_link)
+            return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
+        return refuse(ask, decision, self._shares.wait_s(ask.port, ask.address))
+
+    def _silent(self, ask: Ask) -> Answer:
+        if ask.page:
+            return pages.silent(ask.port)
+        return problem(
+            502, f"the server on port {ask.port} does not answer", "see whether it still runs: homeport list"
+        )
+
+
+def endless(ask: Ask) -> bool:
+    """Whether the answer may have no end, so that it must pass where it can be ended when the share does.
+
+    Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one unasked
+    (chat interfaces do so); it cannot be repeated as a GET can, so that it takes the relay from the start.
+    """
+    if ask.method == "GET":
+        return bool(ask.upgrade) or "text/event-stream" in ask.accept
+    if ask.method in ("HEAD", "OPTIONS") or not _small(ask):
+        return False
+    return "text/event-stream" in ask.accept or (ask.fetch_mode != "navigate" and ask.accept in ("", "*/*"))
+
+
+def _small(ask: Ask) -> bool:
+    return (
+        ask.length.isascii()
+        and ask.length.isdigit()
+        and len(ask.length) <= 7
+        and int(ask.length) <= RELAYED_BODY
+    )
+
+
+def refuse(ask: Ask, decision: Decision, wait_s: float) -> Answer:
+    """A denial for programs: what it was and what to do."""
+    match decision:
+        case Decision.DENIED_PASSWORD:
+            answer = problem(
+                401, f"port {ask.port} is shared with a password", "send it as HTTP Basic: curl -u :PASSWORD"
+            )
+            # A browser would cover the page with a dialog of its own.
+            return (
+                answer
+                if ask.browser
+                else answer.add("www-authenticate", 'Basic realm="Homeport", charset="UTF-8"')
+            )
+        case Decision.DENIED_LIMIT:
+            answer = problem(
+                429, "too many wrong passwords from this address", "wait, and ask for the right password"
+            )
+            return answer.add("retry-after", str(max(1, int(wait_s))))
+        case Decision.DENIED_EXPIRED:
+            return problem(410, "this share has ended", "ask the person who shared it to share it again")
+        case Decision.DENIED_NETWORK:
+            return problem(
+                403, f"{ask.client} is in no network that this is shared with", "ask its owner to add it"
+            )
+        case Decision.DENIED_USES:
+            return problem(403, "the password was used as often as it may be", "ask its owner for a new one")
+    fix = "log in to the dashboard in this browser, or send Authorization: Bearer hp_... (homeport token create)"
+    return problem(401, f"port {ask.port} is private", fix).add("www-authenticate", 'Bearer realm="Homeport"')

@@ -1,0 +1,82 @@
+"""Homeport's cookies at the origin of a port: found among those of the app, and taken out before the app sees them.
+
+A neighbouring origin may toss cookies of the same name at us (RFC 6265 §8.6), so that every value is tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from homeportd.auth.signing import Signer
+from homeportd.shares.model import Share
+
+SHARE = "homeport_share"  # a visitor who knew the password
+OWNER = "homeport_owner"  # the owner, by a hop from the dashboard
+SESSION = "homeport_session"  # the dashboard's own; never meant for a port
+HOST_PREFIX = "__Host-"  # keeps neighbours from setting it; browsers want https for it
+MAX_TRIES = 8  # values of one name
+SHARE_COOKIE_S = 30 * 24 * 3600
+
+_OURS = frozenset(prefix + name for name in (SHARE, OWNER, SESSION) for prefix in ("", HOST_PREFIX))
+_MARK = b"homeport_"
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One Cookie header taken apart: the values of ours, and `rest`, what is left for the app (latin-1)."""
+
+    share: tuple[str, ...]
+    owner: tuple[str, ...]
+    rest: bytes
+
+
+def prefixed(name: str, secure: bool) -> str:
+    """The name under which a cookie of ours is set."""
+    return HOST_PREFIX + name if secure else name
+
+
+def take_apart(header: bytes, secure: bool) -> Jar:
+    """Never fails: what is not understood is the app's. With `secure`, only names with the prefix count."""
+    if _MARK not in header:
+        return Jar((), (), header)
+    share, owner = prefixed(SHARE, secure), prefixed(OWNER, secure)
+    found: dict[str, list[str]] = {share: [], owner: []}
+    rest = []
+    for part in header.decode("latin-1").split(";"):
+        name, _, value = part.partition("=")
+        name = name.strip(" \t")
+        if name not in _OURS:
+            rest.append(part)
+        elif name in found and len(found[name]) < MAX_TRIES:
+            found[name].append(value.strip(' \t"'))
+    return Jar(tuple(found[share]), tuple(found[owner]), ";".join(rest).strip(" \t;").encode("latin-1"))
+
+
+def setting(name: str, value: str, secure: bool, max_age_s: int) -> str:
+    """A Set-Cookie line for this origin alone; a `max_age_s` of 0 deletes it."""
+    ending = "; Secure" if secure else ""
+    return f"{prefixed(name, secure)}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{ending}"
+
+
+class ShareCookies:
+    """What a visitor gets for the right password: bound to the share, its generation and a last moment."""
+
+    def __init__(self, key: bytes) -> None:
+        self._signer = Signer(key, "share cookie")
+
+    def make(self, share: Share, now: datetime) -> tuple[str, int]:
+        """The value, and its lifetime in seconds: to the end of the share, thirty days at most."""
+        lifetime = SHARE_COOKIE_S
+        if share.expires_at is not None:
+            lifetime = max(1, min(lifetime, int((share.expires_at - now).total_seconds())))
+        return self._signer.sign(f"{share.port}.{share.grant}.{int(now.timestamp()) + lifetime}"), lifetime
+
+    def read(self, value: str) -> tuple[int, str, int] | None:
+        """(port, grant, last moment in epoch seconds) of a value that we signed, else None."""
+        text = self._signer.verify(value)
+        if text is None:
+            return None
+        port, _, rest = text.partition(".")
+        grant, _, until = rest.rpartition(".")
+        return int(port), grant, int(until)

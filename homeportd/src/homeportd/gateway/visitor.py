@@ -1,0 +1,160 @@
+"""Our own pages at a port's origin, below /.homeport/: the password, the owner's way in, the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import parse_qs, quote
+
+from homeportd.auth.service import SESSION_DAYS
+from homeportd.gateway import pages
+from homeportd.gateway.answers import Answer, problem, redirect
+from homeportd.gateway.ask import Ask, safe_next
+from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, setting
+from homeportd.gateway.proofs import OwnerProofs, PasswordProofs
+from homeportd.problems import Problem
+from homeportd.settings import Origin
+from homeportd.shares.model import Decision, Share
+
+MAX_FORM = 8 * 1024  # bytes
+MAX_FIELDS = 8
+MAX_QUERY = 8 * 1024  # bytes
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class Log(Protocol):
+    """What the gateway needs of `shares.access.AccessLog`."""
+
+    def record(
+        self, *, port: int, address: str, user_agent: str, method: str, path: str, decision: Decision
+    ) -> None:
+        """Add a row."""
+
+
+def hop(origins: Origin, port: int, next_path: str) -> str:
+    """Where the owner proves itself, and comes back from to `next_path`."""
+    return f"{origins.dashboard}/hop?port={port}&next={quote(next_path, safe='/')}"
+
+
+class VisitorPages:
+    """Answers what Caddy passes on whole, not as a question."""
+
+    def __init__(
+        self,
+        origins: Origin,
+        shares: PasswordProofs,
+        auth: OwnerProofs,
+        log: Log,
+        cookies: ShareCookies,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._origins = origins
+        self._secure = origins.scheme == "https"
+        self._shares = shares
+        self._auth = auth
+        self._log = log
+        self._cookies = cookies
+        self._now = now
+
+    async def answer(self, ask: Ask, query: bytes, receive: Receive) -> Answer:
+        """May raise Problem 503 when too many passwords are being checked by programs."""
+        match ask.method, ask.uri:
+            case "POST", "/.homeport/password":
+                return await self._password(ask, receive)
+            case "GET", "/.homeport/password":
+                return redirect(303, self._origins.of_port(ask.port) + "/")
+            case "GET", "/.homeport/enter":
+                return self._enter(ask, query)
+            case "GET", "/.homeport/logout":
+                return self._logout(ask)
+        return pages.message(404, "Nothing here", "Homeport has no such page.", None)
+
+    async def _password(self, ask: Ask, receive: Receive) -> Answer:
+        if not self._own_form(ask):
+            return problem(
+                403, "the form was sent from another site", "open the page of this port and type it there"
+            )
+        body = await _body(receive)
+        if body is None:
+            return problem(413, f"the form is larger than {MAX_FORM} bytes", "send the password alone")
+        fields = _fields(body)
+        next_path = safe_next(fields.get("next", "/"))
+        owner_link = hop(self._origins, ask.port, next_path)
+        try:
+            decision = await self._shares.prove(ask.port, fields.get("password", ""), ask.address)
+        except Problem as error:
+            return pages.busy(error.detail)
+        # Once more, since it may have changed while the password was being checked.
+        share = self._shares.get(ask.port)
+        if share is not None:
+            self._log.record(
+                port=ask.port,
+                address=ask.client,
+                user_agent=ask.agent,
+                method=ask.method,
+                path=ask.uri,
+                decision=decision,
+            )
+        if decision is Decision.LOGIN and share is not None:
+            return self._welcome(ask.port, share, next_path)
+        if decision is Decision.DENIED_PASSWORD:
+            return pages.password(ask.port, next_path, owner_link, wrong=True)
+        if decision is Decision.DENIED_LOGIN:
+            # There is no password (any more): its page says how things are now.
+            return redirect(303, self._origins.of_port(ask.port) + next_path)
+        return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
+
+    def _own_form(self, ask: Ask) -> bool:
+        """Whether no other site made the browser send this: it could log a visitor in as somebody else."""
+        if ask.fetch_site:
+            return ask.fetch_site in ("same-origin", "none")
+        return not ask.origin or ask.origin == self._origins.of_port(ask.port)
+
+    def _welcome(self, port: int, share: Share, next_path: str) -> Answer:
+        value, lifetime = self._cookies.make(share, self._now())
+        answer = redirect(303, self._origins.of_port(port) + next_path)
+        return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime))
+
+    def _enter(self, ask: Ask, query: bytes) -> Answer:
+        fields = _fields(query) if len(query) <= MAX_QUERY else {}
+        next_path = safe_next(fields.get("next", "/"))
+        cookie = self._auth.redeem_hop(fields.get("code", ""), ask.port)
+        if cookie is None:
+            return pages.link_used(hop(self._origins, ask.port, next_path))
+        answer = redirect(303, self._origins.of_port(ask.port) + next_path)
+        return answer.add("set-cookie", setting(OWNER, cookie, self._secure, SESSION_DAYS * 24 * 3600))
+
+    def _logout(self, ask: Ask) -> Answer:
+        answer = pages.message(
+            200, "Logged out", f"This browser is no longer let in at port {ask.port}.", None
+        )
+        for name in (SHARE, OWNER):
+            answer.add("set-cookie", setting(name, "", self._secure, 0))
+        return answer
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, None when it is larger than MAX_FORM."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""  # the visitor has left
+        body += message.get("body", b"")
+        if len(body) > MAX_FORM:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _fields(encoded: bytes) -> dict[str, str]:
+    """The first value of each field of application/x-www-form-urlencoded; empty when it is not that."""
+    try:
+        parsed = parse_qs(
+            encoded.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in parsed.items()}

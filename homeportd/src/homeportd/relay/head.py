@@ -1,0 +1,117 @@
+"""The head of a request as the relay accepts it: strictly RFC 9112, since what two parsers read differently is a
+way to smuggle a second request past the gateway."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_HEAD = 64 * 1024 + 8 * 1024  # bytes: what Caddy lets a visitor send, and what it adds itself
+MAX_FIELDS = 256
+
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e]+) HTTP/1\.1")
+_FIELD = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*"
+)
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+_OURS = b"x-homeport-"
+_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer"))
+
+
+class BadHead(Exception):
+    """The head is not one that the relay carries; `status` is the answer to it."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One request: what Homeport said about it, and what the dev server is sent (`raw`, with its empty line)."""
+
+    port: int
+    right: str
+    upgrade: bool
+    length: int  # bytes of body that follow
+    raw: bytes
+
+
+def parse(block: bytes) -> Head:
+    """Read a head up to and without its empty line. Raises BadHead."""
+    lines = block.split(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(lines[0])
+    if not match:
+        raise BadHead(400, "the request line is malformed")
+    if len(lines) - 1 > MAX_FIELDS:
+        raise BadHead(431, f"there are more than {MAX_FIELDS} headers")
+    ours: dict[bytes, bytes] = {}
+    fields: list[tuple[bytes, bytes, bytes]] = []
+    for line in lines[1:]:
+        # Bare CR and LF, folded lines and blanks before the colon all fail here.
+        field = _FIELD.fullmatch(line)
+        if not field:
+            raise BadHead(400, "a header is malformed")
+        name = field[1].lower()
+        if not name.startswith(_OURS):
+            fields.append((name, field[1], field[2]))
+        elif name in ours:
+            raise BadHead(400, "a header of Homeport is there twice")
+        else:
+            ours[name] = field[2]
+    length = _length(fields)
+    # Any other upgrade is an offer that a server may ignore (RFC 9110 §7.8), and we do.
+    upgrade = match[1] == b"GET" and not length and any(name == b"upgrade" for name, _, _ in fields)
+    dropped = _HOP_BY_HOP if upgrade else _HOP_BY_HOP | {b"upgrade"}
+    kept = [match[0]]
+    kept += [b"%b: %b" % (written, value) for name, written, value in fields if name not in dropped]
+    # One connection is one request: the dev server is told to end it, unless it becomes something else.
+    kept.append(b"Connection: Upgrade" if upgrade else b"Connection: close")
+    return Head(
+        port=_port(ours.get(b"x-homeport-port", b"")),
+        right=ours.get(b"x-homeport-grant", b"").decode("latin-1"),
+        upgrade=upgrade,
+        length=length,
+        raw=b"\r\n".join(kept) + b"\r\n\r\n",
+    )
+
+
+def _length(fields: list[tuple[bytes, bytes, bytes]]) -> int:
+    if any(name == b"transfer-encoding" for name, _, _ in fields):
+        raise BadHead(411, "a body of unknown length is not relayed")
+    lengths = [value for name, _, value in fields if name == b"content-length"]
+    if len(lengths) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
+        raise BadHead(400, "the length of the body is not clear")
+    hosts = sum(name == b"host" for name, _, _ in fields)
+    if hosts != 1:
+        raise BadHead(400, "there is not exactly one Host")
+    return int(lengths[0]) if lengths else 0
+
+
+def _port(text: bytes) -> int:
+    if not (text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise BadHead(400, "the port is missing")
+    return int(text)
+
+
+def status_of(answer: bytes) -> int | None:
+    """The final status of a dev server's answer so far, 0 for what is no HTTP, None when more is needed.
+
+    Interim answers (100, 103) before it are passed over.
+    """
+    start = 0
+    while True:
+        line = answer[start : start + 13]
+        if not b"HTTP/1.".startswith(line[:7]):
+            return 0
+        if len(line) < 13:
+            return None
+        if not line[9:12].isdigit() or line[8:9] != b" ":
+            return 0
+        status = int(line[9:12])
+        if status == 101 or status >= 200:
+            return status
+        end = answer.find(b"\r\n\r\n", start)
+        if end < 0:
+            return None
+        start = end + 4
