@@ -1,11 +1,29 @@
 import tailwindcss from "@tailwindcss/vite";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 // `npm run dev` shows this source against a real agent; its address is HOMEPORT_URL.
 const agent = process.env.HOMEPORT_URL ?? "http://localhost:8080";
 
+/** The built page carries its own policy, whatever stands in front of it; the dev server needs inline styles. */
+const policy: Plugin = {
+  name: "content-security-policy",
+  apply: "build",
+  transformIndexHtml: () => [
+    {
+      tag: "meta",
+      attrs: {
+        "http-equiv": "Content-Security-Policy",
+        content:
+          "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+          "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'self'",
+      },
+      injectTo: "head-prepend",
+    },
+  ],
+};
+
 export default defineConfig({
-  plugins: [tailwindcss()],
+  plugins: [tailwindcss(), policy],
   build: {
     outDir: "../src/homeportd/static",
     emptyOutDir: true,

@@ -2,21 +2,36 @@
 
 import type { Mode, Port } from "./types";
 
-/** What runs on the port: its title, or who owns it when nothing more can be known. */
-export function portTitle(port: Port): string {
-  if (port.title) return port.title;
-  if (!port.listening) return "nothing listens";
+/** What a listener is called of which nothing more can be known. */
+function unnamed(port: Port): string {
+  if (!port.listening) return "";
   return port.user ? `a program of ${port.user}` : "owner not visible";
 }
 
-/** Title and folder, as one row says it: "vite · frontend". */
+/** What runs, in which folder, and whether it does: "vite · frontend", "vite · frontend · not running". */
 export function portName(port: Port): string {
-  return port.subdir ? `${portTitle(port)} · ${port.subdir}` : portTitle(port);
+  return [port.title ?? unnamed(port), port.subdir, port.listening ? "" : "not running"]
+    .filter(Boolean)
+    .join(" · ");
 }
 
-export const MODE_WORDS: Record<Mode, string> = { private: "Private", password: "Password", public: "Public" };
+export const MODE_WORDS: Record<Mode, string> = {
+  private: "Private",
+  password: "Password",
+  public: "Public",
+};
 
-export const isShared = (port: Port): boolean => port.share.mode !== "private";
+/** Whether the time of a share is over; the agent treats the port as private from then on. */
+export function hasEnded(port: Port, now = new Date()): boolean {
+  const { mode, expires_at } = port.share;
+  return mode !== "private" && expires_at !== null && new Date(expires_at).getTime() <= now.getTime();
+}
+
+/** Whether anyone else may see the port now. */
+export const isShared = (port: Port): boolean => port.share.mode !== "private" && !hasEnded(port);
+
+/** The mode that counts now. */
+export const modeNow = (port: Port): Mode => (isShared(port) ? port.share.mode : "private");
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -57,7 +72,10 @@ export const wasLetIn = (decision: string): boolean => !decision.startsWith("den
 
 /** A decision of the access log in words. One that is newer than this page is shown as it came. */
 export function decisionWords(decision: string): string {
-  return DECISIONS[decision] ?? `${wasLetIn(decision) ? "Let in" : "Turned away"}: ${decision.replace(/^denied:/, "")}`;
+  return (
+    DECISIONS[decision] ??
+    `${wasLetIn(decision) ? "Let in" : "Turned away"}: ${decision.replace(/^denied:/, "")}`
+  );
 }
 
 const AGENTS: [RegExp, string][] = [

@@ -1,5 +1,6 @@
 /** A share as it is being edited in the sheet, and the words for what it will do. */
 
+import { hasEnded } from "./describe";
 import { type Expiry, expiryDate, expiryProblem, expiryRequest } from "./expiry";
 import { readNetworks } from "./networks";
 import type { Mode, Port, ShareRequest } from "./types";
@@ -30,7 +31,7 @@ export function draftOf(port: Port, now: Date): Draft {
     password: "",
     hasPassword: share.mode === "password",
     expiry: {
-      choice: shared ? (share.expires_at === null ? "never" : "custom") : "24h",
+      choice: shared && !hasEnded(port, now) ? (share.expires_at === null ? "never" : "custom") : "24h",
       custom: toLocalInput(custom),
     },
     networks: share.allow.join(", "),
@@ -89,7 +90,8 @@ function fromWords(networks: string[]): string {
 
 function usesWords(draft: Draft): string {
   const uses = Number(draft.maxUses);
-  if (draft.mode !== "password" || draft.maxUses.trim() === "" || !Number.isInteger(uses) || uses < 1) return "";
+  if (draft.mode !== "password" || draft.maxUses.trim() === "" || !Number.isInteger(uses) || uses < 1)
+    return "";
   return uses === 1 ? " The password works once." : ` The password works ${uses} times.`;
 }
 
@@ -98,7 +100,9 @@ const PASSWORD_LETTERS = "23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVW
 const PASSWORD_LENGTH = 16;
 
 /** A random password; `random` fills the array like `crypto.getRandomValues`. */
-export function generatePassword(random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>): string {
+export function generatePassword(
+  random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
+): string {
   const letters: string[] = [];
   // Bytes at or above the largest multiple of the alphabet are thrown away, so that no letter is likelier.
   const limit = 256 - (256 % PASSWORD_LETTERS.length);

@@ -1,6 +1,6 @@
 /** Ports under their repos, in an order that does not move while it is read. */
 
-import { MODE_WORDS, portName } from "./describe";
+import { MODE_WORDS, modeNow, portName } from "./describe";
 import type { Port, Repo } from "./types";
 import type { World } from "./world";
 
@@ -50,8 +50,8 @@ function matches(words: string[], port: Port, repo: Repo | undefined): boolean {
     port.port,
     portName(port),
     port.command,
-    MODE_WORDS[port.share.mode],
-    port.listening ? "running" : "not running",
+    MODE_WORDS[modeNow(port)],
+    port.listening ? "running" : "",
     repo?.name,
     repo?.branch,
     repo?.path,

@@ -39,7 +39,8 @@ function networkProblem(network: string): string | null {
 
 function ipv4Groups(address: string): number[] | null {
   const parts = address.split(".");
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return null;
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256))
+    return null;
   return parts.map(Number);
 }
 
@@ -65,6 +66,9 @@ function maskedText(groups: number[], prefix: number, width: number): string | n
   if (masked.every((group, index) => group === groups[index])) return null;
   if (width === 32) return masked.join(".");
   const used = masked.findLastIndex((group) => group !== 0) + 1;
-  const text = masked.slice(0, used).map((group) => group.toString(16)).join(":");
+  const text = masked
+    .slice(0, used)
+    .map((group) => group.toString(16))
+    .join(":");
   return used > 6 ? masked.map((group) => group.toString(16)).join(":") : `${text}::`;
 }

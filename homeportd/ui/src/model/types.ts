@@ -85,7 +85,8 @@ export interface Token {
 
 export interface Session {
   kind: "session" | "token" | "peer";
-  name?: string | null;
+  name: string;
+  has_password: boolean;
 }
 
 /** What `POST /api/ports/{port}/share` takes. An absent password keeps the one that is set. */

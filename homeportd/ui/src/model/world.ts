@@ -27,7 +27,10 @@ export function applyEvent(world: World, event: AgentEvent): World {
     }
     case "share.changed": {
       const { port, share } = event.data;
-      return withPort(world, { ...(world.ports.get(port) ?? unlisted(world, port)), share: share ?? NO_SHARE });
+      return withPort(world, {
+        ...(world.ports.get(port) ?? unlisted(world, port)),
+        share: share ?? NO_SHARE,
+      });
     }
     case "repos.changed":
       return { ...world, repos: event.data.repos };
@@ -45,7 +48,13 @@ function withPort(world: World, port: Port): World {
 }
 
 // Title, repo and folder stay: a shared server that stopped is still "vite · frontend".
-const stopped = (port: Port): Port => ({ ...port, listening: false, addresses: [], pid: null, started_at: null });
+const stopped = (port: Port): Port => ({
+  ...port,
+  listening: false,
+  addresses: [],
+  pid: null,
+  started_at: null,
+});
 
 export const NO_SHARE: Share = {
   mode: "private",
@@ -57,7 +66,8 @@ export const NO_SHARE: Share = {
   updated_at: null,
 };
 
-const unlisted = (world: World, port: number): Port => ({
+/** A port that was never listed: it can be shared before anything listens. */
+export const unlisted = (world: World, port: number): Port => ({
   port,
   listening: false,
   addresses: [],

@@ -7,6 +7,7 @@ import type { Access, AgentEvent, Session, Status, System } from "../model/types
 import { applyEvent, EMPTY_WORLD, worldOf } from "../model/world";
 import { getPorts, getRepos, getSession, getStatus, Problem } from "../net/client";
 import { EventSocket } from "../net/socket";
+import { held, hold, takeBack } from "./held";
 import { announce } from "./notice";
 
 export type Phase = "starting" | "login" | "failed" | "ready";
@@ -26,7 +27,10 @@ export const system = signal<System | null>(null);
 /** CPU in percent, oldest first. */
 export const cpuHistory = signal<readonly number[]>([]);
 export const filter = signal("");
-export const grouped = computed(() => group(world.value, filter.value));
+export const grouped = computed(() => {
+  const ports = new Map([...held.value, ...world.value.ports]);
+  return group({ ...world.value, ports }, filter.value);
+});
 /** Null while connected, else when the line broke and when the next attempt comes. */
 export const lost = signal<{ since: number; retryAt: number } | null>(null);
 /** For words that depend on the time of day. */
@@ -133,14 +137,23 @@ export function fail(error: unknown): void {
 
 /** Takes in an event that came over the socket, or one that the page knows to be true already. */
 export function receive(event: AgentEvent): void {
-  if (event.type === "system") return receiveSystem(event.data);
+  if (event.type === "system") {
+    receiveSystem(event.data);
+    return;
+  }
   if (event.type === "access") {
     for (const listener of accessListeners) listener(event.data);
     return;
   }
   if (event.type === "port.opened") announce(`Port ${event.data.port} is running: ${portName(event.data)}.`);
-  if (event.type === "port.closed") announce(`Port ${event.data.port} stopped.`);
-  world.value = applyEvent(world.peek(), event);
+  const before = world.peek();
+  const after = applyEvent(before, event);
+  if (event.type === "port.closed") {
+    announce(`Port ${event.data.port} stopped.`);
+    const port = before.ports.get(event.data.port);
+    if (port !== undefined && !after.ports.has(port.port)) hold(port);
+  } else if (event.type === "port.opened") takeBack(event.data.port);
+  world.value = after;
 }
 
 function receiveSystem(data: System): void {

@@ -1,0 +1,46 @@
+import { Command } from "../parts/command";
+import { filter, world } from "../state/store";
+
+/** Nothing runs yet: the exact commands that change that. */
+export function EmptyList() {
+  const repo = world.value.repos[0];
+  return (
+    <section aria-labelledby="empty" class="rounded-box border border-line bg-paper p-4 sm:p-6">
+      <h2 id="empty" class="text-title font-semibold">
+        Nothing listens yet
+      </h2>
+      <p class="mt-1 text-soft">
+        Start any dev server on this machine. It appears here by itself, private to you.
+      </p>
+      <ol class="mt-5 max-w-2xl space-y-4">
+        <li>
+          <p class="mb-1.5">To see one now, serve {repo ? "a repo's folder" : "a folder"}:</p>
+          <Command text={`${repo ? `cd ${repo.path} && ` : ""}python3 -m http.server 8000`} />
+        </li>
+        <li>
+          <p class="mb-1.5">Then share it for an hour, with a password that you are asked for:</p>
+          <Command text="homeport share 8000 --password --expires 1h" />
+        </li>
+      </ol>
+    </section>
+  );
+}
+
+export function NoMatch() {
+  return (
+    <div class="py-10 text-center">
+      <p>
+        No port or repo matches “<span class="[overflow-wrap:anywhere]">{filter.value.trim()}</span>”.
+      </p>
+      <button
+        type="button"
+        class="button-plain mt-3"
+        onClick={() => {
+          filter.value = "";
+        }}
+      >
+        Clear the filter
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import type { Repo } from "../model/types";
+import { ChevronIcon } from "../parts/icons";
+import { filter, grouped, world } from "../state/store";
+import { EmptyList, NoMatch } from "./empty-list";
+import { PortRow } from "./port-row";
+import { RepoBlock, RepoHead } from "./repo-block";
+
+/** More quiet repos than this are folded away. */
+const IDLE_SHOWN = 5;
+
+export function PortList() {
+  const { active, idle, others, count } = grouped.value;
+  const filtering = filter.value.trim() !== "";
+  if (filtering && count === 0 && idle.length === 0) return <NoMatch />;
+  return (
+    <div class="space-y-4">
+      {world.value.ports.size === 0 && !filtering && <EmptyList />}
+      {active.map(({ repo, ports }) => (
+        <RepoBlock key={repo.id} repo={repo}>
+          {ports.map((port) => (
+            <PortRow key={port.port} port={port} />
+          ))}
+        </RepoBlock>
+      ))}
+      {idle.length > 0 && <IdleRepos repos={idle} open={filtering || idle.length <= IDLE_SHOWN} />}
+      {others.length > 0 && (
+        <section aria-labelledby="others" class="rounded-box border border-line bg-paper">
+          <div class="px-4 pt-3 pb-1">
+            <h2 id="others" class="font-semibold">
+              Other listeners
+            </h2>
+            <p class="text-small text-soft">Not started in a repo that Homeport knows.</p>
+          </div>
+          <ul class="pb-1.5">
+            {others.map((port) => (
+              <PortRow key={port.port} port={port} />
+            ))}
+          </ul>
+        </section>
+      )}
+    </div>
+  );
+}
+
+function IdleRepos({ repos, open }: { repos: Repo[]; open: boolean }) {
+  const words = repos.length === 1 ? "Nothing running in 1 repo" : `Nothing running in ${repos.length} repos`;
+  return (
+    <details open={open} class="group rounded-box border border-line bg-paper">
+      <summary class="target flex items-center gap-1.5 rounded-box px-3.5 text-soft hover:bg-hover">
+        <span class="transition-transform duration-100 group-open:rotate-90">
+          <ChevronIcon />
+        </span>
+        {words}
+      </summary>
+      <ul class="pb-2">
+        {repos.map((repo) => (
+          <li key={repo.id} class="px-4 py-1.5">
+            <RepoHead repo={repo} level="h3" />
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}

@@ -1,0 +1,83 @@
+import { useId, useState } from "preact/hooks";
+import { CopyButton } from "./copy-button";
+
+interface Props {
+  label: string;
+  value: string;
+  onInput: (value: string) => void;
+  /** For the browser's password manager. */
+  autocomplete: "current-password" | "new-password" | "off";
+  help?: string | undefined;
+  problem?: string | undefined;
+  /** Makes a password; without it there is no button for that. */
+  generate?: () => string;
+  /** With a copy button, for a password that is handed on. */
+  copies?: boolean;
+}
+
+/** A password with a button that shows it and, where asked for, one that makes it. */
+export function PasswordField({
+  label,
+  value,
+  onInput,
+  autocomplete,
+  help,
+  problem,
+  generate,
+  copies = false,
+}: Props) {
+  const [shown, setShown] = useState(false);
+  const id = useId();
+  return (
+    <div>
+      <label class="label" for={id}>
+        {label}
+      </label>
+      <div class="flex gap-2">
+        <div class="relative min-w-0 flex-1">
+          <input
+            id={id}
+            class="field pr-16 font-mono"
+            // Preact's types tie the other attributes to one fixed type.
+            {...({ type: shown ? "text" : "password" } as { type: "password" })}
+            value={value}
+            autocomplete={autocomplete}
+            autocapitalize="off"
+            spellcheck={false}
+            aria-invalid={problem !== undefined}
+            aria-describedby={`${id}-help`}
+            onInput={(event) => onInput(event.currentTarget.value)}
+          />
+          <button
+            type="button"
+            class="target absolute inset-y-0 right-0 px-3 text-small font-medium text-accent"
+            aria-pressed={shown}
+            aria-label="Show the password"
+            onClick={() => setShown(!shown)}
+          >
+            {shown ? "Hide" : "Show"}
+          </button>
+        </div>
+        {copies && value !== "" && <CopyButton text={value} what="the password" />}
+        {generate && value === "" && (
+          <button
+            type="button"
+            class="button-plain"
+            onClick={() => {
+              setShown(true);
+              onInput(generate());
+            }}
+          >
+            Generate
+          </button>
+        )}
+      </div>
+      <p
+        id={`${id}-help`}
+        class={`text-small ${problem ? "mt-1 text-danger" : help ? "mt-1 text-soft" : ""}`}
+      >
+        {problem ?? help}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,43 @@
+import type { Problem } from "../net/client";
+
+/** Text in which `code` between backticks is set as code. */
+export function Prose({ text }: { text: string }) {
+  return (
+    <>
+      {text.split("`").map((part, index) =>
+        index % 2 === 1 ? (
+          <code key={index} class="font-mono text-small">
+            {part}
+          </code>
+        ) : (
+          part
+        ),
+      )}
+    </>
+  );
+}
+
+/** What happened, what it means, the next step; the technical cause is one click away. */
+export function ProblemBox({ problem }: { problem: Problem }) {
+  return (
+    <div role="alert" class="rounded-box border border-danger bg-danger-wash px-3 py-2.5">
+      <p class="font-medium text-danger">
+        <Prose text={problem.title} />
+      </p>
+      {problem.detail && (
+        <p class="mt-1">
+          <Prose text={problem.detail} />
+        </p>
+      )}
+      {problem.fix && (
+        <p class="mt-1">
+          <Prose text={problem.fix} />
+        </p>
+      )}
+      <details class="mt-1 text-small">
+        <summary class="text-soft">Technical cause</summary>
+        <pre class="mt-1 max-h-40 overflow-auto font-mono whitespace-pre-wrap">{problem.cause}</pre>
+      </details>
+    </div>
+  );
+}

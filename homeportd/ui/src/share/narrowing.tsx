@@ -1,0 +1,81 @@
+import { useId, useState } from "preact/hooks";
+import type { Draft, DraftProblems } from "../model/draft";
+import { ChevronIcon } from "../parts/icons";
+
+interface Props {
+  draft: Draft;
+  problems: DraftProblems;
+  onChange: (part: Partial<Draft>) => void;
+}
+
+/** What narrows a share further; folded away until it is used. */
+export function Narrowing({ draft, problems, onChange }: Props) {
+  const [open] = useState(draft.networks !== "" || draft.maxUses !== "");
+  return (
+    <details class="group" open={open || problems.networks !== undefined || problems.maxUses !== undefined}>
+      <summary class="target -ml-1 flex w-fit items-center gap-1 rounded-box pr-2 text-accent hover:bg-accent-wash">
+        <span class="transition-transform duration-100 group-open:rotate-90">
+          <ChevronIcon />
+        </span>
+        Narrow it further
+      </summary>
+      <div class="mt-2 space-y-4">
+        <Field
+          label="Allowed networks"
+          help="Addresses or CIDR blocks, such as 203.0.113.7 or 10.0.0.0/8. Empty: from anywhere."
+          problem={problems.networks}
+          value={draft.networks}
+          onInput={(networks) => onChange({ networks })}
+          style="font-mono"
+        />
+        {draft.mode === "password" && (
+          <Field
+            label="How often the password works"
+            help="Counted since the last change. Empty: as often as wanted."
+            problem={problems.maxUses}
+            value={draft.maxUses}
+            onInput={(maxUses) => onChange({ maxUses })}
+            style="sm:w-40"
+            numeric
+          />
+        )}
+      </div>
+    </details>
+  );
+}
+
+interface FieldProps {
+  label: string;
+  help: string;
+  problem: string | undefined;
+  value: string;
+  onInput: (value: string) => void;
+  style: string;
+  numeric?: boolean;
+}
+
+function Field({ label, help, problem, value, onInput, style, numeric = false }: FieldProps) {
+  const id = useId();
+  return (
+    <div>
+      <label class="label" for={id}>
+        {label}
+      </label>
+      <input
+        id={id}
+        class={`field ${style}`}
+        inputMode={numeric ? "numeric" : "text"}
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        value={value}
+        aria-invalid={problem !== undefined}
+        aria-describedby={`${id}-help`}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+      <p id={`${id}-help`} class={`mt-1 text-small ${problem ? "text-danger" : "text-soft"}`}>
+        {problem ?? help}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+/** Keys of the page: Cmd+K, `/`, arrows between rows, and one letter for what can be done with a row. */
+
+import { signal } from "@preact/signals";
+import type { Port } from "../model/types";
+import { copyLink } from "./actions";
+import { open } from "./route";
+import { phase, world } from "./store";
+
+export const paletteOpen = signal(false);
+
+export const FILTER_ID = "filter";
+
+/** The name of the modifier on this machine's keyboard. */
+export const COMMAND_KEY = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K";
+
+const rowLinks = () => [...document.querySelectorAll<HTMLElement>("[data-row-link]")];
+
+export function focusFilter(): void {
+  const input = document.getElementById(FILTER_ID);
+  if (input instanceof HTMLInputElement) {
+    input.focus();
+    input.select();
+  }
+}
+
+/** Moves the focus `step` rows on, from the row that has it or from the edge of the list. */
+export function moveRow(step: 1 | -1): void {
+  const links = rowLinks();
+  const row = document.activeElement?.closest("[data-port]");
+  const at = links.findIndex((link) => row?.contains(link));
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
+  const link = links[Math.min(links.length - 1, Math.max(0, next))];
+  link?.focus();
+  link?.scrollIntoView({ block: "nearest" });
+}
+
+function focusedPort(): Port | undefined {
+  const row = document.activeElement?.closest<HTMLElement>("[data-port]");
+  return row ? world.peek().ports.get(Number(row.dataset.port)) : undefined;
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (phase.peek() !== "ready" || event.defaultPrevented) return;
+  if ((event.metaKey || event.ctrlKey) && !event.shiftKey && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    paletteOpen.value = !paletteOpen.peek();
+    return;
+  }
+  const target = event.target instanceof Element ? event.target : null;
+  if (event.metaKey || event.ctrlKey || event.altKey) return;
+  if (target?.closest("input, textarea, select, dialog, [role=menu]")) return;
+  const port = focusedPort();
+  const onPage = PAGE_KEYS[event.key];
+  const onRow = ROW_KEYS[event.key];
+  if (onPage) onPage();
+  else if (onRow && port) onRow(port);
+  else return;
+  event.preventDefault();
+}
+
+const PAGE_KEYS: Record<string, () => void> = {
+  "/": focusFilter,
+  ArrowDown: () => moveRow(1),
+  ArrowUp: () => moveRow(-1),
+};
+
+const ROW_KEYS: Record<string, (port: Port) => void> = {
+  s: (port) => open({ name: "share", port: port.port }),
+  l: (port) => open({ name: "log", port: port.port }),
+  c: (port) => void copyLink(port),
+};
+
+export function listenToKeys(): void {
+  document.addEventListener("keydown", onKey);
+}
