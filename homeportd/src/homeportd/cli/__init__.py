@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from homeportd.cli.errors import CLOSED_PIPE, INTERRUPTED, USAGE, Failure
+from homeportd.cli.errors import CLOSED_PIPE, INTERRUPTED, USAGE, ClosedPipe, Failure
 
 
 def main() -> int:
@@ -17,8 +17,8 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone; nothing may complain about that at exit either.
+    except ClosedPipe:
+        # Nothing may complain about it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
 

@@ -21,6 +21,10 @@ EXIT_CODES: Final = (
 )
 
 
+class ClosedPipe(Exception):
+    """The reader of our output has gone, as `head` does; Typer would take BrokenPipeError for itself."""
+
+
 class Failure(Exception):
     """A command that did not succeed: what happened, the next step, and the exit code."""
 

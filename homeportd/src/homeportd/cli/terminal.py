@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from homeportd.cli.errors import ClosedPipe
+
 GAP: Final = 2  # spaces between columns
 ELLIPSIS: Final = "…"
 
@@ -49,11 +51,17 @@ def screen() -> Screen:
 
 
 def write(lines: Iterable[str]) -> None:
-    """Print lines at once; a character that the terminal's encoding lacks becomes a question mark."""
+    """Print lines at once; a character that the terminal's encoding lacks becomes a question mark.
+
+    Raises ClosedPipe when nobody reads any more.
+    """
     encoding = sys.stdout.encoding or "utf-8"
     text = "".join(f"{line.rstrip()}\n" for line in lines)
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ClosedPipe from None
 
 
 def write_json(value: object) -> None:

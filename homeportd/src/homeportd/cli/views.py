@@ -83,10 +83,10 @@ def _repo_line(repo: Repo, ports: Sequence[Port], screen: Screen) -> str:
     branch = clean(repo["branch"] or "") + (" *" if repo["dirty"] else "")
     name = clean(repo["name"])
     if screen.width is not None:
-        name = clip(name, max(8, screen.width - len(state) - 1))
+        name = clip(name, max(screen.width // 2, screen.width - len(state) - 1))
         if width_of(f"{name} {state}  {branch}") > screen.width:
             branch = ""
-        state = clip(state, max(8, screen.width - width_of(name) - 1))
+        state = clip(state, screen.width - width_of(name) - 1)
     line = f"{screen.paint(name, Style.BOLD)} {screen.paint(state, Style.PLAIN if running else Style.GREY)}"
     return f"{line}  {screen.paint(branch, Style.GREY)}".rstrip()
 

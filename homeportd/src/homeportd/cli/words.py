@@ -74,7 +74,7 @@ def sentence(share: Share, now: datetime) -> str:
     number = share["port"]
     alone = f"nly you can open port {number}, once you have logged in to the dashboard."
     if share["expired"]:
-        return f"The share has {until(share, now)}: o{alone}"
+        return f"The share {until(share, now)}: o{alone}"
     if share["mode"] == "private":
         return f"O{alone}"
     who = "Anyone with the password" if share["mode"] == "password" else "Anyone"
@@ -83,7 +83,7 @@ def sentence(share: Share, now: datetime) -> str:
     uses = ""
     if share["max_uses"] is not None:
         left = max(0, share["max_uses"] - share["uses"])
-        uses = f", {left} more time{'' if left == 1 else 's'}"
+        uses = f", {left} more time{'' if left == 1 else 's'},"
     return f"{who}{from_where} can open port {number}{uses}{end}."
 
 
