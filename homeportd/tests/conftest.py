@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
 import pytest
 
+from homeportd.app import agent
 from homeportd.auth.passwords import Passwords
 from homeportd.database import Database
+from homeportd.settings import Settings
 
 QUICK_ROUNDS = 4  # bcrypt's least: tests prove that passwords are checked, not that it is slow
 
@@ -24,3 +32,56 @@ def passwords():
     made = Passwords(QUICK_ROUNDS)
     yield made
     made.close()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings of an agent that lives in a temporary folder."""
+    # A socket's path is limited to 107 bytes, which pytest's own folder names may exceed.
+    sockets = Path(tempfile.mkdtemp(prefix="hp"))
+    yield Settings(
+        origin="http://{port}.localhost:8080",
+        port_ranges=("20000-60999",),
+        own_ports=frozenset(),
+        repo_root=tmp_path / "repos",
+        data_dir=tmp_path / "data",
+        socket_dir=sockets,
+    )
+    shutil.rmtree(sockets)
+
+
+@pytest.fixture
+async def running(settings):
+    """A whole agent in this event loop; the value is its settings."""
+    async with agent(settings, bcrypt_rounds=QUICK_ROUNDS):
+        yield settings
+
+
+@pytest.fixture
+async def peer(running):
+    """The API as the command line sees it."""
+    async with over_socket(running.socket("cli")) as client:
+        yield client
+
+
+@pytest.fixture
+async def visitor(running):
+    """The API as a browser that has not logged in sees it, behind Caddy."""
+    async with over_socket(running.socket("web")) as client:
+        yield client
+
+
+@pytest.fixture
+async def browser(running, peer):
+    """The API as a browser that has logged in sees it."""
+    link = (await peer.post("/api/login-links")).json()["url"]
+    async with over_socket(running.socket("web")) as client:
+        client.headers["Origin"] = running.origins.dashboard
+        assert (await client.get(urlsplit(link).path)).status_code == 303
+        yield client
+
+
+def over_socket(path: Path) -> httpx.AsyncClient:
+    """An HTTP client of one of the agent's sockets."""
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", timeout=10)

@@ -28,6 +28,7 @@ from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
 from homeportd.database import Database
 from homeportd.events import Events
+from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
 from homeportd.live import Live
 from homeportd.notify import notify, watchdog_s
@@ -159,7 +160,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
             shared = sum(share.mode is not Mode.PRIVATE for share in shares.all())
             return Counts(ports=len(ports.snapshot()), shared=shared, repos=len(repos.all()))
 
-        relay = Relay(shares, auth)
+        relay = Relay(ports, shares, auth)
         gateway = Gateway(origin, ports, shares, auth, access_log, key)
         door = guard(auth, origin)
         web = application(
@@ -169,6 +170,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
                 ports_api.router(ports, shares, door, origin),
                 repos_api.router(repos, placed, door),
                 system_api.router(system, origin, count, clock.now(), door),
+                gateway_api.router(),
                 watch_router(events, auth, door),
             ]
         )

@@ -77,32 +77,33 @@ def answer_problems(app: FastAPI) -> None:
 
 
 class BodyLimit:
-    """Answers 413 to a request body above MAX_BODY, declared or not."""
+    """Answers 413 to a request body above MAX_BODY, declared or not; holds smaller ones in memory."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, counting its body."""
-        if scope["type"] != "http":
+        """Pass the request on with its body."""
+        names = dict(scope["headers"]) if scope["type"] == "http" else {}
+        if not names.keys() & {b"content-length", b"transfer-encoding"}:
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > MAX_BODY:
-            await _too_large()(scope, receive, send)
-            return
-        size = 0
-
-        async def counted() -> Message:
-            nonlocal size
+        declared = names.get(b"content-length", b"0")
+        body = b"" if declared.isdigit() and int(declared) <= MAX_BODY else None
+        while body is not None:
             message = await receive()
-            size += len(message.get("body", b""))
-            if size > MAX_BODY:
-                raise Problem(413, f"the request body is larger than {MAX_BODY} bytes", "send less")
-            return message
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY:
+                body = None
+            elif not message.get("more_body"):
+                break
+        if body is None:
+            refusal = problem_response(413, f"the request body is larger than {MAX_BODY} bytes", "send less")
+            await refusal(scope, receive, send)
+            return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        await self._app(scope, counted, send)
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
 
-
-def _too_large() -> JSONResponse:
-    return problem_response(413, f"the request body is larger than {MAX_BODY} bytes", "send less")
+        await self._app(scope, replay, send)

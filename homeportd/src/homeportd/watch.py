@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+from typing import Annotated
 
-from fastapi import APIRouter, Query, WebSocket
+from fastapi import APIRouter, Depends, Query, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from homeportd.auth.guard import Guard, alive
@@ -31,8 +32,10 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
 
     auth.on_revoke(end_revoked)
 
-    @routes.get("/api/events", responses={**problems(401, 426)}, status_code=426)
-    async def explain_events(since: str = Query("", max_length=64)) -> None:
+    @routes.get("/api/events", responses=problems(401, 422, 426), status_code=426)
+    async def explain_events(
+        _caller: Annotated[Caller, Depends(guard)], since: Annotated[str, Query(max_length=64)] = ""
+    ) -> None:
         """A WebSocket: messages `{"id", "type", "data"}`; `since=<epoch>:<id>` replays what was missed."""
         raise Problem(426, "events come over a WebSocket", "connect with a WebSocket client")
 

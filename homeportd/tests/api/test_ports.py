@@ -1,0 +1,133 @@
+"""Ports and shares through the API, with real listeners."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def listening(family=socket.AF_INET, host="127.0.0.1"):
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.bind((host, 0))
+    listener.listen()
+    return listener
+
+
+async def until(check, seconds=3.0):
+    deadline = time.monotonic() + seconds
+    while True:
+        found = await check()
+        if found or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.05)
+
+
+async def test_a_dev_server_shows_under_its_repo_and_leaves(peer, settings):
+    repo = settings.repo_root / "shop"
+    (repo / "frontend").mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "-b", "main", str(repo)], check=True)
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"],
+        cwd=repo / "frontend",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        line = await asyncio.to_thread(server.stdout.readline)
+        number = int(line.split("port ")[1].split()[0])
+        started = time.monotonic()
+
+        async def found():
+            answer = await peer.get(f"/api/ports/{number}")
+            return answer.json() if answer.status_code == 200 else None
+
+        port = await until(found)
+        assert time.monotonic() - started < 1.5
+        assert (port["pid"], port["repo"], port["subdir"]) == (server.pid, "shop", "frontend")
+        assert port["addresses"] == ["127.0.0.1"]
+        assert port["url"] == f"http://{number}.localhost:8080"
+        assert port["share"]["mode"] == "private"
+
+        async def placed():
+            repos = (await peer.get("/api/repos")).json()
+            return repos if repos and repos[0]["ports"] else None
+
+        (shown,) = await until(placed)
+        assert (shown["id"], shown["branch"], shown["ports"]) == ("shop", "main", [number])
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+    async def gone():
+        return (await peer.get(f"/api/ports/{number}")).status_code == 404
+
+    assert await until(gone, 1.5)
+
+
+async def test_a_share_is_set_read_and_removed(peer):
+    with listening() as listener:
+        number = listener.getsockname()[1]
+        body = {
+            "mode": "password",
+            "password": "secret",
+            "expires": "24h",
+            "allow": ["10.0.0.0/8"],
+            "max_uses": 2,
+        }
+        made = (await peer.post(f"/api/ports/{number}/share", json=body)).json()
+        assert made["mode"] == "password"
+        assert made["allow"] == ["10.0.0.0/8"]
+        assert (made["max_uses"], made["uses"], made["generation"]) == (2, 0, 1)
+        assert "secret" not in str(made)
+        assert (await peer.get(f"/api/ports/{number}/share")).json() == made
+        assert (await peer.delete(f"/api/ports/{number}/share")).status_code == 204
+        assert (await peer.get(f"/api/ports/{number}/share")).json()["generation"] == 0
+        assert (await peer.delete(f"/api/ports/{number}/share")).status_code == 404
+
+
+async def test_a_shared_port_is_listed_though_nothing_listens(peer):
+    await peer.post("/api/ports/59999/share", json={"mode": "public"})
+    listed = {port["port"]: port for port in (await peer.get("/api/ports")).json()}
+    assert listed[59999]["listening"] is False
+    assert listed[59999]["share"]["mode"] == "public"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, "mode"),
+        ({"mode": "open"}, "mode"),
+        ({"mode": "public", "colour": 1}, "colour"),
+        ({"mode": "password"}, "password"),
+        ({"mode": "public", "allow": ["10.0.0.1/8"]}, "10.0.0.1/8"),
+        ({"mode": "public", "expires": "soon"}, "soon"),
+        ({"mode": "password", "password": "x", "max_uses": 0}, "max_uses"),
+    ],
+)
+async def test_a_bad_share_is_refused_with_its_fix(peer, body, named):
+    answer = await peer.post("/api/ports/3000/share", json=body)
+    assert answer.status_code == 422
+    assert named in answer.json()["detail"]
+    assert answer.json()["fix"]
+    assert (await peer.get("/api/ports/3000/share")).json()["generation"] == 0
+
+
+@pytest.mark.parametrize("number", ["0", "65536", "-1", "abc", "3000.5"])
+async def test_a_bad_port_is_refused(peer, number):
+    for path in ("", "/share", "/logs"):
+        assert (await peer.get(f"/api/ports/{number}{path}")).status_code == 422
+
+
+async def test_status_counts(peer):
+    before = (await peer.get("/api/status")).json()
+    await peer.post("/api/ports/3000/share", json={"mode": "public"})
+    after = (await peer.get("/api/status")).json()
+    assert after["counts"]["shared"] == before["counts"]["shared"] + 1
+    assert after["dashboard_url"] == "http://localhost:8080"
+    assert 0 < after["system"]["memory"]["used"] < after["system"]["memory"]["total"]
+    assert 0 <= after["system"]["cpu_percent"] <= 100
