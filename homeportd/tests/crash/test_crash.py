@@ -8,7 +8,9 @@ have happened or not; one that was answered must be there, and nothing else may.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import http.server
+import json
 import os
 import random
 import signal
@@ -18,12 +20,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import httpx
 import jinja2
 import pytest
 
@@ -36,6 +38,8 @@ REQUEST_S = 5.0
 SECRET = "only the owner sees this"
 CADDYFILE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
 
+# Asks for (method, path, body); see `ask`.
+Ask = Callable[..., tuple[int, Any]]
 # What a share says: (mode, allowed networks, max_uses), or None for no share.
 State = tuple[str, tuple[str, ...], int | None] | None
 
@@ -104,37 +108,67 @@ class Machine:
 
     def wait_until_ready(self) -> None:
         """Both answer: the agent on its socket, and through Caddy."""
+        inside, outside = self.inside(), self.outside()
         deadline = time.monotonic() + READY_S
         while True:
-            with (
-                contextlib.suppress(httpx.TransportError),
-                self.inside() as inside,
-                self.outside() as outside,
-            ):
-                if inside.get("/api/health").status_code == outside.get("/api/health").status_code == 200:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if inside("GET", "/api/health")[0] == outside("GET", "/api/health")[0] == 200:
                     return
             for name, process in self.running.items():
                 assert process.poll() is None, (self.root / f"{name}.log").read_text()
             assert time.monotonic() < deadline, "agent and Caddy did not answer again"
             time.sleep(0.02)
 
-    def inside(self) -> httpx.Client:
-        """A client on the agent's own socket, trusted by its user id."""
-        transport = httpx.HTTPTransport(uds=f"{self.root}/sockets/cli.sock")
-        return httpx.Client(transport=transport, base_url=f"http://localhost:{self.door}", timeout=REQUEST_S)
+    def inside(self) -> Ask:
+        """Requests on the agent's own socket, trusted by their user id."""
 
-    def outside(self, token: str = "") -> httpx.Client:
-        """A client that comes through Caddy."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=f"http://localhost:{self.door}", headers=headers, timeout=REQUEST_S)
+        def connect() -> socket.socket:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(REQUEST_S)
+            try:
+                connection.connect(f"{self.root}/sockets/cli.sock")
+            except OSError:
+                connection.close()
+                raise
+            return connection
+
+        return partial(ask, connect, {"Host": f"localhost:{self.door}"})
+
+    def outside(self, token: str = "") -> Ask:
+        """Requests that come through Caddy."""
+        headers = {"Host": f"localhost:{self.door}"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return partial(ask, partial(socket.create_connection, ("127.0.0.1", self.door), REQUEST_S), headers)
+
+
+def ask(
+    connect: Callable[[], socket.socket],
+    headers: dict[str, str],
+    method: str,
+    path: str,
+    body: object = None,
+) -> tuple[int, Any]:
+    """One request on a connection of its own: status and parsed JSON. Raises OSError, HTTPException."""
+    connection = http.client.HTTPConnection("localhost", timeout=REQUEST_S)
+    connection.sock = connect()
+    with contextlib.closing(connection):
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {**headers, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+    try:
+        return answer.status, json.loads(text or b"null")
+    except ValueError:
+        return answer.status, text.decode(errors="replace")
 
 
 class Writer(threading.Thread):
     """Writes shares of its own ports, one after another, and keeps what each port may hold."""
 
-    def __init__(self, client: httpx.Client, ports: list[int], seed: int) -> None:
+    def __init__(self, ask: Ask, ports: list[int], seed: int) -> None:
         super().__init__(daemon=True)
-        self.client = client
+        self.ask = ask
         self.possible: dict[int, set[State]] = {port: {None} for port in ports}
         self.gate = threading.Lock()  # held for the time of one write
         self.acknowledged = 0
@@ -161,21 +195,19 @@ class Writer(threading.Thread):
             body = {"mode": "public", "allow": [network], "expires": "7d"}
         path = f"/api/ports/{port}/share"
         try:
-            answer = self.client.post(path, json=body) if body else self.client.delete(path)
-        except httpx.TransportError:
+            status, text = self.ask("POST" if body else "DELETE", path, body)
+        except (OSError, http.client.HTTPException):
+            status, text = 0, None
+        if status in {0, 502, 503, 504}:  # 5xx: Caddy lives, the agent does not
             self.unanswered += 1
             self.possible[port].add(wish)
-            return
-        if answer.status_code in {502, 503, 504}:  # Caddy lives, the agent does not
-            self.unanswered += 1
-            self.possible[port].add(wish)
-        elif answer.is_success:
+        elif status in {200, 201, 204}:
             self.acknowledged += 1
             self.possible[port] = {wish}
-        elif body is None and answer.status_code == 404 and None in self.possible[port]:
+        elif body is None and status == 404 and None in self.possible[port]:
             self.possible[port] = {None}
         else:
-            self.faults.append(f"{path}: {answer.status_code} {answer.text}")
+            self.faults.append(f"{path}: {status} {text}")
 
 
 @pytest.fixture
@@ -216,34 +248,36 @@ def stored(machine: Machine) -> dict[int, tuple[str, int]]:
 
 def compare(machine: Machine, writers: list[Writer]) -> None:
     """Each port holds what its writer was told, or what it was not told about; then that is settled."""
-    with machine.inside() as client:
-        for writer in writers:
-            for port, possible in writer.possible.items():
-                share = client.get(f"/api/ports/{port}/share").raise_for_status().json()
-                found: State = (share["mode"], tuple(share["allow"]), share["max_uses"])
-                if share["mode"] == "private" and share["generation"] == 0:
-                    found = None
-                else:
-                    assert share["expires_at"] is not None, share
-                assert found in possible, f"port {port} holds {found}, which is none of {possible}"
-                writer.possible[port] = {found}
+    look = machine.inside()
+    for writer in writers:
+        for port, possible in writer.possible.items():
+            status, share = look("GET", f"/api/ports/{port}/share")
+            assert status == 200
+            found: State = (share["mode"], tuple(share["allow"]), share["max_uses"])
+            if share["mode"] == "private" and share["generation"] == 0:
+                found = None
+            else:
+                assert share["expires_at"] is not None, share
+            assert found in possible, f"port {port} holds {found}, which is none of {possible}"
+            writer.possible[port] = {found}
 
 
 def knock(machine: Machine, port: int) -> int:
     """A stranger's request for a port nobody shares: its status, whose page tells nothing."""
-    answer = httpx.get(f"http://127.0.0.1:{machine.door}/", headers={"Host": f"{port}.localhost"})
-    assert SECRET not in answer.text
-    return answer.status_code
+    connect = partial(socket.create_connection, ("127.0.0.1", machine.door), REQUEST_S)
+    status, page = ask(connect, {"Host": f"{port}.localhost:{machine.door}"}, "GET", "/")
+    assert SECRET not in str(page)
+    return status
 
 
 @pytest.mark.slow
 def test_nothing_acknowledged_is_lost(machine: Machine, private_server: int) -> None:
     dice = random.Random(SEED)
-    with machine.inside() as client:
-        token = client.post("/api/tokens", json={"name": "writer"}).raise_for_status().json()["token"]
+    status, made = machine.inside()("POST", "/api/tokens", {"name": "writer"})
+    assert status == 201
     writers = [
         Writer(machine.inside(), list(range(20000, 20000 + PORTS_A_WRITER)), SEED + 1),
-        Writer(machine.outside(token), list(range(21000, 21000 + PORTS_A_WRITER)), SEED + 2),
+        Writer(machine.outside(made["token"]), list(range(21000, 21000 + PORTS_A_WRITER)), SEED + 2),
     ]
     newest: dict[str, int] = {}  # share id -> highest generation seen
     ended: set[str] = set()
@@ -276,7 +310,6 @@ def test_nothing_acknowledged_is_lost(machine: Machine, private_server: int) -> 
             writer.ending.set()
         for writer in writers:
             writer.join()
-            writer.client.close()
     for writer in writers:
         assert writer.faults == []
         # The test is worth something only if writes were going on, and were cut off.

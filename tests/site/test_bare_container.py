@@ -1,0 +1,113 @@
+"""bin/site on a fresh machine without systemd: a container whose PID 1 is `sleep`."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PORT = 5173
+PASSWORD = "correct horse battery"
+
+
+def changed(output: str) -> int:
+    """The sum of changed= in Ansible's recap."""
+    counts = re.findall(r"ok=\d+\s+changed=(\d+)", output)
+    assert counts, output
+    return sum(map(int, counts))
+
+
+@pytest.fixture(scope="module", params=[("bookworm", "root"), ("trixie", "dev")], ids=["root", "user"])
+def machine(request: pytest.FixtureRequest, bare: Callable[[str, str], Any]) -> Any:
+    """A fresh machine for each of the two ways to install; the tests below go through its life in order."""
+    release, user = request.param
+    return bare(release, user)
+
+
+def traces(machine: Any) -> str:
+    """What an install leaves, wherever it may be."""
+    places = "/opt/homeport /srv/homeport /etc/homeport /run/homeport /usr/local/bin/homeport"
+    own = f"{machine.home}/.local/bin/homeport {machine.home}/.config/homeport {machine.home}/.local/share/homeport"
+    return machine.run(f"ls -d {places} {own} 2>/dev/null").stdout
+
+
+def test_preview_changes_nothing(machine: Any) -> None:
+    users = machine.check("cat /etc/passwd /etc/group")
+    assert changed(machine.site("--check --diff")) > 0
+    assert traces(machine) == ""
+    assert machine.check("cat /etc/passwd /etc/group") == users
+
+
+def test_wrong_settings_are_all_named_with_their_fixes(machine: Any) -> None:
+    wrong = json.dumps(
+        {"homeport_port_ranges": ["nonsense"], "homeport_origin": "ftp://x", "caddy_port": 99999}
+    )
+    result = machine.run(f"cd homeport && bin/site --extra-vars '{wrong}'", timeout=300)
+    assert result.returncode != 0
+    for word in ("nonsense", "ftp://x", "99999"):
+        assert word in result.stdout
+    assert result.stdout.count("fix:") >= 3
+    assert traces(machine) == ""
+
+
+def test_one_command_installs(machine: Any) -> None:
+    output = machine.site()
+    assert changed(output) > 0
+    assert "http://localhost:8080" in output
+    assert re.search(r"http://localhost:8080/login/\S+", output)
+
+
+def test_second_run_changes_nothing(machine: Any) -> None:
+    assert changed(machine.site()) == 0
+
+
+def homeport(machine: Any, command: str) -> Any:
+    """The person's own command, found as their login shell finds it."""
+    return machine.check(f"bash -lc 'homeport {command}'")
+
+
+def test_dev_server_is_seen_shared_and_closed(machine: Any) -> None:
+    repo = machine.check("find / -xdev -type d -path '*homeport/repos' 2>/dev/null | head -1").strip()
+    machine.check(f"mkdir {repo}/demo && echo hello from demo > {repo}/demo/index.html")
+    machine.check(
+        f"cd {repo}/demo && setsid python3 -m http.server --bind 127.0.0.1 {PORT} >/dev/null 2>&1 &"
+    )
+    machine.check("sleep 2")
+    ports = {port["port"]: port for port in json.loads(homeport(machine, "list --json"))}
+    assert ports[PORT]["share"]["mode"] == "private"
+    homeport(machine, f"share {PORT} --password-stdin --expires 1h <<< '{PASSWORD}'")
+    assert get(machine, "") == 401
+    assert get(machine, PASSWORD) == 200
+    homeport(machine, f"unshare {PORT}")
+    assert get(machine, PASSWORD) != 200
+
+
+def get(machine: Any, password: str) -> int:
+    """The status of one request through Caddy, with HTTP Basic where there is a password."""
+    script = f"""
+import base64, http.client
+connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
+headers = {{"Host": "{PORT}.localhost:8080", "Accept": "*/*"}}
+if "{password}":
+    headers["Authorization"] = "Basic " + base64.b64encode(b"me:{password}").decode()
+connection.request("GET", "/", headers=headers)
+print(connection.getresponse().status)
+"""
+    return int(machine.check(f"python3 - <<'PYTHON'\n{script}\nPYTHON"))
+
+
+def test_doctor_finds_nothing(machine: Any) -> None:
+    homeport(machine, "doctor")
+
+
+def test_killed_agent_comes_back(machine: Any) -> None:
+    before = json.loads(homeport(machine, "status --json"))["started_at"]
+    # A bare Debian has no pkill.
+    find = "grep -laz 'homeportd' /proc/[0-9]*/cmdline | xargs -n1 dirname | xargs -n1 basename"
+    serving = "for pid in $(%s); do tr '\\0' ' ' < /proc/$pid/cmdline | grep -q ' serve' && kill -9 $pid; done; true"
+    machine.check(serving % find, user="root")
+    machine.check("for i in $(seq 60); do bash -lc 'homeport status' && exit 0; sleep 0.3; done; exit 1")
+    assert json.loads(homeport(machine, "status --json"))["started_at"] != before
