@@ -1,0 +1,292 @@
+#!/usr/bin/python
+"""Look at a host once and decide, before anything changes, what an installation would be and what prevents it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: homeport_preflight
+short_description: Decide where Homeport goes on a host, and what stands in its way
+description:
+  - Reads the host without changing it, so it runs in check mode as well.
+  - Sets the fact C(homeport) with the layout, and with what of it is missing (C(homeport.todo)), so that
+    the tasks of a finished host have nothing to do.
+options:
+  wishes:
+    description: What the inventory says.
+    type: dict
+    required: true
+  artifacts:
+    description: Names of the third-party tools whose installed versions are listed.
+    type: list
+    elements: str
+    default: []
+author: Homeport
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  homeport_preflight:
+    wishes: "{{ preflight_wishes }}"
+    artifacts: [caddy]
+"""
+
+RETURN = r"""
+problems:
+  description: What prevents the run, each with its fix.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+import grp
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.homeport_rules import CADDY_USER, GROUP, directories, layout, links, problems
+
+PEOPLE = range(1000, 60000)  # Debian's range of ordinary users
+NO_LOGIN = ("nologin", "false", "sync")
+ASK_SECONDS = 10  # a sudo or python that does not answer is not there
+LISTEN = "0A"  # the state in /proc/net/tcp
+COMPLETE = ".complete"  # written last into a release
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """The finished command, or None when it could not run to its end."""
+    try:
+        return subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, timeout=ASK_SECONDS, stdin=subprocess.DEVNULL, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def read_os_release() -> dict[str, str]:
+    values = {}
+    for name in ("/etc/os-release", "/usr/lib/os-release"):
+        if os.path.exists(name):
+            with open(name, encoding="utf-8") as file:
+                values = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+            break
+    plain = {key: value.strip("\"'") for key, value in values.items()}
+    identity = plain.get("ID", "unknown")
+    return {"id": identity, "version": plain.get("VERSION_ID", ""), "name": plain.get("PRETTY_NAME", identity)}
+
+
+def sudo_kind() -> str:
+    """none, free (no password asked) or password."""
+    if not shutil.which("sudo"):
+        return "none"
+    result = run("sudo", "-n", "true")
+    return "free" if result is not None and result.returncode == 0 else "password"
+
+
+def name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_of(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def python_version(path: str) -> list[int] | None:
+    result = run(path, "-c", "import sys; print(*sys.version_info[:3])")
+    return [int(part) for part in result.stdout.split()] if result is not None and result.returncode == 0 else None
+
+
+def has_ipv6() -> bool:
+    """Whether ::1 can be bound, which is what matters to a listener there."""
+    if not socket.has_ipv6:
+        return False
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def decode_address(text: str) -> str:
+    """The address in /proc/net/tcp{,6}: 32-bit words in the host's byte order, here little endian."""
+    raw = bytes.fromhex(text)
+    words = b"".join(raw[index : index + 4][::-1] for index in range(0, len(raw), 4))
+    return socket.inet_ntop(socket.AF_INET if len(words) == 4 else socket.AF_INET6, words)
+
+
+def listeners(port: int) -> list[dict[str, Any]]:
+    """Who listens on a TCP port: address, uid, and pid, exe, command where /proc shows them to us."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not os.path.exists(table):
+            continue
+        with open(table, encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        for row in rows:
+            address, number = row[1].rsplit(":", 1)
+            if row[3] == LISTEN and int(number, 16) == port:
+                owner = owner_of_socket(row[9])
+                found.append(
+                    {"address": decode_address(address), "uid": int(row[7]), "user": name_of(int(row[7])), **owner}
+                )
+    return found
+
+
+def owner_of_socket(inode: str) -> dict[str, Any]:
+    wanted = f"socket:[{inode}]"
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for descriptor in os.scandir(f"/proc/{pid}/fd"):
+                if os.readlink(descriptor.path) == wanted:
+                    with open(f"/proc/{pid}/cmdline", "rb") as file:
+                        command = file.read(200).replace(b"\0", b" ").decode(errors="replace").strip()
+                    return {"pid": int(pid), "exe": os.readlink(f"/proc/{pid}/exe"), "command": command}
+        except OSError:
+            continue  # gone, or not ours to look into
+    return {"pid": None, "exe": None, "command": None}
+
+
+def disk_of(path: str, rootful: bool) -> dict[str, Any]:
+    """The nearest existing ancestor of a folder to be: free bytes and whether it can be written."""
+    nearest = path
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        return {"nearest": nearest, "device": nearest, "free": 0, "writable": False, "why": "not a folder"}
+    values = os.statvfs(nearest)
+    why = ""
+    if values.f_flag & os.ST_RDONLY:
+        why = "on a read-only file system"
+    elif not rootful and not os.access(nearest, os.W_OK | os.X_OK):
+        why = f"not writable by {name_of(os.getuid())}"
+    free = values.f_bavail * values.f_frsize
+    return {"nearest": nearest, "device": os.stat(nearest).st_dev, "free": free, "writable": not why, "why": why}
+
+
+def differs(entry: dict[str, str]) -> bool:
+    """Whether a folder is missing, or has another owner, group or mode than it shall have ("" is any)."""
+    try:
+        seen = os.stat(entry["path"])
+    except OSError:
+        return True
+    return (
+        not stat.S_ISDIR(seen.st_mode)
+        or bool(entry["owner"] and name_of(seen.st_uid) != entry["owner"])
+        or bool(entry["group"] and group_of(seen.st_gid) != entry["group"])
+        or bool(entry["mode"] and stat.S_IMODE(seen.st_mode) != int(entry["mode"], 8))
+    )
+
+
+def target_of(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def releases(folder: str, link: str) -> dict[str, Any]:
+    """Finished releases in a folder, newest first, unfinished ones, and the one in use."""
+    complete, broken = [], []
+    if os.path.isdir(folder):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                marker = os.path.join(entry.path, COMPLETE)
+                if os.path.exists(marker):
+                    complete.append((os.stat(marker).st_mtime, entry.name))
+                else:
+                    broken.append(entry.name)
+    current = target_of(link)
+    return {
+        "complete": [name for _, name in sorted(complete, reverse=True)],
+        "broken": broken,
+        "current": os.path.basename(current) if current else None,
+    }
+
+
+def observe(wishes: dict[str, Any]) -> dict[str, Any]:
+    accounts = pwd.getpwall()
+    me = pwd.getpwuid(os.geteuid())
+    people = [
+        entry.pw_name
+        for entry in accounts
+        if entry.pw_uid in PEOPLE and os.path.basename(entry.pw_shell) not in NO_LOGIN
+    ]
+    port = wishes["port"]
+    return {
+        "os": read_os_release(),
+        "python": {"path": wishes["python"], "version": python_version(wishes["python"])},
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "uid": os.geteuid(),
+        "user": me.pw_name,
+        "group": group_of(me.pw_gid),
+        "home": me.pw_dir,
+        "sudo": "none" if os.geteuid() == 0 else sudo_kind(),
+        "sudo_user": os.environ.get("SUDO_USER") if os.geteuid() == 0 else None,
+        "people": people,
+        "users": {
+            entry.pw_name: {"uid": entry.pw_uid, "group": group_of(entry.pw_gid), "home": entry.pw_dir}
+            for entry in accounts
+        },
+        "data_owner": name_of(os.stat("/srv/homeport/data").st_uid) if os.path.isdir("/srv/homeport/data") else None,
+        "ipv6": has_ipv6(),
+        "crontab": shutil.which("crontab") is not None,
+        "nft": os.path.exists("/usr/sbin/nft"),
+        # "client port, server port" of the connection that this very look came by, where it came by SSH.
+        "ssh_port": int(os.environ["SSH_CONNECTION"].split()[3]) if "SSH_CONNECTION" in os.environ else None,
+        "listeners": listeners(port) if isinstance(port, int) else [],
+    }
+
+
+def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
+    """What of the layout is not there yet."""
+    groups = {entry.gr_name: entry.gr_mem for entry in grp.getgrall()}
+    user = observed["users"].get(place["user"])
+    return {
+        "group": place["rootful"] and GROUP not in groups,
+        "user": place["rootful"] and user is None,
+        "membership": place["rootful"] and place["user"] not in groups.get(GROUP, ()) and place["user_group"] != GROUP,
+        "caddy_user": place["rootful"] and CADDY_USER not in observed["users"],
+        "directories": [entry for entry in directories(place) if differs(entry)],
+        "links": [entry for entry in links(place) if target_of(entry["path"]) != entry["target"]],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "wishes": {"type": "dict", "required": True},
+            "artifacts": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    wishes = module.params["wishes"]
+    observed = observe(wishes)
+    place = layout(observed, wishes)
+    observed["disks"] = {path: disk_of(path, place["rootful"]) for path in (place["software"], place["state"])}
+    software = place["software"]
+    installed = {
+        name: releases(f"{software}/tools/{name}", f"{software}/tools/{name}/current")
+        for name in module.params["artifacts"]
+    }
+    installed["agent"] = releases(f"{software}/releases", f"{software}/current")
+    # A preview of a first run: many files have no folder yet that they could be compared in.
+    virgin = any(not os.path.isdir(entry["path"]) for entry in directories(place)) or (
+        place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
+    )
+    facts = {**place, "preview": module.check_mode and virgin, "todo": outstanding(place, observed), "installed": installed}
+    module.exit_json(changed=False, problems=problems(observed, wishes, place), ansible_facts={"homeport": facts})
+
+
+if __name__ == "__main__":
+    main()
