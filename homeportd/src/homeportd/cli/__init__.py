@@ -7,6 +7,8 @@ import sys
 
 from homeportd.cli.errors import CLOSED_PIPE, INTERRUPTED, USAGE, ClosedPipe, Failure
 
+COMPLETING = "_HOMEPORT_COMPLETE"  # set by the completion scripts that Typer installs
+
 
 def main() -> int:
     """Run one command; returns the exit code, see `errors`."""
@@ -24,13 +26,21 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    import typer  # here, so that Ctrl-C during its import is quiet too
+    if len(arguments) in (1, 2) and arguments[1:] in ([], ["--json"]) and COMPLETING not in os.environ:
+        from homeportd.cli import overviews
+
+        # Typer takes longer to import, with pydantic below it, than these commands to do their work.
+        overview = overviews.COMMANDS.get(arguments[0])
+        if overview:
+            overview(bool(arguments[1:]))
+            return 0
+
+    import typer
 
     from homeportd.cli.commands import build
 
     try:
-        app = build()
-        code = app(arguments or ["--help"], prog_name="homeport", standalone_mode=False)
+        code = build()(arguments or ["--help"], prog_name="homeport", standalone_mode=False)
     except typer.Exit as end:
         return end.exit_code
     except typer.Abort:

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from homeportd.cli import installation
 from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, Failure
 from homeportd.cli.installation import Installation
+from homeportd.cli.objects import Port
 
 TIMEOUT: Final = 10.0  # seconds for each connect, send and receive
 MAX_BODY: Final = 16 * 1024 * 1024  # bytes of one answer
@@ -71,6 +72,16 @@ class Agent:
     def delete(self, path: str) -> Any:
         """Remove something."""
         return self._request("DELETE", path, None)
+
+    def port(self, number: int) -> Port | None:
+        """A port that listens or is shared, else None."""
+        try:
+            found: Port = self.get(f"/ports/{number}")
+        except Failure as failure:
+            if failure.code == NOT_FOUND:
+                return None
+            raise
+        return found
 
     def _request(self, method: str, path: str, body: object) -> Any:
         headers = {"Accept": "application/json"}

@@ -12,14 +12,26 @@ from typing import Annotated, Final
 import typer
 
 from homeportd import __version__
-from homeportd.cli import doctor, logins, ports, shares
+from homeportd.cli import doctor, logins, overviews, shares
+from homeportd.cli.arguments import Json
 from homeportd.cli.errors import EXIT_CODES
 
 Examples = tuple[str, ...]
 
+
+def _with_json(function: Callable[[bool], None]) -> Callable[..., None]:
+    """A command whose one option is --json."""
+
+    def command(json: Json = False) -> None:
+        function(json)
+
+    command.__doc__ = function.__doc__
+    return command
+
+
 _COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
-    ("list", ports.list_, ("homeport list", "homeport list --json | jq '.ports[].url'")),
-    ("ports", ports.ports, ("homeport ports", "homeport ports --json | jq '.[].port'")),
+    ("list", _with_json(overviews.by_repo), ("homeport list", "homeport list --json | jq '.ports[].url'")),
+    ("ports", _with_json(overviews.ports), ("homeport ports", "homeport ports --json | jq '.[].port'")),
     (
         "share",
         shares.share,
@@ -31,9 +43,9 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
         ),
     ),
     ("unshare", shares.unshare, ("homeport unshare 5173",)),
-    ("url", ports.url, ("homeport url 5173", 'curl "$(homeport url 5173)"')),
+    ("url", shares.url, ("homeport url 5173", 'curl "$(homeport url 5173)"')),
     ("logs", shares.logs, ("homeport logs 5173", "homeport logs 5173 -n 100 -f")),
-    ("status", ports.status, ("homeport status", "homeport status --json | jq .system")),
+    ("status", _with_json(overviews.status), ("homeport status", "homeport status --json | jq .system")),
     ("login-link", logins.login_link, ("homeport login-link",)),
     ("password", logins.password, ("homeport password", "homeport password --password-stdin < password.txt")),
     ("doctor", doctor.doctor, ("homeport doctor", "homeport doctor 5173")),
@@ -55,11 +67,10 @@ def build() -> typer.Typer:
         "See your dev servers, share them, know who came.",
         ("homeport list", "homeport share 5173 --password --expires 24h", "homeport unshare 5173"),
         name="homeport",
+        completion=True,
     )
     app.callback()(_root)
-    tokens = _group(
-        "Make, list and revoke tokens for scripts.", ("homeport token create ci",), completion=False
-    )
+    tokens = _group("Make, list and revoke tokens for scripts.", ("homeport token create ci",))
     for group, commands in ((app, _COMMANDS), (tokens, _TOKEN_COMMANDS)):
         for name, function, examples in commands:
             group.command(name, epilog=_foot(examples))(function)
@@ -68,7 +79,7 @@ def build() -> typer.Typer:
 
 
 def _group(
-    help_text: str, examples: Examples, *, name: str | None = None, completion: bool = True
+    help_text: str, examples: Examples, *, name: str | None = None, completion: bool = False
 ) -> typer.Typer:
     return typer.Typer(
         name=name,

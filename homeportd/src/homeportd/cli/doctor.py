@@ -14,7 +14,6 @@ from homeportd.cli.client import Agent
 from homeportd.cli.errors import REFUSED, Failure
 from homeportd.cli.hops import Hop
 from homeportd.cli.objects import Share, Status
-from homeportd.cli.ports import find
 from homeportd.cli.terminal import Screen, Style, clean, screen, write, write_json
 
 AGENT_TIMEOUT: Final = 3.0  # seconds
@@ -105,7 +104,7 @@ def _agent(agent: Agent) -> Hop:
 
 def _port(agent: Agent, number: int) -> list[Hop]:
     try:
-        port = find(agent, number)
+        port = agent.port(number)
         share: Share = port["share"] if port else agent.get(f"/ports/{number}/share")
     except Failure as failure:
         return [Hop("listener", "fail", failure.detail, failure.fix)]

@@ -14,7 +14,6 @@ from homeportd.cli.arguments import Json, PortArgument
 from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
 from homeportd.cli.objects import Access, Mode, Share
-from homeportd.cli.ports import find
 from homeportd.cli.terminal import screen, write, write_json
 
 MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
@@ -84,6 +83,19 @@ def share(
         _report(agent, now_true, json)
 
 
+def url(port: PortArgument, json: Json = False) -> None:
+    """Print the address of a port."""
+    with connect() as agent:
+        now_true: Share = agent.get(f"/ports/{port}/share")
+        found = agent.port(port)
+    if not (found and found["listening"]):
+        sys.stderr.write(f"note: nothing listens on port {port} now\n")
+    if json:
+        write_json({"port": port, "url": now_true["url"]})
+    else:
+        write([now_true["url"]])
+
+
 def unshare(port: PortArgument, json: Json = False) -> None:
     """Make a port private again.
 
@@ -129,7 +141,7 @@ def _report(agent: Agent, now_true: Share, json: bool) -> None:
     if json:
         write_json(now_true)
         return
-    found = find(agent, now_true["port"])
+    found = agent.port(now_true["port"])
     lines = [words.sentence(now_true, words.local_now())]
     if not (found and found["listening"]):
         lines.append("Nothing listens there yet; the address works as soon as something does.")
