@@ -29,7 +29,12 @@ def main() -> None:
     serve.add_argument("--allow-root", action="store_true", help="run as root, for tests in containers")
     check = commands.add_parser("check", help="check a settings file and say what is wrong with it")
     check.add_argument("--config", type=Path, help="settings file (default: the one of this machine)")
+    witness = commands.add_parser("witness", help="as root, tell one user's agent who holds root's sockets")
+    witness.add_argument("--socket", type=Path, required=True, help="where to listen")
+    witness.add_argument("--uid", type=int, required=True, help="the agent's user id")
     arguments = parser.parse_args()
+    if arguments.command == "witness":
+        _witness(arguments.socket, arguments.uid)
     try:
         settings = load(arguments.config or find())
     except SettingsError as error:
@@ -64,6 +69,18 @@ def main() -> None:
             "check that folder's owner, mode and space",
             FAILED,
         )
+
+
+def _witness(path: Path, uid: int) -> NoReturn:
+    from homeportd.ports.witness import serve
+
+    try:
+        serve(path, uid)
+    except OSError as error:
+        _refuse(f"{path}: {error.strerror}", "check that folder's owner and mode", FAILED)
+    except KeyboardInterrupt:
+        pass
+    sys.exit(0)
 
 
 def _refuse(detail: str, fix: str, code: int) -> NoReturn:

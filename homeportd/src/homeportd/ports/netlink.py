@@ -139,7 +139,11 @@ def _is_last(data: bytes) -> bool:
         if kind == NLMSG_OVERRUN or flags & NLM_F_DUMP_INTR:
             raise _Again
         if kind in (NLMSG_DONE, NLMSG_ERROR):
-            code = -_ERROR.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + 4 else 0
+            code = 0
+            if min(length, size - offset) >= _HEADER.size + _ERROR.size:
+                code = -_ERROR.unpack_from(data, offset + _HEADER.size)[0]
+            elif kind == NLMSG_ERROR:
+                raise NetlinkError(errno.EBADMSG, "a netlink error is cut off")
             if code in (errno.EINTR, errno.EAGAIN, errno.ENOBUFS, errno.EBUSY):
                 raise _Again
             if code > 0:

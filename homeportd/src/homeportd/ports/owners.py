@@ -14,25 +14,18 @@ import select
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from homeportd.ports import process
 from homeportd.ports.model import Owner
 from homeportd.ports.netlink import Listener
+from homeportd.ports.witness import Testimony as Holder
+from homeportd.ports.witness import ask
 
 MAX_PIDFDS = 512  # descriptors that we spend on watching; holders beyond are checked by start time
 VERIFY_EVERY = 30.0  # seconds until a known holder is read again: it may have closed the socket or moved
 VERIFY_UNWATCHED = 1.0  # the same while some holder has no pidfd
 RETRY_FIRST, RETRY_MOST = 2.0, 64.0  # seconds until a socket without a readable holder is looked up again
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A process that holds a socket: (pid, started) names it, started being clock ticks since boot."""
-
-    pid: int
-    started: int
-    descriptor: int
-    owner: Owner
 
 
 @dataclass(frozen=True)
@@ -60,10 +53,10 @@ class _Missing:
     delay: float
 
 
-def look_up(due: Due, watched: Iterable[int] = ()) -> Found:
+def look_up(due: Due, watched: Iterable[int] = (), witness: Path | None = None) -> Found:
     """Read /proc for a Due. Blocking: some 10 ms with hundreds of processes. A process may end meanwhile.
 
-    `watched` are the pids that need no new pidfd.
+    `watched` are the pids that need no new pidfd. `witness` is the socket of who may read more than we do.
     """
     holders: dict[int, Holder | None] = {}
     unknown = set(due.unknown)
@@ -76,18 +69,25 @@ def look_up(due: Due, watched: Iterable[int] = ()) -> Found:
     pidfds: dict[int, int] = {}
     places = process.find_holders(unknown) if unknown else {}
     room = MAX_PIDFDS - len(set(watched))
-    for inode in unknown:
-        holders[inode] = None
-        if inode not in places:
-            continue
-        pid, descriptor = places[inode]
-        if pid not in pidfds and pid not in watched and len(pidfds) < room:
-            with suppress(OSError):  # too old a kernel, or out of descriptors: it is checked by start time
-                pidfds[pid] = os.pidfd_open(pid)
+    for inode, (pid, descriptor) in places.items():
+        _open(pid, pidfds, watched, room)
         # Read after the pidfd was opened: if the number was recycled in between, the new process does not
         # hold this socket, and if it does it is the right one.
         holders[inode] = _read(inode, pid, descriptor)
+    for inode in unknown - places.keys():
+        holders[inode] = None
+    if witness is not None:
+        for inode, holder in ask(witness, unknown - places.keys()).items():
+            if inode in unknown:
+                _open(holder.pid, pidfds, watched, room)
+                holders[inode] = holder
     return Found(holders, pidfds)
+
+
+def _open(pid: int, pidfds: dict[int, int], watched: Iterable[int], room: int) -> None:
+    if pid not in pidfds and pid not in watched and len(pidfds) < room:
+        with suppress(OSError):  # too old a kernel, or out of descriptors: it is checked by start time
+            pidfds[pid] = os.pidfd_open(pid)
 
 
 def _read(inode: int, pid: int, descriptor: int) -> Holder | None:
@@ -103,7 +103,8 @@ def _read(inode: int, pid: int, descriptor: int) -> Holder | None:
 class Owners:
     """The memory. Every method but `look_up` belongs to one thread and takes microseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, witness: Path | None = None) -> None:
+        self._witness = witness
         self._holders: dict[int, Holder] = {}
         self._missing: dict[int, _Missing] = {}
         self._seen: tuple[Listener, ...] | None = None
@@ -144,7 +145,7 @@ class Owners:
 
     def look_up(self, due: Due) -> Found:
         """Blocking, for a thread: see `look_up` of this module."""
-        return look_up(due, frozenset(self._pidfds))
+        return look_up(due, frozenset(self._pidfds), self._witness)
 
     def learn(self, found: Found, now: float) -> bool:
         """Remember an answer; says whether any owner became another."""

@@ -53,7 +53,7 @@ class Holders(Protocol):
         """Give back what it holds."""
 
 
-def choose() -> tuple[Source, Holders, bool]:
+def choose(witness: Path | None = None) -> tuple[Source, Holders, bool]:
     """Netlink where the kernel answers it, psutil elsewhere; and whether the source blocks for long."""
     netlink = Netlink()
     try:
@@ -62,7 +62,7 @@ def choose() -> tuple[Source, Holders, bool]:
         netlink.close()
         log.warning("sock_diag is not to be had (%s): ports are read by psutil, which costs more", error)
         return Psutil(), PsutilOwners(), True
-    return netlink, Owners(), False
+    return netlink, Owners(witness), False
 
 
 class Ports:
