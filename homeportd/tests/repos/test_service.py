@@ -1,0 +1,144 @@
+"""The room as the agent uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from homeportd.repos import service as module
+from homeportd.repos.discovery import Discovery
+from homeportd.repos.service import Repos
+
+from .conftest import git, make
+
+
+async def until(true):
+    """Wait until something is so."""
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - what is looked at has no event of its own
+            await asyncio.sleep(0.02)
+
+
+async def test_what_is_there_is_known_at_the_start(repos, root):
+    make(root / "shop")
+    await repos.start()
+    (shop,) = repos.all()
+    assert (shop.id, shop.name, shop.branch, shop.dirty, shop.remote) == ("shop", "shop", "main", None, None)
+    assert repos.of(root / "shop/web/src") == shop
+    assert repos.of(root) is None
+
+
+async def test_a_visited_repo_is_known_at_once_and_told(repos, root, tmp_path):
+    elsewhere = make(tmp_path / "elsewhere")
+    told = []
+    repos.on_change(lambda: told.append([repo.id for repo in repos.all()]))
+    await repos.start()
+    await repos.visit(frozenset({elsewhere / "src"}))
+    assert repos.of(elsewhere / "src").id == "elsewhere"
+    await repos.visit(frozenset({elsewhere / "src"}))
+    assert told == [["elsewhere"]]
+
+
+async def test_a_left_repo_goes_with_a_later_look(repos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 0.2)
+    elsewhere = make(tmp_path / "elsewhere")
+    await repos.start()
+    await repos.visit(frozenset({elsewhere}))
+    await repos.visit(frozenset())
+    assert repos.all()
+    await until(lambda: not repos.all())
+
+
+async def test_a_new_clone_and_a_new_branch_are_noticed(repos, root, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 0.1)
+    changed = asyncio.Event()
+    repos.on_change(changed.set)
+    await repos.start()
+    await asyncio.to_thread(make, root / "shop")
+    await until(lambda: [repo.branch for repo in repos.all()] == ["main"])
+    await asyncio.to_thread(git, root / "shop", "checkout", "-q", "-b", "next")
+    await until(lambda: [repo.branch for repo in repos.all()] == ["next"])
+    assert changed.is_set()
+
+
+async def test_dirty_is_asked_for_and_then_good_for_a_while(repos, root, monkeypatch):
+    shop = make(root / "shop")
+    told = []
+    repos.on_change(lambda: told.append(repos.all()[0].dirty))
+    await repos.start()
+    await repos.refresh_dirty()
+    (shop / "new").write_text("x")
+    await repos.refresh_dirty()
+    assert repos.all()[0].dirty is False
+    monkeypatch.setattr(module, "DIRTY_AGE", 0.0)
+    await asyncio.gather(*(repos.refresh_dirty() for _ in range(3)))
+    assert repos.all()[0].dirty is True
+    assert told == [None, False, True]
+
+
+async def test_without_git_dirty_is_unknown(repos, root, monkeypatch):
+    make(root / "shop")
+    await repos.start()
+    monkeypatch.setenv("PATH", "/nowhere")
+    await repos.refresh_dirty()
+    assert repos.all()[0].dirty is None
+
+
+async def test_ids_are_the_same_after_a_restart(settings, root):
+    for name in ("a/shop", "b/shop", "shop", "my blog"):
+        make(root / name, commit=False)
+    seen = []
+    for _ in range(2):
+        repos = Repos(settings)
+        await repos.start()
+        seen.append({repo.path: repo.id for repo in repos.all()})
+        await repos.close()
+    assert seen[0] == seen[1]
+    assert seen[0][root / "shop"] == "shop"
+    assert len(set(seen[0].values())) == 4
+
+
+async def test_a_dead_file_system_holds_up_nobody_for_long(repos, root, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    real = Discovery.look
+
+    def slow(self, folders):
+        time.sleep(0.6)
+        return real(self, folders)
+
+    monkeypatch.setattr(Discovery, "look", slow)
+    make(root / "shop", commit=False)
+    start = time.monotonic()
+    await repos.start()
+    await repos.visit(frozenset({root}))
+    assert time.monotonic() - start < 0.5
+    await until(repos.all)
+
+
+async def test_a_look_that_fails_is_logged_once(repos, monkeypatch, caplog):
+    def fail(_self, _folders):
+        raise OSError("no")
+
+    monkeypatch.setattr(Discovery, "look", fail)
+    monkeypatch.setattr(module, "PERIOD", 0.02)
+    with caplog.at_level(logging.INFO):
+        await repos.start()
+        await asyncio.sleep(0.2)
+    assert [record.getMessage() for record in caplog.records if record.name == module.__name__] == [
+        "cannot look for repos: OSError: no"
+    ]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no")])
+async def test_a_callback_that_fails_is_logged(repos, root, caplog, error):
+    def fail():
+        raise error
+
+    repos.on_change(fail)
+    make(root / "shop", commit=False)
+    await repos.start()
+    assert repos.all()
+    assert "telling that the repos changed failed" in caplog.text
