@@ -1,0 +1,1 @@
+"""The edge: names, listeners and visitors of tunnels."""

@@ -1,0 +1,220 @@
+"""What a client and an edge say to one another. docs/tunnel-protocol.md tells it in prose.
+
+A client connects by an HTTP Upgrade to PATH (or by plain TLS), and yamux begins, the client being its client.
+The first stream of each link, opened by the client, is control: one JSON object a line, from `hello` on.
+Every stream that the edge opens carries one visitor; it begins with an `Introduction`, then its bytes. Over
+UDP a stream carries the datagrams of one visitor address, each behind a length of two bytes, big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+_T = TypeVar("_T")
+
+VERSION = 1
+PATH = "/.homeport/connect"
+UPGRADE = "homeport-tunnel"
+MAX_LINE = 64 * 1024  # bytes of one control message
+MAX_DATAGRAM = 65_507  # bytes of payload that one IPv4 UDP datagram can carry
+MAX_LINKS = 8  # connections of one client
+MAX_TUNNELS = 1024  # tunnels of one client
+HEARTBEAT_S = 5  # a link that is silent over two of these is dead
+
+
+class Kind(StrEnum):
+    """What a tunnel carries."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Refusal(StrEnum):
+    """Why an edge says no; the command line has an exit code for each."""
+
+    TOKEN = "token"  # unknown, revoked, or not for tunnels  # noqa: S105
+    VERSION = "version"
+    LIMIT = "limit"  # too many links, tunnels or reservations
+    NAME_TAKEN = "name-taken"  # reserved by another token
+    NAME_BAD = "name-bad"
+    PORT_TAKEN = "port-taken"
+    PORT_RANGE = "port-range"
+    NETWORK_BAD = "network-bad"
+    DOMAIN = "domain"  # not mapped to this name, or not verified yet
+    BAD = "bad"  # the message itself
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)  # a later version may say more
+
+
+Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class Hello(_Message):
+    """The first line of a link. `run` names the client process: its links have it in common."""
+
+    type: Literal["hello"] = "hello"
+    version: int
+    token: Annotated[str, Field(max_length=128)]
+    run: Id
+    link: Annotated[int, Field(ge=0, lt=MAX_LINKS)] = 0
+    client: Annotated[str, Field(max_length=64)]  # what a person would call it: the host name
+    agent: Annotated[str, Field(max_length=64)]  # program and version
+
+
+class Welcome(_Message):
+    """The edge's answer. `url` is the pattern of names, such as https://{name}.tunnel.example.com."""
+
+    type: Literal["welcome"] = "welcome"
+    version: int = VERSION
+    edge: str
+    url: str
+    host: str  # where TCP and UDP ports are reached
+    tcp_ports: str
+    udp_ports: str
+    time: str
+
+
+class Limits(_Message):
+    """Of one tunnel; None is no limit but the edge's own."""
+
+    bytes_per_second: Annotated[int, Field(ge=1024)] | None = None  # each direction
+    connections: Annotated[int, Field(ge=1, le=100_000)] | None = None  # at a time
+
+
+class Open(_Message):
+    """Ask for a tunnel. `name` is for HTTP, `port` for TCP and UDP; without one the edge chooses.
+
+    `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to, `localhost:3000`, so
+    that dev servers accept them; None leaves them.
+    """
+
+    type: Literal["open"] = "open"
+    request: Annotated[int, Field(ge=0, lt=2**31)]
+    kind: Kind
+    name: Annotated[str, Field(max_length=63)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    host: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9.:\[\]-]+$")] | None = None
+    allow: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] = ()
+    passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    limits: Limits = Limits()
+
+
+class Opened(_Message):
+    """A tunnel is up. `address` is what to give to people: an URL, or host:port."""
+
+    type: Literal["opened"] = "opened"
+    request: int
+    tunnel: Id
+    address: str
+    name: str | None = None
+    port: int | None = None
+
+
+class Refused(_Message):
+    """No. `request` is that of an `open`; None refuses the link, which ends."""
+
+    type: Literal["refused"] = "refused"
+    request: int | None = None
+    reason: Refusal
+    detail: str
+    fix: str
+
+
+class Close(_Message):
+    """The client ends a tunnel; its reservation, if there is one, stays."""
+
+    type: Literal["close"] = "close"
+    tunnel: Id
+
+
+class Closed(_Message):
+    """The edge ended a tunnel. After `taken-over` and `killed` a client does not ask for it again."""
+
+    type: Literal["closed"] = "closed"
+    tunnel: Id
+    reason: Literal["closed", "taken-over", "killed", "revoked"]
+    detail: str = ""
+
+
+class Rotate(_Message):
+    """A new token. The client stores it, then says `rotated`; the old one ends after `grace_s` seconds."""
+
+    type: Literal["rotate"] = "rotate"
+    token: str
+    grace_s: int
+
+
+class Rotated(_Message):
+    """The client has stored the new token."""
+
+    type: Literal["rotated"] = "rotated"
+
+
+FromClient = Annotated[Hello | Open | Close | Rotated, Field(discriminator="type")]
+FromEdge = Annotated[Welcome | Refused | Opened | Closed | Rotate, Field(discriminator="type")]
+
+_FROM_CLIENT: TypeAdapter[Hello | Open | Close | Rotated] = TypeAdapter(FromClient)
+_FROM_EDGE: TypeAdapter[Welcome | Refused | Opened | Closed | Rotate] = TypeAdapter(FromEdge)
+
+
+class BadMessage(Exception):
+    """A line that is no message of this protocol."""
+
+
+def encode(message: _Message) -> bytes:
+    """One line."""
+    return message.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+def from_client(line: bytes) -> Hello | Open | Close | Rotated:
+    """What a client said; raises BadMessage."""
+    return _decode(_FROM_CLIENT, line)
+
+
+def from_edge(line: bytes) -> Welcome | Refused | Opened | Closed | Rotate:
+    """What an edge said; raises BadMessage."""
+    return _decode(_FROM_EDGE, line)
+
+
+def _decode(adapter: TypeAdapter[_T], line: bytes) -> _T:
+    if len(line) > MAX_LINE:
+        raise BadMessage(f"a message is longer than {MAX_LINE} bytes")
+    try:
+        return adapter.validate_json(line)
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5]
+        )
+        raise BadMessage(details) from None
+
+
+class Introduction(_Message):
+    """The beginning of a visitor's stream: two bytes of length, then JSON."""
+
+    tunnel: Id
+    address: IPv4Address | IPv6Address
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    def encode(self) -> bytes:
+        """Its bytes on the stream."""
+        data = self.model_dump_json().encode()
+        return struct.pack("!H", len(data)) + data
+
+
+MAX_INTRODUCTION = 512  # bytes, without its length
+
+
+def introduction(data: bytes) -> Introduction:
+    """Read one, without its length; raises BadMessage."""
+    try:
+        return Introduction.model_validate_json(data)
+    except ValidationError as error:
+        raise BadMessage(str(error.errors()[0]["msg"])) from None
