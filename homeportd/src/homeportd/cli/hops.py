@@ -21,9 +21,7 @@ from homeportd.cli.objects import Port
 TIMEOUT: Final = 3.0  # seconds for one hop
 MAX_BODY: Final = 64 * 1024  # bytes of an answer that are read
 SOCKETS: Final = ("web", "gateway", "relay")
-GATEWAY_PATH: Final = (
-    "/.homeport/enter"  # answered by the gateway on each port's origin, never by a dev server
-)
+GATEWAY_PATH: Final = "/.homeport/doctor"  # no such page, says the gateway; no dev server is asked
 PROBE_PORT: Final = 3000  # whose origin is asked when no port is named
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 
@@ -93,8 +91,8 @@ def front_door(dashboard: str, agent_up: bool, remedy: str) -> Hop:
         return answer
     if answer.status == 200 and b'"ok"' in answer.body:
         return Hop("caddy", "ok", f"{dashboard} leads to the agent")
-    gate = urlsplit(answer.location).hostname
-    if gate and gate != urlsplit(dashboard).hostname:
+    gate = _gate(answer, dashboard)
+    if gate:
         return Hop("caddy", "note", f"{dashboard} is behind {gate}, which asks who you are first")
     return Hop(
         "caddy", "fail", f"something else answers at {dashboard} ({answer.status})", _occupied(dashboard)
@@ -106,11 +104,20 @@ def decisions(origin: str, agent_up: bool, remedy: str) -> Hop:
     answer = _through_caddy("decisions", origin, GATEWAY_PATH, agent_up, remedy)
     if isinstance(answer, Hop):
         return answer
-    if answer.status >= 500:
-        return Hop(
-            "decisions", "fail", f"the gateway fails at {origin} ({answer.status})", "read the agent's log"
-        )
-    return Hop("decisions", "ok", f"the gateway decides at {origin}")
+    if answer.status == 404 and b"Homeport" in answer.body:
+        return Hop("decisions", "ok", f"the gateway decides at {origin}")
+    gate = _gate(answer, origin)
+    if gate:
+        return Hop("decisions", "note", f"{origin} is behind {gate}, which asks who you are first")
+    return Hop(
+        "decisions", "fail", f"something else answers at {origin} ({answer.status})", _occupied(origin)
+    )
+
+
+def _gate(answer: Answer, origin: str) -> str | None:
+    """The host that a redirect leads away to, such as that of Cloudflare Access."""
+    host = urlsplit(answer.location).hostname
+    return host if host and host != urlsplit(origin).hostname else None
 
 
 def _through_caddy(name: str, origin: str, path: str, agent_up: bool, remedy: str) -> Answer | Hop:
