@@ -2,13 +2,16 @@
 
 It runs by callbacks, with no task of its own. Output is pulled from the `Machine` only while the transport
 takes it, so a slow network reaches back to every writer, and streams share what it takes.
+The clock is `time.monotonic`: uvloop's own counts whole milliseconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import OrderedDict
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self, cast
 
@@ -62,7 +65,7 @@ class Session(asyncio.BufferedProtocol):
         self.unread = 0  # bytes received and not consumed, of all streams
         self.bytes_received = 0  # of the connection, with headers
         self.bytes_sent = 0
-        self.heard_at: float | None = None  # when the last byte came, by `loop.time()`
+        self.heard_at: float | None = None  # when the last byte came, by `time.monotonic()`
         self.error: YamuxError | None = None  # why the session ended
         self._transport: asyncio.Transport | None = None
         self._streams: dict[int, Stream] = {}
@@ -72,7 +75,6 @@ class Session(asyncio.BufferedProtocol):
         self._unacknowledged: set[int] = set()
         self._heartbeat = Heartbeat(self.machine, self.loop, self.schedule_flush, self.abort)
         self._blocked = True  # the transport takes no more for now
-        self._deaf = False  # reading is paused: too much is unread
         self._flush_scheduled = False
         self._abort_timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] = self.loop.create_future()
@@ -124,7 +126,7 @@ class Session(asyncio.BufferedProtocol):
             await self._open_slots.acquire()
         try:
             self._check()
-            stream = Stream(self, self.machine.open(self.loop.time()))
+            stream = Stream(self, self.machine.open(monotonic()))
         except BaseException:
             self._open_slots.release()
             raise
@@ -168,13 +170,17 @@ class Session(asyncio.BufferedProtocol):
         self.schedule_flush()
 
     async def close(self, code: Code = Code.NORMAL) -> None:
-        """End the session and every stream: say so, send what the transport takes, wait for it to close.
+        """End the session: say so, send what closed streams still have to send, cut the others, and wait.
 
-        Streams that should finish first are to be closed, and waited for, before.
+        It takes at most twice `Config.close_timeout`, however slow the peer.
         """
         if self.error is None:
             self.machine.go_away(code)
             self._flush()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.config.close_timeout):
+                    for stream in [s for s in self._streams.values() if s.is_closing]:
+                        await stream.wait_sent()
             self._end(SessionClosed("the session was closed here"), self.config.close_timeout)
         await self.wait_closed()
 
@@ -204,17 +210,13 @@ class Session(asyncio.BufferedProtocol):
 
     def on_consumed(self, stream: Stream, size: int) -> None:
         """The reader of a stream used some bytes."""
-        if self.machine.consume(stream.id, size, self.loop.time()):
+        if self.machine.consume(stream.id, size, monotonic()):
             self.schedule_flush()
         self.on_dropped(size)
 
     def on_dropped(self, size: int) -> None:
         """Some unread bytes are held no longer."""
         self.unread -= size
-        if self._deaf and 2 * self.unread <= self.config.max_unread and self._transport is not None:
-            self._deaf = self._heartbeat.deaf = False
-            self._heartbeat.heard = True  # the silence was ours
-            self._transport.resume_reading()
 
     def on_stream_over(self, stream: Stream, error: YamuxError | None) -> None:
         """A stream ended, in good order (None) or not."""
@@ -270,7 +272,7 @@ class Session(asyncio.BufferedProtocol):
     def _feed(self, data: memoryview) -> None:
         if self.error is not None or not data:
             return
-        now = self.loop.time()
+        now = monotonic()
         self.bytes_received += len(data)
         self.heard_at = now
         self._heartbeat.heard = True
@@ -284,9 +286,6 @@ class Session(asyncio.BufferedProtocol):
                 self._take(event, now)
                 if self.error is not None:
                     return
-        if self.unread > self.config.max_unread and not self._deaf and self._transport is not None:
-            self._deaf = self._heartbeat.deaf = True
-            self._transport.pause_reading()
         if not self._flush_scheduled:
             self._flush()
 
@@ -333,9 +332,11 @@ class Session(asyncio.BufferedProtocol):
             for stream_id in machine.drained():
                 if stream := self._streams.get(stream_id):
                     stream.on_drained()
-            for stream_id in machine.ended():
+            for stream_id, over in machine.finished():
                 if stream := self._streams.get(stream_id):
-                    self.on_stream_over(stream, None)
+                    stream.on_end_sent()
+                    if over:
+                        self.on_stream_over(stream, None)
         if machine.failure is not None and self.error is None:
             self._end(ProtocolError(machine.failure), FAREWELL)
 

@@ -33,9 +33,9 @@ class Config:
     receive_budget: int = 64 * MIB
     """How much all windows of a session may grow together beyond `receive_window` each."""
 
-    max_unread: int = 128 * MIB
-    """Unread bytes of all streams together at which the session stops reading from its transport.
-    Must hold at least one largest window. Below it, an unread stream never stops another."""
+    max_unread: int = 256 * MIB
+    """Unread bytes of all streams together at which new streams are refused, both ways. Those that live go on
+    (to stop reading could lock them up, one waiting for another), each within its window."""
 
     max_frame: int = 32 * KIB
     """Payload of a data frame while several streams have something to send: the unit of fairness."""
@@ -80,8 +80,6 @@ class Config:
             raise ValueError(
                 f"{INITIAL_WINDOW} <= receive_window <= receive_window_max < 2**32 does not hold"
             )
-        if self.max_unread < self.receive_window_max:
-            raise ValueError("max_unread must hold one receive_window_max")
         if self.stream_send_buffer_min > self.stream_send_buffer_max:
             raise ValueError("stream_send_buffer_min is above stream_send_buffer_max")
         if self.max_frame > self.max_frame_alone:

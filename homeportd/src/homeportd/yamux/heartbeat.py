@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 from homeportd.yamux.errors import SessionClosed
@@ -25,7 +26,6 @@ class Heartbeat:
     ) -> None:
         self.heard = False  # set by the session whenever bytes come
         self.blocked = True  # the transport takes no more: a question could not leave
-        self.deaf = False  # the session does not read, so silence means nothing
         self._machine = machine
         self._loop = loop
         self._flush = flush
@@ -75,13 +75,13 @@ class Heartbeat:
     def _ask(self, answer: asyncio.Future[float] | None) -> int:
         value = self._next_value
         self._next_value = (value + 1) & MAX_U32
-        self._asked[value] = (answer, self._loop.time())
+        self._asked[value] = (answer, monotonic())
         self._machine.ping(value)
         self._flush()
         return value
 
     def _tick(self, asked: int) -> None:
-        self._missed = 0 if self.heard or self.deaf else self._missed + 1
+        self._missed = 0 if self.heard else self._missed + 1
         if self._missed >= MISSED_PINGS:
             self._dead(f"no sign of life from the peer for {MISSED_PINGS * self._interval:g} s")
             return

@@ -62,9 +62,10 @@ class Machine:
         self._peer_highest_id = 0
         self._inbound = 0
         self._backlog = 0
+        self._held = 0  # received and not consumed, of all live streams
         self._grown = 0  # how much windows have grown together
         self._outbox = Outbox(self.config)
-        self._ended: list[int] = []
+        self._finished: list[tuple[int, bool]] = []
         self._idle_frames = Bucket(self.config.idle_frames_burst, self.config.idle_frames_rate)
         # Parser: part of a header, or the rest of a payload and the stream it belongs to.
         self._partial = bytearray()
@@ -86,6 +87,8 @@ class Machine:
             raise SessionClosed("the peer takes no new streams")
         if len(self._flows) - self._inbound >= self.config.max_streams:
             raise TooManyStreams(f"{self.config.max_streams} streams are open")
+        if self._held >= self.config.max_unread:
+            raise TooManyStreams(f"{self._held} bytes of other streams are unread")
         if self._next_id > MAX_U32:
             raise TooManyStreams("all stream ids are used up; a new session is needed")
         flow = Flow(self._next_id, inbound=False, window=self.config.receive_window, now=now)
@@ -146,6 +149,7 @@ class Machine:
         if flow is None:
             return False
         flow.held -= size
+        self._held -= size
         grant = flow.grant
         if 2 * grant < flow.window or not self._outbox.update(flow):
             return False
@@ -180,8 +184,8 @@ class Machine:
         """Chunks to send now, in order: all due frames without payload, then about `budget` bytes of it."""
         chunks, finished = self._outbox.pull(budget, self._share())
         for flow in finished:
+            self._finished.append((flow.stream_id, flow.fin_received))
             if flow.fin_received:
-                self._ended.append(flow.stream_id)
                 self._forget(flow)
         return chunks
 
@@ -189,10 +193,10 @@ class Machine:
         """Streams whose writers may go on, since the last call."""
         return self._outbox.drained()
 
-    def ended(self) -> list[int]:
-        """Streams that `pull` ended in both directions, since the last call (see the event `Ended`)."""
-        ended, self._ended = self._ended, []
-        return ended
+    def finished(self) -> list[tuple[int, bool]]:
+        """Streams whose end `pull` gave out since the last call, and whether that ended both directions."""
+        finished, self._finished = self._finished, []
+        return finished
 
     # Input
 
@@ -276,7 +280,8 @@ class Machine:
             self._idle(now)
             return
         config = self.config
-        if self.gone_away or self._inbound >= config.max_streams or self._backlog >= config.accept_backlog:
+        full = self._inbound >= config.max_streams or self._backlog >= config.accept_backlog
+        if full or self.gone_away or self._held >= config.max_unread:
             self._idle(now)
             self._reply(Header(WINDOW_UPDATE, RST, stream_id, 0))
             return
@@ -309,6 +314,7 @@ class Machine:
         if length:
             flow.credit -= length
             flow.held += length
+            self._held += length
             self._body_ends = bool(flags & FIN)
         elif flags & FIN:
             self._take_end(flow, events)
@@ -352,6 +358,7 @@ class Machine:
     def _fail(self, reason: str) -> None:
         self.failure = reason
         self._flows.clear()
+        self._held = 0
         self._outbox.clear()
         self._outbox.put(Header(GO_AWAY, 0, SESSION_ID, Code.PROTOCOL_ERROR))
 
@@ -384,6 +391,7 @@ class Machine:
     def _forget(self, flow: Flow) -> None:
         if self._flows.pop(flow.stream_id, None) is None:
             return
+        self._held -= flow.held
         self._grown -= flow.window - self.config.receive_window
         if flow.inbound:
             self._inbound -= 1

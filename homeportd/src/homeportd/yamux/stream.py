@@ -52,6 +52,7 @@ class Stream:
         self._held = 0  # received and not consumed
         self._eof = False
         self._closing = False
+        self._end_sent = False
         self._over = False
         self._error: YamuxError | None = None
         self._sink: Sink | None = None
@@ -193,6 +194,16 @@ class Stream:
         if not self._over:
             await self._wait(self._closers)
 
+    async def wait_sent(self) -> None:
+        """Wait, after `write_eof` or `close`, until the transport has everything, or the stream is over."""
+        while not self._over and not self._end_sent:
+            await self._wait(self._writers)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing
+
     @property
     def is_over(self) -> bool:
         """Whether the stream has ended in both directions, was reset, or its session is gone."""
@@ -213,7 +224,6 @@ class Stream:
             self.reset()
             return
         self.close()
-        await self.wait_closed()
 
     # Called by the session
 
@@ -248,6 +258,10 @@ class Stream:
     def on_drained(self) -> None:
         if self._sink is not None:
             self._sink.drained()
+        self._wake(self._writers)
+
+    def on_end_sent(self) -> None:
+        self._end_sent = True
         self._wake(self._writers)
 
     def on_over(self, error: YamuxError | None) -> None:
