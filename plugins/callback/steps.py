@@ -1,7 +1,7 @@
 """The terminal of bin/site: one line a step that changed something or took its time, and a panel at the end.
 
-What is unchanged and quick is left out (-v shows it). On a terminal the step at work is shown with its seconds,
-so a long one is never silent. Errors are shown as the roles wrote them: `error: …`, `fix: …`.
+What is unchanged and quick is left out (-v shows it). On a terminal the step at work is shown with its
+seconds, so a long one is never silent. Errors are shown as the roles wrote them: `error: …`, `fix: …`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ SLOW = 1.0  # seconds from which a step that changed nothing is worth a line
 TICK = 0.2  # seconds between two updates of the running step
 WIDTH = 76  # columns, at most
 
-GREEN, YELLOW, RED, GREY, BOLD = "32", "33", "31", "90", "1"
+# SGR codes of the terminal.
+GREEN = "32"
+YELLOW = "33"
+RED = "31"
+GREY = "90"
+BOLD = "1"
 
 
 class CallbackModule(CallbackBase):
@@ -92,8 +97,8 @@ class CallbackModule(CallbackBase):
         self._step_begun = time.monotonic()
         self._started[task._uuid] = self._step_begun
 
-    v2_playbook_on_handler_task_start = v2_playbook_on_cleanup_task_start = (
-        lambda self, task: self.v2_playbook_on_task_start(task, False)
+    v2_playbook_on_handler_task_start = v2_playbook_on_cleanup_task_start = lambda self, task: (
+        self.v2_playbook_on_task_start(task, False)
     )
 
     def _seconds(self, result: Any) -> float:
@@ -151,13 +156,19 @@ class CallbackModule(CallbackBase):
         host = result._host.get_name()
         self._say(f"✗ {host} cannot be reached", RED)
         self._say(f"error: {str(result._result.get('msg', '')).strip()}")
-        self._say(f"fix: check ansible_host of {host} in the inventory, and that ssh gets in without a question")
+        self._say(
+            f"fix: check ansible_host of {host} in the inventory, and that ssh gets in without a question"
+        )
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         self._step = ""
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self._say("\n".join(str(result._result.get(key, "")) for key in ("msg", "stderr") if result._result.get(key)))
+        self._say(
+            "\n".join(
+                str(result._result.get(key, "")) for key in ("msg", "stderr") if result._result.get(key)
+            )
+        )
 
     def v2_runner_retry(self, result: Any) -> None:
         if self._display.verbosity > 0:
@@ -176,10 +187,14 @@ class CallbackModule(CallbackBase):
     @staticmethod
     def _short_diff(diff: Any) -> str:
         """A line for what is no text, such as a folder that comes: `/srv/homeport: absent → directory`."""
-        before, after = (diff.get(key) for key in ("before", "after")) if isinstance(diff, dict) else (None, None)
+        before, after = (
+            (diff.get(key) for key in ("before", "after")) if isinstance(diff, dict) else (None, None)
+        )
         if not isinstance(before, dict) or not isinstance(after, dict):
             return ""
-        pairs = (f"{before.get(key, 'absent')} → {after[key]}" for key in after if after[key] != before.get(key))
+        pairs = (
+            f"{before.get(key, 'absent')} → {after[key]}" for key in after if after[key] != before.get(key)
+        )
         return f"    {after.get('path') or before.get('path', '')}: {', '.join(pairs)}"
 
     # -- the end
@@ -189,8 +204,14 @@ class CallbackModule(CallbackBase):
         self._step = ""
         for host in sorted(stats.processed):
             counts = stats.summarize(host)
-            text = " ".join(f"{key.replace('failures', 'failed')}={counts[key]}" for key in ("ok", "changed", "unreachable", "failures", "skipped"))
-            self._say(f"{host} : {text}   {time.monotonic() - self._begun:.1f} s", RED if counts["failures"] or counts["unreachable"] else "")
+            text = " ".join(
+                f"{key.replace('failures', 'failed')}={counts[key]}"
+                for key in ("ok", "changed", "unreachable", "failures", "skipped")
+            )
+            self._say(
+                f"{host} : {text}   {time.monotonic() - self._begun:.1f} s",
+                RED if counts["failures"] or counts["unreachable"] else "",
+            )
         for host, panel in self._panels.items():
             self._panel(host, panel)
 
@@ -204,7 +225,7 @@ class CallbackModule(CallbackBase):
             rows += [("Next" if index == 0 else "", text) for index, text in enumerate(after)]
         else:
             rows[0] = (self._paint("This was a preview: nothing was changed", BOLD), "")
-        # Straight to the terminal: a login link is a key, and Ansible's own display would also write it to a log.
+        # Straight to the terminal: a login link is a key, and Ansible's display would also write it to a log.
         with self._guard:
             sys.stdout.write("\n")
             for label, text in rows:
@@ -212,4 +233,6 @@ class CallbackModule(CallbackBase):
             sys.stdout.flush()
 
     def _dump_results(self, result: Any, *args: Any, **kwargs: Any) -> str:
-        return json.dumps(json.loads(super()._dump_results(result, *args, **kwargs)), indent=2, ensure_ascii=False)
+        return json.dumps(
+            json.loads(super()._dump_results(result, *args, **kwargs)), indent=2, ensure_ascii=False
+        )

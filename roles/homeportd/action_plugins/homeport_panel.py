@@ -1,7 +1,7 @@
 """Ask the agent for a one-time login link, for the panel at the end of a run.
 
-The link opens the dashboard to whoever has it, so the result is never shown by Ansible, at no verbosity, and goes
-to no log: the repository's own callback writes it to the terminal alone. In check mode nothing is asked.
+The link opens the dashboard to whoever has it, so the result is never shown by Ansible, at no verbosity, and
+goes to no log: the repository's own callback writes it to the terminal. In check mode nothing is asked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,20 @@
 #!/usr/bin/python
-"""Look at a host once and decide, before anything changes, what an installation would be and what prevents it."""
+"""Look at a host once and decide, before anything changes, what an installation is and what prevents it."""
 
 from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.homeport_rules import CADDY_USER, GROUP, directories, layout, links, problems
 
 DOCUMENTATION = r"""
 module: homeport_preflight
@@ -38,30 +51,24 @@ problems:
   elements: dict
 """
 
-import grp
-import os
-import pwd
-import shutil
-import socket
-import stat
-import subprocess
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.homeport_rules import CADDY_USER, GROUP, directories, layout, links, problems
-
 PEOPLE = range(1000, 60000)  # Debian's range of ordinary users
 NO_LOGIN = ("nologin", "false", "sync")
 ASK_SECONDS = 10  # a sudo or python that does not answer is not there
 LISTEN = "0A"  # the state in /proc/net/tcp
 COMPLETE = ".complete"  # written last into a release
+DATA = Path("/srv/homeport/data")  # of a rootful install
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str] | None:
     """The finished command, or None when it could not run to its end."""
     try:
-        return subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, timeout=ASK_SECONDS, stdin=subprocess.DEVNULL, check=False
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -70,13 +77,17 @@ def run(*command: str) -> subprocess.CompletedProcess[str] | None:
 def read_os_release() -> dict[str, str]:
     values = {}
     for name in ("/etc/os-release", "/usr/lib/os-release"):
-        if os.path.exists(name):
-            with open(name, encoding="utf-8") as file:
-                values = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+        if Path(name).exists():
+            lines = Path(name).read_text(encoding="utf-8").splitlines()
+            values = dict(line.split("=", 1) for line in lines if "=" in line)
             break
     plain = {key: value.strip("\"'") for key, value in values.items()}
     identity = plain.get("ID", "unknown")
-    return {"id": identity, "version": plain.get("VERSION_ID", ""), "name": plain.get("PRETTY_NAME", identity)}
+    return {
+        "id": identity,
+        "version": plain.get("VERSION_ID", ""),
+        "name": plain.get("PRETTY_NAME", identity),
+    }
 
 
 def sudo_kind() -> str:
@@ -103,7 +114,11 @@ def group_of(gid: int) -> str:
 
 def python_version(path: str) -> list[int] | None:
     result = run(path, "-c", "import sys; print(*sys.version_info[:3])")
-    return [int(part) for part in result.stdout.split()] if result is not None and result.returncode == 0 else None
+    return (
+        [int(part) for part in result.stdout.split()]
+        if result is not None and result.returncode == 0
+        else None
+    )
 
 
 def has_ipv6() -> bool:
@@ -129,29 +144,36 @@ def listeners(port: int) -> list[dict[str, Any]]:
     """Who listens on a TCP port: address, uid, and pid, exe, command where /proc shows them to us."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        if not os.path.exists(table):
+        if not Path(table).exists():
             continue
-        with open(table, encoding="ascii") as file:
-            rows = [line.split() for line in file.readlines()[1:]]
+        rows = [line.split() for line in Path(table).read_text(encoding="ascii").splitlines()[1:]]
         for row in rows:
             address, number = row[1].rsplit(":", 1)
             if row[3] == LISTEN and int(number, 16) == port:
                 owner = owner_of_socket(row[9])
                 found.append(
-                    {"address": decode_address(address), "uid": int(row[7]), "user": name_of(int(row[7])), **owner}
+                    {
+                        "address": decode_address(address),
+                        "uid": int(row[7]),
+                        "user": name_of(int(row[7])),
+                        **owner,
+                    }
                 )
     return found
 
 
 def owner_of_socket(inode: str) -> dict[str, Any]:
     wanted = f"socket:[{inode}]"
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            for descriptor in os.scandir(f"/proc/{pid}/fd"):
-                if os.readlink(descriptor.path) == wanted:
-                    with open(f"/proc/{pid}/cmdline", "rb") as file:
-                        command = file.read(200).replace(b"\0", b" ").decode(errors="replace").strip()
-                    return {"pid": int(pid), "exe": os.readlink(f"/proc/{pid}/exe"), "command": command}
+            for descriptor in (process / "fd").iterdir():
+                if target_of(descriptor) == wanted:
+                    command = (process / "cmdline").read_bytes()[:200].replace(b"\0", b" ")
+                    return {
+                        "pid": int(process.name),
+                        "exe": str((process / "exe").readlink()),
+                        "command": command.decode(errors="replace").strip(),
+                    }
         except OSError:
             continue  # gone, or not ours to look into
     return {"pid": None, "exe": None, "command": None}
@@ -159,11 +181,12 @@ def owner_of_socket(inode: str) -> dict[str, Any]:
 
 def disk_of(path: str, rootful: bool) -> dict[str, Any]:
     """The nearest existing ancestor of a folder to be: free bytes and whether it can be written."""
-    nearest = path
+    nearest = Path(path)
     while not os.path.lexists(nearest):
-        nearest = os.path.dirname(nearest)
-    if not os.path.isdir(nearest):
-        return {"nearest": nearest, "device": nearest, "free": 0, "writable": False, "why": "not a folder"}
+        nearest = nearest.parent
+    shown = str(nearest)
+    if not nearest.is_dir():
+        return {"nearest": shown, "device": shown, "free": 0, "writable": False, "why": "not a folder"}
     values = os.statvfs(nearest)
     why = ""
     if values.f_flag & os.ST_RDONLY:
@@ -171,13 +194,19 @@ def disk_of(path: str, rootful: bool) -> dict[str, Any]:
     elif not rootful and not os.access(nearest, os.W_OK | os.X_OK):
         why = f"not writable by {name_of(os.getuid())}"
     free = values.f_bavail * values.f_frsize
-    return {"nearest": nearest, "device": os.stat(nearest).st_dev, "free": free, "writable": not why, "why": why}
+    return {
+        "nearest": nearest,
+        "device": nearest.stat().st_dev,
+        "free": free,
+        "writable": not why,
+        "why": why,
+    }
 
 
 def differs(entry: dict[str, str]) -> bool:
     """Whether a folder is missing, or has another owner, group or mode than it shall have ("" is any)."""
     try:
-        seen = os.stat(entry["path"])
+        seen = Path(entry["path"]).stat()
     except OSError:
         return True
     return (
@@ -188,29 +217,28 @@ def differs(entry: dict[str, str]) -> bool:
     )
 
 
-def target_of(path: str) -> str | None:
+def target_of(path: Path) -> str | None:
     try:
-        return os.readlink(path)
+        return str(path.readlink())
     except OSError:
         return None
 
 
-def releases(folder: str, link: str) -> dict[str, Any]:
+def releases(folder: Path, link: Path) -> dict[str, Any]:
     """Finished releases in a folder, newest first, unfinished ones, and the one in use."""
     complete, broken = [], []
-    if os.path.isdir(folder):
-        for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                marker = os.path.join(entry.path, COMPLETE)
-                if os.path.exists(marker):
-                    complete.append((os.stat(marker).st_mtime, entry.name))
-                else:
-                    broken.append(entry.name)
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            marker = entry / COMPLETE
+            if marker.exists():
+                complete.append((marker.stat().st_mtime, entry.name))
+            else:
+                broken.append(entry.name)
     current = target_of(link)
     return {
         "complete": [name for _, name in sorted(complete, reverse=True)],
         "broken": broken,
-        "current": os.path.basename(current) if current else None,
+        "current": Path(current).name if current else None,
     }
 
 
@@ -220,13 +248,13 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
     people = [
         entry.pw_name
         for entry in accounts
-        if entry.pw_uid in PEOPLE and os.path.basename(entry.pw_shell) not in NO_LOGIN
+        if entry.pw_uid in PEOPLE and Path(entry.pw_shell).name not in NO_LOGIN
     ]
     port = wishes["port"]
     return {
         "os": read_os_release(),
         "python": {"path": wishes["python"], "version": python_version(wishes["python"])},
-        "systemd": os.path.isdir("/run/systemd/system"),
+        "systemd": Path("/run/systemd/system").is_dir(),
         "uid": os.geteuid(),
         "user": me.pw_name,
         "group": group_of(me.pw_gid),
@@ -238,10 +266,10 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
             entry.pw_name: {"uid": entry.pw_uid, "group": group_of(entry.pw_gid), "home": entry.pw_dir}
             for entry in accounts
         },
-        "data_owner": name_of(os.stat("/srv/homeport/data").st_uid) if os.path.isdir("/srv/homeport/data") else None,
+        "data_owner": name_of(DATA.stat().st_uid) if DATA.is_dir() else None,
         "ipv6": has_ipv6(),
         "crontab": shutil.which("crontab") is not None,
-        "nft": os.path.exists("/usr/sbin/nft"),
+        "nft": Path("/usr/sbin/nft").exists(),
         # "client port, server port" of the connection that this very look came by, where it came by SSH.
         "ssh_port": int(os.environ["SSH_CONNECTION"].split()[3]) if "SSH_CONNECTION" in os.environ else None,
         "listeners": listeners(port) if isinstance(port, int) else [],
@@ -255,10 +283,12 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
     return {
         "group": place["rootful"] and GROUP not in groups,
         "user": place["rootful"] and user is None,
-        "membership": place["rootful"] and place["user"] not in groups.get(GROUP, ()) and place["user_group"] != GROUP,
+        "membership": place["rootful"]
+        and place["user"] not in groups.get(GROUP, ())
+        and place["user_group"] != GROUP,
         "caddy_user": place["rootful"] and CADDY_USER not in observed["users"],
         "directories": [entry for entry in directories(place) if differs(entry)],
-        "links": [entry for entry in links(place) if target_of(entry["path"]) != entry["target"]],
+        "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],
     }
 
 
@@ -273,19 +303,26 @@ def main() -> None:
     wishes = module.params["wishes"]
     observed = observe(wishes)
     place = layout(observed, wishes)
-    observed["disks"] = {path: disk_of(path, place["rootful"]) for path in (place["software"], place["state"])}
-    software = place["software"]
-    installed = {
-        name: releases(f"{software}/tools/{name}", f"{software}/tools/{name}/current")
-        for name in module.params["artifacts"]
+    observed["disks"] = {
+        path: disk_of(path, place["rootful"]) for path in (place["software"], place["state"])
     }
-    installed["agent"] = releases(f"{software}/releases", f"{software}/current")
+    software = Path(place["software"])
+    tools = {name: software / "tools" / name for name in module.params["artifacts"]}
+    installed = {name: releases(folder, folder / "current") for name, folder in tools.items()}
+    installed["agent"] = releases(software / "releases", software / "current")
     # A preview of a first run: many files have no folder yet that they could be compared in.
-    virgin = any(not os.path.isdir(entry["path"]) for entry in directories(place)) or (
+    virgin = any(not Path(entry["path"]).is_dir() for entry in directories(place)) or (
         place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
     )
-    facts = {**place, "preview": module.check_mode and virgin, "todo": outstanding(place, observed), "installed": installed}
-    module.exit_json(changed=False, problems=problems(observed, wishes, place), ansible_facts={"homeport": facts})
+    facts = {
+        **place,
+        "preview": module.check_mode and virgin,
+        "todo": outstanding(place, observed),
+        "installed": installed,
+    }
+    module.exit_json(
+        changed=False, problems=problems(observed, wishes, place), ansible_facts={"homeport": facts}
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ DOCUMENTATION = r"""
 name: become_password_given
 author: Homeport
 short_description: Whether ansible-playbook was given a password for sudo
-description: Without one, and where sudo asks for one, Homeport installs for the user alone instead of hanging or failing.
+description:
+  - Without one, where sudo asks for one, Homeport installs for the user alone instead of hanging.
 options: {}
 """
 

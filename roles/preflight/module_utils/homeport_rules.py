@@ -1,4 +1,4 @@
-"""What an installation shall look like, and what stands in its way. Pure: no I/O, so that it is tested without a host.
+"""What an installation shall look like, and what stands in its way. No I/O, so it is tested without a host.
 
 Everything here runs on the target, so it keeps to the standard library. `Observed` is what
 `homeport_preflight` saw, `Wishes` is what the inventory says; both are plain dictionaries of JSON.
@@ -29,7 +29,8 @@ LONGEST_SOCKET = "/gateway.sock"
 
 # The same pattern as homeportd/settings.py, which checks it again when the file is written.
 ORIGIN = re.compile(
-    r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(?P<number>[0-9]{1,5}))?"
+    r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
+    r"(?::(?P<number>[0-9]{1,5}))?"
 )
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
@@ -52,7 +53,11 @@ def choose_user(observed: Json, wishes: Json) -> str:
 
 def layout(observed: Json, wishes: Json) -> Json:
     """Where everything goes and who runs it, for this host."""
-    can_be_root = observed["uid"] == 0 or observed["sudo"] == "free" or (observed["sudo"] != "none" and wishes["become_password"])
+    can_be_root = (
+        observed["uid"] == 0
+        or observed["sudo"] == "free"
+        or (observed["sudo"] != "none" and wishes["become_password"])
+    )
     rootful = bool(can_be_root and not wishes["rootless"])
     user = choose_user(observed, wishes) if rootful else observed["user"]
     if rootful:
@@ -128,7 +133,8 @@ def directories(place: Json) -> list[Json]:
         rows.append((f"{place['state']}/home", OWN_USER, user_group, ""))
     unique = {row[0]: row for row in rows}
     return [
-        {"path": path, "owner": owner, "group": group, "mode": mode} for path, owner, group, mode in unique.values()
+        {"path": path, "owner": owner, "group": group, "mode": mode}
+        for path, owner, group, mode in unique.values()
     ]
 
 
@@ -186,7 +192,9 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
     if not isinstance(wishes["port"], int) or not 1 <= wishes["port"] <= 65535:
         found.append((f"caddy_port is {wishes['port']!r}", "a port is a number between 1 and 65535"))
     elif wishes["port"] < 1024 and not place["rootful"]:
-        found.append((f"caddy_port is {wishes['port']}, which needs root", "choose one above 1023, or run as root"))
+        found.append(
+            (f"caddy_port is {wishes['port']}, which needs root", "choose one above 1023, or run as root")
+        )
     if not wishes["bind"]:
         found.append(("caddy_bind is empty", 'write it as ["127.0.0.1", "::1"]'))
     for name, values, parse in (
@@ -197,7 +205,12 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
             try:
                 parse(str(value))
             except ValueError as error:
-                found.append((f"{name} has {value!r}: {error}", "write addresses such as 127.0.0.1, networks such as 10.0.0.0/8"))
+                found.append(
+                    (
+                        f"{name} has {value!r}: {error}",
+                        "write addresses such as 127.0.0.1, networks such as 10.0.0.0/8",
+                    )
+                )
     if wishes["firewall"] and place["manager"] != "systemd":
         found.append(("firewall_enabled needs root and systemd", "set firewall_enabled: false for this host"))
     return found
@@ -212,9 +225,16 @@ def _user_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str,
     user = place["user"]
     known = observed["users"].get(user)
     if user == "root" or (known and known["uid"] == 0):
-        return [("homeport_user is root, and the agent never runs as root", "name another user, or leave it out")]
+        return [
+            ("homeport_user is root, and the agent never runs as root", "name another user, or leave it out")
+        ]
     if not USER_NAME.fullmatch(user):
-        return [(f"homeport_user is {user!r}, which is no name of a user", "use lower case letters, digits, - and _")]
+        return [
+            (
+                f"homeport_user is {user!r}, which is no name of a user",
+                "use lower case letters, digits, - and _",
+            )
+        ]
     if wishes["user"] and not place["rootful"] and wishes["user"] != observed["user"]:
         return [
             (
@@ -223,13 +243,18 @@ def _user_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str,
             )
         ]
     if wishes["user"] and not known and user != OWN_USER:
-        return [(f"homeport_user is {user}, who has no account here", f"adduser {user}, or leave homeport_user out")]
+        return [
+            (
+                f"homeport_user is {user}, who has no account here",
+                f"adduser {user}, or leave homeport_user out",
+            )
+        ]
     owner = observed["data_owner"]
     if place["rootful"] and owner and owner != user:
         return [
             (
                 f"{place['data']} belongs to {owner}, not to {user}",
-                f"set homeport_user: {owner}, or give the data away: chown -R {user}: {place['data']} {place['repos']}",
+                f"set homeport_user: {owner}, or chown -R {user}: {place['data']} {place['repos']}",
             )
         ]
     return []
@@ -250,7 +275,9 @@ def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[s
         )
     python = observed["python"]
     if python["version"] is None:
-        found.append((f"there is no {python['path']}", "apt-get install python3, or set release_python to a Python"))
+        found.append(
+            (f"there is no {python['path']}", "apt-get install python3, or set release_python to a Python")
+        )
     elif tuple(python["version"]) < MIN_PYTHON:
         found.append(
             (
@@ -268,7 +295,9 @@ def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[s
                     f"make {disk['nearest']} a folder that {place['root_user']} may write",
                 )
             )
-        entry = needed.setdefault(str(disk["device"]), {"need": 0, "free": disk["free"], "at": disk["nearest"]})
+        entry = needed.setdefault(
+            str(disk["device"]), {"need": 0, "free": disk["free"], "at": disk["nearest"]}
+        )
         entry["need"] += size
     found += [
         (
@@ -289,19 +318,19 @@ def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[s
 
 
 def _port_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str, str]]:
-    found = []
+    taken: dict[str, list[str]] = {}
     for listener in observed["listeners"]:
-        if not _collide(listener["address"], place["bind"]) or _is_ours(listener, observed, place):
-            continue
-        who = listener["command"] or f"a process of user {listener['user']}"
-        pid = f" (pid {listener['pid']})" if listener["pid"] else ""
-        found.append(
-            (
-                f"port {wishes['port']} at {listener['address']} is taken by {who}{pid}",
-                "stop it, or set caddy_port (and the port in homeport_origin) to a free one",
-            )
+        if _collide(listener["address"], place["bind"]) and not _is_ours(listener, observed, place):
+            who = listener["command"] or f"a process of user {listener['user']}"
+            pid = f" (pid {listener['pid']})" if listener["pid"] else ""
+            taken.setdefault(who + pid, []).append(listener["address"])
+    return [
+        (
+            f"port {wishes['port']} at {' and '.join(addresses)} is taken by {who}",
+            "stop it, or set caddy_port (and the port in homeport_origin) to a free one",
         )
-    return found
+        for who, addresses in taken.items()
+    ]
 
 
 def _collide(address: str, bind: list[str]) -> bool:
