@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from .canned import access, canned, port, repo, share
-from .conftest import TIMEOUT
+from .conftest import HOMEPORT, TIMEOUT
 
 LISTED = {
     "/api/ports": [port(3000, share(3000, mode="public", generation=1), repo="manifold"), port(8000)],
@@ -186,6 +187,22 @@ def test_a_reader_that_leaves_early_is_no_error(homeport, folder) -> None:
         code = command.wait(TIMEOUT)
 
     assert (code, complaint) == (141, "")
+
+
+def test_output_that_cannot_be_written_is_an_error(homeport, folder) -> None:
+    with canned(folder, LISTED), Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [HOMEPORT, "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=homeport.environment,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "error: cannot write the output: No space left on device"
+    assert len(done.stderr.splitlines()) == 2
 
 
 def test_ctrl_c_ends_following_the_log(homeport, folder) -> None:

@@ -20,8 +20,6 @@ def main() -> int:
         sys.stderr.write("\n")
         return INTERRUPTED
     except ClosedPipe:
-        # Nothing may complain about it at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
 
 

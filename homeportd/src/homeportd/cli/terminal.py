@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from homeportd.cli.errors import ClosedPipe
+from homeportd.cli.errors import ClosedPipe, Failure
 
 GAP: Final = 2  # spaces between columns
 ELLIPSIS: Final = "…"
@@ -53,15 +53,19 @@ def screen() -> Screen:
 def write(lines: Iterable[str]) -> None:
     """Print lines at once; a character that the terminal's encoding lacks becomes a question mark.
 
-    Raises ClosedPipe when nobody reads any more.
+    Raises ClosedPipe when nobody reads any more, Failure when it cannot be written.
     """
     encoding = sys.stdout.encoding or "utf-8"
     text = "".join(f"{line.rstrip()}\n" for line in lines)
     try:
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise ClosedPipe from None
+    except OSError as error:
+        # What is left in the buffer would be written again at exit, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise ClosedPipe from None
+        raise Failure(f"cannot write the output: {error.strerror}", "look at where it goes") from error
 
 
 def write_json(value: object) -> None:
