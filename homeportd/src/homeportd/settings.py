@@ -122,6 +122,7 @@ class Settings(BaseModel):
     repo_root: AbsolutePath
     data_dir: AbsolutePath
     socket_dir: AbsolutePath
+    witness: AbsolutePath | None = None  # the socket of ports/witness.py, where there is one
 
     @cached_property
     def origins(self) -> Origin:

@@ -1,8 +1,8 @@
 """The decision point: Caddy asks here about every request for a port. Raw ASGI, for speed; memory only.
 
-docs/gateway.md tells how a request travels. Four doors, named by Caddy in X-Homeport-Door: `port` and `api` are
-questions about a request, `visitor` is a request for our own pages at a port's origin, `silent` asks for a page
-because the dev server did not answer.
+docs/gateway.md tells how a request travels. Four doors, named by Caddy in X-Homeport-Door: `port` and `api`
+are questions about a request, `visitor` is a request for our own pages at a port's origin, `silent` asks for
+a page because the dev server did not answer.
 """
 
 from __future__ import annotations
@@ -173,8 +173,8 @@ class Gateway:
 def endless(ask: Ask) -> bool:
     """Whether the answer may have no end, so that it must pass where it can be ended when the share does.
 
-    Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one unasked
-    (chat interfaces do so); it cannot be repeated as a GET can, so that it takes the relay from the start.
+    Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one
+    unasked (chat interfaces do so); it cannot be repeated as a GET can, so that it takes the relay from the start.
     """
     if ask.method == "GET":
         return bool(ask.upgrade) or "text/event-stream" in ask.accept
@@ -218,5 +218,5 @@ def refuse(ask: Ask, decision: Decision, wait_s: float) -> Answer:
             )
         case Decision.DENIED_USES:
             return problem(403, "the password was used as often as it may be", "ask its owner for a new one")
-    fix = "log in to the dashboard in this browser, or send Authorization: Bearer hp_... (homeport token create)"
+    fix = "log in to the dashboard in this browser, or send a token (homeport token create) as Bearer"
     return problem(401, f"port {ask.port} is private", fix).add("www-authenticate", 'Bearer realm="Homeport"')

@@ -1,4 +1,4 @@
-"""Homeport's cookies at the origin of a port: found among those of the app, and taken out before the app sees them.
+"""Homeport's cookies at the origin of a port: found among those of the app, and taken out.
 
 A neighbouring origin may toss cookies of the same name at us (RFC 6265 §8.6), so that every value is tried.
 """

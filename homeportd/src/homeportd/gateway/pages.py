@@ -20,8 +20,8 @@ h1{font-size:1.25rem;line-height:1.3;margin:0 0 .5rem}
 p{margin:0 0 1rem;color:#4a4f55;overflow-wrap:anywhere}
 code{font-family:ui-monospace,"SF Mono","DejaVu Sans Mono",monospace}
 label{display:block;font-weight:600;margin-bottom:.25rem}
-input{box-sizing:border-box;width:100%;min-height:44px;padding:.5rem .75rem;font:inherit;font-size:1rem;color:#1a1c1e;
-background:#fff;border:1px solid #83888e;border-radius:.5rem}
+input{box-sizing:border-box;width:100%;min-height:44px;padding:.5rem .75rem;font:inherit;font-size:1rem;
+color:#1a1c1e;background:#fff;border:1px solid #83888e;border-radius:.5rem}
 button{box-sizing:border-box;width:100%;min-height:44px;margin:1rem 0;font:inherit;font-weight:600;color:#fff;
 background:#0b4a86;border:0;border-radius:.5rem;cursor:pointer}
 button:hover{background:#08386a}
@@ -31,7 +31,10 @@ footer{margin-top:1.5rem;padding-top:.75rem;border-top:1px solid #e5e5df;font-si
 a{color:#0b4a86;display:inline-block;padding:.75rem 0}
 """
 _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none';"
+    " base-uri 'none'"
+)
 
 
 def _page(status: int, title: str, content: str, *, owner_link: str | None, refresh: bool = False) -> Answer:
@@ -65,8 +68,8 @@ def password(port: int, next_path: str, owner_link: str, *, wrong: bool = False)
         '<form method="post" action="/.homeport/password">'
         f'<input type="hidden" name="next" value="{escape(next_path)}">'
         '<label for="password">Password</label>'
-        '<input id="password" name="password" type="password" autocomplete="current-password" required autofocus'
-        f'{described}><button type="submit">Open</button></form>'
+        '<input id="password" name="password" type="password" autocomplete="current-password"'
+        f' required autofocus{described}><button type="submit">Open</button></form>'
     )
     return _page(401, "Password needed", content, owner_link=owner_link)
 
@@ -78,7 +81,7 @@ def too_many(wait_s: float, owner_link: str) -> Answer:
     answer = _page(
         429,
         "Too many wrong passwords",
-        f"<p>You can try again in {minutes} {unit}. Ask the person who shared this for the right password.</p>",
+        f"<p>You can try again in {minutes} {unit}. Whoever shared this knows the right password.</p>",
         owner_link=owner_link,
     )
     return answer.add("retry-after", str(max(1, int(wait_s))))
@@ -99,8 +102,8 @@ def network(client: str, owner_link: str) -> Answer:
     return _page(
         403,
         "Not from this network",
-        f"<p>This is shared with certain networks only, and your address <code>{escape(client)}</code> is in none of"
-        " them. Ask the person who shared it to add yours.</p>",
+        "<p>This is shared with certain networks only, and your address"
+        f" <code>{escape(client)}</code> is in none of them. Ask the person who shared it to add yours.</p>",
         owner_link=owner_link,
     )
 
@@ -110,7 +113,7 @@ def used_up(owner_link: str) -> Answer:
     return _page(
         403,
         "This password is used up",
-        "<p>It could be used a certain number of times, and has been. Ask the person who shared it for a new one.</p>",
+        "<p>It could be used so many times, and has been. Ask the person who shared it for a new one.</p>",
         owner_link=owner_link,
     )
 
@@ -130,7 +133,7 @@ def not_listening(port: int) -> Answer:
     return _page(
         502,
         f"Nothing listens on port {port} yet",
-        f"<p>As soon as a server starts on port {port}, this page shows it. It looks every {REFRESH_S} seconds.</p>",
+        f"<p>As soon as a server starts there, you will see it here. This page looks every {REFRESH_S} seconds.</p>",
         owner_link=None,
         refresh=True,
     )

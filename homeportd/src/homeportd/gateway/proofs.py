@@ -89,11 +89,14 @@ class Judge:
         share, now = self._shares.get(ask.port), self._now()
         known = self._read(ask.cookie)
         proof, right, ours = self._proof(ask, share, known, now)
+        if ask.door == "api" and proof is not Proof.TOKEN:
+            # On the dashboard's own origin even what is public is for programs alone.
+            return Finding(Decision.DENIED_LOGIN, "", share, known.jar.rest, ours)
         decision = authorize(Visitor(ask.address, proof), share, now)
         password = ask.basic_password if ask.authorization and share and share.mode is Mode.PASSWORD else None
         if share is not None and password is not None and len(ask.authorization) <= MAX_AUTHORIZATION:
             ours = ours or self._shares.knows_basic(share, password)
-            if decision in (Decision.DENIED_PASSWORD, Decision.DENIED_USES) and ask.door != "api":
+            if decision in (Decision.DENIED_PASSWORD, Decision.DENIED_USES):
                 decision, share = await self._basic(ask, password)
                 ours = True
         if decision.allowed and not right:
@@ -101,7 +104,7 @@ class Judge:
         return Finding(decision, right if decision.allowed else "", share, known.jar.rest, ours)
 
     def _proof(self, ask: Ask, share: Share | None, known: _Known, now: datetime) -> tuple[Proof, str, bool]:
-        """The proof, the owner's right (visitors live by their share), and whether Authorization is a token of ours."""
+        """The proof, the owner's right (visitors live by their share), and whether Authorization holds a token."""
         bearer = ask.bearer if ask.authorization else ""
         ours = bearer.startswith("hp_")
         if ours:

@@ -73,20 +73,17 @@ class VisitorPages:
 
     async def _password(self, ask: Ask, receive: Receive) -> Answer:
         if not self._own_form(ask):
-            return problem(
-                403, "the form was sent from another site", "open the page of this port and type it there"
-            )
+            fix = "open the page of this port and type the password there"
+            return problem(403, "the form was sent from another site", fix)
         body = await _body(receive)
         if body is None:
             return problem(413, f"the form is larger than {MAX_FORM} bytes", "send the password alone")
         fields = _fields(body)
         next_path = safe_next(fields.get("next", "/"))
-        owner_link = hop(self._origins, ask.port, next_path)
         try:
             decision = await self._shares.prove(ask.port, fields.get("password", ""), ask.address)
         except Problem as error:
             return pages.busy(error.detail)
-        # Once more, since it may have changed while the password was being checked.
         share = self._shares.get(ask.port)
         if share is not None:
             self._log.record(
@@ -97,13 +94,20 @@ class VisitorPages:
                 path=ask.uri,
                 decision=decision,
             )
-        if decision is Decision.LOGIN and share is not None:
-            return self._welcome(ask.port, share, next_path)
-        if decision is Decision.DENIED_PASSWORD:
-            return pages.password(ask.port, next_path, owner_link, wrong=True)
-        if decision is Decision.DENIED_LOGIN:
-            # There is no password (any more): its page says how things are now.
-            return redirect(303, self._origins.of_port(ask.port) + next_path)
+        return self._verdict(ask, decision, share, next_path)
+
+    def _verdict(self, ask: Ask, decision: Decision, share: Share | None, next_path: str) -> Answer:
+        owner_link = hop(self._origins, ask.port, next_path)
+        match decision:
+            case Decision.LOGIN if share is not None:
+                value, lifetime = self._cookies.make(share, self._now())
+                answer = redirect(303, self._origins.of_port(ask.port) + next_path)
+                return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime))
+            case Decision.DENIED_PASSWORD:
+                return pages.password(ask.port, next_path, owner_link, wrong=True)
+            case Decision.DENIED_LOGIN:
+                # There is no password (any more): its page says how things are now.
+                return redirect(303, self._origins.of_port(ask.port) + next_path)
         return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
 
     def _own_form(self, ask: Ask) -> bool:
@@ -111,11 +115,6 @@ class VisitorPages:
         if ask.fetch_site:
             return ask.fetch_site in ("same-origin", "none")
         return not ask.origin or ask.origin == self._origins.of_port(ask.port)
-
-    def _welcome(self, port: int, share: Share, next_path: str) -> Answer:
-        value, lifetime = self._cookies.make(share, self._now())
-        answer = redirect(303, self._origins.of_port(port) + next_path)
-        return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime))
 
     def _enter(self, ask: Ask, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}
@@ -142,7 +141,7 @@ async def _body(receive: Receive) -> bytes | None:
         message = await receive()
         if message["type"] != "http.request":
             return b""  # the visitor has left
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if len(body) > MAX_FORM:
             return None
         if not message.get("more_body"):

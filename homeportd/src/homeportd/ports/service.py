@@ -87,7 +87,7 @@ class Ports:
 
     async def start(self) -> None:
         """Scan once, so that the first question has an answer, and then every second."""
-        self._source, self._holders, self._blocking = await asyncio.to_thread(choose)
+        self._source, self._holders, self._blocking = await asyncio.to_thread(choose, self._settings.witness)
         await self.scan()
         self._loop = asyncio.create_task(self._run(), name="ports")
 

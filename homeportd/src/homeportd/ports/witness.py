@@ -72,14 +72,18 @@ def ask(path: Path, inodes: Iterable[int]) -> dict[int, Testimony]:
 
 def serve(path: Path, uid: int) -> None:
     """Answer the user `uid`, one question at a time, for ever. Raises OSError without a socket to be had."""
+    # The kernel says who asks, so the socket may be open to all. Its folder must be root's: a chown in a
+    # folder of another user could be led to another file.
+    folder = path.parent.stat()
+    if folder.st_uid != os.getuid() or folder.st_mode & 0o022:
+        raise PermissionError(1, "the folder is not root's alone", str(path.parent))
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
-        before = os.umask(0o177)
+        before = os.umask(0o111)
         try:
             listener.bind(str(path))
         finally:
             os.umask(before)
-        os.chown(path, uid, -1)
         listener.listen(8)
         while True:
             connection, _ = listener.accept()

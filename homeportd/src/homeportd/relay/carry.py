@@ -1,6 +1,6 @@
 """One carried connection: Caddy on one side, a dev server on the other, bytes between them.
 
-Nothing is kept but what the two transports hold: when one side cannot take more (BUFFER), the other is not read.
+Nothing is kept but what the two transports hold: when one side can take no more (BUFFER), the other waits.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Carried(asyncio.Protocol):
 
     def _send_far(self, data: bytes) -> None:
         if not self._raw:
-            # Before an upgrade only the body may come. More would be a second request, which nobody has allowed.
+            # Before an upgrade only the body may come. More would be a second request, which nobody allowed.
             self._body_left -= len(data)
             if self._body_left < 0:
                 self.end()
@@ -209,7 +209,7 @@ class Carried(asyncio.Protocol):
             self._near.resume_reading()
 
     def far_lost(self, exc: Exception | None) -> None:
-        """The dev server's side is closed: what Caddy has not yet taken is still delivered, then its side closes."""
+        """The dev server's side is closed: what Caddy has not yet taken is delivered, then its side closes."""
         self._far = None
         if self._near is None:
             return

@@ -1,5 +1,5 @@
-"""The head of a request as the relay accepts it: strictly RFC 9112, since what two parsers read differently is a
-way to smuggle a second request past the gateway."""
+"""The head of a request as the relay accepts it: strictly RFC 9112, since what two parsers read differently is
+a way to smuggle a second request past the gateway."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from dataclasses import dataclass
 MAX_HEAD = 64 * 1024 + 8 * 1024  # bytes: what Caddy lets a visitor send, and what it adds itself
 MAX_FIELDS = 256
 
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e]+) HTTP/1\.1")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_VISIBLE = rb"[\x21-\x7e\x80-\xff]"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([\x21-\x7e]+) HTTP/1\.1")
 _FIELD = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*"
+    rb"("
+    + _TOKEN
+    + rb"+):[ \t]*((?:"
+    + _VISIBLE
+    + rb"(?:[\t\x20-\x7e\x80-\xff]*"
+    + _VISIBLE
+    + rb")?)?)[ \t]*"
 )
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _OURS = b"x-homeport-"
@@ -28,7 +36,7 @@ class BadHead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One request: what Homeport said about it, and what the dev server is sent (`raw`, with its empty line)."""
+    """One request: what Homeport said about it, and `raw`, what the dev server is sent, with its empty line."""
 
     port: int
     right: str

@@ -1,8 +1,8 @@
 """The relay: carries the connections that must end when a right ends, and ends them.
 
-Caddy cannot close one connection, so WebSockets and event streams of ports pass through here. Every connection is
-known by the right it lives by (`share:<id>.<generation>`, `owner:<session>`, `token:<id>`), as the gateway
-decided; when that right is gone, exactly its connections are.
+Caddy cannot close one connection, so WebSockets and event streams of ports pass through here. Each connection is
+known by the right it lives by (`share:<id>.<generation>`, `owner:<session>`, `token:<id>`), as the gateway decided;
+when that right is gone, exactly its connections are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from homeportd import sockets
 from homeportd.ports.model import Port
 from homeportd.relay.carry import Carried
 from homeportd.relay.head import BadHead, Head
@@ -23,7 +24,6 @@ from homeportd.shares.model import Share
 MAX_LIVE = 1024  # connections in all
 MAX_A_PORT = 512
 RECHECK_S = 1.0  # how late an end that nobody announced is seen
-BACKLOG = 256
 FILES = 4096  # open files wanted: two a connection, and some for the rest of the agent
 
 _log = logging.getLogger(__name__)
@@ -69,18 +69,14 @@ class Relay:
         self._all: set[Carried] = set()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._path: Path | None = None
         shares.on_change(lambda port, share: self.recheck())
         auth.on_revoke(self.recheck)
 
     async def start(self, path: Path) -> None:
         """Listen on a unix socket for the group of Caddy; a stale one is replaced."""
         _allow_files()
-        path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Carried(self), path, backlog=BACKLOG)
-        path.chmod(0o660)
-        self._path = path
+        self._server = await loop.create_unix_server(lambda: Carried(self), sock=sockets.listen(path, 0o660))
         self._timer = loop.call_later(RECHECK_S, self._tick)
 
     def live(self) -> dict[int, int]:
@@ -156,8 +152,6 @@ class Relay:
         await asyncio.gather(*(one.gone.wait() for one in everyone))
         if self._server is not None:
             await self._server.wait_closed()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
 
 
 def _allow_files() -> None:

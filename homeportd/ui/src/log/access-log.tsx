@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { agentWords, decisionWords, wasLetIn } from "../model/describe";
+import { type Log, PAGE, withNewest, withOlder } from "../model/log";
 import type { Access } from "../model/types";
 import { logTime } from "../model/when";
 import { getLog, Problem } from "../net/client";
@@ -9,21 +10,19 @@ import { announce } from "../state/notice";
 import { close } from "../state/route";
 import { fail, lost, now, onAccess } from "../state/store";
 
-const PAGE = 50;
-/** The page keeps no more rows than this; older ones are fetched again by asking for them. */
-const MOST = 1000;
+const BURST_MS = 250;
 
 /** Who came to a port and what was decided, newest first; new visits appear as they happen. */
 export function AccessLog({ number }: { number: number }) {
-  const [rows, setRows] = useState<Access[] | null>(null);
-  const [more, setMore] = useState(false);
+  const [log, setLog] = useState<Log | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
   const load = async (before?: number) => {
     try {
       const page = await getLog(number, PAGE, before);
-      setRows((known) => merged(page, known ?? []));
-      setMore(page.length === PAGE);
+      setLog((known) =>
+        before === undefined || known === null ? withNewest(known, page) : withOlder(known, page),
+      );
       setProblem(null);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -36,15 +35,23 @@ export function AccessLog({ number }: { number: number }) {
   useEffect(() => {
     if (connected) void load();
   }, [number, connected]);
-  useEffect(
-    () =>
-      onAccess((access) => {
-        if (access.port !== number) return;
-        setRows((known) => merged([access], known ?? []));
-        announce(`${decisionWords(access.decision)}, from ${access.address}.`);
-      }),
-    [number],
-  );
+  useEffect(() => {
+    // A visit has no id before it is on disk, so its coming is only the sign to fetch; a burst is fetched at once.
+    let timer = 0;
+    const forget = onAccess((access) => {
+      if (access.port !== number) return;
+      announce(`${decisionWords(access.decision)}, from ${access.address}.`);
+      if (timer !== 0) return;
+      timer = window.setTimeout(() => {
+        timer = 0;
+        void load();
+      }, BURST_MS);
+    });
+    return () => {
+      forget();
+      window.clearTimeout(timer);
+    };
+  }, [number]);
 
   return (
     <Dialog
@@ -54,18 +61,18 @@ export function AccessLog({ number }: { number: number }) {
       onClose={close}
     >
       {problem && <ProblemBox problem={problem} />}
-      {rows === null && !problem && <p class="text-soft">Fetching the last {PAGE} visits …</p>}
-      {rows?.length === 0 && (
+      {log === null && !problem && <p class="text-soft">Fetching the last {PAGE} visits …</p>}
+      {log?.rows.length === 0 && (
         <p class="text-soft">
           Nobody has come yet. Each visitor who is let in or turned away gets a line here.
         </p>
       )}
-      {rows !== null && rows.length > 0 && <Rows rows={rows} />}
-      {more && (
+      {log !== null && log.rows.length > 0 && <Rows rows={log.rows} />}
+      {log?.more && (
         <button
           type="button"
           class="button-plain mt-4 max-sm:w-full"
-          onClick={() => void load(rows?.at(-1)?.id)}
+          onClick={() => void load(log.rows.at(-1)?.id)}
         >
           Show {PAGE} older
         </button>
@@ -74,14 +81,8 @@ export function AccessLog({ number }: { number: number }) {
   );
 }
 
-/** Both lists in one, newest first, each entry once. */
-function merged(fresh: Access[], known: Access[]): Access[] {
-  const byId = new Map([...known, ...fresh].map((row) => [row.id, row]));
-  return [...byId.values()].sort((a, b) => b.id - a.id).slice(0, MOST);
-}
-
 /** A table, and on a phone a list of cards from the same cells. */
-function Rows({ rows }: { rows: Access[] }) {
+function Rows({ rows }: { rows: readonly Access[] }) {
   const head = "pb-1.5 pr-4 font-medium";
   const cell = "sm:border-t sm:border-line sm:py-1.5 sm:pr-4 sm:align-baseline";
   // The roles are spelled out because `display: block` takes them from a table.

@@ -26,7 +26,7 @@ export function ExpiryChoice({ expiry, problem, onChange }: Props) {
         {CHIPS.map(({ choice, words }) => (
           <label
             key={choice}
-            class="target flex items-center rounded-box border border-line px-3.5 outline-offset-2 outline-accent has-checked:border-accent has-checked:bg-accent-wash has-checked:font-medium has-checked:text-accent has-focus-visible:outline-2 hover:bg-hover has-checked:hover:bg-accent-wash"
+            class="target relative flex items-center rounded-box border border-line px-3.5 outline-offset-2 outline-accent has-checked:border-accent has-checked:bg-accent-wash has-checked:font-medium has-checked:text-accent has-focus-visible:outline-2 hover:bg-hover has-checked:hover:bg-accent-wash"
           >
             <input
               type="radio"

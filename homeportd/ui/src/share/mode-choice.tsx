@@ -33,7 +33,7 @@ export function ModeChoice({ mode, onChange }: { mode: Mode; onChange: (mode: Mo
         {CHOICES.map((choice) => (
           <label
             key={choice.mode}
-            class={`flex items-start gap-3 rounded-box border border-line p-3 outline-offset-2 outline-accent has-checked:shadow-[inset_0_0_0_1px_currentColor] has-focus-visible:outline-2 hover:bg-hover sm:flex-col sm:gap-1.5 ${choice.chosen}`}
+            class={`relative flex items-start gap-3 rounded-box border border-line p-3 outline-offset-2 outline-accent has-checked:shadow-[inset_0_0_0_1px_currentColor] has-focus-visible:outline-2 hover:bg-hover sm:flex-col sm:gap-1.5 ${choice.chosen}`}
           >
             <input
               type="radio"

@@ -1,4 +1,4 @@
-import { useId, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import type { Draft, DraftProblems } from "../model/draft";
 import { ChevronIcon } from "../parts/icons";
 
@@ -10,9 +10,14 @@ interface Props {
 
 /** What narrows a share further; folded away until it is used. */
 export function Narrowing({ draft, problems, onChange }: Props) {
-  const [open] = useState(draft.networks !== "" || draft.maxUses !== "");
+  const [open, setOpen] = useState(draft.networks !== "" || draft.maxUses !== "");
+  const wrong = problems.networks !== undefined || problems.maxUses !== undefined;
+  // A field in red is brought to light; it stays so once it is right again.
+  useEffect(() => {
+    if (wrong) setOpen(true);
+  }, [wrong]);
   return (
-    <details class="group" open={open || problems.networks !== undefined || problems.maxUses !== undefined}>
+    <details class="group" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary class="target -ml-1 flex w-fit items-center gap-1 rounded-box pr-2 text-accent hover:bg-accent-wash">
         <span class="transition-transform duration-100 group-open:rotate-90">
           <ChevronIcon />
