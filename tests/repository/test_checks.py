@@ -59,7 +59,7 @@ def test_unknown_step_is_refused_with_the_known_ones() -> None:
         [ROOT / "bin/test", "--step", "nonsense"], capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
-    assert "no step nonsense; there are ruff-check" in result.stderr
+    assert "no step nonsense; there are wheel, ruff-check" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def machine(request: pytest.FixtureRequest, bare: Callable[[str, str], Any]) -> 
 def traces(machine: Any) -> str:
     """What an install leaves, wherever it may be."""
     places = "/opt/homeport /srv/homeport /etc/homeport /run/homeport /usr/local/bin/homeport"
-    own = f"{machine.home}/.local/bin/homeport {machine.home}/.config/homeport {machine.home}/.local/share/homeport"
+    own = " ".join(f"{machine.home}/{name}/homeport" for name in (".local/bin", ".config", ".local/share"))
     return machine.run(f"ls -d {places} {own} 2>/dev/null").stdout
 
 
@@ -107,7 +107,7 @@ def test_killed_agent_comes_back(machine: Any) -> None:
     before = json.loads(homeport(machine, "status --json"))["started_at"]
     # A bare Debian has no pkill.
     find = "grep -laz 'homeportd' /proc/[0-9]*/cmdline | xargs -n1 dirname | xargs -n1 basename"
-    serving = "for pid in $(%s); do tr '\\0' ' ' < /proc/$pid/cmdline | grep -q ' serve' && kill -9 $pid; done; true"
-    machine.check(serving % find, user="root")
+    serving = "tr '\\0' ' ' < /proc/$pid/cmdline | grep -q ' serve'"
+    machine.check(f"for pid in $({find}); do {serving} && kill -9 $pid; done; true", user="root")
     machine.check("for i in $(seq 60); do bash -lc 'homeport status' && exit 0; sleep 0.3; done; exit 1")
     assert json.loads(homeport(machine, "status --json"))["started_at"] != before

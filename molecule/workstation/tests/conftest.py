@@ -92,18 +92,11 @@ print(json.dumps([answer.status, fields, answer.read().decode(errors="replace")]
 def dev_server(host: Host) -> None:
     """A dev server of the person in a git repository below the repo root; seen by the agent."""
     if not host.file(f"{REPO}/.git").exists:
-        as_user(
-            host,
-            f"mkdir -p {REPO} && cd {REPO} && git init -q -b main . && echo hello from demo > index.html",
-        )
+        as_user(host, f"git init -q -b main {REPO} && echo hello from demo > {REPO}/index.html")
     if host.run("systemctl is-active demo.service").rc:
         host.run("systemctl reset-failed demo.service")
-        host.check_output(
-            "systemd-run --unit=demo --uid=%s --working-directory=%s python3 -m http.server --bind 127.0.0.1 %s",
-            USER,
-            REPO,
-            str(PORT),
-        )
+        serve = f"python3 -m http.server --bind 127.0.0.1 {PORT}"
+        host.check_output(f"systemd-run --unit=demo --uid={USER} --working-directory={REPO} {serve}")
     wait_for(lambda: host.socket(f"tcp://127.0.0.1:{PORT}").is_listening)
 
 

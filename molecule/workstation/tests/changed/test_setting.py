@@ -1,7 +1,8 @@
 """A changed setting restarts what reads it, and nothing else."""
 
-from conftest import as_user, playbook, wait_for
 from testinfra.host import Host
+
+from conftest import as_user, playbook, wait_for
 
 testinfra_hosts = ["ansible://workstation"]
 

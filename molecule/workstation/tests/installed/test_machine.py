@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from conftest import EPHEMERAL, USER, as_user, playbook
 from testinfra.host import Host
+
+from conftest import EPHEMERAL, USER, as_user, playbook
 
 testinfra_hosts = ["ansible://workstation"]
 

@@ -5,8 +5,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from conftest import PASSWORD, PORT, REPO, SEEN_WITHIN_S, Answer, as_user, wait_for
 from testinfra.host import Host
+
+from conftest import PASSWORD, PORT, REPO, SEEN_WITHIN_S, Answer, as_user, wait_for
 
 testinfra_hosts = ["ansible://workstation"]
 

@@ -4,8 +4,9 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from conftest import PASSWORD, PORT, Answer, as_user, wait_for
 from testinfra.host import Host
+
+from conftest import PASSWORD, PORT, Answer, as_user, wait_for
 
 testinfra_hosts = ["ansible://workstation"]
 

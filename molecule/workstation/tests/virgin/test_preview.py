@@ -1,9 +1,10 @@
 """`--check` on machines that know nothing of Homeport: it says what it would do, and does nothing."""
 
 import pytest
-from conftest import EPHEMERAL, INVENTORY, playbook
 from testinfra import get_hosts
 from testinfra.host import Host
+
+from conftest import EPHEMERAL, INVENTORY, playbook
 
 MARK = "/run/before-preview"
 # Written by SSH, systemd and Ansible's own connection whatever the playbook does.
