@@ -1,0 +1,68 @@
+"""A lost connection: said quietly, and healed without a hand."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+HEAL_MS = 20_000
+
+
+def test_the_line_heals_and_nothing_was_missed(home, page, errors):
+    first, second = home.first, home.first + 1
+    folder = home.repo("shop")
+    server = home.serve(folder, first)
+    expect(page.locator(f"[data-port='{first}']")).to_be_visible()
+
+    home.stop_agent()
+    line = page.locator("[data-lost]")
+    expect(line).to_contain_text("Connection lost. This is how things were at")
+    expect(page.get_by_role("status")).to_have_text("Connection lost. Homeport keeps trying.")
+    # What was known is still there to read.
+    expect(page.locator(f"[data-port='{first}']")).to_be_visible()
+    home.stop(server)
+    home.serve(folder, second)
+
+    home.start_agent()
+    expect(line).to_have_count(0, timeout=HEAL_MS)
+    expect(page.get_by_role("status")).to_have_text("Connected again.")
+    expect(page.locator(f"[data-port='{first}']")).to_have_count(0)
+    expect(page.locator(f"[data-port='{second}']")).to_be_visible()
+    # Live again, not only fetched.
+    home.serve(folder, first)
+    expect(page.locator(f"[data-port='{first}']")).to_be_visible(timeout=2000)
+    errors.clear()
+
+
+def test_a_short_break_is_not_spoken_of_and_is_replayed(home, page, errors):
+    number = home.first
+    folder = home.repo("shop")
+    resumed = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda text: resumed.append('"resumed":true' in text)),
+    )
+    page.evaluate("window.lists = 0; const get = window.fetch; window.fetch = (path, ...rest) => {"
+                  " if (path === '/api/ports') window.lists += 1; return get(path, ...rest); }")
+    page.context.set_offline(True)
+    page.context.set_offline(False)
+    home.serve(folder, number)
+    expect(page.locator(f"[data-port='{number}']")).to_be_visible()
+    expect(page.locator("[data-lost]")).to_have_count(0)
+    errors.clear()
+
+
+def test_an_agent_that_is_down_from_the_start_is_explained(home, contexts, errors):
+    page = contexts().new_page()
+    page.goto(home.login_link())
+    page.get_by_label("Filter ports and repos").wait_for()
+    # The page is there, the agent behind it is not: what a browser with the page in its cache sees.
+    page.route("**/api/**", lambda route: route.fulfill(status=503, body="closed"))
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("Homeport is not answering properly")
+    expect(page.get_by_role("alert")).to_contain_text("homeport doctor")
+    page.get_by_text("Technical cause").click()
+    expect(page.get_by_role("alert")).to_contain_text("GET /api/session: 503")
+    page.unroute("**/api/**")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_label("Filter ports and repos").wait_for()
+    errors.clear()

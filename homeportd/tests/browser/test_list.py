@@ -1,0 +1,289 @@
+"""The list of ports: live, readable by anyone, and usable without a mouse."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import expect
+
+LIVE_MS = 2000
+
+
+def row(page, number):
+    return page.locator(f"[data-port='{number}']")
+
+
+def test_a_new_server_appears_under_its_repo_and_leaves_again(home, page):
+    folder = home.repo("shop") / "web"
+    folder.mkdir()
+    number = home.first
+    server = home.serve(folder, number)
+    expect(row(page, number)).to_contain_text("http.server · web", timeout=LIVE_MS)
+    expect(row(page, number)).to_contain_text("Private · only you")
+    block = page.get_by_role("region", name="shop")
+    expect(block.locator(f"[data-port='{number}']")).to_be_visible()
+    expect(block.get_by_role("heading", name="shop")).to_be_visible()
+    expect(block).to_contain_text("main")
+    home.stop(server)
+    expect(row(page, number)).to_have_count(0, timeout=LIVE_MS)
+
+
+def test_a_port_without_a_repo_is_another_listener(home, page):
+    home.serve(home.folder, home.first)
+    others = page.get_by_role("region", name="Other listeners")
+    expect(others.locator(f"[data-port='{home.first}']")).to_be_visible(timeout=LIVE_MS)
+
+
+def test_uncommitted_changes_are_marked(home, page):
+    folder = home.repo("shop")
+    home.serve(folder, home.first)
+    block = page.get_by_role("region", name="shop")
+    expect(block).to_be_visible()
+    expect(block).not_to_contain_text("uncommitted changes")
+    (folder / "index.html").write_text("changed")
+    expect(block).to_contain_text("uncommitted changes", timeout=15_000)
+
+
+def test_a_row_under_the_hand_does_not_vanish(home, page):
+    number = home.first
+    server = home.serve(home.repo("shop"), number)
+    row(page, number).get_by_role("link", name="Open").hover()
+    home.stop(server)
+    expect(row(page, number)).to_contain_text("not running", timeout=LIVE_MS)
+    time.sleep(0.5)
+    expect(row(page, number)).to_be_visible()
+    page.mouse.move(5, 5)
+    page.get_by_label("Filter ports and repos").hover()
+    expect(row(page, number)).to_have_count(0)
+
+
+def test_an_empty_list_teaches(home, page):
+    expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
+    expect(page.get_by_text("python3 -m http.server 8000")).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy homeport share").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "homeport share 8000 --password --expires 1h"
+    expect(page.get_by_role("button", name="Copy homeport share")).to_have_text("Copied")
+
+
+def test_the_header_shows_the_machine(home, page):
+    status = home.call("GET", "/api/status")
+    header = page.get_by_role("banner")
+    expect(header).to_contain_text(status["hostname"])
+    for name in ("CPU", "RAM", "Disk"):
+        expect(header).to_contain_text(name)
+    # The curve grows as figures come in.
+    points = "header polyline"
+    page.wait_for_selector(points, state="attached")
+    before = page.locator(points).get_attribute("points")
+    page.wait_for_function(
+        "([selector, before]) => document.querySelector(selector).getAttribute('points') !== before",
+        arg=[points, before],
+    )
+
+
+def test_keys_alone_do_everything(home, page):
+    first, second = home.first, home.first + 1
+    folder = home.repo("shop")
+    home.serve(folder, first)
+    home.serve(folder, second)
+    expect(row(page, second)).to_be_visible()
+    link = "[data-row-link]:focus"
+
+    page.keyboard.press("ArrowDown")
+    expect(row(page, first).locator(link)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(row(page, second).locator(link)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(row(page, second).locator(link)).to_be_visible()
+    page.keyboard.press("ArrowUp")
+    expect(row(page, first).locator(link)).to_be_visible()
+
+    # `s` shares, Escape closes, and the focus is where it was.
+    page.keyboard.press("s")
+    expect(page.get_by_role("dialog", name=f"Share {first}")).to_be_visible()
+    assert page.url.endswith(f"#/ports/{first}/share")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(row(page, first).locator(link)).to_be_visible()
+
+    # Enter opens, in a tab of its own, past the hop that shows who is asking.
+    with page.context.expect_page() as opened:
+        page.keyboard.press("Enter")
+    expect(opened.value.get_by_role("heading", name="Hello from shop")).to_be_visible()
+    opened.value.close()
+
+    # `/` filters, Escape clears.
+    page.keyboard.press("/")
+    page.keyboard.type(str(second))
+    expect(row(page, first)).to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    expect(row(page, second).locator(link)).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    expect(row(page, first)).to_be_visible()
+
+    # The palette does what the menus do.
+    page.keyboard.press("Control+k")
+    page.keyboard.type(f"share {second}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name=f"Share {second}")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    # The menu, too.
+    menu = row(page, second).get_by_role("button", name=f"More for {second}")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Open")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("menuitem", name="Access log")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name=f"Access log of {second}")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(menu).to_be_focused()
+
+
+def test_the_palette_opens_the_rest(home, page):
+    page.keyboard.press("Control+k")
+    page.keyboard.type("no such thing")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("settings")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+
+
+def test_the_back_button_closes_a_sheet(home, page):
+    home.serve(home.repo("shop"), home.first)
+    expect(row(page, home.first)).to_be_visible()
+    start = page.evaluate("history.length")
+    for name in ("Share …", "Access log"):
+        row(page, home.first).get_by_role("button", name="More").click()
+        page.get_by_role("menuitem", name=name).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(row(page, home.first)).to_be_visible()
+    row(page, home.first).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Share …").click()
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    # Opening and closing does not pile up history.
+    assert page.evaluate("history.length") <= start + 1
+
+
+def test_a_link_leads_to_a_sheet(home, page):
+    home.serve(home.repo("shop"), home.first)
+    page.goto(f"{home.url}/#/ports/{home.first}/share")
+    page.reload()
+    expect(page.get_by_role("dialog", name=f"Share {home.first}")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.url == f"{home.url}/#/"
+
+
+SHEETS = ["", "#/ports/{port}/share", "#/ports/{port}/log", "#/settings"]
+
+
+def test_nothing_is_wider_than_the_screen_and_fingers_hit(home, log_in, device):
+    number = home.first
+    folder = home.repo("a-repo-with-quite-a-long-name-as-people-do")
+    home.serve(folder, number)
+    home.call(
+        "POST",
+        f"/api/ports/{number}/share",
+        {"mode": "password", "password": "secret", "expires": "7d", "allow": ["2001:db8:1234::/48"], "max_uses": 99},
+    )
+    page = log_in(device)
+    expect(row(page, number)).to_be_visible()
+    for sheet in SHEETS:
+        page.goto(f"{home.url}/{sheet.format(port=number)}")
+        if sheet:
+            page.get_by_role("dialog").wait_for()
+        if sheet.endswith("share"):
+            page.get_by_text("Day and time").click()
+            page.get_by_role("button", name="QR code").click()
+            page.get_by_role("img", name="QR code of").wait_for()
+        assert home.overflow(page) == 0, sheet
+        assert page.evaluate("[...document.querySelectorAll('dialog *')].every(e => e.scrollWidth <= innerWidth)")
+        if device.get("is_mobile"):
+            low = page.evaluate(
+                """() => [...(document.querySelector('dialog[open]') ?? document).querySelectorAll(
+                    'button, [data-port] > a:not([data-row-link]), input:not(.sr-only), summary, label:has(.sr-only)')]
+                  .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)
+                  .map(e => e.outerHTML.slice(0, 120))"""
+            )
+            assert low == [], sheet
+
+
+def test_axe_finds_nothing_serious(home, log_in, device):
+    number = home.first
+    folder = home.repo("shop")
+    home.repo("idle")
+    home.serve(folder, number)
+    home.serve(home.folder, number + 1)
+    home.call("POST", f"/api/ports/{number}/share", {"mode": "password", "password": "secret", "expires": "24h"})
+    home.call("POST", f"/api/ports/{number + 2}/share", {"mode": "public", "expires": "never"})
+    axe = (home.ui / "node_modules/axe-core/axe.min.js").read_text()
+    page = log_in(device)
+    expect(row(page, number + 2)).to_contain_text("not running")
+
+    def check(where):
+        page.wait_for_timeout(200)  # what fades in has its own contrast only once it is there
+        page.evaluate(axe)
+        result = page.evaluate(
+            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        serious = [
+            (found["id"], [node["html"][:200] for node in found["nodes"]])
+            for found in result["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], where
+
+    for sheet in SHEETS:
+        page.goto(f"{home.url}/{sheet.format(port=number)}")
+        if sheet:
+            page.get_by_role("dialog").wait_for()
+        check(sheet or "list")
+    page.goto(f"{home.url}/#/")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Control+k")
+    check("palette")
+    page.keyboard.press("Escape")
+    row(page, number).get_by_role("button", name="More").click()
+    check("menu")
+
+
+def test_the_policy_of_the_page_is_strict(home, page, errors):
+    """Scripts of the page's own alone; that nothing is refused is checked in every test, by its console."""
+    page.evaluate(
+        """() => new Promise(done => {
+            document.addEventListener('securitypolicyviolation', event => done(event.effectiveDirective));
+            const script = document.createElement('script');
+            script.textContent = 'window.ran = true';
+            document.head.append(script);
+        })"""
+    )
+    assert page.evaluate("window.ran") is None
+    assert len(errors) == 1
+    assert "inline script" in errors[0]
+    errors.clear()
+
+
+def test_it_can_be_installed(home, page):
+    manifest = page.evaluate("fetch(document.querySelector('link[rel=manifest]').href).then(r => r.json())")
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        answer = page.request.get(f"{home.url}{icon['src']}")
+        assert answer.ok
+        assert answer.headers["content-type"] == icon["type"]
+
+
+def test_the_page_is_kept_or_asked_for_as_its_name_says(home, page):
+    index = page.request.get(home.url)
+    assert index.headers["cache-control"] == "no-cache"
+    script = page.locator("script[src]").first.get_attribute("src")
+    assert "immutable" in page.request.get(f"{home.url}{script}").headers["cache-control"]

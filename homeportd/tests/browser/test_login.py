@@ -1,0 +1,116 @@
+"""Getting in, staying in, and getting out."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+PASSWORD = "a password of the dashboard"
+
+
+@pytest.fixture
+def stranger(home, contexts, device, errors):
+    """A browser that has never been here."""
+    page = contexts(**device).new_page()
+    yield page
+    errors.clear()
+
+
+def test_the_login_page_says_how_to_get_in(home, stranger):
+    stranger.goto(home.url)
+    expect(stranger.get_by_text("homeport login-link")).to_be_visible()
+    expect(stranger.get_by_role("button", name="Copy homeport login-link")).to_be_visible()
+    assert home.overflow(stranger) == 0
+    stranger.evaluate((home.ui / "node_modules/axe-core/axe.min.js").read_text())
+    found = stranger.evaluate("axe.run()")["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+
+
+def test_a_used_link_leads_to_the_login_page_that_says_so(home, stranger):
+    link = home.login_link()
+    stranger.goto(link)
+    stranger.get_by_label("Filter ports and repos").wait_for()
+    stranger.context.clear_cookies()
+    stranger.goto(link)
+    expect(stranger.get_by_text("That link was used before or is too old.")).to_be_visible()
+
+
+def test_the_password_lets_in_and_a_wrong_one_does_not(home, stranger):
+    home.call("PUT", "/api/password", {"password": PASSWORD})
+    stranger.goto(f"{home.url}/#/settings")
+    stranger.get_by_label("Dashboard password").fill("wrong")
+    stranger.get_by_role("button", name="Log in").click()
+    expect(stranger.get_by_role("alert")).to_be_visible()
+    stranger.get_by_label("Dashboard password").fill(PASSWORD)
+    stranger.get_by_role("button", name="Log in").click()
+    # To where the link led.
+    expect(stranger.get_by_role("dialog", name="Settings")).to_be_visible()
+    stranger.get_by_role("button", name="Log out").click()
+    expect(stranger.get_by_role("heading", name="Log in with a link")).to_be_visible()
+    stranger.reload()
+    expect(stranger.get_by_role("heading", name="Log in with a link")).to_be_visible()
+
+
+def test_a_private_port_asks_for_the_login_and_goes_on_to_the_port(home, stranger):
+    home.call("PUT", "/api/password", {"password": PASSWORD})
+    home.serve(home.repo("shop"), home.first)
+    stranger.goto(f"{home.url}/hop?port={home.first}&next=/index.html")
+    stranger.get_by_label("Dashboard password").fill(PASSWORD)
+    stranger.get_by_role("button", name="Log in").click()
+    expect(stranger.get_by_role("heading", name="Hello from shop")).to_be_visible()
+    assert stranger.url == f"{home.port_url(home.first)}/index.html"
+
+
+@pytest.mark.parametrize("away", ["//example.com/", "/\\example.com/", "https://example.com/"])
+def test_the_login_leads_nowhere_else(home, contexts, errors, away):
+    home.call("PUT", "/api/password", {"password": PASSWORD})
+    page = contexts().new_page()
+    page.goto(f"{home.url}/?next={away}")
+    page.get_by_label("Dashboard password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Filter ports and repos").wait_for()
+    assert page.url == f"{home.url}/"
+
+
+def test_a_session_that_ends_shows_the_login_page(home, page, errors):
+    page.context.clear_cookies()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("settings")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
+    errors.clear()
+
+
+def test_tokens_are_shown_once_and_can_be_revoked(home, page):
+    page.goto(f"{home.url}/#/settings")
+    sheet = page.get_by_role("dialog", name="Settings")
+    sheet.get_by_label("Name of the new token").fill("laptop")
+    sheet.get_by_role("button", name="Create").click()
+    secret = sheet.locator("[data-secret] code").inner_text()
+    assert secret.startswith("hp_")
+    authorized = {"Authorization": f"Bearer {secret}"}
+    fresh = page.context.browser.new_context()
+    try:
+        assert fresh.request.get(f"{home.url}/api/ports", headers=authorized).ok
+        sheet.get_by_role("button", name="Close").click()
+        page.goto(f"{home.url}/#/settings")
+        expect(sheet.get_by_text("laptop")).to_be_visible()
+        expect(sheet.get_by_text(secret)).to_have_count(0)
+        sheet.get_by_role("button", name="Revoke laptop").click()
+        expect(sheet.get_by_text("laptop", exact=True)).to_have_count(0)
+        assert fresh.request.get(f"{home.url}/api/ports", headers=authorized).status == 401
+    finally:
+        fresh.close()
+
+
+def test_the_password_is_set_in_the_settings(home, page):
+    page.goto(f"{home.url}/#/settings")
+    field = page.get_by_label("New password")
+    field.fill("short")
+    expect(page.get_by_text("5 of at least 8 characters.")).to_be_visible()
+    expect(page.get_by_role("button", name="Set password")).to_be_disabled()
+    field.fill("long enough for anyone")
+    page.get_by_role("button", name="Set password").click()
+    expect(page.get_by_text("One is set. A new one takes its place.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()

@@ -1,0 +1,266 @@
+"""Sharing a port and seeing who came, as its owner and as a visitor do it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def shop(home):
+    """A dev server in a repo; the value is its port."""
+    home.serve(home.repo("shop"), home.first)
+    return home.first
+
+
+def row(page, number):
+    return page.locator(f"[data-port='{number}']")
+
+
+def open_sheet(page, number):
+    row(page, number).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Share …").click()
+    sheet = page.get_by_role("dialog", name=f"Share {number}")
+    sheet.wait_for()
+    return sheet
+
+
+def choose(sheet, name):
+    """As a hand does it: the label is what is seen."""
+    radio = sheet.page.get_by_role("radio", name=name)
+    sheet.locator("label").filter(has=radio).click()
+    expect(radio).to_be_checked()
+
+
+def words_of(moment):
+    return f"{moment:%H:%M}"
+
+
+def sentence(sheet):
+    return sheet.locator("[data-sentence]")
+
+
+def test_a_password_share_from_sheet_to_visitor(home, shop, log_in, contexts, device):
+    page = log_in(device)
+    sheet = open_sheet(page, shop)
+    choose(sheet, "Password")
+    choose(sheet, "1 h")
+    expect(sentence(sheet)).to_have_text(
+        re.compile(r"^Anyone with the password can open this until (today|tomorrow) \d\d:\d\d\.$")
+    )
+    # Nothing is sent without a password.
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_text("Type a password, or let Homeport make one.")).to_be_visible()
+    assert home.call("GET", f"/api/ports/{shop}")["share"]["mode"] == "private"
+    sheet.get_by_label("Password", exact=True).last.fill(PASSWORD)
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_role("button", name="Shared")).to_be_disabled()
+    expect(sheet.get_by_role("link", name=home.port_url(shop))).to_be_in_viewport()
+    share = home.call("GET", f"/api/ports/{shop}")["share"]
+    assert share["mode"] == "password"
+
+    visitor = contexts(**device).new_page()
+    visitor.goto(home.port_url(shop))
+    expect(visitor.get_by_text("Hello from shop")).to_have_count(0)
+    visitor.locator("input[type=password]").fill(PASSWORD)
+    visitor.keyboard.press("Enter")
+    expect(visitor.get_by_role("heading", name="Hello from shop")).to_be_visible()
+
+    sheet.get_by_role("button", name="Close").click()
+    ends = datetime.fromisoformat(share["expires_at"]).astimezone()
+    expect(row(page, shop)).to_contain_text(re.compile(rf"Password until (today|tomorrow) {words_of(ends)}"))
+
+
+def test_a_public_share_and_its_end(home, shop, page, contexts):
+    sheet = open_sheet(page, shop)
+    choose(sheet, "Public")
+    choose(sheet, "Never")
+    expect(sentence(sheet)).to_have_text("Anyone with the link can open this until you stop sharing.")
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_role("button", name="Shared")).to_be_visible()
+    visitor = contexts().new_page()
+    visitor.goto(home.port_url(shop))
+    expect(visitor.get_by_role("heading", name="Hello from shop")).to_be_visible()
+
+    choose(sheet, "Private")
+    expect(sentence(sheet)).to_have_text("Only you can open this, after you log in.")
+    sheet.get_by_role("button", name="Stop sharing").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(row(page, shop)).to_contain_text("Private · only you")
+    assert home.call("GET", f"/api/ports/{shop}")["share"]["mode"] == "private"
+    visitor.reload()
+    expect(visitor.get_by_text("Hello from shop")).to_have_count(0)
+
+
+def test_the_end_can_be_any_day_and_time(home, shop, page):
+    sheet = open_sheet(page, shop)
+    choose(sheet, "Public")
+    choose(sheet, "Day and time")
+    field = sheet.get_by_label("Day and time of the end")
+    field.fill(f"{datetime.now() - timedelta(hours=1):%Y-%m-%dT%H:%M}")  # noqa: DTZ005 - what the field means
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_text("That time has passed. Choose a later one.")).to_be_visible()
+    ends = (datetime.now() + timedelta(days=1)).replace(hour=14, minute=0)  # noqa: DTZ005
+    field.fill(f"{ends:%Y-%m-%dT%H:%M}")
+    expect(sentence(sheet)).to_have_text("Anyone with the link can open this until tomorrow 14:00.")
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_role("button", name="Shared")).to_be_visible()
+    saved = datetime.fromisoformat(home.call("GET", f"/api/ports/{shop}")["share"]["expires_at"])
+    assert saved.astimezone().replace(tzinfo=None, microsecond=0) == ends.replace(second=0, microsecond=0)
+
+
+def test_a_change_keeps_the_password_that_is_set(home, shop, page, contexts):
+    home.call(
+        "POST", f"/api/ports/{shop}/share", {"mode": "password", "password": PASSWORD, "expires": "never"}
+    )
+    sheet = open_sheet(page, shop)
+    expect(sheet.get_by_text("Leave it empty to keep the one that is set.")).to_be_visible()
+    sheet.get_by_text("Narrow it further").click()
+    networks = sheet.get_by_label("Allowed networks")
+    networks.fill("127.0.0.1/8")
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(sheet.get_by_text("has bits beyond /8. Write 127.0.0.0/8.")).to_be_visible()
+    networks.fill("127.0.0.0/8 ::1")
+    sheet.get_by_label("How often the password works").fill("2")
+    expect(sentence(sheet)).to_have_text(
+        "Anyone with the password, from 2 networks only, can open this until you stop sharing. "
+        "The password works 2 times."
+    )
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(sheet.get_by_role("button", name="Shared")).to_be_visible()
+    share = home.call("GET", f"/api/ports/{shop}")["share"]
+    assert (share["allow"], share["max_uses"]) == (["127.0.0.0/8", "::1/128"], 2)
+
+    visitor = contexts().new_page()
+    visitor.goto(home.port_url(shop))
+    visitor.locator("input[type=password]").fill(PASSWORD)
+    visitor.keyboard.press("Enter")
+    expect(visitor.get_by_role("heading", name="Hello from shop")).to_be_visible()
+    sheet.get_by_role("button", name="Close").click()
+    expect(row(page, shop)).to_contain_text("Password · no end · from 2 networks · 1 of 2 uses")
+
+
+def test_a_generated_password_works_and_can_be_copied(home, shop, page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    sheet = open_sheet(page, shop)
+    choose(sheet, "Password")
+    sheet.get_by_role("button", name="Generate").click()
+    field = sheet.get_by_label("Password", exact=True).last
+    assert re.fullmatch(r"\w{16}", field.input_value())
+    sheet.get_by_role("button", name="Copy the password").click()
+    expect(sheet.get_by_role("button", name="Copy the password")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
+
+
+def test_the_link_is_copied_and_the_qr_code_says_the_same(home, shop, page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    home.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "never"})
+    sheet = open_sheet(page, shop)
+    sheet.get_by_role("button", name="Copy the link").click()
+    expect(sheet.get_by_role("button", name="Copy the link")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == home.port_url(shop)
+    sheet.get_by_role("button", name="QR code").click()
+    code = sheet.get_by_role("img", name="QR code of")
+    expect(code).to_be_in_viewport(ratio=1)
+    # Read by a decoder that is none of ours, from the drawing.
+    page.evaluate((home.ui / "node_modules/jsqr/dist/jsQR.js").read_text())
+    text = code.evaluate(
+        """async (svg) => {
+            const copy = svg.cloneNode(true);
+            copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+            copy.setAttribute('width', 400);
+            copy.setAttribute('height', 400);
+            const image = new Image();
+            image.src = 'data:image/svg+xml,' + encodeURIComponent(copy.outerHTML);
+            await image.decode();
+            const canvas = document.createElement('canvas');
+            canvas.width = canvas.height = 400;
+            const context = canvas.getContext('2d');
+            context.fillStyle = '#fff';
+            context.fillRect(0, 0, 400, 400);
+            context.drawImage(image, 0, 0);
+            return jsQR(context.getImageData(0, 0, 400, 400).data, 400, 400)?.data;
+        }"""
+    )
+    assert text == home.port_url(shop)
+
+
+def test_a_port_may_be_shared_before_it_listens(home, page, contexts):
+    number = home.first + 7
+    page.goto(f"{home.url}/#/ports/{number}/share")
+    sheet = page.get_by_role("dialog", name=f"Share {number}")
+    choose(sheet, "Public")
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_role("link", name=home.port_url(number))).to_be_visible()
+    sheet.get_by_role("button", name="Close").click()
+    expect(row(page, number)).to_contain_text("not running")
+    expect(row(page, number).get_by_role("link", name="Share")).to_be_visible()
+    home.serve(home.repo("late"), number)
+    expect(row(page, number).get_by_role("link", name="Open")).to_be_visible()
+    expect(row(page, number)).to_contain_text("Public until")
+
+
+def test_an_error_of_the_agent_says_what_to_do(home, shop, page, errors):
+    sheet = open_sheet(page, shop)
+    choose(sheet, "Password")
+    # Longer than the agent takes, which only the agent knows.
+    sheet.get_by_label("Password", exact=True).last.fill("x" * 5000)
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    alert = sheet.get_by_role("alert")
+    expect(alert).to_be_visible()
+    assert len(alert.inner_text()) > 30
+    alert.get_by_text("Technical cause").click()
+    expect(alert).to_contain_text(f"POST /api/ports/{shop}/share: 4")
+    assert [text for text in errors if "status of 4" not in text] == []
+    errors.clear()
+
+
+def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, device):
+    home.call(
+        "POST", f"/api/ports/{shop}/share", {"mode": "password", "password": PASSWORD, "expires": "never"}
+    )
+    page = log_in(device)
+    row(page, shop).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Access log").click()
+    log = page.get_by_role("dialog", name=f"Access log of {shop}")
+    expect(log).to_contain_text("Nobody has come yet.")
+
+    visitor = contexts(user_agent="curl/8.5.0").new_page()
+    visitor.goto(f"{home.port_url(shop)}/index.html?secret=1")
+    visitor.locator("input[type=password]").fill("wrong")
+    visitor.keyboard.press("Enter")
+    expect(log.get_by_role("cell", name="Turned away: wrong password").first).to_be_visible()
+    visitor.locator("input[type=password]").fill(PASSWORD)
+    visitor.keyboard.press("Enter")
+    visitor.get_by_role("heading", name="Hello from shop").wait_for()
+    expect(log.get_by_role("cell", name="Let in: gave the password")).to_be_visible()
+    let_in = log.get_by_role("row").filter(has_text="Let in: had the password").filter(has_text="GET /index.html")
+    expect(let_in).to_contain_text("127.0.0.1")
+    expect(let_in).to_contain_text("curl")
+    expect(let_in).to_contain_text("GET /index.html")
+    expect(log).not_to_contain_text("secret=1")
+    assert home.overflow(page) == 0
+
+    # What came live is what the agent keeps, once the browser has asked for its favicon as well.
+    favicon = log.get_by_role("row").filter(has_text="/favicon.ico")
+    favicon.first.wait_for()
+    seen = log.get_by_role("row").all_inner_texts()
+    page.reload()
+    favicon.first.wait_for()
+    assert log.get_by_role("row").all_inner_texts() == seen
+
+
+def test_a_share_made_in_the_terminal_shows_at_once(home, shop, page):
+    expect(row(page, shop)).to_contain_text("Private")
+    home.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "7d"})
+    expect(row(page, shop)).to_contain_text("Public until", timeout=2000)
+    page.get_by_text("1 port running, 1 shared").wait_for()
+    row(page, shop).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Stop sharing").click()
+    expect(row(page, shop)).to_contain_text("Private · only you")
+    expect(page.get_by_role("status")).to_contain_text(f"{shop} is private again.")
