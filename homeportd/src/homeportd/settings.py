@@ -7,11 +7,12 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 CANDIDATES = ("~/.config/homeport/agent.toml", "/etc/homeport/agent.toml")
 MAX_FILE = 64 * 1024  # bytes
@@ -109,6 +110,102 @@ def _ranges(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+_EDGE_URL = re.compile(
+    r"(?P<scheme>https?)://\{name\}\.(?P<base>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<number>[0-9]{1,5}))?"
+)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
+
+
+def _edge_url(text: str) -> str:
+    if not _EDGE_URL.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is not of the form https://{{name}}.tunnel.example.com[:8081], in lower case"
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host name in lower case or an address")
+    return text
+
+
+def _port_span(text: str) -> str:
+    PortRange.parse(text)
+    return text
+
+
+def _address(text: str) -> str:
+    host, colon, number = text.rpartition(":")
+    if not colon or not number.isdigit() or not 1 <= int(number) <= 65535:
+        raise ValueError(f"{text!r} is not of the form 127.0.0.1:7070")
+    ip_address(host.strip("[]"))
+    return text
+
+
+def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if not texts:
+        raise ValueError('at least one address is needed, such as "0.0.0.0"')
+    return tuple(str(ip_address(text)) for text in texts)
+
+
+class EdgeSettings(BaseModel):
+    """The `[edge]` table: what makes a machine the public end of tunnels.
+
+    `url` is the pattern of HTTP names, `host` where TCP and UDP ports are reached. Traefik dials `listen`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, AfterValidator(_edge_url)]
+    host: Annotated[str, AfterValidator(_host)]
+    bind: Annotated[tuple[str, ...], AfterValidator(_addresses)] = ("0.0.0.0", "::")  # noqa: S104 - an edge is public
+    tcp_ports: Annotated[str, AfterValidator(_port_span)] = "20000-29999"
+    udp_ports: Annotated[str, AfterValidator(_port_span)] = "20000-29999"
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:7070"
+    routes_dir: AbsolutePath
+    access_log: AbsolutePath | None = None
+    entry_point: str | None = None  # Traefik's, for HTTP names; None: web or websecure, by the scheme
+    cert_resolver: str | None = None  # Traefik's, where there is no wildcard certificate
+    tls_listen: Annotated[str, AfterValidator(_address)] | None = None  # clients without Traefik
+    tls_cert: AbsolutePath | None = None
+    tls_key: AbsolutePath | None = None
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> EdgeSettings:
+        if len({item is None for item in (self.tls_listen, self.tls_cert, self.tls_key)}) > 1:
+            raise ValueError("tls_listen, tls_cert and tls_key belong together")
+        return self
+
+    @cached_property
+    def _match(self) -> re.Match[str]:
+        match = _EDGE_URL.fullmatch(self.url)
+        assert match is not None  # noqa: S101 - checked when this object was made
+        return match
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`, as visitors see it."""
+        return self._match["scheme"]
+
+    @property
+    def base(self) -> str:
+        """The domain below which the names are, without a port."""
+        return self._match["base"]
+
+    def host_of(self, name: str) -> str:
+        """The host name of an HTTP tunnel, without a port."""
+        return f"{name}.{self.base}"
+
+    def url_of(self, name: str) -> str:
+        """The address of an HTTP tunnel, without a trailing slash."""
+        return self.url.replace("{name}", name)
+
+    def span(self, kind: str) -> PortRange:
+        """The ports of `tcp` or `udp`."""
+        return PortRange.parse(self.tcp_ports if kind == "tcp" else self.udp_ports)
 
 
 class Settings(BaseModel):

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from homeportd import clock
 from homeportd.auth.guard import Guard, client_address, session_cookie
-from homeportd.auth.model import Caller, Kind, Token
+from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
-from homeportd.auth.service import SESSION_DAYS, Auth
+from homeportd.auth.service import MAX_GRACE_S, SESSION_DAYS, Auth
 from homeportd.http import problems
 from homeportd.settings import Origin
 
@@ -39,9 +39,16 @@ class PasswordBody(BaseModel):
 
 
 class TokenBody(BaseModel):
-    """The name of a new token."""
+    """A new token: its name, and whether it is for the whole API or for tunnels alone."""
 
     name: str = Field(min_length=1, max_length=64)
+    scope: Literal["owner", "tunnel"] = "owner"
+
+
+class RotateBody(BaseModel):
+    """How many seconds the old token still holds."""
+
+    grace_s: Annotated[int, Field(ge=0, le=MAX_GRACE_S)] = 3600
 
 
 class TokenView(BaseModel):
@@ -52,6 +59,9 @@ class TokenView(BaseModel):
     prefix: str
     created_at: str
     last_used_at: str | None
+    scope: Literal["owner", "tunnel"]
+    lineage: str
+    expires_at: str | None
 
 
 class NewToken(TokenView):
@@ -77,6 +87,9 @@ def _view(token: Token) -> TokenView:
         prefix=token.prefix,
         created_at=clock.to_text(token.created_at),
         last_used_at=text(token.last_used_at),
+        scope=token.scope.value,
+        lineage=token.lineage,
+        expires_at=text(token.expires_at),
     )
 
 
@@ -126,12 +139,20 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
 
     @routes.post("/api/tokens", status_code=201, responses=problems(401, 403, 409, 413, 422))
     async def create_token(_caller: Owner, body: TokenBody) -> NewToken:
-        token, secret = await auth.create_token(body.name)
+        token, secret = await auth.create_token(body.name, Scope(body.scope))
         return NewToken(**_view(token).model_dump(), token=secret)
 
     @routes.delete("/api/tokens/{token_id}", status_code=204, responses=problems(401, 403, 404, 422))
     async def revoke_token(_caller: Owner, token_id: str) -> None:
         await auth.revoke_token(token_id)
+
+    @routes.post(
+        "/api/tokens/{token_id}/rotate", status_code=201, responses=problems(401, 403, 404, 409, 413, 422)
+    )
+    async def rotate_token(_caller: Owner, token_id: str, body: RotateBody) -> NewToken:
+        """A token in place of this one; clients that are connected get it by themselves."""
+        token, secret = await auth.rotate_token(token_id, body.grace_s)
+        return NewToken(**_view(token).model_dump(), token=secret)
 
     @routes.get("/login/{code}", include_in_schema=False)
     async def redeem_login_link(code: str) -> Response:

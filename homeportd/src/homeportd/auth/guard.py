@@ -49,7 +49,9 @@ def guard(auth: Auth, origin: Origin) -> Guard:
             token = auth.token(secret.strip())
             if token is None:
                 raise Problem(
-                    401, "the token is unknown or revoked", "make one with homeport token create NAME"
+                    401,
+                    "the token is unknown, revoked or for tunnels alone",
+                    "make one with homeport token create NAME",
                 )
             return Caller(Kind.TOKEN, token.id)
         session = auth.session(connection.cookies.get(cookie_name, ""))

@@ -33,9 +33,20 @@ class Session:
     expires_at: datetime
 
 
+class Scope(StrEnum):
+    """What a token is good for."""
+
+    OWNER = "owner"  # the whole API
+    TUNNEL = "tunnel"  # connecting to the edge, nothing else
+
+
 @dataclass(frozen=True)
 class Token:
-    """An API token; `hash` is SHA-256 of the secret, `prefix` its first characters, to recognise it by."""
+    """A token; `hash` is SHA-256 of the secret, `prefix` its first characters, to recognise it by.
+
+    `lineage` is the id of the first of the tokens that replaced one another: what one of them reserved is
+    its successors'. `expires_at` is the end of a token that was replaced.
+    """
 
     id: str
     name: str
@@ -43,3 +54,10 @@ class Token:
     hash: bytes
     created_at: datetime
     last_used_at: datetime | None
+    scope: Scope = Scope.OWNER
+    lineage: str = ""
+    expires_at: datetime | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and now >= self.expires_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from homeportd import clock
 from homeportd.auth.codes import Codes
 from homeportd.auth.limiter import Limiter, neighbourhood
-from homeportd.auth.model import Session, Token
+from homeportd.auth.model import Scope, Session, Token
 from homeportd.auth.passwords import SHORTEST, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
@@ -25,6 +25,7 @@ HOP_S = 60
 MAX_TOKENS = 100
 MAX_NAME = 64  # characters of a token's name
 TOKEN_PREFIX = "hp_"  # noqa: S105 - lets secret scanners recognise a leaked token
+MAX_GRACE_S = 7 * 86400  # how long a replaced token may live on
 USE_WRITTEN_EVERY = timedelta(minutes=1)
 
 
@@ -50,6 +51,7 @@ class Auth:
         self._owner_cookies = Signer(key, "owner cookie of a port")
         self._writes: set[asyncio.Task[None]] = set()
         self._callbacks: list[Callable[[], None]] = []
+        self._on_rotate: list[Callable[[Token, Token, str], None]] = []
 
     async def load(self) -> None:
         """Read what the database holds."""
@@ -60,6 +62,10 @@ class Auth:
     def on_revoke(self, callback: Callable[[], None]) -> None:
         """Call back when a session or a token has ended, so that what it opened can be ended."""
         self._callbacks.append(callback)
+
+    def on_rotate(self, callback: Callable[[Token, Token, str], None]) -> None:
+        """Call back with (old token, new token, the new one's secret) when a token was replaced."""
+        self._on_rotate.append(callback)
 
     # Sessions of the dashboard
 
@@ -133,45 +139,69 @@ class Auth:
             )
         self._limiter.clear(client)
 
-    # API tokens
+    # Tokens
 
     def tokens(self) -> list[Token]:
         """Every token, oldest first."""
-        return sorted(self._tokens.values(), key=lambda token: (token.created_at, token.id))
+        now = self._now()
+        living = [token for token in self._tokens.values() if not token.expired(now)]
+        return sorted(living, key=lambda token: (token.created_at, token.id))
 
-    def token(self, secret: str) -> Token | None:
-        """The token with this secret; its use is noted, on disk at most once a minute."""
+    def token(self, secret: str, scope: Scope = Scope.OWNER) -> Token | None:
+        """The living token with this secret and scope; its use is noted, on disk at most once a minute."""
         if not secret.startswith(TOKEN_PREFIX) or len(secret) > 64:
             return None
-        token = self._tokens.get(_hash(secret))
-        if token is None:
+        token, now = self._tokens.get(_hash(secret)), self._now()
+        if token is None or token.scope is not scope or token.expired(now):
             return None
-        now = self._now()
         if token.last_used_at is None or now - token.last_used_at >= USE_WRITTEN_EVERY:
             token = replace(token, last_used_at=now)
             self._tokens[token.hash] = token
-            task = asyncio.get_running_loop().create_task(self._store.use_token(token))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
+            self._write(self._store.use_token(token))
         return token
 
     def token_alive(self, token_id: str) -> bool:
         """Whether a token still holds."""
-        return any(token.id == token_id for token in self._tokens.values())
+        return self._by_id(token_id) is not None
 
-    async def create_token(self, name: str) -> tuple[Token, str]:
+    def lineage_alive(self, lineage: str) -> bool:
+        """Whether any token of a lineage still holds."""
+        now = self._now()
+        return any(t.lineage == lineage and not t.expired(now) for t in self._tokens.values())
+
+    async def create_token(self, name: str, scope: Scope = Scope.OWNER) -> tuple[Token, str]:
         """A new token and its secret, which is kept nowhere."""
         name = name.strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
             raise invalid(
                 "the name of the token is empty, too long or not printable", f"use 1 to {MAX_NAME} characters"
             )
-        if len(self._tokens) >= MAX_TOKENS:
-            raise Problem(409, f"there are {MAX_TOKENS} tokens already", "revoke one that is not used")
-        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        token = Token(secrets.token_hex(4), name, secret[:7], _hash(secret), self._now(), None)
+        token, secret = self._mint(name, scope, None)
         await self._store.add_token(token)
         self._tokens[token.hash] = token
+        return token, secret
+
+    async def rotate_token(self, token_id: str, grace_s: int) -> tuple[Token, str]:
+        """Replace a token: its successor and the secret, kept nowhere. The old one holds for `grace_s` more.
+
+        Raises Problem 404 for an unknown token, 409 for one that was replaced already, 422 for the grace.
+        """
+        old = self._by_id(token_id)
+        if old is None:
+            raise not_found(f"token {token_id}", "homeport token list shows the ids")
+        if old.expires_at is not None:
+            raise Problem(409, f"token {token_id} was replaced already", "rotate the newest of its name")
+        if not 0 <= grace_s <= MAX_GRACE_S:
+            raise invalid(
+                f"grace_s is not between 0 and {MAX_GRACE_S}",
+                "an hour, 3600, suits most; leave it out for that",
+            )
+        old = replace(old, expires_at=self._now() + timedelta(seconds=grace_s))
+        token, secret = self._mint(old.name, old.scope, old.lineage)
+        await self._store.add_token(token, old)
+        self._tokens |= {old.hash: old, token.hash: token}
+        for callback in self._on_rotate:
+            callback(old, token, secret)
         return token, secret
 
     async def revoke_token(self, token_id: str) -> None:
@@ -179,8 +209,36 @@ class Auth:
         if not self.token_alive(token_id):
             raise not_found(f"token {token_id}", "homeport token list shows the ids")
         await self._store.delete_token(token_id)
-        self._tokens = {h: token for h, token in self._tokens.items() if token.id != token_id}
+        self._forget(token_id)
         self._announce()
+
+    def sweep(self) -> None:
+        """End what was opened by tokens whose grace is over."""
+        now = self._now()
+        for token in [token for token in self._tokens.values() if token.expired(now)]:
+            self._forget(token.id)
+            self._write(self._store.delete_token(token.id))
+            self._announce()
+
+    def _mint(self, name: str, scope: Scope, lineage: str | None) -> tuple[Token, str]:
+        if len(self._tokens) >= MAX_TOKENS:
+            raise Problem(409, f"there are {MAX_TOKENS} tokens already", "revoke one that is not used")
+        secret, id_ = TOKEN_PREFIX + secrets.token_urlsafe(32), secrets.token_hex(4)
+        token = Token(id_, name, secret[:7], _hash(secret), self._now(), None, scope, lineage or id_)
+        return token, secret
+
+    def _by_id(self, token_id: str) -> Token | None:
+        now = self._now()
+        found = (t for t in self._tokens.values() if t.id == token_id and not t.expired(now))
+        return next(found, None)
+
+    def _forget(self, token_id: str) -> None:
+        self._tokens = {h: token for h, token in self._tokens.items() if token.id != token_id}
+
+    def _write(self, writing: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(writing)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
 
     # The owner's way to a port of its own origin
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeportd import clock
-from homeportd.auth.model import Session, Token
+from homeportd.auth.model import Scope, Session, Token
 from homeportd.database import Database
 
 
@@ -24,7 +24,8 @@ class AuthStore:
     async def tokens(self) -> list[Token]:
         """Every token, oldest first."""
         rows = await self._database.all(
-            "SELECT id, name, prefix, hash, created_at, last_used_at FROM tokens ORDER BY created_at, id"
+            "SELECT id, name, prefix, hash, created_at, last_used_at, scope, lineage, expires_at FROM tokens"
+            " ORDER BY created_at, id"
         )
         return [
             Token(
@@ -34,8 +35,11 @@ class AuthStore:
                 _bytes(hash_),
                 clock.from_text(str(created)),
                 clock.from_text(str(used)) if used else None,
+                Scope(str(scope)),
+                str(lineage),
+                clock.from_text(str(expires)) if expires else None,
             )
-            for id_, name, prefix, hash_, created, used in rows
+            for id_, name, prefix, hash_, created, used, scope, lineage, expires in rows
         ]
 
     async def password(self) -> str | None:
@@ -72,13 +76,27 @@ class AuthStore:
             )
             await connection.execute("DELETE FROM sessions WHERE id IS NOT ?", (kept_session,))
 
-    async def add_token(self, token: Token) -> None:
-        """Insert one token."""
+    async def add_token(self, token: Token, replaced: Token | None = None) -> None:
+        """Insert one token; in the same transaction write the end of the one it replaces."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "INSERT INTO tokens (id, name, prefix, hash, created_at) VALUES (?,?,?,?,?)",
-                (token.id, token.name, token.prefix, token.hash, clock.to_text(token.created_at)),
+                "INSERT INTO tokens (id, name, prefix, hash, created_at, scope, lineage)"
+                " VALUES (?,?,?,?,?,?,?)",
+                (
+                    token.id,
+                    token.name,
+                    token.prefix,
+                    token.hash,
+                    clock.to_text(token.created_at),
+                    token.scope.value,
+                    token.lineage,
+                ),
             )
+            if replaced is not None and replaced.expires_at is not None:
+                await connection.execute(
+                    "UPDATE tokens SET expires_at = ? WHERE id = ?",
+                    (clock.to_text(replaced.expires_at), replaced.id),
+                )
 
     async def use_token(self, token: Token) -> None:
         """Write when a token was last used."""
