@@ -56,6 +56,8 @@ NO_LOGIN = ("nologin", "false", "sync")
 ASK_SECONDS = 10  # a sudo or python that does not answer is not there
 LISTEN = "0A"  # the state in /proc/net/tcp
 COMPLETE = ".complete"  # written last into a release
+CRON_MARK = "#Ansible: homeport\n@reboot "
+NOTHING = subprocess.CompletedProcess((), 1, "", "")
 DATA = Path("/srv/homeport/data")  # of a rootful install
 
 
@@ -288,6 +290,7 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
         and place["user_group"] != GROUP,
         "caddy_user": place["rootful"] and CADDY_USER not in observed["users"],
         "directories": [entry for entry in directories(place) if differs(entry)],
+        "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
         "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],
     }
 

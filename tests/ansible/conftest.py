@@ -1,0 +1,126 @@
+"""The roles as Ansible itself reads them: their variables and templates for a host of our choice."""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROOT = Path(__file__).parents[2]
+ROLES = ROOT / "roles"
+
+# What homeport_preflight sees on a fresh Debian with one person, as root under systemd.
+OBSERVED: dict[str, Any] = {
+    "os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
+    "python": {"path": "/usr/bin/python3", "version": [3, 11, 2]},
+    "systemd": True,
+    "uid": 0,
+    "user": "root",
+    "group": "root",
+    "home": "/root",
+    "sudo": "none",
+    "sudo_user": None,
+    "people": ["alice"],
+    "users": {
+        "root": {"uid": 0, "group": "root", "home": "/root"},
+        "alice": {"uid": 1000, "group": "alice", "home": "/home/alice"},
+    },
+    "data_owner": None,
+    "ipv6": True,
+    "crontab": True,
+    "nft": True,
+    "ssh_port": None,
+    "listeners": [],
+}
+WISHES: dict[str, Any] = {
+    "origin": "http://{port}.localhost:8080",
+    "port_ranges": ["3000-9999"],
+    "user": "",
+    "rootless": False,
+    "become_password": False,
+    "bind": ["127.0.0.1", "::1"],
+    "port": 8080,
+    "trusted_proxies": [],
+    "firewall": False,
+    "python": "/usr/bin/python3",
+    "any_os": False,
+}
+
+
+def load(path: Path, name: str) -> ModuleType:
+    """Import a plugin's file, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def rules() -> ModuleType:
+    """roles/preflight/module_utils/homeport_rules.py."""
+    return load(ROLES / "preflight/module_utils/homeport_rules.py", "homeport_rules")
+
+
+@pytest.fixture
+def decide(rules: ModuleType) -> Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]:
+    """Layout and problems of a host that differs from OBSERVED and WISHES by the given values."""
+
+    def decide_for(
+        observed: dict[str, Any] | None = None, wishes: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        seen = {**OBSERVED, **(observed or {})}
+        wished = {**WISHES, **(wishes or {})}
+        place = rules.layout(seen, wished)
+        # Room enough, on one file system, unless the test says otherwise.
+        disk = {
+            "nearest": "/",
+            "device": 1,
+            "free": 10**10,
+            "writable": True,
+            "why": "",
+            **seen.get("disk", {}),
+        }
+        seen["disks"] = {place["software"]: disk, place["state"]: disk}
+        return place, rules.problems(seen, wished, place)
+
+    return decide_for
+
+
+@pytest.fixture
+def render() -> Callable[..., str]:
+    """Render an expression with a role's own defaults and vars, strictly, by Ansible's own engine."""
+
+    def render_in(role: str, expression: str, **variables: Any) -> str:
+        loader = DataLoader()
+        loader.set_basedir(str(ROLES / role))
+        values: dict[str, Any] = {}
+        for folder in ("defaults", "vars"):
+            file = ROLES / role / folder / "main.yml"
+            if file.is_file():
+                values.update(loader.load_from_file(str(file), trusted_as_template=True) or {})
+        values.update(
+            role_path=str(ROLES / role), ansible_search_path=[str(ROLES / role)], ansible_check_mode=False
+        )
+        values.update(variables)
+        return str(Templar(loader=loader, variables=values).template(trust_as_template(expression)))
+
+    return render_in
+
+
+@pytest.fixture(scope="session")
+def defaults() -> Callable[[str], dict[str, Any]]:
+    """A role's defaults, as templates that Ansible trusts."""
+
+    def load_defaults(role: str) -> dict[str, Any]:
+        path = ROLES / role / "defaults/main.yml"
+        return dict(DataLoader().load_from_file(str(path), trusted_as_template=True) or {})
+
+    return load_defaults

@@ -1,0 +1,201 @@
+"""What an installation is to be, and what stands in its way: decided without a host."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice"}
+LISTENER = {
+    "address": "0.0.0.0",
+    "uid": 33,
+    "user": "www-data",
+    "pid": 7,
+    "exe": "/usr/sbin/nginx",
+    "command": "nginx",
+}
+
+
+def fixes(problems: list[dict[str, str]]) -> str:
+    assert all(set(problem) == {"error", "fix"} and problem["fix"] for problem in problems)
+    return "\n".join(problem["error"] for problem in problems)
+
+
+def test_a_fresh_debian_has_no_problem(decide: Decide) -> None:
+    place, problems = decide()
+    assert problems == []
+    assert (place["manager"], place["user"], place["software"]) == ("systemd", "alice", "/opt/homeport")
+    assert place["dashboard"] == "http://localhost:8080"
+
+
+@pytest.mark.parametrize(
+    ("observed", "wishes", "rootful", "elevate", "manager"),
+    [
+        ({}, {}, True, False, "systemd"),
+        ({"systemd": False}, {}, True, False, "supervisor"),
+        ({**ALICE, "sudo": "free"}, {}, True, True, "systemd"),
+        ({**ALICE, "sudo": "password"}, {}, False, False, "supervisor"),
+        ({**ALICE, "sudo": "password"}, {"become_password": True}, True, True, "systemd"),
+        ({**ALICE, "sudo": "none"}, {"become_password": True}, False, False, "supervisor"),
+        ({**ALICE, "sudo": "free"}, {"rootless": True}, False, False, "supervisor"),
+    ],
+)
+def test_root_is_used_where_it_can_be_had(
+    decide: Decide,
+    observed: dict[str, Any],
+    wishes: dict[str, Any],
+    rootful: bool,
+    elevate: bool,
+    manager: str,
+) -> None:
+    place, problems = decide(observed, wishes)
+    assert problems == []
+    assert (place["rootful"], place["elevate"], place["manager"]) == (rootful, elevate, manager)
+
+
+@pytest.mark.parametrize(
+    ("observed", "wished", "user"),
+    [
+        ({"sudo_user": "bob"}, "", "bob"),
+        ({**ALICE, "sudo": "free", "people": ["alice", "bob"]}, "", "alice"),
+        ({"people": []}, "", "homeport"),
+        ({"people": ["alice", "bob"]}, "", "homeport"),
+        ({"people": ["alice", "bob"], "data_owner": "alice"}, "", "alice"),
+        ({"sudo_user": "bob", "data_owner": "alice"}, "", "alice"),
+        ({"sudo_user": "bob"}, "alice", "alice"),
+    ],
+)
+def test_the_agents_user_is_the_person(
+    decide: Decide, observed: dict[str, Any], wished: str, user: str
+) -> None:
+    place, problems = decide(observed, {"user": wished})
+    assert place["user"] == user
+    assert problems == []
+
+
+def test_all_problems_come_at_once(decide: Decide) -> None:
+    _, problems = decide(
+        {"os": {"id": "fedora", "version": "41", "name": "Fedora 41"}, "listeners": [LISTENER]},
+        {"origin": "ftp://x", "port_ranges": ["9-1"], "trusted_proxies": ["10.0.0.0/99"], "user": "root"},
+    )
+    text = fixes(problems)
+    for word in ("Fedora 41", "ftp://x", "'9-1'", "10.0.0.0/99", "would run as root", "nginx (pid 7)"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("wishes", "word"),
+    [
+        ({"origin": "http://{port}.localhost:9000"}, "Caddy listens on 8080"),
+        ({"origin": "http://{port}.localhost"}, "names port 80"),
+        ({"origin": "http://{port}.example.com:99999"}, "names port 99999"),
+        ({"port_ranges": []}, "not a list of ranges"),
+        ({"port_ranges": ["3000-70000"]}, "3000-70000"),
+        ({"port": "eighty", "origin": "https://{port}.example.com"}, "eighty"),
+        ({"port": 0, "origin": "https://{port}.example.com"}, "caddy_port is 0"),
+        ({"bind": []}, "caddy_bind is empty"),
+        ({"bind": ["localhost"]}, "localhost"),
+        ({"user": "Alice!"}, "no name of a user"),
+        ({"user": "carol"}, "no account here"),
+        ({"rootless": True, "firewall": True}, "firewall_enabled"),
+    ],
+)
+def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:
+    _, problems = decide({}, wishes)
+    assert word in fixes(problems)
+
+
+@pytest.mark.parametrize(
+    ("observed", "word"),
+    [
+        ({"os": {"id": "debian", "version": "11", "name": "Debian 11"}}, "Debian 11 is not supported"),
+        ({"os": {"id": "ubuntu", "version": "22.04", "name": "Ubuntu 22.04"}}, "Ubuntu 22.04"),
+        ({"python": {"path": "/usr/bin/python3", "version": [3, 9, 2]}}, "Python 3.9.2"),
+        ({"python": {"path": "/usr/bin/python3", "version": None}}, "no /usr/bin/python3"),
+    ],
+)
+def test_unfit_machines(decide: Decide, observed: dict[str, Any], word: str) -> None:
+    _, problems = decide(observed)
+    assert word in fixes(problems)
+
+
+@pytest.mark.parametrize("version", ["24.04", "26.04"])
+def test_newer_ubuntu_is_welcome(decide: Decide, version: str) -> None:
+    assert decide({"os": {"id": "ubuntu", "version": version, "name": "Ubuntu"}})[1] == []
+
+
+def test_debian_testing_has_no_number(decide: Decide) -> None:
+    assert decide({"os": {"id": "debian", "version": "", "name": "Debian forky/sid"}})[1] == []
+
+
+def test_somebody_elses_data_is_not_taken(decide: Decide) -> None:
+    _, problems = decide({"data_owner": "bob"}, {"user": "alice"})
+    assert "belongs to bob" in fixes(problems)
+
+
+def test_rootless_cannot_have_a_low_port_nor_another_user(decide: Decide) -> None:
+    _, problems = decide(
+        {**ALICE, "sudo": "none"}, {"port": 80, "origin": "http://{port}.localhost", "user": "bob"}
+    )
+    assert "needs root" in fixes(problems)
+    assert "only alice can be served" in fixes(problems)
+
+
+def test_disks(decide: Decide) -> None:
+    _, [problem] = decide({"disk": {"free": 100 * 1024 * 1024}})
+    assert "100 MiB are free at /, and 640 are needed" in problem["error"]
+    why = {"nearest": "/opt", "writable": False, "why": "on a read-only file system"}
+    _, problems = decide({"disk": why})
+    assert "/opt is on a read-only file system" in fixes(problems)
+
+
+@pytest.mark.parametrize(
+    ("listener", "bind", "collides"),
+    [
+        ({}, ["127.0.0.1"], True),
+        ({"address": "::"}, ["127.0.0.1"], True),
+        ({"address": "192.168.1.2"}, ["127.0.0.1"], False),
+        ({"address": "192.168.1.2"}, ["0.0.0.0"], True),
+        ({"exe": "/opt/homeport/tools/caddy/1.0/bin/caddy"}, ["127.0.0.1"], False),
+        ({"exe": "/opt/homeport/tools/caddy-not-ours/caddy"}, ["127.0.0.1"], True),
+    ],
+)
+def test_an_occupied_port(decide: Decide, listener: dict[str, Any], bind: list[str], collides: bool) -> None:
+    _, problems = decide({"listeners": [{**LISTENER, **listener}]}, {"bind": bind})
+    assert bool(problems) is collides
+
+
+def test_caddys_own_listener_is_known_by_its_user(decide: Decide, rules: ModuleType) -> None:
+    users = {
+        rules.CADDY_USER: {"uid": 33, "group": "homeport", "home": "/"},
+        "alice": {"uid": 1000, "group": "alice", "home": "/home/alice"},
+    }
+    assert decide({"listeners": [{**LISTENER, "exe": None, "pid": None}], "users": users})[1] == []
+
+
+def test_without_ipv6_its_loopback_is_left_out(decide: Decide) -> None:
+    assert decide({"ipv6": False})[0]["bind"] == ["127.0.0.1"]
+
+
+def test_a_home_too_long_for_a_socket(decide: Decide) -> None:
+    home = "/home/" + "x" * 80
+    _, problems = decide({**ALICE, "home": home, "sudo": "none"})
+    assert "too long for the name of a unix socket" in fixes(problems)
+
+
+@pytest.mark.parametrize("observed", [{}, {"systemd": False}, {**ALICE, "sudo": "none"}])
+def test_folders_are_safe(decide: Decide, rules: ModuleType, observed: dict[str, Any]) -> None:
+    place, _ = decide(observed)
+    rows = {row["path"]: row for row in rules.directories(place)}
+    assert rows[place["data"]]["mode"] == "0700"
+    assert rows[place["data"]]["owner"] == place["user"]
+    assert (rows[place["sockets"]]["mode"], rows[place["sockets"]]["group"]) == ("2750", place["group"])
+    paths = list(rows)
+    assert all(
+        parent in paths[: paths.index(path)]
+        for path in paths
+        for parent in paths
+        if path.startswith(parent + "/")
+    )

@@ -1,0 +1,116 @@
+"""Ansible itself runs, on this machine, what changes nothing of it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
+# A no-op run takes 0.3 to 0.5 s for each of these, and shall take 15 s at most.
+MOST_TASKS = 30
+LINK = "http://localhost:8080/login/a-secret"
+
+
+def playbook(file: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook with the repository's own ansible.cfg; stderr joins stdout."""
+    return subprocess.run(
+        [ANSIBLE, file, *arguments],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def occupied() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_preflight_reports_an_occupied_port_and_wrong_variables_together(occupied: int) -> None:
+    wrong = {
+        "caddy_port": occupied,
+        "homeport_origin": f"http://{{port}}.localhost:{occupied}",
+        "homeport_port_ranges": ["9-1"],
+    }
+    result = playbook(ROOT / "playbooks/preflight.yml", "--extra-vars", json.dumps(wrong))
+    assert result.returncode != 0
+    assert f"port {occupied} at 127.0.0.1 is taken by" in result.stdout
+    assert f"(pid {os.getpid()})" in result.stdout
+    assert "'9-1'" in result.stdout
+    assert result.stdout.count("fix: ") == 2
+    assert "Nothing was changed." in result.stdout
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["run", "check"])
+def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, check: bool) -> None:
+    command = tmp_path / "homeport"
+    asked = tmp_path / "asked"
+    command.write_text(f"#!/bin/sh\ntouch {asked}\necho '{json.dumps({'url': LINK})}'\n")
+    command.chmod(0o755)
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"homeport": {"dashboard": "http://localhost:8080", "bin": str(tmp_path)}},
+        "tasks": [{"ansible.builtin.include_role": {"name": "homeportd", "tasks_from": "panel.yml"}}],
+    }
+    file = tmp_path / "play.yml"
+    file.write_text(yaml.safe_dump([play]))
+    log = tmp_path / "ansible.log"
+    options = ["-vvv", *(["--check"] if check else [])]
+    result = playbook(file, f"--inventory={ROOT / 'inventory/local'}", *options, ANSIBLE_LOG_PATH=str(log))
+    assert result.returncode == 0, result.stdout
+    assert "http://localhost:8080" in result.stdout
+    assert result.stdout.count(LINK) == (0 if check else 1)
+    assert asked.exists() is not check
+    assert log.stat().st_size > 0
+    assert LINK not in log.read_text()
+    # Another callback, which prints and logs whatever it is given, gets nothing.
+    other = playbook(
+        file, f"--inventory={ROOT / 'inventory/local'}", *options, ANSIBLE_STDOUT_CALLBACK="default"
+    )
+    assert other.returncode == 0
+    assert LINK not in other.stdout
+
+
+def tasks_of(file: Path) -> Iterator[dict[str, object]]:
+    """The tasks of a file, with those in blocks."""
+    for task in yaml.safe_load(file.read_text()) or []:
+        yield task
+        yield from task.get("block", [])
+
+
+def test_tasks_are_few() -> None:
+    """Those that a finished host runs: not the ones that wait for something to be missing."""
+    idle = ("preview", "todo", "complete", "installed", "problems")
+    count = 0
+    for role in ("preflight", "release", "homeportd", "caddy", "service", "service"):
+        for name in ("main.yml", "systemd.yml"):
+            file = ROOT / "roles" / role / "tasks" / name
+            if file.is_file():
+                conditions = (str(task.get("when", "")) for task in tasks_of(file))
+                count += sum(not any(word in condition for word in idle) for condition in conditions)
+    assert count <= MOST_TASKS
+
+
+@pytest.mark.parametrize("word", ["ignore_errors: true", "|| true", ": latest", "community."])
+def test_no_task_hides_a_failure_or_takes_what_comes(word: str) -> None:
+    files = [*ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("playbooks/*.yml"), ROOT / "site.yml"]
+    assert [str(file) for file in files if word in file.read_text()] == []
+
+
+def test_site_explains_itself() -> None:
+    result = subprocess.run([ROOT / "bin/site", "--help"], capture_output=True, text=True, check=True)
+    for word in ("bin/site --check --diff", "-i inventory/mine", "Exit status"):
+        assert word in result.stdout

@@ -1,0 +1,235 @@
+"""Every rendered file passes the checker of the program that reads it."""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.template import trust_as_template
+from supervisor.options import ServerOptions
+
+from homeportd import settings
+
+ROOT = Path(__file__).parents[2]
+ROLES = ROOT / "roles"
+ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice"}
+
+Render = Callable[..., str]
+Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+Defaults = Callable[[str], dict[str, Any]]
+Service = Callable[[str], dict[str, Any]]
+MOST_EXPOSURE = 25  # tenths; systemd calls less than 3.0 OK
+
+
+def need(program: str) -> str:
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if not found:
+        pytest.skip(f"left out: {program} is not installed")
+    return found
+
+
+def run(*command: str | Path) -> str:
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(params=["systemd", "bare", "rootless"])
+def homeport(
+    request: pytest.FixtureRequest, decide: Decide, defaults: Defaults, tmp_path: Path
+) -> dict[str, Any]:
+    """The fact `homeport` of the three ways to install, its programs and folders being below tmp_path."""
+    observed = {"systemd": {}, "bare": {"systemd": False}, "rootless": {**ALICE, "sudo": "none"}}[
+        request.param
+    ]
+    place, problems = decide(observed)
+    assert problems == []
+    for key in ("software", "state", "settings", "sockets", "logs", "repos", "data", "caddy_data"):
+        place[key] = str(tmp_path / str(place[key]).lstrip("/"))
+        Path(place[key]).mkdir(parents=True, exist_ok=True)
+    (Path(place["settings"]) / "programs").mkdir()
+    artifacts = defaults("release")["release_artifacts"]
+    for program in ("current/bin/homeportd", f"tools/caddy/{artifacts['caddy']['version']}/bin/caddy"):
+        path = Path(place["software"]) / program
+        path.parent.mkdir(parents=True)
+        path.symlink_to("/bin/true")
+    return {**place, "preview": False}
+
+
+@pytest.fixture
+def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
+    """What a role passes to the role `service`, rendered as Ansible would."""
+    release = json.dumps({"release": "1.0+0", "wheel": "", "installer": ""})
+    known = {**defaults("release"), "homeport": homeport, "release_build": {"stdout": release}}
+
+    def parameters(role: str) -> dict[str, Any]:
+        tasks = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
+        includes = [task for task in tasks if "ansible.builtin.include_role" in task]
+        [task] = [task for task in includes if task["ansible.builtin.include_role"]["name"] == "service"]
+        wanted = {**defaults("service"), **trust(task["vars"])}
+        return {
+            name: json.loads(render(role, "{{ wanted | to_json }}", **known, wanted=value))
+            for name, value in wanted.items()
+        }
+
+    return parameters
+
+
+def trust(value: Any) -> Any:
+    if isinstance(value, str):
+        return trust_as_template(value)
+    if isinstance(value, list):
+        return [trust(item) for item in value]
+    if isinstance(value, dict):
+        return {key: trust(item) for key, item in value.items()}
+    return value
+
+
+def template(render: Render, role: str, name: str, **variables: Any) -> str:
+    return render(role, "{{ lookup('template', '" + name + "') }}", **variables)
+
+
+def test_the_agent_reads_its_settings(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(template(render, "homeportd", "agent.toml.j2", homeport=homeport))
+    read = settings.load(file)
+    assert read.origin == homeport["origin"]
+    assert read.own_ports == {8080}
+    assert str(read.data_dir) == homeport["data"]
+
+
+@pytest.mark.parametrize("origin", ["http://{port}.localhost:8080", "https://{port}-dev.example.com"])
+@pytest.mark.parametrize("proxies", [[], ["127.0.0.1/32", "::1/128"]])
+def test_caddy_accepts_its_file(
+    render: Render,
+    defaults: Defaults,
+    homeport: dict[str, Any],
+    tmp_path: Path,
+    origin: str,
+    proxies: list[str],
+) -> None:
+    caddy = need("caddy")
+    place = {**homeport, "origin": origin, "trusted_proxies": proxies}
+    file = tmp_path / "Caddyfile"
+    file.write_text(render("caddy", "{{ caddy_text }}", homeport=place, **defaults("release")))
+    run(caddy, "validate", "--adapter", "caddyfile", "--config", file)
+
+
+@pytest.mark.parametrize("homeport", ["systemd"], indirect=True)
+@pytest.mark.parametrize("role", ["homeportd", "caddy"])
+def test_systemd_accepts_the_unit_and_finds_it_hardened(
+    render: Render, service: Service, homeport: dict[str, Any], tmp_path: Path, role: str
+) -> None:
+    analyze = need("systemd-analyze")
+    values = service(role)
+    file = tmp_path / f"{values['service_name']}.service"
+    file.write_text(template(render, "service", "unit.service", homeport=homeport, **values))
+    assert run(analyze, "verify", "--man=no", file) == ""
+    report = run(analyze, "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", "--no-pager", file)
+    assert re.search(r"Overall exposure level for \S+: [\d.]+", report)
+
+
+def test_the_agents_unit_lets_it_see_its_users_processes(
+    render: Render, service: Service, homeport: dict[str, Any]
+) -> None:
+    """Each of these would hide whose port is whose, or repositories in /tmp."""
+    values = service("homeportd")
+    unit = template(render, "service", "unit.service", homeport=homeport, **values)
+    for directive in ("ProtectProc", "ProcSubset", "PrivateUsers", "PrivateTmp", "Group"):
+        assert not re.search(rf"^{directive}=", unit, re.MULTILINE)
+    assert "AF_NETLINK" in unit
+    assert "ProtectHome=read-only" in unit
+
+
+@pytest.mark.parametrize("role", ["homeportd", "caddy"])
+def test_supervisord_accepts_its_files(
+    render: Render, service: Service, homeport: dict[str, Any], role: str
+) -> None:
+    if homeport["rootful"] and os.geteuid() != 0:
+        pytest.skip("left out: supervisord reads the settings of root as root alone")
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    values = {**service(role), "service_user": me}
+    folder = Path(homeport["settings"])
+    program = template(render, "service", "program.conf.j2", homeport=homeport, **values)
+    (folder / "programs" / "one.conf").write_text(program)
+    (folder / "supervisord.conf").write_text(
+        template(render, "service", "supervisord.conf.j2", homeport=homeport)
+    )
+    options = ServerOptions()
+    options.realize(["-c", str(folder / "supervisord.conf")])
+    [group] = options.process_group_configs
+    [process] = group.process_configs
+    assert process.name == values["service_name"]
+    assert process.environment["HOMEPORT_FINGERPRINT"]
+    assert process.exitcodes == [3]
+    assert process.command.split()[0] == values["service_command"][0]
+
+
+def test_a_changed_dependency_changes_the_fingerprint(
+    render: Render, service: Service, homeport: dict[str, Any]
+) -> None:
+    values = service("homeportd")
+    before = render("service", "{{ service_fingerprint }}", homeport=homeport, **values)
+    assert re.fullmatch(r"[0-9a-f]{16}", before)
+    again = render("service", "{{ service_fingerprint }}", homeport=homeport, **values)
+    values["service_depends"] = ["another release"]
+    assert again == before
+    assert render("service", "{{ service_fingerprint }}", homeport=homeport, **values) != before
+
+
+def test_nft_accepts_the_firewall(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
+    nft = need("nft")
+    place = {**homeport, "ssh_port": 2222}
+    text = render(
+        "firewall", "{{ firewall_text }}", homeport=place, firewall_open_tcp=[80], firewall_open_udp=[53]
+    )
+    assert "tcp dport { 22, 80, 2222 } accept" in text
+    assert "flush ruleset" not in text
+    file = tmp_path / "firewall.nft"
+    file.write_text(text)
+    if subprocess.run([nft, "list", "tables"], capture_output=True, check=False).returncode:
+        pytest.skip("left out: nft checks rules as root alone")
+    run(nft, "--check", "--file", file)
+
+
+def test_the_firewalls_unit_is_valid(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
+    analyze = need("systemd-analyze")
+    need("nft")
+    file = tmp_path / "homeport-firewall.service"
+    file.write_text(template(render, "firewall", "homeport-firewall.service", homeport=homeport))
+    assert run(analyze, "verify", "--man=no", file) == ""
+
+
+def test_the_table_of_artifacts_agrees_with_the_locks(defaults: Defaults) -> None:
+    for name, row in defaults("release")["release_artifacts"].items():
+        lock = (ROOT / "requirements" / row["lock"]).read_text()
+        assert re.search(rf"^{name}(-bin)?=={re.escape(str(row['version']))} ", lock, re.MULTILINE), name
+        assert "--hash=sha256:" in lock
+
+
+def test_preflight_repeats_the_defaults_of_the_roles(render: Render, defaults: Defaults) -> None:
+    """It runs before those roles are loaded, so their defaults stand twice; here they are compared."""
+    text = "{{ preflight_wishes[key] | to_json }}"
+    for key, role, name in (
+        ("bind", "caddy", "caddy_bind"),
+        ("port", "caddy", "caddy_port"),
+        ("trusted_proxies", "caddy", "caddy_trusted_proxies"),
+        ("firewall", "firewall", "firewall_enabled"),
+        ("python", "release", "release_python"),
+    ):
+        repeated = yaml.safe_load(render("preflight", text.replace("key", repr(key))))
+        assert repeated == defaults(role)[name], key
+
+
+def test_agents_wishes_are_those_of_its_package() -> None:
+    declared = tomllib.loads((ROOT / "homeportd/pyproject.toml").read_text())["project"]["dependencies"]
+    lines = (ROOT / "requirements/agent.in").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == declared
