@@ -81,7 +81,8 @@ async def test_the_proxy_of_the_api_wants_a_token_and_gives_a_sandbox(house, dev
     async with house.client.stream("GET", f"{house.base}{path}/events", headers=headers) as stream:
         assert stream.headers["content-type"] == "text/event-stream"
         assert stream.headers["content-security-policy"] == "sandbox"
-        assert (await anext(stream.aiter_raw())).startswith(b"data:")
+        events = stream.aiter_raw()
+        assert (await anext(events)).startswith(b"data:")
         await dev.streams_become(1)  # the one through the relay; the first was dropped
     answer = await house.get(None, f"{path}/redirect?to=http://localhost:{dev.port}/x", headers=token)
     assert answer.headers["location"] == f"{house.origin()}{path}/x"
