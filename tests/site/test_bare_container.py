@@ -76,7 +76,7 @@ def test_dev_server_is_seen_shared_and_closed(machine: Any) -> None:
         f"cd {repo}/demo && setsid python3 -m http.server --bind 127.0.0.1 {PORT} >/dev/null 2>&1 &"
     )
     machine.check("sleep 2")
-    ports = {port["port"]: port for port in json.loads(homeport(machine, "list --json"))}
+    ports = {port["port"]: port for port in json.loads(homeport(machine, "list --json"))["ports"]}
     assert ports[PORT]["share"]["mode"] == "private"
     homeport(machine, f"share {PORT} --password-stdin --expires 1h <<< '{PASSWORD}'")
     assert get(machine, "") == 401

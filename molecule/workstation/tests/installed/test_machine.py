@@ -116,11 +116,18 @@ def changes(log: str, host: str) -> list[set[str]]:
     return runs
 
 
+# A change of the controller's cache, not of the host; the preview may have made it.
+BUILD = "release : Build the dashboard and the agent"
+
+
 def test_the_preview_was_true(host: Host) -> None:
-    """What the virgin machine's preview announced is what converge then changed."""
-    name = host.backend.host
-    runs = [run for run in changes((EPHEMERAL / "ansible.log").read_text(), name) if run]
-    homeport = [{task for task in run if " : " in task} for run in runs]
+    """All that the virgin machine's preview announced happened, and no role did something unannounced.
+
+    Within a role the preview may tell less than the run: it says that a release will be made, not each step.
+    """
+    runs = changes((EPHEMERAL / "ansible.log").read_text(), host.backend.host)
+    homeport = [{task for task in run if " : " in task} - {BUILD} for run in runs]
     preview, real = [run for run in homeport if run][:2]
     assert preview - real == set(), "announced, but did not happen"
-    assert real - preview == set(), "happened, but was not announced"
+    roles = [{task.partition(" : ")[0] for task in run} for run in (preview, real)]
+    assert roles[0] == roles[1]

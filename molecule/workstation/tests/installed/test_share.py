@@ -24,7 +24,7 @@ def shared(host: Host) -> None:
 
 def test_port_appears_under_its_repo(host: Host, homeport: Callable[[str], object]) -> None:
     def seen() -> object:
-        return next((port for port in homeport("list") if port["port"] == PORT), None)
+        return next((port for port in homeport("list")["ports"] if port["port"] == PORT), None)
 
     port = wait_for(seen, SEEN_WITHIN_S + 1)
     assert port["repo"] == "demo"
@@ -60,16 +60,17 @@ def test_browser_gets_a_page_with_a_form(curl: Callable[..., Answer]) -> None:
 
 @pytest.mark.usefixtures("shared")
 def test_visits_are_logged_without_the_password(host: Host, curl: Callable[..., Answer]) -> None:
-    curl(ORIGIN, "/?secret=query", "Accept: */*", BASIC)
+    curl(ORIGIN, "/visited?secret=query", "Accept: */*", BASIC)
 
-    def last() -> object:
+    def visit() -> object:
         rows = json.loads(as_user(host, f"homeport logs {PORT} --json"))
-        return rows and rows[0]
+        return next((row for row in rows if row["path"] == "/visited"), None)
 
-    row = wait_for(last)
+    row = wait_for(visit)
     assert row["decision"] == "basic"
     assert row["address"] == "127.0.0.1"
-    assert row["path"] == "/"
+    assert "secret=query" not in json.dumps(row)
+    assert PASSWORD not in json.dumps(row)
 
 
 def test_old_address_redirects(curl: Callable[..., Answer]) -> None:
@@ -115,5 +116,5 @@ def test_no_secret_in_the_logs(host: Host) -> None:
 
 def test_share_is_left_for_the_reboot(host: Host, shared: None) -> None:
     """The last test of this stage; the next stage looks for this share."""
-    share = json.loads(as_user(host, "homeport list --json"))
-    assert next(port for port in share if port["port"] == PORT)["share"]["mode"] == "password"
+    ports = json.loads(as_user(host, "homeport list --json"))["ports"]
+    assert next(port for port in ports if port["port"] == PORT)["share"]["mode"] == "password"

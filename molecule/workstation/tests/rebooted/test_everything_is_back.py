@@ -28,9 +28,9 @@ def test_doctor_finds_nothing(host: Host) -> None:
 
 
 def test_share_survived(
-    host: Host, dev_server: None, homeport: Callable[[str], list[dict]], curl: Callable[..., Answer]
+    host: Host, dev_server: None, homeport: Callable[[str], dict], curl: Callable[..., Answer]
 ) -> None:
-    port = wait_for(lambda: next((port for port in homeport("list") if port["port"] == PORT), None))
+    port = wait_for(lambda: next((port for port in homeport("list")["ports"] if port["port"] == PORT), None))
     assert port["share"]["mode"] == "password"
     assert port["share"]["expires_at"] is not None
     name = f"{PORT}.localhost"
