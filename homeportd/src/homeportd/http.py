@@ -1,12 +1,14 @@
 """HTTP as the whole API speaks it: problem bodies (RFC 9457), limits, headers."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, BeforeValidator
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,8 +54,8 @@ def _sentence(item: dict[str, Any]) -> str:
     return f"{place}: {item['msg']}" if place else str(item["msg"])
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Make every refusal of this application a problem body."""
+def answer_problems(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Make every refusal of this application, which has these routers, a problem body."""
 
     async def problem(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)  # noqa: S101 - registered for it alone
@@ -65,15 +67,35 @@ def answer_problems(app: FastAPI) -> None:
         detail = "; ".join(_sentence(item) for item in error.errors()[:10])
         return problem_response(422, detail, "correct these fields; GET /api/openapi.json describes them")
 
-    async def refused(_request: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101
-        headers = dict(error.headers) if error.headers else None
-        fix = _FIXES.get(error.status_code, "correct the request")
-        return problem_response(error.status_code, str(error.detail), fix, headers)
+        status, detail, headers = error.status_code, str(error.detail), {**(error.headers or {})}
+        methods = _methods(routers, request.url.path)
+        # The dashboard's files lie below the API: what one of its addresses does not do is not "not found".
+        if status == 405 or (status == 404 and methods and request.method not in methods):
+            status, detail = 405, HTTPStatus.METHOD_NOT_ALLOWED.phrase
+            headers["Allow"] = ", ".join(sorted(methods)) or "GET, HEAD"
+        return problem_response(status, detail, _FIXES.get(status, "correct the request"), headers)
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, refused)
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted, not a truth value")  # pydantic takes no TypeError
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+"""An integer of a request body; pydantic alone would take `true` for 1."""
+
+
+def _methods(routers: Sequence[APIRouter], path: str) -> set[str]:
+    """Every method of this address; Starlette alone would name those of the first route that has it."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods}
 
 
 class BodyLimit:

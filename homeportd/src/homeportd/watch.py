@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, WebSocket
+from pydantic import BaseModel
 from starlette.websockets import WebSocketDisconnect
 
 from homeportd.auth.guard import Guard, alive
@@ -20,6 +21,15 @@ CLOSED_STOPPING = 1012
 SEND_S = 20  # a watcher that takes nothing for so long is gone
 
 
+class Missed(BaseModel):
+    """Events since a place in the log; `resumed` false: the log no longer reaches back, so read everything anew."""
+
+    epoch: str
+    id: int
+    resumed: bool
+    events: list[dict[str, Any]]
+
+
 def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
     """The one address of events."""
     routes = APIRouter(tags=["events"])
@@ -32,12 +42,22 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
 
     auth.on_revoke(end_revoked)
 
-    @routes.get("/api/events", responses=problems(401, 422, 426), status_code=426)
-    async def explain_events(
+    @routes.get("/api/events", responses=problems(401, 422))
+    async def read_events(
         _caller: Annotated[Caller, Depends(guard)], since: Annotated[str, Query(max_length=64)] = ""
-    ) -> None:
-        """A WebSocket: messages `{"id", "type", "data"}`; `since=<epoch>:<id>` replays what was missed."""
-        raise Problem(426, "events come over a WebSocket", "connect with a WebSocket client")
+    ) -> Missed:
+        """What happened since `<epoch>:<id>`, for those who ask now and then.
+
+        The same address as a WebSocket tells as things happen: messages `{"id", "type", "data"}`, the first
+        of type `hello` with `epoch`, `id` and `resumed`.
+        """
+        with events.watch(since) as watcher:
+            return Missed(
+                epoch=watcher.epoch,
+                id=watcher.last_id,
+                resumed=watcher.resumed,
+                events=[event.message() for event in watcher.missed],
+            )
 
     @routes.websocket("/api/events")
     async def watch(websocket: WebSocket, since: str = "") -> None:

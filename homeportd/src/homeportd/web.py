@@ -36,7 +36,7 @@ def application(routers: Sequence[APIRouter]) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    answer_problems(app)
+    answer_problems(app, routers)
     app.add_middleware(BodyLimit)
     for router in routers:
         app.include_router(router)

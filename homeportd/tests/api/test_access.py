@@ -189,8 +189,24 @@ async def test_events_resume_where_they_were_left(running, peer):
         assert missed["data"]["port"] == 3001
 
 
-async def test_a_plain_request_for_events_says_how(peer):
-    assert (await peer.get("/api/events")).status_code == 426
+async def test_events_can_be_asked_for_now_and_then(peer):
+    first = (await peer.get("/api/events")).json()
+    assert (first["resumed"], first["events"]) == (False, [])
+    await peer.post("/api/ports/3000/share", json={"mode": "public"})
+    later = (await peer.get("/api/events", params={"since": f"{first['epoch']}:{first['id']}"})).json()
+    assert later["resumed"] is True
+    assert "share.changed" in [event["type"] for event in later["events"]]
+
+
+async def test_a_method_that_is_not_there_is_answered_with_those_that_are(peer):
+    for path, methods in (
+        ("/api/ports/3000/share", {"GET", "POST", "DELETE"}),
+        ("/api/login-links", {"POST"}),
+        ("/api/tokens", {"GET", "POST"}),
+    ):
+        answer = await peer.request("PATCH", path)
+        assert answer.status_code == 405
+        assert {method.strip() for method in answer.headers["allow"].split(",")} == methods
 
 
 async def test_an_agent_that_stops_closes_everything_quickly(settings):

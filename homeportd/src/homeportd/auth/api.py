@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from homeportd import clock
 from homeportd.auth.guard import Guard, client_address, session_cookie
@@ -14,8 +14,11 @@ from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
 from homeportd.auth.service import MAX_GRACE_S, SESSION_DAYS, Auth
-from homeportd.http import problems
+from homeportd.http import Whole, problems
 from homeportd.settings import Origin
+
+_NOTHING_ELSE = ConfigDict(extra="forbid")
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._@:-]{0,63}$"  # of a token; it appears in logs and tables
 
 
 class WhoAmI(BaseModel):
@@ -29,26 +32,29 @@ class WhoAmI(BaseModel):
 class LoginBody(BaseModel):
     """The dashboard's password."""
 
+    model_config = _NOTHING_ELSE
     password: str = Field(max_length=LONGEST)
 
 
 class PasswordBody(BaseModel):
     """A new password for the dashboard."""
 
+    model_config = _NOTHING_ELSE
     password: str = Field(min_length=SHORTEST, max_length=LONGEST)
 
 
 class TokenBody(BaseModel):
     """A new token: its name, and whether it is for the whole API or for tunnels alone."""
 
-    name: str = Field(min_length=1, max_length=64)
+    model_config = _NOTHING_ELSE
+    name: str = Field(pattern=_NAME)
     scope: Literal["owner", "tunnel"] = "owner"
 
 
 class RotateBody(BaseModel):
     """How many seconds the old token still holds."""
 
-    grace_s: Annotated[int, Field(ge=0, le=MAX_GRACE_S)] = 3600
+    grace_s: Annotated[Whole, Field(ge=0, le=MAX_GRACE_S)] = 3600
 
 
 class TokenView(BaseModel):
@@ -113,7 +119,7 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
     async def who_am_i(caller: Owner) -> WhoAmI:
         return WhoAmI(kind=caller.kind.value, name=caller.name, has_password=auth.has_password)
 
-    @routes.post("/api/session", status_code=204, responses=problems(401, 403, 413, 422, 429, 503))
+    @routes.post("/api/session", status_code=204, responses=problems(400, 401, 403, 413, 422, 429, 503))
     async def log_in(body: LoginBody, request: Request, response: Response) -> None:
         await auth.check_password(body.password, client_address(request))
         set_cookie(response, await auth.open_session())
@@ -124,7 +130,7 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
             await auth.close_session(caller.name)
         response.delete_cookie(session_cookie(origin), secure=origin.scheme == "https")
 
-    @routes.put("/api/password", status_code=204, responses=problems(401, 403, 413, 422, 503))
+    @routes.put("/api/password", status_code=204, responses=problems(400, 401, 403, 413, 422, 503))
     async def set_password(caller: Owner, body: PasswordBody) -> None:
         await auth.set_password(body.password, caller.name if caller.kind is Kind.SESSION else None)
 
@@ -137,7 +143,7 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
     async def list_tokens(_caller: Owner) -> list[TokenView]:
         return [_view(token) for token in auth.tokens()]
 
-    @routes.post("/api/tokens", status_code=201, responses=problems(401, 403, 409, 413, 422))
+    @routes.post("/api/tokens", status_code=201, responses=problems(400, 401, 403, 409, 413, 422))
     async def create_token(_caller: Owner, body: TokenBody) -> NewToken:
         token, secret = await auth.create_token(body.name, Scope(body.scope))
         return NewToken(**_view(token).model_dump(), token=secret)
@@ -147,7 +153,9 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
         await auth.revoke_token(token_id)
 
     @routes.post(
-        "/api/tokens/{token_id}/rotate", status_code=201, responses=problems(401, 403, 404, 409, 413, 422)
+        "/api/tokens/{token_id}/rotate",
+        status_code=201,
+        responses=problems(400, 401, 403, 404, 409, 413, 422),
     )
     async def rotate_token(_caller: Owner, token_id: str, body: RotateBody) -> NewToken:
         """A token in place of this one; clients that are connected get it by themselves."""

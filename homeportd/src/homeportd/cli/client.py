@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from homeportd.cli import installation
 from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, Failure
 from homeportd.cli.installation import Installation
-from homeportd.cli.objects import Port
+from homeportd.cli.objects import Port, Share
 
 TIMEOUT: Final = 10.0  # seconds for each connect, send and receive
 MAX_BODY: Final = 16 * 1024 * 1024  # bytes of one answer
@@ -81,6 +81,27 @@ class Agent:
             if failure.code == NOT_FOUND:
                 return None
             raise
+        return found
+
+    def share(self, number: int) -> Share:
+        """Who may open a port; what holds without a share when there is none."""
+        try:
+            found: Share = self.get(f"/ports/{number}/share")
+        except Failure as failure:
+            if failure.code != NOT_FOUND:
+                raise
+            found = {
+                "port": number,
+                "url": self.get("/status")["origin"].replace("{port}", str(number)),
+                "mode": "private",
+                "expires_at": None,
+                "expired": False,
+                "allow": [],
+                "max_uses": None,
+                "uses": 0,
+                "generation": 0,
+                "updated_at": None,
+            }
         return found
 
     def _request(self, method: str, path: str, body: object) -> Any:

@@ -13,7 +13,7 @@ from homeportd.cli.arguments import Json, complete_port, parse_port
 from homeportd.cli.client import Agent
 from homeportd.cli.errors import REFUSED, Failure
 from homeportd.cli.hops import Hop
-from homeportd.cli.objects import Share, Status
+from homeportd.cli.objects import Status
 from homeportd.cli.terminal import Screen, Style, clean, screen, write, write_json
 
 AGENT_TIMEOUT: Final = 3.0  # seconds
@@ -105,7 +105,7 @@ def _agent(agent: Agent) -> Hop:
 def _port(agent: Agent, number: int) -> list[Hop]:
     try:
         port = agent.port(number)
-        share: Share = port["share"] if port else agent.get(f"/ports/{number}/share")
+        share = port["share"] if port else agent.share(number)
     except Failure as failure:
         return [Hop("listener", "fail", failure.detail, failure.fix)]
     found = [hops.listener(number, port)]

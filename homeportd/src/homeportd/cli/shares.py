@@ -86,7 +86,7 @@ def share(
 def url(port: PortArgument, json: Json = False) -> None:
     """Print the address of a port."""
     with connect() as agent:
-        now_true: Share = agent.get(f"/ports/{port}/share")
+        now_true = agent.share(port)
         found = agent.port(port)
     if not (found and found["listening"]):
         sys.stderr.write(f"note: nothing listens on port {port} now\n")
@@ -104,7 +104,7 @@ def unshare(port: PortArgument, json: Json = False) -> None:
     with connect() as agent:
         agent.delete(f"/ports/{port}/share")
         if json:
-            now_true: Share = agent.get(f"/ports/{port}/share")
+            now_true = agent.share(port)
             write_json(now_true)
         else:
             write(
@@ -119,7 +119,7 @@ def _mode(flag: str) -> Mode:
 
 def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
     """Change what the wish names of the present share; without a share, make a private one."""
-    before: Share = agent.get(f"/ports/{port}/share")
+    before = agent.share(port)
     named = {key: value for key, value in wish.items() if value}
     if before["generation"] and not named:
         return before  # asked to change nothing: a new generation would throw visitors out

@@ -37,6 +37,6 @@ def router() -> APIRouter:
             operation_id=f"proxy_{method}",
             status_code=200,
             response_model=None,
-            responses={**problems(401, 421, 422, 502, 503), **anything},
+            responses={**problems(401, 404, 421, 422, 502, 503), **anything},
         )
     return routes

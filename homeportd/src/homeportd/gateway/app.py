@@ -128,7 +128,7 @@ class Gateway:
             if ask.page:
                 return pages.not_listening(ask.port)
             return problem(
-                502,
+                404 if ask.door == "api" else 502,  # to the API, a thing that is not there
                 f"nothing listens on {ask.port} yet",
                 f"start a server on port {ask.port}, then ask again",
             )

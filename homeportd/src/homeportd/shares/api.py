@@ -1,55 +1,117 @@
 """Sharing a port, and reading who came."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body, Depends, Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
-from homeportd.http import problems
+from homeportd.http import Whole, problems
+from homeportd.problems import not_found
 from homeportd.settings import Origin
 from homeportd.shares.access import AccessLog
 from homeportd.shares.model import Mode
-from homeportd.shares.service import MAX_NETWORKS, Shares, Wish
+from homeportd.shares.service import MAX_NETWORKS, MAX_USES, Shares, Wish
 from homeportd.shares.view import AccessView, ShareView, access_view, share_view
 
 PortNumber = Annotated[int, Path(ge=1, le=65535)]
 
 
-class ShareBody(BaseModel):
-    """Who may see the port from now on. It replaces the share there was, but for a password left out."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"mode": "password", "password": "correct horse", "expires": "24h"},
-                {"mode": "public"},
-            ]
+# What the schema can say of an expiry and a network, so that a client finds most mistakes by itself.
+_SPAN = r"^([1-9][0-9]{0,3} ?[mhdwMHDW]|never)$"
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORK_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "pattern": rf"^{_OCTET}(\.{_OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?$"},
+        {"type": "string", "format": "ipv6"},
+        {
+            "type": "string",
+            "pattern": r"^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){7}/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$",
         },
-    )
+    ],
+    "description": "an address or a CIDR; host bits are taken for zero",
+}
 
-    mode: Literal["private", "password", "public"]
+Expires = Annotated[
+    str | None,
+    Field(description="30m, 24h, 7d, 2w, a date (its end, UTC), a moment, or never"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _SPAN},
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+Allowed = Annotated[
+    list[Annotated[str, Field(max_length=64), WithJsonSchema(_NETWORK_SCHEMA)]],
+    Field(max_length=MAX_NETWORKS),
+]
+
+
+class _ShareBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    expires: Expires = None
+    allow: Allowed = []
+
+
+class OpenShareBody(_ShareBody):
+    """To nobody but the owner, or to everybody."""
+
+    mode: Literal["private", "public"]
+
+
+class PasswordShareBody(_ShareBody):
+    """To who knows the password; one left out is that of the share there is."""
+
+    mode: Literal["password"]
     password: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    expires: Annotated[str, Field(max_length=40)] | None = Field(
-        default=None, description="30m, 24h, 7d, 2w, a date, a moment with its zone, or never"
-    )
-    allow: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=MAX_NETWORKS)
-    max_uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_uses: Annotated[Whole, Field(ge=1, le=MAX_USES)] | None = None
+
+
+def _fill(body: object) -> object:
+    # Clients may send every field; what another mode alone has must then be null.
+    if isinstance(body, dict) and body.get("mode") in ("private", "public"):
+        return {
+            name: value
+            for name, value in body.items()
+            if name not in ("password", "max_uses") or value is not None
+        }
+    return body
+
+
+ShareBody = Annotated[
+    Annotated[OpenShareBody | PasswordShareBody, Field(discriminator="mode")],
+    BeforeValidator(_fill),
+    Body(
+        openapi_examples={
+            "password": {"value": {"mode": "password", "password": "correct horse", "expires": "24h"}},
+            "public": {"value": {"mode": "public", "expires": "never", "allow": ["203.0.113.0/24"]}},
+        }
+    ),
+]
 
 
 def router(shares: Shares, log: AccessLog, guard: Guard, origin: Origin) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(prefix="/api/ports/{port}", tags=["shares"], dependencies=[Depends(guard)])
 
-    @routes.get("/share", responses=problems(401, 422))
+    @routes.get("/share", responses=problems(401, 404, 422))
     async def read_share(port: PortNumber) -> ShareView:
-        return share_view(port, shares.get(port), origin)
+        share = shares.get(port)
+        if share is None:
+            raise not_found(f"a share of port {port}", "the port is private; POST here to share it")
+        return share_view(port, share, origin)
 
-    @routes.post("/share", responses=problems(401, 403, 413, 422, 503))
+    @routes.post("/share", responses=problems(400, 401, 403, 409, 413, 422, 503))
     async def set_share(port: PortNumber, body: ShareBody) -> ShareView:
-        wish = Wish(Mode(body.mode), body.password, body.expires, tuple(body.allow), body.max_uses)
+        secret = (body.password, body.max_uses) if isinstance(body, PasswordShareBody) else (None, None)
+        wish = Wish(Mode(body.mode), secret[0], body.expires, tuple(body.allow), secret[1])
         return share_view(port, await shares.set(port, wish), origin)
 
     @routes.delete("/share", status_code=204, responses=problems(401, 403, 404, 422))

@@ -15,12 +15,13 @@ from ipaddress import ip_network
 from homeportd import clock
 from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.passwords import Passwords
-from homeportd.problems import invalid, not_found
+from homeportd.problems import Problem, invalid, not_found
 from homeportd.shares import expiry
 from homeportd.shares.model import Address, Decision, Mode, Network, Share, within
 from homeportd.shares.store import ShareStore
 
 MAX_NETWORKS = 64
+MAX_USES = 1_000_000
 REMEMBERED_BASIC = 1024  # HTTP Basic credentials known to be right, so that bcrypt runs once for each
 
 
@@ -81,8 +82,8 @@ class Shares:
         now = self._now()
         expires_at = expiry.parse(wish.expires, now)
         allow = _networks(wish.allow)
-        if wish.max_uses is not None and not 1 <= wish.max_uses <= 1_000_000:
-            raise invalid("max_uses is not between 1 and 1000000", "leave it out for no limit")
+        if wish.max_uses is not None and not 1 <= wish.max_uses <= MAX_USES:
+            raise invalid(f"max_uses is not between 1 and {MAX_USES}", "leave it out for no limit")
         if wish.password is not None and wish.mode is not Mode.PASSWORD:
             raise invalid(
                 f"a {wish.mode} share has no password", "use mode password, or leave the password out"
@@ -96,7 +97,7 @@ class Shares:
             if wish.mode is not Mode.PASSWORD:
                 password_hash = None
             elif password_hash is None:
-                raise invalid("a password share needs a password", "give one with the request")
+                raise Problem(409, "a password share needs a password", "give one with the request")
             share = Share(
                 port=port,
                 id=before.id if before else secrets.token_hex(8),
@@ -200,10 +201,10 @@ def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
     networks = []
     for text in texts:
         try:
-            networks.append(ip_network(text.strip()))
+            networks.append(ip_network(text.strip(), strict=False))
         except ValueError as error:
             raise invalid(
                 f"{text!r} is not a network: {error}",
-                "write an address or a CIDR whose host bits are zero, such as 203.0.113.7 or 10.0.0.0/8",
+                "write an address or a CIDR, such as 203.0.113.7 or 10.0.0.0/8",
             ) from None
     return tuple(dict.fromkeys(networks))
