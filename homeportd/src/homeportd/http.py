@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -88,8 +88,8 @@ def _no_bool(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-"""An integer of a request body; pydantic alone would take `true` for 1."""
+NoBool = BeforeValidator(_no_bool)
+"""For an integer of a request body, last among its annotations; pydantic alone would take `true` for 1."""
 
 
 def _methods(routers: Sequence[APIRouter], path: str) -> set[str]:

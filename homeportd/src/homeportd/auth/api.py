@@ -14,7 +14,7 @@ from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
 from homeportd.auth.service import MAX_GRACE_S, SESSION_DAYS, Auth
-from homeportd.http import Whole, problems
+from homeportd.http import NoBool, problems
 from homeportd.settings import Origin
 
 _NOTHING_ELSE = ConfigDict(extra="forbid")
@@ -54,7 +54,7 @@ class TokenBody(BaseModel):
 class RotateBody(BaseModel):
     """How many seconds the old token still holds."""
 
-    grace_s: Annotated[Whole, Field(ge=0, le=MAX_GRACE_S)] = 3600
+    grace_s: Annotated[int, Field(ge=0, le=MAX_GRACE_S), NoBool] = 3600
 
 
 class TokenView(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
-from homeportd.http import Whole, problems
+from homeportd.http import NoBool, problems
 from homeportd.problems import not_found
 from homeportd.settings import Origin
 from homeportd.shares.access import AccessLog
@@ -71,7 +71,7 @@ class PasswordShareBody(_ShareBody):
 
     mode: Literal["password"]
     password: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    max_uses: Annotated[Whole, Field(ge=1, le=MAX_USES)] | None = None
+    max_uses: Annotated[int, Field(ge=1, le=MAX_USES), NoBool] | None = None
 
 
 def _fill(body: object) -> object:
