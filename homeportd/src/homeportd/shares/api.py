@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
@@ -65,6 +65,15 @@ class OpenShareBody(_ShareBody):
 
     mode: Literal["private", "public"]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_null(cls, body: object) -> object:
+        # Clients may send every field; what the other mode alone has must then be null.
+        if not isinstance(body, dict):
+            return body
+        alone = {"password", "max_uses"}
+        return {name: value for name, value in body.items() if name not in alone or value is not None}
+
 
 class PasswordShareBody(_ShareBody):
     """To who knows the password; one left out is that of the share there is."""
@@ -74,25 +83,14 @@ class PasswordShareBody(_ShareBody):
     max_uses: Annotated[int, Field(ge=1, le=MAX_USES), NoBool] | None = None
 
 
-def _fill(body: object) -> object:
-    # Clients may send every field; what another mode alone has must then be null.
-    if isinstance(body, dict) and body.get("mode") in ("private", "public"):
-        return {
-            name: value
-            for name, value in body.items()
-            if name not in ("password", "max_uses") or value is not None
-        }
-    return body
-
-
 ShareBody = Annotated[
-    Annotated[OpenShareBody | PasswordShareBody, Field(discriminator="mode")],
-    BeforeValidator(_fill),
+    OpenShareBody | PasswordShareBody,
     Body(
+        discriminator="mode",
         openapi_examples={
             "password": {"value": {"mode": "password", "password": "correct horse", "expires": "24h"}},
             "public": {"value": {"mode": "public", "expires": "never", "allow": ["203.0.113.0/24"]}},
-        }
+        },
     ),
 ]
 
