@@ -27,7 +27,7 @@ HOMEPORTD = Path(__file__).parents[2]
 UI = HOMEPORTD / "ui"
 STATIC = HOMEPORTD / "src/homeportd/static"
 TEMPLATES = HOMEPORTD.parent / "roles/caddy/templates"
-CHROMIUM = "/usr/bin/chromium"
+BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -123,7 +123,8 @@ class Home:
         log = (self.folder / "agent.log").open("ab")
         with log:
             self.agent = subprocess.Popen(
-                [sys.executable, "-m", "homeportd", "serve", "--allow-root", "--config", str(self.config)], stderr=log
+                [sys.executable, "-m", "homeportd", "serve", "--allow-root", "--config", str(self.config)],
+                stderr=log,
             )
         wait_for(self._answers, "the agent answers")
 
@@ -145,7 +146,11 @@ class Home:
         path.mkdir(parents=True)
         (path / "index.html").write_text(f"<!doctype html><title>{name}</title><h1>Hello from {name}</h1>")
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
-        for arguments in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "Begin"]):
+        for arguments in (
+            ["init", "-q", "-b", "main"],
+            ["add", "."],
+            [*identity, "commit", "-q", "-m", "Begin"],
+        ):
             subprocess.run(["git", *arguments], cwd=path, check=True)
         return path
 
@@ -202,7 +207,10 @@ class Home:
 def caddy(home: Home) -> Iterator[None]:
     """The front door, from the role's own template."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, autoescape=False
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701 - no HTML
     )
     caddyfile = home.folder / "Caddyfile"
     caddyfile.write_text(
@@ -280,7 +288,9 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert program, "no Chromium is installed; fix: apt-get install chromium"
+    browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
     yield browser
     browser.close()
 
@@ -343,4 +353,3 @@ def log_in(
 def page(log_in: Callable[[dict[str, Any]], Page]) -> Page:
     """The dashboard on a desk."""
     return log_in(DESKTOP)
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from playwright.sync_api import expect
 
 HEAL_MS = 20_000
@@ -33,21 +35,53 @@ def test_the_line_heals_and_nothing_was_missed(home, page, errors):
     errors.clear()
 
 
-def test_a_short_break_is_not_spoken_of_and_is_replayed(home, page, errors):
+def test_what_was_missed_is_replayed_not_fetched_again(home, contexts, errors):
     number = home.first
     folder = home.repo("shop")
-    resumed = []
-    page.on(
-        "websocket",
-        lambda socket: socket.on("framereceived", lambda text: resumed.append('"resumed":true' in text)),
-    )
-    page.evaluate("window.lists = 0; const get = window.fetch; window.fetch = (path, ...rest) => {"
-                  " if (path === '/api/ports') window.lists += 1; return get(path, ...rest); }")
-    page.context.set_offline(True)
-    page.context.set_offline(False)
+    page = contexts().new_page()
+    lines = []
+    hellos = []
+    down = False
+
+    def line(socket):
+        """Between page and agent: cut when the test says so."""
+        lines.append(socket)
+        if down:
+            socket.close()
+            return
+        server = socket.connect_to_server()
+
+        def pass_on(message):
+            if '"hello"' in message:
+                hellos.append(json.loads(message)["data"]["resumed"])
+            socket.send(message)
+
+        server.on_message(pass_on)
+
+    page.route_web_socket("**/api/events*", line)
+    page.goto(home.login_link())
+    expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
     home.serve(folder, number)
     expect(page.locator(f"[data-port='{number}']")).to_be_visible()
+    fetched = []
+    page.on("request", lambda request: fetched.append(request.url))
+
+    down = True
+    lines[-1].close()
+    home.serve(folder, number + 1)
+    wait = {port["port"] for port in home.call("GET", "/api/ports")}
+    while number + 1 not in wait:
+        page.wait_for_timeout(50)
+        wait = {port["port"] for port in home.call("GET", "/api/ports")}
+    expect(page.locator("[data-lost]")).to_be_visible()
+    expect(page.locator(f"[data-port='{number + 1}']")).to_have_count(0)
+    down = False
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(f"[data-port='{number + 1}']")).to_be_visible()
     expect(page.locator("[data-lost]")).to_have_count(0)
+    assert hellos == [False, True]
+    assert "since=" in lines[-1].url
+    assert not [url for url in fetched if url.endswith("/api/ports")]
     errors.clear()
 
 

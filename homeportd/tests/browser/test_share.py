@@ -239,7 +239,9 @@ def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, dev
     visitor.keyboard.press("Enter")
     visitor.get_by_role("heading", name="Hello from shop").wait_for()
     expect(log.get_by_role("cell", name="Let in: gave the password")).to_be_visible()
-    let_in = log.get_by_role("row").filter(has_text="Let in: had the password").filter(has_text="GET /index.html")
+    let_in = (
+        log.get_by_role("row").filter(has_text="Let in: had the password").filter(has_text="GET /index.html")
+    )
     expect(let_in).to_contain_text("127.0.0.1")
     expect(let_in).to_contain_text("curl")
     expect(let_in).to_contain_text("GET /index.html")

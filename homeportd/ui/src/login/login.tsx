@@ -23,7 +23,7 @@ export function Login() {
         </p>
       )}
       <section class="mt-8" aria-labelledby="by-link">
-        <h2 id="by-link" class="font-medium">
+        <h2 id="by-link" class="font-semibold">
           Log in with a link
         </h2>
         <p class="mt-1 mb-3 text-soft">
@@ -33,7 +33,7 @@ export function Login() {
         <Command text="homeport login-link" />
       </section>
       <section class="mt-8" aria-labelledby="by-password">
-        <h2 id="by-password" class="font-medium">
+        <h2 id="by-password" class="font-semibold">
           Or with the password
         </h2>
         <PasswordLogin />

@@ -81,6 +81,10 @@ export interface Token {
   created_at: string;
   last_used_at: string | null;
   prefix: string;
+  /** `tunnel`: good for tunnels alone, not for this API. */
+  scope: "owner" | "tunnel";
+  /** A token that was replaced goes on until then. */
+  expires_at: string | null;
 }
 
 export interface Session {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Token } from "../model/types";
-import { agoWords } from "../model/when";
+import { agoWords, untilWords } from "../model/when";
 import { createToken, getTokens, Problem, revokeToken } from "../net/client";
 import { Command } from "../parts/command";
 import { ProblemBox } from "../parts/problem-box";
@@ -45,7 +45,9 @@ export function Tokens() {
       <h3 id="tokens" class="font-semibold">
         API tokens
       </h3>
-      <p class="mt-1 mb-3 text-soft">For scripts on other machines. A token can do all that you can.</p>
+      <p class="mt-1 mb-3 text-soft">
+        For scripts on other machines. A token made here can do all that you can.
+      </p>
       {tokens?.map((token) => (
         <div key={token.id} class="flex items-center gap-3 border-t border-line py-1">
           <p class="min-w-0 flex-1 [overflow-wrap:anywhere]">
@@ -53,6 +55,8 @@ export function Tokens() {
             <span class="block text-small text-soft">
               made {agoWords(token.created_at, now.value)},{" "}
               {token.last_used_at ? `used ${agoWords(token.last_used_at, now.value)}` : "never used"}
+              {token.scope === "tunnel" && ", for tunnels alone"}
+              {token.expires_at && `, ${untilWords(token.expires_at, now.value)}`}
             </span>
           </p>
           <button
