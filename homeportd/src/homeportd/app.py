@@ -27,6 +27,7 @@ from homeportd.auth.service import Auth
 from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
 from homeportd.database import Database
+from homeportd.edge.start import edge
 from homeportd.events import Events
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -142,6 +143,11 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         access_log.start()
         stack.push_async_callback(access_log.close)
         events = Events()
+        tunnels = (
+            await stack.enter_async_context(edge(settings.edge, database, auth, passwords, events))
+            if settings.edge
+            else None
+        )
         repos = Repos(settings)
         await repos.start()
         stack.push_async_callback(repos.close)
@@ -172,6 +178,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
                 system_api.router(system, origin, count, clock.now(), door),
                 gateway_api.router(),
                 watch_router(events, auth, door),
+                *([tunnels.router(door)] if tunnels else []),
             ]
         )
         await relay.start(settings.socket("relay"))
@@ -183,8 +190,11 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         ):
             listener = sockets.listen(settings.socket(name), mode)
             await stack.enter_async_context(_serving(config, listener))
+        if tunnels is not None:
+            await stack.enter_async_context(tunnels.serve(origin.dashboard, web))
         stack.callback(events.close)  # before the servers wait for their clients
-        await stack.enter_async_context(_every(SWEEP_S, shares.sweep))
+        for sweep in (shares.sweep, auth.sweep):
+            await stack.enter_async_context(_every(SWEEP_S, sweep))
         # What was made until now lives as long as the agent; the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -220,6 +220,7 @@ class Settings(BaseModel):
     data_dir: AbsolutePath
     socket_dir: AbsolutePath
     witness: AbsolutePath | None = None  # the socket of ports/witness.py, where there is one
+    edge: EdgeSettings | None = None  # left out on a machine that is no edge
 
     @cached_property
     def origins(self) -> Origin:

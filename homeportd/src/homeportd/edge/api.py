@@ -1,0 +1,139 @@
+"""Tunnels, reservations, and the figures of an edge."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from homeportd.auth.guard import Guard
+from homeportd.auth.passwords import LONGEST
+from homeportd.auth.service import Auth
+from homeportd.edge.metrics import CONTENT_TYPE, exposition
+from homeportd.edge.model import MAX_NETWORKS
+from homeportd.edge.rollups import Rollups
+from homeportd.edge.service import Tunnels
+from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.view import (
+    MinuteView,
+    ReservationView,
+    TunnelView,
+    VisitView,
+    minute_view,
+    reservation_view,
+    tunnel_view,
+    visit_view,
+)
+from homeportd.edge.visits import Visits
+from homeportd.http import problems
+from homeportd.problems import not_found
+from homeportd.tunnels.protocol import Kind, Limits
+
+MAX_HOURS = 14 * 24
+
+TunnelId = Annotated[str, Path(max_length=64)]
+
+
+class RulesBody(BaseModel):
+    """What holds for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=MAX_NETWORKS)
+    limits: Limits = Limits()
+    passcode: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+
+
+class ReservationBody(RulesBody):
+    """A name (HTTP) or port (TCP, UDP) to keep; without one, the edge chooses.
+
+    `token` is the id of the token it is for; without one it belongs to the first that uses it.
+    """
+
+    kind: Kind
+    name: Annotated[str, Field(max_length=63)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    token: Annotated[str, Field(max_length=64)] | None = None
+
+
+def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard: Guard) -> APIRouter:
+    """The routes of this room."""
+    routes = APIRouter(tags=["edge"], dependencies=[Depends(guard)])
+
+    def names(lineage: str) -> str | None:
+        return next((t.name for t in reversed(auth.tokens()) if t.lineage == lineage), None)
+
+    def shown(tunnel: Tunnel) -> TunnelView:
+        return tunnel_view(tunnel, tunnels.address(tunnel.place))
+
+    def reserved(tunnel: Tunnel) -> ReservationView:
+        return reservation_view(tunnel, tunnels.address(tunnel.place), names)
+
+    @routes.get("/api/tunnels", responses=problems(401))
+    async def list_tunnels() -> list[TunnelView]:
+        return [shown(tunnel) for tunnel in tunnels.registry]
+
+    @routes.get("/api/tunnels/{tunnel_id}", responses=problems(401, 404, 422))
+    async def read_tunnel(tunnel_id: TunnelId) -> TunnelView:
+        return shown(tunnels.get(tunnel_id))
+
+    @routes.delete("/api/tunnels/{tunnel_id}", status_code=204, responses=problems(401, 403, 404, 409, 422))
+    async def kill_tunnel(tunnel_id: TunnelId) -> None:
+        """End a live tunnel; its client does not ask for it again. A reservation stays."""
+        await tunnels.kill(tunnel_id)
+
+    @routes.get("/api/tunnels/{tunnel_id}/logs", responses=problems(401, 404, 422))
+    async def read_tunnel_log(
+        tunnel_id: TunnelId,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        before: Annotated[int, Query(ge=0, le=2**63 - 1)] | None = None,
+    ) -> list[VisitView]:
+        """Who came, newest first."""
+        tunnels.get(tunnel_id)
+        return [visit_view(visit) for visit in await visits.list(tunnel_id, limit, before)]
+
+    @routes.get("/api/tunnels/{tunnel_id}/minutes", responses=problems(401, 404, 422))
+    async def read_tunnel_minutes(
+        tunnel_id: TunnelId, hours: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 1
+    ) -> list[MinuteView]:
+        """What moved, minute by minute, oldest first; minutes without traffic are left out."""
+        tunnels.get(tunnel_id)
+        await rollups.write()
+        return [minute_view(minute) for minute in await rollups.list(tunnel_id, hours * 60)]
+
+    @routes.get("/api/reservations", responses=problems(401))
+    async def list_reservations() -> list[ReservationView]:
+        return [reserved(tunnel) for tunnel in tunnels.registry if tunnel.place.reserved]
+
+    @routes.post("/api/reservations", status_code=201, responses=problems(401, 403, 404, 409, 413, 422, 503))
+    async def reserve(body: ReservationBody) -> ReservationView:
+        lineage = None
+        if body.token is not None:
+            lineage = next((token.lineage for token in auth.tokens() if token.id == body.token), None)
+            if lineage is None:
+                raise not_found(f"token {body.token}", "homeport token list shows the ids")
+        tunnel = await tunnels.reserve(
+            body.kind, body.name, body.port, lineage, tuple(body.allow), body.limits, body.passcode
+        )
+        return reserved(tunnel)
+
+    @routes.put("/api/reservations/{tunnel_id}", responses=problems(401, 403, 404, 413, 422, 503))
+    async def change_reservation(tunnel_id: TunnelId, body: RulesBody) -> ReservationView:
+        """Let other rules hold, for visitors that are here too. A passcode of null removes it."""
+        kept = "passcode" not in body.model_fields_set
+        tunnel = await tunnels.edit(
+            tunnel_id, tuple(body.allow), body.limits, body.passcode, keep_passcode=kept
+        )
+        return reserved(tunnel)
+
+    @routes.delete("/api/reservations/{tunnel_id}", status_code=204, responses=problems(401, 403, 404, 422))
+    async def remove_reservation(tunnel_id: TunnelId) -> None:
+        """Give a name or port up; a live tunnel goes on until its client ends it."""
+        await tunnels.release(tunnel_id)
+
+    @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **problems(401)})
+    async def metrics() -> Response:
+        """The figures of all tunnels for Prometheus."""
+        text = exposition(tunnels.registry, len(tunnels.links), len(tunnels.links.clients))
+        return Response(text, media_type=CONTENT_TYPE)
+
+    return routes

@@ -1,0 +1,60 @@
+"""Sockets for one port on all addresses of an edge."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
+
+UDP_BUFFER: Final = 4 * 1024 * 1024  # bytes asked of the kernel, which gives net.core.{r,w}mem_max at most
+
+_ABSENT = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
+
+
+class PortInUse(Exception):
+    """Another program listens there."""
+
+
+def bind(addresses: Sequence[str], port: int, kind: socket.SocketKind) -> list[socket.socket]:
+    """One socket an address; `port` 0: the kernel chooses, for a single address. An address family that this
+    machine has not is left out. Raises PortInUse, and OSError when nothing could be bound."""
+    bound: list[socket.socket] = []
+    last: OSError | None = None
+    try:
+        for address in addresses:
+            version = ip_address(address).version
+            try:
+                sock = socket.socket(
+                    socket.AF_INET6 if version == 6 else socket.AF_INET, kind | socket.SOCK_CLOEXEC
+                )
+            except OSError as error:
+                last = error
+                continue
+            bound.append(sock)
+            if version == 6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind is socket.SOCK_STREAM:
+                # Without it, connections of a moment ago keep the port.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER)
+            sock.setblocking(False)
+            try:
+                sock.bind((address, port))
+            except OSError as error:
+                bound.pop().close()
+                if error.errno == errno.EADDRINUSE:
+                    raise PortInUse(f"{address} port {port}") from None
+                if error.errno not in _ABSENT:
+                    raise
+                last = error
+    except BaseException:
+        for sock in bound:
+            sock.close()
+        raise
+    if not bound:
+        raise last or OSError(errno.EADDRNOTAVAIL, "no address to bind")
+    return bound

@@ -1,0 +1,177 @@
+"""One visitor's connection joined with its stream: counted, and held to a rate where the tunnel has one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, cast
+
+from homeportd.edge.stats import Stats
+from homeportd.yamux.bridge import Bridge
+from homeportd.yamux.errors import YamuxError
+from homeportd.yamux.stream import Stream
+
+BURST_S: Final = 0.25  # a rate may be overdrawn by what it gives in so many seconds
+SLICE: Final = 64 * 1024  # bytes taken from a held chunk at once
+
+
+class Rate:
+    """A token bucket of bytes that all connections of a tunnel share, one for each direction."""
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self.bytes_per_second = bytes_per_second
+        self._tokens = bytes_per_second * BURST_S
+        self._at = monotonic()
+
+    def spend(self, size: int) -> float:
+        """Count bytes that went; seconds until the next may go."""
+        now = monotonic()
+        most = self.bytes_per_second * BURST_S
+        self._tokens = min(most, self._tokens + (now - self._at) * self.bytes_per_second) - size
+        self._at = now
+        return max(0.0, -self._tokens / self.bytes_per_second)
+
+
+class Carrier(Bridge):
+    """A `Bridge` that counts. `broken` is called in place of a reset when the client gave no byte at all.
+
+    `ended_with(bytes in, bytes out)` is called once, when the connection is gone.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        stats: Stats,
+        on_end: Callable[[int, int], None],
+        broken: Callable[[asyncio.Transport], None] | None = None,
+    ) -> None:
+        super().__init__(stream)
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._total = stats.total
+        self._on_end = on_end
+        self._broken = broken
+        self._socket: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._socket = cast("asyncio.Transport", transport)
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        size = len(data)
+        self.bytes_in += size
+        self._total.bytes_in += size
+        super().data_received(data)
+
+    def received(self, data: bytes) -> None:
+        size = len(data)
+        self.bytes_out += size
+        self._total.bytes_out += size
+        super().received(data)
+
+    def ended(self, error: YamuxError | None) -> None:
+        # The client that cannot reach its server resets the stream before any byte: worth a page.
+        if error is not None and self._broken is not None and not self.bytes_out and self._socket is not None:
+            socket, self._socket = self._socket, None
+            if not socket.is_closing():
+                self._broken(socket)
+                super().connection_lost(None)  # it is in other hands
+                self._finish()
+                return
+        super().ended(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._socket = None
+        super().connection_lost(exc)
+        self._finish()
+
+    def _finish(self) -> None:
+        on_end, self._on_end = self._on_end, _nothing
+        on_end(self.bytes_in, self.bytes_out)
+
+
+class LimitedCarrier(Carrier):
+    """A carrier that holds both directions to a rate.
+
+    From the visitor: the socket is not read while the rate is overdrawn. To the visitor: what came waits here
+    unconsumed, so that the stream's window bounds it.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        stats: Stats,
+        on_end: Callable[[int, int], None],
+        broken: Callable[[asyncio.Transport], None] | None,
+        rate_in: Rate,
+        rate_out: Rate,
+    ) -> None:
+        super().__init__(stream, stats, on_end, broken)
+        self._loop = stream.session.loop
+        self._rate_in = rate_in
+        self._rate_out = rate_out
+        self._resting: asyncio.TimerHandle | None = None  # the socket is not read until then
+        self._held: deque[memoryview] = deque()
+        self._holding: asyncio.TimerHandle | None = None
+        self._finished = False
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        wait_s = self._rate_in.spend(len(data))
+        if wait_s and self._resting is None and self._socket is not None:
+            self._socket.pause_reading()
+            self._resting = self._loop.call_later(wait_s, self._rested)
+
+    def drained(self) -> None:
+        if self._resting is None:
+            super().drained()
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self._socket is not None and not self._socket.is_closing():
+            super().drained()  # a stream that is still full pauses it again at the next bytes
+
+    def received(self, data: bytes) -> None:
+        self._held.append(memoryview(data))
+        if self._holding is None:
+            self._release()
+
+    def finished(self) -> None:
+        if self._held:
+            self._finished = True
+        else:
+            super().finished()
+
+    def ended(self, error: YamuxError | None) -> None:
+        if error is not None:
+            self._held.clear()
+        super().ended(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._resting, self._holding):
+            if timer is not None:
+                timer.cancel()
+        self._held.clear()
+        super().connection_lost(exc)
+
+    def _release(self) -> None:
+        self._holding = None
+        while self._held:
+            chunk = self._held.popleft()
+            if len(chunk) > SLICE:
+                self._held.appendleft(chunk[SLICE:])
+                chunk = chunk[:SLICE]
+            super().received(bytes(chunk))
+            wait_s = self._rate_out.spend(len(chunk))
+            if wait_s:
+                self._holding = self._loop.call_later(wait_s, self._release)
+                break
+        if self._finished and not self._held:
+            self._finished = False
+            super().finished()
+
+
+def _nothing(_bytes_in: int, _bytes_out: int) -> None:
+    """Said already."""

@@ -1,0 +1,254 @@
+"""The UDP listener of a tunnel: a stream for each visitor address, datagrams in it behind their length."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from functools import partial
+from ipaddress import ip_address
+from time import monotonic
+from typing import Any, Final, cast
+
+from homeportd.edge.clients import Offline
+from homeportd.edge.tunnel import Tunnel
+from homeportd.shares.model import Address
+from homeportd.tunnels.protocol import MAX_DATAGRAM
+from homeportd.yamux.errors import YamuxError
+from homeportd.yamux.stream import Stream
+
+IDLE_S: Final = 60  # without a datagram either way, a visitor is forgotten
+SWEEP_S: Final = 5
+MAX_VISITORS: Final = 4096  # of one tunnel, where its limit is not lower
+MAX_EARLY: Final = 64  # datagrams of a visitor whose stream is being opened,
+MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
+
+Peer = tuple[Any, ...]  # what sendto takes: (host, port), and two more numbers for IPv6
+
+
+class DatagramListener:
+    """Takes datagrams on all addresses of the edge."""
+
+    def __init__(self, tunnel: Tunnel, sockets: list[socket.socket]) -> None:
+        self.tunnel = tunnel
+        self._sockets = sockets
+        self._endpoints: list[_Endpoint] = []
+        self.port = int(sockets[0].getsockname()[1])
+        self.visitors = 0
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Begin to receive."""
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            _, endpoint = await loop.create_datagram_endpoint(partial(_Endpoint, self), sock=sock)
+            self._endpoints.append(endpoint)
+        self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
+
+    def _forget_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        before = monotonic() - IDLE_S
+        for endpoint in self._endpoints:
+            for visitor in [v for v in endpoint.visitors.values() if v.moved_at < before]:
+                visitor.end()
+        self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
+
+    def close(self) -> None:
+        """Take no more."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for endpoint in self._endpoints:
+            endpoint.close()
+        if not self._endpoints:
+            for sock in self._sockets:
+                sock.close()
+
+    def recheck(self) -> None:
+        """Forget visitors that the rules do not allow any more."""
+        for endpoint in self._endpoints:
+            for visitor in [v for v in endpoint.visitors.values() if not self.tunnel.admits(v.address)]:
+                visitor.end()
+
+    def cut(self) -> None:
+        """Forget every visitor; the next datagram of one begins anew."""
+        for endpoint in self._endpoints:
+            for visitor in list(endpoint.visitors.values()):
+                visitor.end()
+
+
+class _Endpoint(asyncio.DatagramProtocol):
+    """One socket."""
+
+    def __init__(self, listener: DatagramListener) -> None:
+        self.listener = listener
+        self.visitors: dict[Peer, _Visitor] = {}
+        self.transport: asyncio.DatagramTransport | None = None
+        self.blocked = False  # the kernel takes no more for now
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: Peer) -> None:
+        visitor = self.visitors.get(addr)
+        if visitor is None:
+            visitor = self._welcome(addr)
+            if visitor is None:
+                return
+        visitor.take(data)
+
+    def _welcome(self, peer: Peer) -> _Visitor | None:
+        listener, tunnel = self.listener, self.listener.tunnel
+        address = ip_address(peer[0])
+        if (
+            not tunnel.admits(address)
+            or not tunnel.live
+            or listener.visitors >= min(MAX_VISITORS, tunnel.rules.connections)
+        ):
+            tunnel.refuse(address, peer[1])
+            tunnel.stats.total.dropped += 1
+            return None
+        visitor = self.visitors[peer] = _Visitor(self, peer, address)
+        listener.visitors += 1
+        tunnel.stats.open += 1
+        tunnel.stats.total.connections += 1
+        tunnel.note("open", address, peer[1])
+        tunnel.spawn(visitor.dial())
+        return visitor
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP answer to what we sent: the visitor is gone, which its idle time shows too."""
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class _Visitor:
+    """One address, and the `Sink` of its stream."""
+
+    def __init__(self, endpoint: _Endpoint, peer: Peer, address: Address) -> None:
+        self.peer = peer
+        self.address = address
+        self.moved_at = self._begun = monotonic()
+        self._endpoint = endpoint
+        self._tunnel = endpoint.listener.tunnel
+        self._stats = self._tunnel.stats
+        self._stream: Stream | None = None
+        self._full = False
+        self._early: deque[bytes] = deque()
+        self._early_bytes = 0
+        self._partial = bytearray()
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self._over = False
+
+    async def dial(self) -> None:
+        """Open the stream, and send what has come meanwhile."""
+        try:
+            stream = await self._tunnel.dial(self.address, self.peer[1])
+        except Offline:
+            self._stats.total.dropped += len(self._early)
+            self.end()
+            return
+        if self._over:
+            stream.reset()
+            return
+        self._stream = stream
+        stream.attach(self)
+        early, self._early = self._early, deque()
+        for data in early:
+            self._send(data)
+
+    def take(self, data: bytes) -> None:
+        """A datagram of this visitor. Where it would have to wait for long it is dropped, as UDP may."""
+        self.moved_at = monotonic()
+        size = len(data)
+        if size > MAX_DATAGRAM or self._over:
+            self._stats.total.dropped += 1
+        elif self._stream is not None:
+            self._send(data)
+        elif len(self._early) < MAX_EARLY and self._early_bytes + size <= MAX_EARLY_BYTES:
+            self._early.append(data)
+            self._early_bytes += size
+        else:
+            self._stats.total.dropped += 1
+
+    def _send(self, data: bytes) -> None:
+        size = len(data)
+        rate = self._tunnel.rate_in
+        if self._stream is None or self._full or (rate is not None and rate.spend(0)):
+            self._stats.total.dropped += 1
+            return
+        try:
+            self._full = not self._stream.write(size.to_bytes(2, "big") + data)
+        except YamuxError:
+            self._stats.total.dropped += 1
+            return
+        if rate is not None:
+            rate.spend(size)
+        self._bytes_in += size
+        self._stats.total.bytes_in += size
+
+    # Called by the stream
+
+    def received(self, data: bytes) -> None:
+        if self._stream is not None:
+            self._stream.consumed(len(data))
+        self.moved_at = monotonic()
+        if self._partial:
+            self._partial += data
+            data = bytes(self._partial)
+            self._partial.clear()
+        at, end = 0, len(data)
+        while end - at >= 2:
+            size = int.from_bytes(data[at : at + 2], "big")
+            if end - at - 2 < size:
+                break
+            self._answer(data[at + 2 : at + 2 + size])
+            at += 2 + size
+        self._partial += data[at:]
+
+    def _answer(self, data: bytes) -> None:
+        size, endpoint, rate = len(data), self._endpoint, self._tunnel.rate_out
+        if endpoint.transport is None or endpoint.blocked or (rate is not None and rate.spend(0)):
+            self._stats.total.dropped += 1
+            return
+        endpoint.transport.sendto(data, self.peer)
+        if rate is not None:
+            rate.spend(size)
+        self._bytes_out += size
+        self._stats.total.bytes_out += size
+
+    def finished(self) -> None:
+        self.end()
+
+    def drained(self) -> None:
+        self._full = False
+
+    def ended(self, error: YamuxError | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Forget this visitor."""
+        if self._over:
+            return
+        self._over = True
+        self._endpoint.visitors.pop(self.peer, None)
+        self._endpoint.listener.visitors -= 1
+        self._stats.open -= 1
+        self._tunnel.note(
+            "close",
+            self.address,
+            self.peer[1],
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+            duration_ms=int((monotonic() - self._begun) * 1000),
+        )
+        if self._stream is not None:
+            self._stream.close()

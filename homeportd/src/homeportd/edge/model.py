@@ -1,0 +1,110 @@
+"""What an edge holds: names and ports, who they belong to, what may come through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_network
+
+from homeportd.shares.model import Network
+from homeportd.tunnels.protocol import Kind, Limits, Refusal
+
+MAX_NETWORKS = 64  # of one tunnel
+NO_LIMITS = Limits()
+
+
+class Refused(Exception):
+    """What a client asked for cannot be; `fix` says what to do instead."""
+
+    def __init__(self, reason: Refusal, detail: str, fix: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.fix = fix
+
+
+@dataclass(frozen=True)
+class Place:
+    """A name (HTTP) or a port (TCP, UDP) of this edge.
+
+    `lineage` owns it, None: whoever comes first. `reserved`: it stays when its client is gone. The rules here
+    are the reservation's; a client's own come on top. `generation` rises whenever the passcode changes.
+    """
+
+    id: str
+    kind: Kind
+    name: str | None
+    port: int | None
+    lineage: str | None
+    reserved: bool
+    created_at: datetime
+    allow: tuple[Network, ...] = ()
+    limits: Limits = NO_LIMITS
+    passcode_hash: str | None = None
+    generation: int = 1
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: the name, or the port."""
+        return self.name or str(self.port)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the client that holds a place asked for."""
+
+    host: str | None = None
+    allow: tuple[Network, ...] = ()
+    limits: Limits = NO_LIMITS
+    passcode_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for visitors: the reservation's rules and the client's. An address must be in each list."""
+
+    allow: tuple[tuple[Network, ...], ...]
+    bytes_per_second: int | None
+    connections: int
+    passcode: bool
+
+
+MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
+
+
+def rules(place: Place, wish: Wish) -> Rules:
+    """Join what the reservation says with what the client says: the stricter of both."""
+    rates = [x for x in (place.limits.bytes_per_second, wish.limits.bytes_per_second) if x is not None]
+    counts = [x for x in (place.limits.connections, wish.limits.connections) if x is not None]
+    return Rules(
+        allow=tuple(networks for networks in (place.allow, wish.allow) if networks),
+        bytes_per_second=min(rates, default=None),
+        connections=min([*counts, MAX_CONNECTIONS]),
+        passcode=(place.passcode_hash or wish.passcode_hash) is not None,
+    )
+
+
+def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    """Parse an allowlist. Raises Refused."""
+    if len(texts) > MAX_NETWORKS:
+        raise Refused(
+            Refusal.NETWORK_BAD,
+            f"more than {MAX_NETWORKS} networks",
+            "join neighbouring ones into larger networks",
+        )
+    parsed = []
+    for text in texts:
+        try:
+            parsed.append(ip_network(text.strip()))
+        except ValueError as error:
+            raise Refused(
+                Refusal.NETWORK_BAD,
+                f"{text!r} is not a network: {error}",
+                "write an address or a CIDR whose host bits are zero, such as 203.0.113.7 or 10.0.0.0/8",
+            ) from None
+    return tuple(dict.fromkeys(parsed))
+
+
+def owned(place: Place, lineage: str | None) -> Place:
+    """The same place in other hands."""
+    return replace(place, lineage=lineage)

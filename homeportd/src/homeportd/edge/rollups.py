@@ -1,0 +1,111 @@
+"""What moved, minute by minute, on disk; and the live rates, second by second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic, time
+
+from homeportd import clock
+from homeportd.database import Database
+from homeportd.edge.stats import Counts
+from homeportd.edge.tunnel import Tunnel
+
+TICK_S = 1.0
+KEPT_MINUTES = 14 * 24 * 60
+KEPT_ROWS = 2_000_000  # of all tunnels
+PRUNE_EVERY = 60  # minutes
+
+_COLUMNS = ("bytes_in", "bytes_out", "connections", "requests", "refused", "dropped")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of a tunnel in which anything happened; `minute` since 1970, UTC."""
+
+    minute: int
+    counts: Counts
+
+
+class Rollups:
+    """Ticks for all tunnels that `tunnels()` gives."""
+
+    def __init__(self, database: Database, tunnels: Callable[[], Iterable[Tunnel]]) -> None:
+        self._database = database
+        self._tunnels = tunnels
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._task = asyncio.create_task(self._run(), name="tunnel figures")
+
+    async def list(self, tunnel: str, minutes: int) -> list[Minute]:
+        """The last `minutes`, oldest first; minutes without traffic are left out. The present one is included."""
+        rows = await self._database.all(
+            "SELECT minute, bytes_in, bytes_out, connections, requests, refused, dropped FROM tunnel_minutes"
+            " WHERE tunnel = ? AND minute > ? ORDER BY minute",
+            tunnel,
+            int(time() // 60) - minutes,
+        )
+        return [Minute(int(str(row[0])), Counts(*(int(str(x)) for x in row[1:]))) for row in rows]
+
+    async def write(self) -> None:
+        """Put what happened since the last time on the present minute."""
+        minute = int(time() // 60)
+        rows = []
+        for tunnel in self._tunnels():
+            fresh = tunnel.stats.roll()
+            if fresh:
+                rows.append((tunnel.id, minute, *(getattr(fresh, name) for name in _COLUMNS)))
+        if not rows:
+            return
+        added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS)
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                f"INSERT INTO tunnel_minutes (tunnel, minute, {', '.join(_COLUMNS)}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+                f" ON CONFLICT (tunnel, minute) DO UPDATE SET {added}",
+                rows,
+            )
+
+    async def prune(self) -> None:
+        """Delete minutes that are too old or too many."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "DELETE FROM tunnel_minutes WHERE minute < ?", (int(time() // 60) - KEPT_MINUTES,)
+            )
+            await connection.execute(
+                "DELETE FROM tunnel_minutes WHERE minute <= coalesce("
+                "(SELECT minute FROM tunnel_minutes ORDER BY minute DESC LIMIT 1 OFFSET ?), -1)",
+                (KEPT_ROWS,),
+            )
+
+    async def _run(self) -> None:
+        before, minute, pruned = monotonic(), int(time() // 60), 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            now, moment = monotonic(), clock.now()
+            for tunnel in self._tunnels():
+                tunnel.stats.tick(moment, now - before)
+            before = now
+            if int(time() // 60) == minute:
+                continue
+            minute = int(time() // 60)
+            try:
+                await self.write()
+                if minute - pruned >= PRUNE_EVERY:
+                    pruned = minute
+                    await self.prune()
+            except sqlite3.Error as error:
+                _log.warning("the minutes of tunnels could not be written: %s", error)
+
+    async def close(self) -> None:
+        """Write the rest and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.write()

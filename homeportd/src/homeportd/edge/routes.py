@@ -1,0 +1,190 @@
+"""Traefik's dynamic configuration for HTTP names, one file a name. `route` is pure, `Routes` writes.
+
+One broken file freezes all updates of Traefik's file provider, so a file is whole when it appears: JSON,
+which YAML includes, made under another name and renamed. https://doc.traefik.io/traefik/providers/file/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from homeportd.shares.model import Network
+
+PREFIX: Final = "homeport-"
+FILE: Final = "tunnel-"  # how our files begin
+# Above any rule that has the default, its length: the wildcard's, whose names these are.
+PRIORITY: Final = 10_000
+STAGING: Final = ".staging"  # Traefik reads .yml files only, and watches the folder itself
+
+_SAFE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_SAFE_ID = re.compile(r"[a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A host name that leads to a tunnel besides its own."""
+
+    host: str
+    cert_resolver: str | None
+
+
+@dataclass(frozen=True)
+class Route:
+    """What Traefik has to know about one HTTP name. `origin` as the visitor's browser names it."""
+
+    id: str
+    host: str
+    origin: str
+    upstream: str  # http://127.0.0.1:PORT, the name's own listener
+    edge: str  # http://127.0.0.1:7070, for the passcode
+    entry_point: str
+    tls: bool
+    cert_resolver: str | None
+    allow: tuple[tuple[Network, ...], ...]
+    rewrite_host: str | None  # what Host, X-Forwarded-Host and our own Origin become
+    passcode: bool
+    domains: tuple[Domain, ...] = ()
+
+
+def route(wanted: Route) -> dict[str, Any]:
+    """The file's content."""
+    name = PREFIX + wanted.id
+    middlewares: dict[str, Any] = {}
+    chain = []
+
+    def add(suffix: str, content: dict[str, Any]) -> str:
+        middlewares[f"{name}-{suffix}"] = content
+        return f"{name}-{suffix}"
+
+    for number, networks in enumerate(wanted.allow):
+        chain.append(
+            add(f"allow{number}", {"ipAllowList": {"sourceRange": [str(network) for network in networks]}})
+        )
+    # The visitor's own word for how it came here is not to be believed further in.
+    guarded = list(chain)
+    if wanted.passcode:
+        chain.append(
+            add(
+                "passcode",
+                {
+                    "forwardAuth": {
+                        "address": f"{wanted.edge}/.homeport/passcode/{wanted.id}",
+                        "authResponseHeaders": ["Cookie", "Authorization"],
+                        "maxResponseBodySize": 65536,
+                    }
+                },
+            )
+        )
+    same_origin = list(chain)
+    if wanted.rewrite_host is not None:
+        hosts = {"Host": wanted.rewrite_host, "X-Forwarded-Host": wanted.rewrite_host}
+        chain.append(add("host", {"headers": {"customRequestHeaders": hosts}}))
+        hosts = {**hosts, "Origin": f"http://{wanted.rewrite_host}"}
+        same_origin.append(add("origin", {"headers": {"customRequestHeaders": hosts}}))
+    routers: dict[str, Any] = {}
+    own = Domain(wanted.host, wanted.cert_resolver)
+    for number, domain in enumerate((own, *wanted.domains)):
+        scheme, _, address = wanted.origin.partition("://")
+        if number:
+            address = address.replace(wanted.host, domain.host, 1)
+        rule = f"Host(`{domain.host}`)"
+        suffix = f"-d{number}" if number else ""
+        router: dict[str, Any] = {"entryPoints": [wanted.entry_point], "service": name}
+        if wanted.tls:
+            router["tls"] = {"certResolver": domain.cert_resolver} if domain.cert_resolver else {}
+        routers[name + suffix] = {**router, "rule": rule, "priority": PRIORITY, "middlewares": chain}
+        if wanted.rewrite_host is not None:
+            # Only our own origin is translated: a foreign one is for the server's own checks to refuse.
+            routers[f"{name}{suffix}-origin"] = {
+                **router,
+                "rule": f"{rule} && Header(`Origin`, `{scheme}://{address}`)",
+                "priority": 2 * PRIORITY,
+                "middlewares": same_origin,
+            }
+        if wanted.passcode:
+            routers[f"{name}{suffix}-own"] = {
+                **router,
+                "rule": f"{rule} && PathPrefix(`/.homeport/`)",
+                "priority": 3 * PRIORITY,
+                "service": f"{name}-edge",
+                "middlewares": [
+                    *guarded,
+                    add("id", {"headers": {"customRequestHeaders": {"X-Homeport-Tunnel": wanted.id}}}),
+                ],
+            }
+    for router in routers.values():
+        if not router["middlewares"]:
+            del router["middlewares"]
+    services: dict[str, Any] = {name: _service(wanted.upstream)}
+    if wanted.passcode:
+        services[f"{name}-edge"] = _service(wanted.edge)
+    http: dict[str, Any] = {"routers": routers, "services": services}
+    if middlewares:
+        http["middlewares"] = middlewares
+    return {"http": http}
+
+
+def _service(url: str) -> dict[str, Any]:
+    # Event streams and the like pass at once.
+    return {"loadBalancer": {"servers": [{"url": url}], "responseForwarding": {"flushInterval": "1ms"}}}
+
+
+def check(wanted: Route) -> None:
+    """Raises ValueError for what must not get into a rule."""
+    if not _SAFE_ID.fullmatch(wanted.id):
+        raise ValueError(f"{wanted.id!r} is no id")
+    for host in (wanted.host, *(domain.host for domain in wanted.domains)):
+        if not _SAFE_HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is no host name")
+    if any(char in wanted.origin for char in "`\\\n"):
+        raise ValueError(f"{wanted.origin!r} is no origin")
+
+
+class Routes:
+    """The folder of files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._staging = folder / STAGING
+
+    def start(self, wanted: list[Route]) -> None:
+        """Write what there should be, and remove what an earlier agent left. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._staging.mkdir(exist_ok=True)
+        for path in self._staging.iterdir():
+            path.unlink()
+        for item in wanted:
+            self.write(item)
+        names = {self._path(item.id).name for item in wanted}
+        for path in self._ours():
+            if path.name not in names:
+                path.unlink()
+
+    def write(self, wanted: Route) -> None:
+        """Make or change the file of a name. Raises OSError, ValueError."""
+        check(wanted)
+        path = self._path(wanted.id)
+        text = json.dumps(route(wanted), indent=1) + "\n"
+        with contextlib.suppress(OSError):
+            if path.read_text() == text:
+                return
+        fresh = self._staging / path.name
+        fresh.write_text(text)
+        fresh.chmod(0o640)
+        fresh.rename(path)
+
+    def remove(self, id_: str) -> None:
+        """Take a name away. Raises OSError."""
+        self._path(id_).unlink(missing_ok=True)
+
+    def _path(self, id_: str) -> Path:
+        return self._folder / f"{FILE}{id_}.yml"
+
+    def _ours(self) -> Iterator[Path]:
+        return self._folder.glob(f"{FILE}*.yml")

@@ -1,0 +1,498 @@
+"""What can be done with tunnels: open, take over, close, kill, reserve. Names and ports are given out here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import monotonic
+
+from homeportd import clock
+from homeportd.auth.model import Token
+from homeportd.auth.passwords import Passwords
+from homeportd.auth.service import Auth
+from homeportd.edge import names
+from homeportd.edge.bind import PortInUse, bind
+from homeportd.edge.clients import Client
+from homeportd.edge.datagrams import DatagramListener
+from homeportd.edge.link import Link
+from homeportd.edge.links import Links
+from homeportd.edge.model import NO_LIMITS, Place, Refused, Wish, networks
+from homeportd.edge.registry import Registry
+from homeportd.edge.routes import Domain, Route, Routes
+from homeportd.edge.store import PlaceStore
+from homeportd.edge.streams import StreamListener
+from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.visits import Visits
+from homeportd.problems import Problem, invalid, not_found
+from homeportd.settings import EdgeSettings
+from homeportd.tunnels import protocol
+from homeportd.tunnels.protocol import Kind, Limits, Refusal
+
+KEEP_S = 120  # a name or port that is not reserved waits so long for its client to come back
+MAX_PLACES = 8192
+PORT_TRIES = 64  # other programs may hold ports of the range
+LOOPBACK = ("127.0.0.1",)
+
+Change = Callable[[str, Tunnel], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Tunnels:
+    """All places of this edge, live or not."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        store: PlaceStore,
+        auth: Auth,
+        passwords: Passwords,
+        visits: Visits,
+        routes: Routes,
+    ) -> None:
+        self.registry = Registry()
+        self.links = Links(settings, auth, self._gone, self._relinked)
+        self._settings = settings
+        self._store = store
+        self._auth = auth
+        self._passwords = passwords
+        self._visits = visits
+        self._routes = routes
+        self._changing = asyncio.Lock()
+        self._callbacks: list[Change] = []
+        self._domains: Callable[[str], Sequence[Domain]] = lambda _tunnel_id: ()
+        auth.on_revoke(self._end_orphans)
+        self._closings: set[asyncio.Task[None]] = set()
+
+    def on_change(self, callback: Change) -> None:
+        """Call back with (`opened`, `changed` or `closed`, tunnel)."""
+        self._callbacks.append(callback)
+
+    def set_domains(self, domains: Callable[[str], Sequence[Domain]]) -> None:
+        """Let another room name the host names that lead to a tunnel besides its own."""
+        self._domains = domains
+
+    async def start(self) -> None:
+        """Listen for every place there was: names stay what they are while their clients come back."""
+        for place in await self._store.all():
+            tunnel = Tunnel(place, self._visits)
+            try:
+                await self._listen(tunnel)
+            except (Refused, OSError) as error:
+                # It stays reserved; the next client that asks for it learns why.
+                _log.warning("%s %s cannot listen: %s", place.kind, place.label, error)
+            self.registry.add(tunnel)
+        self._routes.start(
+            [self._route(t) for t in self.registry if t.place.kind is Kind.HTTP and t.listener]
+        )
+
+    async def close(self) -> None:
+        """End everything; what is reserved stays on disk."""
+        await self.links.close()
+        for tunnel in self.registry:
+            tunnel.close()
+        await asyncio.gather(*self._closings, return_exceptions=True)
+
+    # What clients do; the links call these
+
+    def admit(self, hello: protocol.Hello) -> Token:
+        return self.links.admit(hello)
+
+    def join(self, link: Link, hello: protocol.Hello) -> tuple[Client, protocol.Welcome]:
+        return self.links.join(link, hello)
+
+    def leave(self, link: Link) -> None:
+        self.links.leave(link)
+
+    def rotated(self, link: Link) -> None:
+        self.links.rotated(link)
+
+    def greeted(self, link: Link) -> None:
+        self.links.greeted(link)
+
+    async def open(self, client: Client, message: protocol.Open) -> protocol.Opened:
+        """Give the client what it asks for: its own place at once, even from another client of its lineage.
+
+        Raises Refused.
+        """
+        allow = networks(message.allow)
+        if message.passcode is not None and message.kind is not Kind.HTTP:
+            raise Refused(
+                Refusal.BAD, f"a passcode is for HTTP, not {message.kind.upper()}", "use --allow there"
+            )
+        label = self._label(message)
+        known = self.registry.called(message.kind, label) if label else None
+        passcode = await self._passcode(message.passcode, known)
+        wish = Wish(message.host, allow, message.limits, passcode)
+        if len(client.tunnels) >= protocol.MAX_TUNNELS and (known is None or known.id not in client.tunnels):
+            raise Refused(
+                Refusal.LIMIT, f"this client has {protocol.MAX_TUNNELS} tunnels", "close one, or use another"
+            )
+        async with self._changing:
+            tunnel = self.registry.called(message.kind, label) if label else None
+            if tunnel is not None:
+                await self._claim(tunnel, client)
+            else:
+                tunnel = await self._found(message.kind, label, client.lineage, reserved=label is not None)
+            if tunnel.listener is None:
+                await self._listen(tunnel)
+            self._hold(tunnel, client, wish)
+        return protocol.Opened(
+            request=message.request,
+            tunnel=tunnel.id,
+            address=self.address(tunnel.place),
+            name=tunnel.place.name,
+            port=tunnel.place.port,
+        )
+
+    async def close_for(self, client: Client, tunnel_id: str) -> None:
+        """The client ends a tunnel of its own; a reservation stays."""
+        tunnel = client.tunnels.get(tunnel_id)
+        if tunnel is not None:
+            await self._end(tunnel, "closed")
+
+    # What the owner does
+
+    def get(self, tunnel_id: str) -> Tunnel:
+        """Raises Problem 404."""
+        tunnel = self.registry.get(tunnel_id)
+        if tunnel is None:
+            raise not_found(f"tunnel {tunnel_id}", "homeport tunnels list shows the ids")
+        return tunnel
+
+    async def kill(self, tunnel_id: str) -> None:
+        """End a live tunnel; its client does not ask for it again. Raises Problem 404, 409."""
+        tunnel = self.get(tunnel_id)
+        if tunnel.holder is None and tunnel.place.reserved:
+            raise Problem(409, "no client holds this tunnel", "remove its reservation to give it up")
+        await self._end(tunnel, "killed")
+
+    async def reserve(
+        self,
+        kind: Kind,
+        name: str | None,
+        port: int | None,
+        lineage: str | None,
+        allow: tuple[str, ...],
+        limits: Limits,
+        passcode: str | None,
+    ) -> Tunnel:
+        """Keep a name or port; without either one is chosen. Raises Problem 409, 422."""
+        try:
+            parsed = networks(allow)
+            message = protocol.Open(request=0, kind=kind, name=name, port=port)
+            label = self._label(message)
+            hashed = await self._hash(kind, passcode)
+            async with self._changing:
+                tunnel = self.registry.called(kind, label) if label else None
+                if tunnel is not None and tunnel.place.reserved:
+                    raise Problem(
+                        409, f"{kind.upper()} {label} is reserved already", "change that reservation"
+                    )
+                if tunnel is None:
+                    tunnel = await self._found(kind, label, lineage, reserved=True)
+                    await self._listen(tunnel)
+                place = replace(
+                    tunnel.place, reserved=True, allow=parsed, limits=limits, passcode_hash=hashed
+                )
+                await self._change(tunnel, place)
+        except Refused as refusal:
+            status = 409 if refusal.reason in (Refusal.NAME_TAKEN, Refusal.PORT_TAKEN, Refusal.LIMIT) else 422
+            raise Problem(status, refusal.detail, refusal.fix) from None
+        return tunnel
+
+    async def edit(
+        self,
+        tunnel_id: str,
+        allow: tuple[str, ...],
+        limits: Limits,
+        passcode: str | None,
+        *,
+        keep_passcode: bool,
+    ) -> Tunnel:
+        """Change the rules of a reservation, for visitors that are here too. Raises Problem 404, 422."""
+        tunnel = self._reserved(tunnel_id)
+        try:
+            parsed = networks(allow)
+        except Refused as refusal:
+            raise invalid(refusal.detail, refusal.fix) from None
+        hashed = tunnel.place.passcode_hash
+        if not keep_passcode:
+            hashed = await self._hash(tunnel.place.kind, passcode)
+        async with self._changing:
+            tunnel = self._reserved(tunnel_id)
+            generation = tunnel.place.generation + (hashed != tunnel.place.passcode_hash)
+            await self._change(
+                tunnel,
+                replace(
+                    tunnel.place, allow=parsed, limits=limits, passcode_hash=hashed, generation=generation
+                ),
+            )
+        return tunnel
+
+    async def release(self, tunnel_id: str) -> None:
+        """Remove a reservation; a live tunnel goes on without. Raises Problem 404."""
+        async with self._changing:
+            tunnel = self._reserved(tunnel_id)
+            if tunnel.holder is None:
+                await self._remove(tunnel)
+                return
+            place = replace(tunnel.place, reserved=False, allow=(), limits=NO_LIMITS, passcode_hash=None)
+            await self._change(tunnel, place)
+
+    def address(self, place: Place) -> str:
+        """What to give to people."""
+        if place.name is not None:
+            return self._settings.url_of(place.name)
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        return f"{host}:{place.port}"
+
+    def refresh_route(self, tunnel_id: str) -> None:
+        """Write a name's route anew, after its domains have changed."""
+        tunnel = self.registry.get(tunnel_id)
+        if tunnel is not None and tunnel.place.kind is Kind.HTTP and tunnel.listener is not None:
+            self._routes.write(self._route(tunnel))
+
+    async def sweep(self) -> None:
+        """Give up what is not reserved and was left for too long."""
+        before = monotonic() - KEEP_S
+        for tunnel in self.registry:
+            if tunnel.holder is None and not tunnel.place.reserved and tunnel.lost_at < before:
+                async with self._changing:
+                    if tunnel.holder is None and self.registry.get(tunnel.id) is tunnel:
+                        await self._remove(tunnel)
+
+    # Inside; what changes the registry runs under the lock
+
+    def _label(self, message: protocol.Open) -> str | None:
+        if message.kind is Kind.HTTP:
+            return names.check_name(message.name) if message.name is not None else None
+        if message.port is None:
+            return None
+        return str(names.check_port(message.port, self._settings.span(message.kind), message.kind))
+
+    async def _claim(self, tunnel: Tunnel, client: Client) -> None:
+        place = tunnel.place
+        owner = place.lineage
+        if owner == client.lineage:
+            return
+        if owner is not None and self._auth.lineage_alive(owner):
+            kind = Refusal.NAME_TAKEN if place.kind is Kind.HTTP else Refusal.PORT_TAKEN
+            what = (
+                f"the name {place.label}"
+                if place.kind is Kind.HTTP
+                else f"{place.kind.upper()} port {place.label}"
+            )
+            raise Refused(
+                kind,
+                f"{what} belongs to another token",
+                "choose another, or remove it: homeport reservations",
+            )
+        # Nobody's, or of a token that is gone: names are never stuck.
+        place = replace(place, lineage=client.lineage)
+        await self._store.save(place)
+        tunnel.place = place
+
+    async def _found(self, kind: Kind, label: str | None, lineage: str | None, *, reserved: bool) -> Tunnel:
+        if len(self.registry) >= MAX_PLACES:
+            raise Refused(Refusal.LIMIT, f"this edge has {MAX_PLACES} names and ports", "remove reservations")
+        tunnel, last = None, None
+        for _ in range(1 if label else PORT_TRIES):
+            place = self._place(kind, label, lineage, reserved=reserved)
+            tunnel = Tunnel(place, self._visits)
+            try:
+                await self._listen(tunnel)
+                break
+            except Refused as refusal:
+                if label is not None:
+                    raise
+                last, tunnel = refusal, None
+        if tunnel is None:
+            raise last or Refused(Refusal.LIMIT, "no port is free", "try again")
+        try:
+            await self._store.save(tunnel.place)
+        except BaseException:
+            self._unlisten(tunnel)
+            raise
+        self.registry.add(tunnel)
+        return tunnel
+
+    def _place(self, kind: Kind, label: str | None, lineage: str | None, *, reserved: bool) -> Place:
+        name = port = None
+        if kind is Kind.HTTP:
+            name = label or names.choose_name(
+                secrets.randbelow, lambda name: self.registry.called(kind, name) is not None
+            )
+        else:
+            span = self._settings.span(kind)
+            taken = self.registry.ports(kind)
+            port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
+        return Place(secrets.token_hex(6), kind, name, port, lineage, reserved, clock.now())
+
+    async def _listen(self, tunnel: Tunnel) -> None:
+        if tunnel.listener is not None:
+            return
+        place, edge = tunnel.place, self._settings
+        try:
+            if place.kind is Kind.HTTP:
+                listener: StreamListener | DatagramListener = StreamListener(
+                    tunnel, bind(LOOPBACK, 0, socket.SOCK_STREAM)
+                )
+            elif place.kind is Kind.TCP:
+                listener = StreamListener(tunnel, bind(edge.bind, place.port or 0, socket.SOCK_STREAM))
+            else:
+                listener = DatagramListener(tunnel, bind(edge.bind, place.port or 0, socket.SOCK_DGRAM))
+            await listener.start()
+        except PortInUse as error:
+            raise Refused(
+                Refusal.PORT_TAKEN,
+                f"another program of the edge listens on {error}",
+                "choose another port, or end that program",
+            ) from None
+        except OSError as error:
+            raise Refused(
+                Refusal.LIMIT,
+                f"the edge cannot listen on {place.label}: {error.strerror}",
+                "see the edge's log",
+            ) from error
+        tunnel.listener = listener
+
+    def _unlisten(self, tunnel: Tunnel) -> None:
+        tunnel.close()
+        if tunnel.place.kind is Kind.HTTP:
+            try:
+                self._routes.remove(tunnel.id)
+            except OSError as error:
+                _log.error("the route of %s could not be removed: %s", tunnel.place.label, error)
+
+    def _hold(self, tunnel: Tunnel, client: Client, wish: Wish) -> None:
+        before = tunnel.holder
+        if before is not client:
+            if before is not None:
+                self._let_go(tunnel, "taken-over", f"a newer client has {tunnel.place.label}")
+            if tunnel.listener is not None:
+                tunnel.listener.cut()
+            tunnel.since = clock.now()
+        tunnel.holder = client
+        client.tunnels[tunnel.id] = tunnel
+        tunnel.set_rules(tunnel.place, wish)
+        self._write_route(tunnel)
+        self._announce("changed" if before is client else "opened", tunnel)
+
+    def _write_route(self, tunnel: Tunnel) -> None:
+        if tunnel.place.kind is not Kind.HTTP or tunnel.listener is None:
+            return
+        try:
+            self._routes.write(self._route(tunnel))
+        except (OSError, ValueError) as error:
+            _log.error("the route of %s could not be written: %s", tunnel.place.label, error)
+            raise Refused(
+                Refusal.LIMIT, "the edge could not write the route of this name", "see the edge's log"
+            ) from error
+
+    def _let_go(self, tunnel: Tunnel, reason: str, detail: str = "") -> None:
+        client, tunnel.holder = tunnel.holder, None
+        tunnel.lost_at, tunnel.since = monotonic(), clock.now()
+        if client is None:
+            return
+        client.tunnels.pop(tunnel.id, None)
+        said = protocol.Closed.model_validate({"tunnel": tunnel.id, "reason": reason, "detail": detail})
+        for link in client.links.values():
+            link.tell(said)
+            break
+
+    async def _end(self, tunnel: Tunnel, reason: str) -> None:
+        async with self._changing:
+            if self.registry.get(tunnel.id) is not tunnel:
+                return
+            self._let_go(tunnel, reason)
+            if tunnel.place.reserved:
+                if tunnel.listener is not None:
+                    tunnel.listener.cut()
+                tunnel.set_rules(tunnel.place, Wish())
+                self._announce("changed", tunnel)
+            else:
+                await self._remove(tunnel)
+
+    async def _remove(self, tunnel: Tunnel) -> None:
+        await self._store.delete(tunnel.id)
+        self.registry.remove(tunnel)
+        self._unlisten(tunnel)
+        self._announce("closed", tunnel)
+
+    async def _change(self, tunnel: Tunnel, place: Place) -> None:
+        await self._store.save(place)
+        tunnel.set_rules(place, tunnel.wish)
+        self._write_route(tunnel)
+        self._announce("changed", tunnel)
+
+    def _gone(self, client: Client) -> None:
+        """The last link of a client was lost: its tunnels wait for it."""
+        for tunnel in list(client.tunnels.values()):
+            self._let_go(tunnel, "closed")
+            self._announce("changed", tunnel)
+
+    def _relinked(self, client: Client) -> None:
+        for tunnel in client.tunnels.values():
+            self._announce("changed", tunnel)
+
+    def _end_orphans(self) -> None:
+        """Close what belongs to tokens that are gone, unless it is reserved."""
+        for tunnel in self.registry:
+            owner = tunnel.place.lineage
+            if not tunnel.place.reserved and owner is not None and not self._auth.lineage_alive(owner):
+                task = asyncio.get_running_loop().create_task(self._end(tunnel, "revoked"))
+                self._closings.add(task)
+                task.add_done_callback(self._closings.discard)
+
+    def _reserved(self, tunnel_id: str) -> Tunnel:
+        tunnel = self.registry.get(tunnel_id)
+        if tunnel is None or not tunnel.place.reserved:
+            raise not_found(f"reservation {tunnel_id}", "homeport reservations shows the ids")
+        return tunnel
+
+    async def _hash(self, kind: Kind, passcode: str | None) -> str | None:
+        if passcode is None:
+            return None
+        if kind is not Kind.HTTP:
+            raise invalid(f"a passcode is for HTTP, not {kind.upper()}", "use allow there")
+        return await self._passwords.hash(passcode)
+
+    async def _passcode(self, passcode: str | None, known: Tunnel | None) -> str | None:
+        """The hash of a client's passcode; the one it had when it is the same, for the visitors' sake."""
+        if passcode is None:
+            return None
+        before = known.wish.passcode_hash if known is not None else None
+        try:
+            if before is not None and await self._passwords.matches(passcode, before):
+                return before
+            return await self._passwords.hash(passcode)
+        except Problem as problem:
+            raise Refused(Refusal.LIMIT, problem.detail, problem.fix) from None
+
+    def _route(self, tunnel: Tunnel) -> Route:
+        place, edge = tunnel.place, self._settings
+        assert place.name is not None  # noqa: S101 - an HTTP place has a name
+        assert tunnel.listener is not None  # noqa: S101 - asked by the callers
+        return Route(
+            id=place.id,
+            host=edge.host_of(place.name),
+            origin=edge.url_of(place.name),
+            upstream=f"http://127.0.0.1:{tunnel.listener.port}",
+            edge=f"http://{edge.listen}",
+            entry_point=edge.entry_point or ("websecure" if edge.scheme == "https" else "web"),
+            tls=edge.scheme == "https",
+            cert_resolver=edge.cert_resolver,
+            allow=tunnel.rules.allow,
+            rewrite_host=tunnel.wish.host,
+            passcode=tunnel.rules.passcode,
+            domains=tuple(self._domains(place.id)),
+        )
+
+    def _announce(self, kind: str, tunnel: Tunnel) -> None:
+        for callback in self._callbacks:
+            callback(kind, tunnel)

@@ -1,0 +1,147 @@
+"""Makes the rooms of an edge and takes them down again; `app.py` enters `edge` where the settings say so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter
+from starlette.types import ASGIApp
+
+from homeportd.auth.guard import Guard
+from homeportd.auth.passwords import Passwords
+from homeportd.auth.service import Auth
+from homeportd.database import Database
+from homeportd.edge import api
+from homeportd.edge.accesslog import AccessLog
+from homeportd.edge.door import ALPN, Door
+from homeportd.edge.rollups import Rollups
+from homeportd.edge.routes import Routes
+from homeportd.edge.service import Tunnels
+from homeportd.edge.store import PlaceStore
+from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.view import rates_view, tunnel_view, visit_view
+from homeportd.edge.visits import Visit, Visits
+from homeportd.edge.web import EdgeWeb, Protocols
+from homeportd.events import Events
+from homeportd.settings import EdgeSettings
+
+SWEEP_S = 1.0
+RATES_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Edge:
+    """A running edge; its door opens last, with `serve`."""
+
+    def __init__(
+        self, settings: EdgeSettings, auth: Auth, tunnels: Tunnels, visits: Visits, rollups: Rollups
+    ) -> None:
+        self.tunnels = tunnels
+        self._settings = settings
+        self._auth = auth
+        self._visits = visits
+        self._rollups = rollups
+
+    def router(self, guard: Guard) -> APIRouter:
+        """The routes of this room."""
+        return api.router(self.tunnels, self._visits, self._rollups, self._auth, guard)
+
+    @asynccontextmanager
+    async def serve(self, dashboard: str, admin: ASGIApp) -> AsyncIterator[None]:
+        """Let clients in, and the owner by `admin`, until the block ends. Raises OSError, ssl.SSLError."""
+        protocols = Protocols(EdgeWeb(self._settings, dashboard, admin))
+        door = Door(self.tunnels, protocols)
+        try:
+            if self._settings.tls_listen is not None:
+                await door.listen_tls(self._settings.tls_listen, _tls(self._settings))
+            await door.listen(self._settings.listen)
+            yield
+        finally:
+            await door.close()
+            await protocols.close()
+
+
+@asynccontextmanager
+async def edge(
+    settings: EdgeSettings, database: Database, auth: Auth, passwords: Passwords, events: Events
+) -> AsyncIterator[Edge]:
+    """An edge whose places listen; nobody can connect before `Edge.serve`. Raises OSError."""
+    async with contextlib.AsyncExitStack() as stack:
+        visits = Visits(database)
+        visits.start()
+        stack.push_async_callback(visits.close)
+        tunnels = Tunnels(
+            settings, PlaceStore(database), auth, passwords, visits, Routes(settings.routes_dir)
+        )
+        stack.push_async_callback(tunnels.close)
+        await tunnels.start()
+        rollups = Rollups(database, lambda: tunnels.registry)
+        rollups.start()
+        stack.push_async_callback(rollups.close)
+
+        def tell(kind: str, tunnel: Tunnel) -> None:
+            if kind == "closed":
+                events.publish("tunnel.closed", {"id": tunnel.id})
+            else:
+                view = tunnel_view(tunnel, tunnels.address(tunnel.place))
+                events.publish(f"tunnel.{kind}", view.model_dump())
+
+        def show(visit: Visit) -> None:
+            if events.watched:
+                events.show("tunnel.visit", {"tunnel": visit.tunnel, **visit_view(visit).model_dump()})
+
+        tunnels.on_change(tell)
+        if settings.access_log is not None:
+            log = AccessLog(settings.access_log, visits, tunnels.registry, show)
+            log.start()
+            stack.push_async_callback(log.close)
+        for work in (_sweep(tunnels), _show_rates(tunnels, events)):
+            task = asyncio.create_task(work)
+            stack.push_async_callback(_cancel, task)
+        yield Edge(settings, auth, tunnels, visits, rollups)
+
+
+async def _sweep(tunnels: Tunnels) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        try:
+            await tunnels.sweep()
+        except sqlite3.Error as error:
+            _log.warning("what was left for too long could not be removed: %s", error)
+
+
+async def _show_rates(tunnels: Tunnels, events: Events) -> None:
+    shown: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(RATES_S)
+        if not events.watched:
+            shown.clear()
+            continue
+        # Those alone where something changed; a thousand idle tunnels say nothing.
+        views = {tunnel.id: rates_view(tunnel) for tunnel in tunnels.registry}
+        marks = {id_: hash(view.model_dump_json(exclude={"round_trip_ms"})) for id_, view in views.items()}
+        moved = [view.model_dump() for id_, view in views.items() if shown.get(id_) != marks[id_]]
+        shown = marks
+        if moved:
+            events.show("tunnel.rates", {"tunnels": moved})
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _tls(settings: EdgeSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    assert settings.tls_cert is not None  # noqa: S101 - the settings say that the three belong together
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    context.set_alpn_protocols([ALPN])
+    return context

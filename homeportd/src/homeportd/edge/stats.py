@@ -1,0 +1,68 @@
+"""What moved through a tunnel: counters that carriers raise, rates taken from them each second."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field
+from datetime import datetime
+
+SMOOTHING = 0.5  # share of the newest second in a rate
+
+
+@dataclass(slots=True)
+class Counts:
+    """Of a tunnel since the agent started. `in` is from visitors to the client."""
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    connections: int = 0  # begun; UDP: visitors
+    requests: int = 0  # HTTP, from Traefik's log
+    refused: int = 0  # by the allowlist, a limit, or since the client was away
+    dropped: int = 0  # datagrams, since a stream was backed up or a limit reached
+
+    def minus(self, other: Counts) -> Counts:
+        """What came on top of `other`."""
+        return Counts(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def copy(self) -> Counts:
+        """As it is now."""
+        return Counts(*astuple(self))
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+
+@dataclass(slots=True)
+class Stats:
+    """Live figures of one tunnel."""
+
+    total: Counts = field(default_factory=Counts)
+    open: int = 0  # connections or UDP visitors at this moment
+    last_byte_at: datetime | None = None  # to the second
+    rate_in: float = 0.0  # bytes per second
+    rate_out: float = 0.0
+    rolled: Counts = field(default_factory=Counts)  # what the minutes on disk have
+    _in: int = 0
+    _out: int = 0
+
+    def tick(self, now: datetime, seconds: float) -> bool:
+        """Take the rates of the `seconds` since the last tick; whether anything shows that did not before."""
+        came, went = self.total.bytes_in - self._in, self.total.bytes_out - self._out
+        self._in, self._out = self.total.bytes_in, self.total.bytes_out
+        if came or went:
+            self.last_byte_at = now
+        elif not self.rate_in and not self.rate_out:
+            return False
+        self.rate_in = _smooth(self.rate_in, came / seconds)
+        self.rate_out = _smooth(self.rate_out, went / seconds)
+        return True
+
+    def roll(self) -> Counts:
+        """What happened since the last call."""
+        fresh = self.total.minus(self.rolled)
+        self.rolled = self.total.copy()
+        return fresh
+
+
+def _smooth(before: float, now: float) -> float:
+    rate = before + (now - before) * SMOOTHING
+    return rate if rate >= 1 else 0.0

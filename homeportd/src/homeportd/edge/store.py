@@ -1,0 +1,77 @@
+"""The table of places: reservations, and names and ports in use, so that a crash of the edge loses none."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+
+from homeportd import clock
+from homeportd.database import Database
+from homeportd.edge.model import Place
+from homeportd.tunnels.protocol import Kind, Limits
+
+
+class PlaceStore:
+    """Reads all at start, then writes each change; the service keeps them in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> list[Place]:
+        """Every place, oldest first."""
+        rows = await self._database.all(
+            "SELECT id, kind, name, port, lineage, reserved, allow, bytes_per_second, connections,"
+            " passcode_hash, generation, created_at FROM tunnels ORDER BY created_at, id"
+        )
+        return [_place(*row) for row in rows]
+
+    async def save(self, place: Place) -> None:
+        """Insert or replace one."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO tunnels (id, kind, name, port, lineage, reserved, allow, bytes_per_second,"
+                " connections, passcode_hash, generation, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT (id) DO UPDATE SET lineage = excluded.lineage, reserved = excluded.reserved,"
+                " allow = excluded.allow, bytes_per_second = excluded.bytes_per_second,"
+                " connections = excluded.connections, passcode_hash = excluded.passcode_hash,"
+                " generation = excluded.generation",
+                (
+                    place.id,
+                    place.kind.value,
+                    place.name,
+                    place.port,
+                    place.lineage,
+                    int(place.reserved),
+                    json.dumps([str(network) for network in place.allow]),
+                    place.limits.bytes_per_second,
+                    place.limits.connections,
+                    place.passcode_hash,
+                    place.generation,
+                    clock.to_text(place.created_at),
+                ),
+            )
+
+    async def delete(self, place_id: str) -> None:
+        """Remove one."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM tunnels WHERE id = ?", (place_id,))
+
+
+def _place(*row: object) -> Place:
+    id_, kind, name, port, lineage, reserved, allow, rate, connections, passcode, generation, created = row
+    return Place(
+        id=str(id_),
+        kind=Kind(str(kind)),
+        name=None if name is None else str(name),
+        port=None if port is None else int(str(port)),
+        lineage=None if lineage is None else str(lineage),
+        reserved=bool(reserved),
+        created_at=clock.from_text(str(created)),
+        allow=tuple(ip_network(text) for text in json.loads(str(allow))),
+        limits=Limits(
+            bytes_per_second=None if rate is None else int(str(rate)),
+            connections=None if connections is None else int(str(connections)),
+        ),
+        passcode_hash=None if passcode is None else str(passcode),
+        generation=int(str(generation)),
+    )

@@ -1,0 +1,177 @@
+"""The TCP listener of a tunnel: of its own port, or on loopback for an HTTP name, where Traefik comes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from functools import partial
+from ipaddress import ip_address
+from time import monotonic
+from typing import Final, cast
+
+from homeportd.edge import apology
+from homeportd.edge.apology import Apology
+from homeportd.edge.carrier import Carrier, LimitedCarrier
+from homeportd.edge.clients import Offline
+from homeportd.edge.tunnel import Tunnel
+from homeportd.shares.model import Address
+from homeportd.tunnels.protocol import Kind
+from homeportd.yamux.bridge import RESET_ON_CLOSE
+
+BACKLOG: Final = 1024
+MAX_EARLY: Final = 256 * 1024  # bytes that a loop may hand over before reading has stopped
+
+
+class StreamListener:
+    """Hands each connection to the client that holds the tunnel."""
+
+    def __init__(self, tunnel: Tunnel, sockets: list[socket.socket]) -> None:
+        self._tunnel = tunnel
+        self._sockets = sockets
+        self._servers: list[asyncio.Server] = []
+        self._carriers: dict[Carrier, Address] = {}
+        self.port = int(sockets[0].getsockname()[1])
+        self.waiting = 0  # connections whose stream is being opened
+
+    async def start(self) -> None:
+        """Begin to accept."""
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            server = await loop.create_server(
+                partial(_Arrival, self, self._tunnel), sock=sock, backlog=BACKLOG
+            )
+            self._servers.append(server)
+
+    @property
+    def open(self) -> int:
+        """Connections at this moment."""
+        return len(self._carriers) + self.waiting
+
+    def close(self) -> None:
+        """Accept no more; what is connected goes on."""
+        for server in self._servers:
+            server.close()
+        if not self._servers:
+            for sock in self._sockets:
+                sock.close()
+
+    def recheck(self) -> None:
+        """End what the rules do not allow any more; of HTTP all, since Traefik alone knows whose is whose."""
+        for carrier, address in list(self._carriers.items()):
+            if self._tunnel.place.kind is Kind.HTTP or not self._tunnel.admits(address):
+                carrier.abort()
+
+    def cut(self) -> None:
+        """End every connection."""
+        for carrier in list(self._carriers):
+            carrier.abort()
+
+    async def carry(
+        self, arrival: _Arrival, transport: asyncio.Transport, address: Address, port: int
+    ) -> None:
+        """Join one connection with a stream, or say why not."""
+        tunnel = self._tunnel
+        web = tunnel.place.kind is Kind.HTTP
+        self.waiting += 1
+        try:
+            stream = await tunnel.dial(address, port)
+        except Offline:
+            tunnel.refuse(address, port)
+            if web:
+                arrival.apologise(apology.OFFLINE)
+            else:
+                reset(transport)
+            return
+        finally:
+            self.waiting -= 1
+        if transport.is_closing():
+            stream.reset()
+            return
+        begun = monotonic()
+        stats = tunnel.stats
+
+        def ended(bytes_in: int, bytes_out: int) -> None:
+            self._carriers.pop(carrier, None)
+            stats.open -= 1
+            if not web:
+                took = int((monotonic() - begun) * 1000)
+                tunnel.note("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
+
+        loop = asyncio.get_running_loop()
+        broken = partial(_excuse, loop=loop) if web else None
+        if tunnel.rate_in is not None and tunnel.rate_out is not None:
+            carrier: Carrier = LimitedCarrier(stream, stats, ended, broken, tunnel.rate_in, tunnel.rate_out)
+        else:
+            carrier = Carrier(stream, stats, ended, broken)
+        self._carriers[carrier] = address
+        stats.open += 1
+        stats.total.connections += 1
+        if not web:
+            tunnel.note("open", address, port)
+        transport.set_protocol(carrier)
+        carrier.connection_made(transport)
+        if arrival.early:
+            carrier.data_received(bytes(arrival.early))
+        if arrival.ended:
+            carrier.eof_received()
+        if not transport.is_closing():
+            transport.resume_reading()
+
+
+class _Arrival(asyncio.Protocol):
+    """A connection until its stream is there: checked before anything else, and not read."""
+
+    def __init__(self, listener: StreamListener, tunnel: Tunnel) -> None:
+        self._listener = listener
+        self._tunnel = tunnel
+        self._transport: asyncio.Transport | None = None
+        self.early = bytearray()
+        self.ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = self._transport.get_extra_info("peername")
+        if not peer:  # gone already
+            self._transport.abort()
+            return
+        address, port = ip_address(peer[0]), int(peer[1])
+        tunnel = self._tunnel
+        if not tunnel.admits(address):
+            tunnel.refuse(address, port)
+            reset(self._transport)
+        elif self._listener.open >= tunnel.rules.connections:
+            tunnel.refuse(address, port)
+            if tunnel.place.kind is Kind.HTTP:
+                self.apologise(apology.BUSY)
+            else:
+                reset(self._transport)
+        else:
+            self._transport.pause_reading()
+            tunnel.spawn(self._listener.carry(self, self._transport, address, port))
+
+    def data_received(self, data: bytes) -> None:
+        self.early += data
+        if len(self.early) > MAX_EARLY and self._transport is not None:
+            reset(self._transport)
+
+    def eof_received(self) -> bool:
+        self.ended = True
+        return True
+
+    def apologise(self, answer: bytes) -> None:
+        """Answer with a page instead."""
+        if self._transport is not None and not self._transport.is_closing():
+            asked = b"\r\n\r\n" in self.early
+            Apology.take_over(self._transport, answer, asyncio.get_running_loop(), asked=asked)
+
+
+def _excuse(transport: asyncio.Transport, *, loop: asyncio.AbstractEventLoop) -> None:
+    Apology.take_over(transport, apology.SILENT, loop, asked=True)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection so that its peer sees a reset."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    transport.abort()

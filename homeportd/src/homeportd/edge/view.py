@@ -1,0 +1,199 @@
+"""Tunnels and reservations as the API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from homeportd import clock
+from homeportd.edge.rollups import Minute
+from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.visits import Visit
+from homeportd.tunnels.protocol import Limits
+
+Kind = Literal["http", "tcp", "udp"]
+
+
+class TunnelView(BaseModel):
+    """A name or port of this edge. `live` says that a client holds it; `last_byte_at`, when anything moved."""
+
+    id: str
+    kind: Kind
+    name: str | None
+    port: int | None
+    address: str
+    client: str | None
+    state: Literal["live", "offline"]
+    since: str
+    last_byte_at: str | None
+    connections: int
+    bytes_in: int
+    bytes_out: int
+    rate_in: float
+    rate_out: float
+    requests: int
+    refused: int
+    dropped: int
+    allow: list[str]
+    limits: Limits
+    passcode: bool
+    reserved: bool
+    links: int
+    round_trip_ms: float | None
+
+
+class RatesView(BaseModel):
+    """What changes all the time about a tunnel."""
+
+    id: str
+    connections: int
+    bytes_in: int
+    bytes_out: int
+    rate_in: float
+    rate_out: float
+    requests: int
+    last_byte_at: str | None
+    round_trip_ms: float | None
+
+
+class ReservationView(BaseModel):
+    """A name or port that is kept. `token` is the name of the token it belongs to, None: of the first comer."""
+
+    id: str
+    kind: Kind
+    name: str | None
+    port: int | None
+    address: str
+    token: str | None
+    allow: list[str]
+    limits: Limits
+    passcode: bool
+    created_at: str
+    live: bool
+
+
+class VisitView(BaseModel):
+    """A row of the access log."""
+
+    id: int
+    time: str
+    event: str
+    address: str
+    port: int
+    method: str | None
+    path: str | None
+    status: int | None
+    bytes_in: int | None
+    bytes_out: int | None
+    duration_ms: int | None
+
+
+class MinuteView(BaseModel):
+    """One minute in which something happened."""
+
+    minute: str
+    bytes_in: int
+    bytes_out: int
+    connections: int
+    requests: int
+    refused: int
+    dropped: int
+
+
+def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
+    """The present state of one tunnel."""
+    place, stats, holder = tunnel.place, tunnel.stats, tunnel.holder
+    return TunnelView(
+        id=tunnel.id,
+        kind=place.kind.value,
+        name=place.name,
+        port=place.port,
+        address=address,
+        client=holder.name if holder else None,
+        state="live" if tunnel.live else "offline",
+        since=clock.to_text(tunnel.since),
+        last_byte_at=_text(stats.last_byte_at),
+        connections=stats.open,
+        bytes_in=stats.total.bytes_in,
+        bytes_out=stats.total.bytes_out,
+        rate_in=round(stats.rate_in, 1),
+        rate_out=round(stats.rate_out, 1),
+        requests=stats.total.requests,
+        refused=stats.total.refused,
+        dropped=stats.total.dropped,
+        allow=list(dict.fromkeys(str(network) for networks in tunnel.rules.allow for network in networks)),
+        limits=Limits(
+            bytes_per_second=tunnel.rules.bytes_per_second,
+            connections=_least(place.limits.connections, tunnel.wish.limits.connections),
+        ),
+        passcode=tunnel.rules.passcode,
+        reserved=place.reserved,
+        links=len(holder.links) if holder else 0,
+        round_trip_ms=_round_trip(tunnel),
+    )
+
+
+def rates_view(tunnel: Tunnel) -> RatesView:
+    """The figures of one tunnel."""
+    stats = tunnel.stats
+    return RatesView(
+        id=tunnel.id,
+        connections=stats.open,
+        bytes_in=stats.total.bytes_in,
+        bytes_out=stats.total.bytes_out,
+        rate_in=round(stats.rate_in, 1),
+        rate_out=round(stats.rate_out, 1),
+        requests=stats.total.requests,
+        last_byte_at=_text(stats.last_byte_at),
+        round_trip_ms=_round_trip(tunnel),
+    )
+
+
+def reservation_view(
+    tunnel: Tunnel, address: str, token_name: Callable[[str], str | None]
+) -> ReservationView:
+    """What was reserved, without what the present client asks for on top."""
+    place = tunnel.place
+    return ReservationView(
+        id=place.id,
+        kind=place.kind.value,
+        name=place.name,
+        port=place.port,
+        address=address,
+        token=token_name(place.lineage) if place.lineage else None,
+        allow=[str(network) for network in place.allow],
+        limits=place.limits,
+        passcode=place.passcode_hash is not None,
+        created_at=clock.to_text(place.created_at),
+        live=tunnel.live,
+    )
+
+
+def visit_view(visit: Visit) -> VisitView:
+    """One row."""
+    return VisitView(**{name: getattr(visit, name) for name in VisitView.model_fields})
+
+
+def minute_view(minute: Minute) -> MinuteView:
+    """One minute, by the moment it began."""
+    counts = minute.counts
+    return MinuteView(
+        minute=clock.to_text(datetime.fromtimestamp(minute.minute * 60, UTC)),
+        **{name: getattr(counts, name) for name in MinuteView.model_fields if name != "minute"},
+    )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return clock.to_text(moment) if moment else None
+
+
+def _least(*numbers: int | None) -> int | None:
+    return min((number for number in numbers if number is not None), default=None)
+
+
+def _round_trip(tunnel: Tunnel) -> float | None:
+    seconds = tunnel.holder.round_trip if tunnel.holder else None
+    return None if seconds is None else round(seconds * 1000, 2)

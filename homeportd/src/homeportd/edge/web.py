@@ -1,0 +1,103 @@
+"""What comes to the edge's own listener and is no link: the admin origin, and names that lead nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from homeportd.edge.apology import page
+from homeportd.http import problem_response
+from homeportd.settings import EdgeSettings
+from homeportd.tunnels import protocol
+
+MAX_WATCHER_MESSAGE: Final = 4096  # bytes; a dashboard sends nothing
+CLIENT: Final = b"x-homeport-client"
+
+_UNKNOWN = page(
+    "404 Not Found",
+    "There is no tunnel of this name",
+    "It was never opened here, or its client has been away for too long. Ask the person who gave you the address.",
+).partition(b"\r\n\r\n")[2]
+
+
+class EdgeWeb:
+    """An ASGI application; `admin` is the dashboard and its API."""
+
+    def __init__(self, settings: EdgeSettings, dashboard: str, admin: ASGIApp) -> None:
+        self._admin_host = f"admin.{settings.base}".encode()
+        self._dashboard = dashboard
+        self._admin = admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or WebSocket."""
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").lower().partition(b":")[0]
+        if host == self._admin_host:
+            await self._answer_admin(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] == protocol.PATH:
+            answer = problem_response(
+                426, "clients connect here", "use homeport", {"Upgrade": protocol.UPGRADE}
+            )
+            await answer(scope, receive, send)
+        else:
+            await self._plain(404, _UNKNOWN, b"text/html; charset=utf-8", send)
+
+    async def _answer_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        client = b",".join(forwarded).rpartition(b",")[2].strip()
+        kept = [(name, value) for name, value in scope["headers"] if not name.startswith(b"x-homeport-")]
+        if client:
+            kept.append((CLIENT, client))
+        await self._admin({**scope, "headers": kept}, receive, send)
+
+    async def _plain(self, status: int, body: bytes, kind: bytes, send: Send) -> None:
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Protocols:
+    """Makes uvicorn's protocol for connections that somebody else accepted."""
+
+    def __init__(self, app: Any) -> None:
+        self._config = uvicorn.Config(
+            app,
+            http=HttpToolsProtocol,
+            ws=WebSocketsSansIOProtocol,
+            ws_max_size=MAX_WATCHER_MESSAGE,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=120,
+        )
+        self._config.load()
+        self._state = ServerState()
+
+    def __call__(self) -> asyncio.Protocol:
+        """One for a new connection."""
+        made: asyncio.Protocol = HttpToolsProtocol(self._config, self._state, {})
+        return made
+
+    async def close(self) -> None:
+        """End what is open."""
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        for task in list(self._state.tasks):
+            task.cancel()
+        await asyncio.gather(*self._state.tasks, return_exceptions=True)

@@ -1,0 +1,202 @@
+"""A client of the edge for its tests: the protocol's messages over real sockets, nothing hidden, and hostile on
+demand. The real client is tested with the edge in tests/tunnels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from homeportd.tunnels import protocol
+from homeportd.yamux.aio import Session
+from homeportd.yamux.bridge import Bridge
+from homeportd.yamux.config import Config
+from homeportd.yamux.errors import YamuxError
+from homeportd.yamux.frames import Role
+from homeportd.yamux.stream import Stream
+
+Handler = Callable[[protocol.Introduction, Stream], Awaitable[None]]
+HEAD = (
+    f"GET {protocol.PATH} HTTP/1.1\r\nHost: tunnel.localhost\r\nConnection: Upgrade\r\n"
+    f"Upgrade: {protocol.UPGRADE}\r\n\r\n"
+).encode()
+
+
+class _Buffer(asyncio.Protocol):
+    """Waits for the answer to the Upgrade."""
+
+    def __init__(self) -> None:
+        self.seen = bytearray()
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.seen += data
+        if b"\r\n\r\n" in self.seen and not self.answered.done():
+            self.answered.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.answered.done():
+            self.answered.set_exception(ConnectionError("closed before an answer"))
+
+
+async def upgraded(port: int, config: Config | None = None) -> Session:
+    """A yamux session by way of the Upgrade."""
+    loop = asyncio.get_running_loop()
+    transport, buffer = await loop.create_connection(_Buffer, "127.0.0.1", port)
+    transport.write(HEAD)
+    await asyncio.wait_for(buffer.answered, 5)
+    head, _, rest = bytes(buffer.seen).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 "), head
+    return Session.over(transport, Role.CLIENT, config, rest)
+
+
+class Refused(Exception):
+    """The edge said no."""
+
+    def __init__(self, message: protocol.Refused) -> None:
+        super().__init__(message.detail)
+        self.message = message
+        self.reason = message.reason
+
+
+class TestLink:
+    """One link; `handler` gets every visitor."""
+
+    __test__ = False
+
+    def __init__(self, session: Session, control: Stream, handler: Handler) -> None:
+        self.session = session
+        self.control = control
+        self.said: asyncio.Queue[object] = asyncio.Queue()
+        self.others: list[object] = []
+        self._requests = 0
+        self._tasks = {asyncio.create_task(self._listen()), asyncio.create_task(self._accept(handler))}
+
+    async def _listen(self) -> None:
+        with contextlib.suppress(YamuxError):
+            while line := await self.control.readline():
+                self.said.put_nowait(protocol.from_edge(line))
+        self.said.put_nowait(None)
+
+    async def _accept(self, handler: Handler) -> None:
+        async for stream in self.session:
+            task = asyncio.create_task(self._serve(handler, stream))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, handler: Handler, stream: Stream) -> None:
+        with contextlib.suppress(YamuxError, OSError, asyncio.IncompleteReadError):
+            size = int.from_bytes(await stream.readexactly(2), "big")
+            await handler(protocol.introduction(await stream.readexactly(size)), stream)
+
+    async def next(self, kind: type, timeout: float = 5) -> object:
+        """The next message of a kind; others are kept in `others`."""
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await self.said.get()
+                if isinstance(message, kind):
+                    return message
+                if message is None:
+                    raise ConnectionError("the edge ended the link")
+                self.others.append(message)
+
+    def say(self, message: object) -> None:
+        """Send a message."""
+        self.control.write(protocol.encode(message))
+
+    async def open(self, kind: str, **wish: object) -> protocol.Opened:
+        """Ask for a tunnel. Raises Refused."""
+        self._requests += 1
+        self.say(protocol.Open(request=self._requests, kind=kind, **wish))
+        answer = await self.next((protocol.Opened, protocol.Refused))
+        if isinstance(answer, protocol.Refused):
+            raise Refused(answer)
+        assert answer.request == self._requests
+        return answer
+
+    async def close(self) -> None:
+        """End the link in good order."""
+        self.session.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def refuse(_introduction: protocol.Introduction, stream: Stream) -> None:
+    """As a client behind which nothing listens."""
+    stream.reset()
+
+
+def to_port(port: int) -> Handler:
+    """As a client whose server is on a port here."""
+
+    async def handle(_introduction: protocol.Introduction, stream: Stream) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            _, bridge = await loop.create_connection(lambda: Bridge(stream), "127.0.0.1", port)
+        except OSError:
+            stream.reset()
+            return
+        await bridge.wait_closed()
+
+    return handle
+
+
+async def link(
+    port: int,
+    token: str,
+    handler: Handler = refuse,
+    *,
+    run: str | None = None,
+    number: int = 0,
+    session: Session | None = None,
+    config: Config | None = None,
+    **changes: object,
+) -> TestLink:
+    """Connect and say hello. Raises Refused."""
+    session = session or await upgraded(port, config)
+    control = await session.open()
+    made = TestLink(session, control, handler)
+    hello = {"version": 1, "token": token, "run": run or secrets.token_hex(8), "link": number}
+    made.say(protocol.Hello(client="laptop", agent="test", **{**hello, **changes}))
+    answer = await made.next((protocol.Welcome, protocol.Refused))
+    if isinstance(answer, protocol.Refused):
+        await made.close()
+        raise Refused(answer)
+    return made
+
+
+@asynccontextmanager
+async def echo_server() -> AsyncIterator[int]:
+    """A TCP server that sends back what it gets, half-close included; the value is its port."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.write_eof()
+            await reader.read()
+            writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port that was free a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+async def until(condition: Callable[[], object], timeout: float = 5) -> object:
+    """Wait for something to become true; its value."""
+    async with asyncio.timeout(timeout):
+        while not (value := condition()):
+            await asyncio.sleep(0.005)
+        return value
