@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ..machine import Machine, machine
 from .conftest import Homeport
-from .machine import Machine, machine
 
 
 @pytest.fixture(scope="module")

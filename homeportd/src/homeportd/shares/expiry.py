@@ -16,16 +16,16 @@ def parse(text: str | None, now: datetime) -> datetime | None:
 
     Raises Problem 422 for anything else, and 409 for the past.
     """
-    if text is None or text.strip().lower() in ("", "never"):
+    if text is None or text == "never":
         return None
-    moment = _moment(text.strip(), now)
+    moment = _moment(text, now)
     if moment <= now:
         raise Problem(409, f"the expiry {text!r} lies in the past", _FIX)
     return moment
 
 
 def _moment(text: str, now: datetime) -> datetime:
-    span = re.fullmatch(r"([1-9][0-9]{0,3})\s*([mhdw])", text.lower(), re.ASCII)
+    span = re.fullmatch(r"([1-9][0-9]{0,3}) ?([mhdw])", text.lower(), re.ASCII)
     try:
         if span:
             return now + timedelta(**{_UNITS[span[2]]: int(span[1])})

@@ -1,4 +1,4 @@
-"""A whole machine for the command line: a git repository, a dev server in it, the agent, Caddy; all of them
+"""A whole machine: a git repository, a dev server in it, the agent, Caddy; all of them
 processes of their own.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import jinja2
 
-TEMPLATE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
+TEMPLATE = Path(__file__).parents[2] / "roles/caddy/templates/Caddyfile.j2"
 BESIDE = Path(sys.executable).parent
 START = 20.0  # seconds for a program to start
 
