@@ -17,6 +17,7 @@ EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 INVENTORY = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
 
 USER = "dev"
+UNITS = ("homeportd.service", "homeport-caddy.service")
 REPO = "/srv/homeport/repos/demo"
 PORT = 5173
 PASSWORD = "correct horse battery"

@@ -1,27 +1,44 @@
 """A changed setting restarts what reads it, and nothing else."""
 
+from __future__ import annotations
+
+import pytest
+from testinfra import get_hosts
 from testinfra.host import Host
 
-from conftest import as_user, playbook, wait_for
+from conftest import EPHEMERAL, INVENTORY, UNITS, as_user, playbook, wait_for
 
 testinfra_hosts = ["ansible://workstation"]
 
-
-def pid(host: Host, unit: str) -> str:
-    return host.check_output("systemctl show --property=MainPID --value %s", unit)
+Pids = dict[str, dict[str, str]]  # host -> unit -> main process
 
 
-def test_changed_ranges_restart_the_agent_alone(host: Host) -> None:
-    name = host.backend.host
-    agent, caddy = pid(host, "homeportd.service"), pid(host, "homeport-caddy.service")
-    changed = playbook("--limit", name, "--extra-vars", '{"homeport_port_ranges": ["5000-5999"]}')[name]
-    assert changed["failed"] == 0
-    assert changed["changed"] > 0
+def pids(host: Host) -> dict[str, str]:
+    return {unit: host.check_output("systemctl show --property=MainPID --value %s", unit) for unit in UNITS}
+
+
+@pytest.fixture(scope="module")
+def before() -> Pids:
+    """The processes before the setting changed; then it is changed on all machines by one run."""
+    hosts = get_hosts(
+        testinfra_hosts, ansible_inventory=str(INVENTORY), ssh_identity_file=str(EPHEMERAL / "id_ed25519")
+    )
+    found = {host.backend.host: pids(host) for host in hosts}
+    for counts in playbook("--extra-vars", '{"homeport_port_ranges": ["5000-5999"]}').values():
+        assert counts["failed"] == 0
+        assert counts["changed"] > 0
+    return found
+
+
+def test_the_agent_reads_it_after_a_restart_and_caddy_runs_on(host: Host, before: Pids) -> None:
     wait_for(lambda: host.run("runuser -l dev -c %s", "homeport status").rc == 0)
-    assert pid(host, "homeportd.service") != agent
-    assert pid(host, "homeport-caddy.service") == caddy
+    old, new = before[host.backend.host], pids(host)
+    assert new["homeportd.service"] != old["homeportd.service"]
+    assert new["homeport-caddy.service"] == old["homeport-caddy.service"]
     assert '"5000-5999"' in host.file("/etc/homeport/agent.toml").content_string
     assert as_user(host, "homeport doctor")
-    # And back again, as the inventory says.
-    assert playbook("--limit", name)[name]["changed"] > 0
-    assert playbook("--limit", name)[name]["changed"] == 0
+
+
+def test_the_inventory_brings_it_back(before: Pids) -> None:
+    assert all(counts["changed"] > 0 for counts in playbook().values())
+    assert all(counts["changed"] == 0 for counts in playbook().values())

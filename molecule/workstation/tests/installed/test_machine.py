@@ -6,11 +6,10 @@ import re
 import pytest
 from testinfra.host import Host
 
-from conftest import EPHEMERAL, USER, as_user, playbook
+from conftest import EPHEMERAL, UNITS, USER, as_user, playbook
 
 testinfra_hosts = ["ansible://workstation"]
 
-UNITS = ("homeportd.service", "homeport-caddy.service")
 # systemd-analyze's scale: 10 is a root shell, below 3 it says OK. Measured, with a little room.
 MOST_EXPOSURE = {"homeportd.service": 4.0, "homeport-caddy.service": 2.5}
 
@@ -94,10 +93,24 @@ def test_status_names_the_machine(host: Host) -> None:
     assert status["dashboard_url"] == "http://localhost:8080"
 
 
-def test_a_second_preview_finds_nothing_to_do(host: Host) -> None:
+@pytest.fixture(scope="module")
+def second_preview() -> dict[str, dict[str, int]]:
+    return playbook("--check")
+
+
+def test_a_second_preview_finds_nothing_to_do(host: Host, second_preview: dict[str, dict[str, int]]) -> None:
     """Check mode agrees with the run that just passed."""
-    counts = playbook("--check", "--limit", host.backend.host)[host.backend.host]
-    assert counts["changed"] == 0
+    assert second_preview[host.backend.host]["changed"] == 0
+
+
+def test_firewall_is_where_it_was_asked_for(host: Host) -> None:
+    """Asked for: it lets SSH in, and through the front door nobody but this machine. Else no rule at all."""
+    asked = host.ansible.get_variables().get("firewall_enabled", False)
+    rules = host.run("nft list table inet homeport")
+    assert (rules.rc == 0) is asked
+    if asked:
+        assert host.service("homeport-firewall.service").is_enabled
+        assert "policy drop" in rules.stdout
 
 
 def changes(log: str, host: str) -> list[set[str]]:

@@ -6,16 +6,21 @@ from collections.abc import Callable
 import pytest
 from testinfra.host import Host
 
-from conftest import PASSWORD, PORT, Answer, as_user, wait_for
+from conftest import PASSWORD, PORT, UNITS, Answer, as_user, wait_for
 
 testinfra_hosts = ["ansible://workstation"]
 
 BASIC = "Authorization: Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()
 
 
-@pytest.mark.parametrize("unit", ["homeportd.service", "homeport-caddy.service"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_unit_came_back(host: Host, unit: str) -> None:
     wait_for(lambda: host.service(unit).is_running)
+
+
+def test_firewall_came_back(host: Host) -> None:
+    asked = host.ansible.get_variables().get("firewall_enabled", False)
+    assert (host.run("nft list table inet homeport").rc == 0) is asked
 
 
 def test_sockets_came_back(host: Host) -> None:
