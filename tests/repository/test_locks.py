@@ -1,5 +1,6 @@
 """The locks: hashes everywhere, no index address, one version of a package in all of them."""
 
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -40,3 +41,15 @@ def test_all_locks_agree_on_versions() -> None:
             name, version = re.match(r"([\w.-]+)(?:\[\S+\])?==(\S+)", entry).groups()
             versions[name].add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_the_dashboards_lock_knows_every_platform() -> None:
+    """An index without the packages of other platforms makes npm drop them; then `npm ci` refuses the lock."""
+    packages = json.loads((ROOT / "homeportd/ui/package-lock.json").read_text())["packages"]
+    missing = [
+        name
+        for where, package in packages.items()
+        for name in (package.get("optionalDependencies") or {})
+        if f"node_modules/{name}" not in packages and f"{where}/node_modules/{name}" not in packages
+    ]
+    assert missing == [], "run node homeportd/ui/scripts/complete-lock.mjs"
