@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from homeportd.yamux.errors import ProtocolError
-from homeportd.yamux.frames import ACK, DATA, FIN, GO_AWAY, PING, RST, SYN, WINDOW_UPDATE, Code, Header, decode
+from homeportd.yamux.frames import (
+    ACK,
+    DATA,
+    FIN,
+    GO_AWAY,
+    PING,
+    RST,
+    SYN,
+    WINDOW_UPDATE,
+    Code,
+    Header,
+    decode,
+)
 
 VECTORS = [
     (Header(DATA, 0, 1, 5), "00 00 0000 00000001 00000005"),

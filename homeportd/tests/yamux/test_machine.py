@@ -70,11 +70,15 @@ def test_open_accept_write_finish() -> None:
     client.write(1, b"hello")
     client.finish(1)
     wire = sent(client)
-    assert wire == bytes.fromhex(
-        "00 01 0001 00000001 00000000"  # window update, SYN
-        "00 01 0001 00000003 00000000"
-        "00 00 0004 00000001 00000005"  # data, FIN rides along
-    ) + b"hello"
+    assert (
+        wire
+        == bytes.fromhex(
+            "00 01 0001 00000001 00000000"  # window update, SYN
+            "00 01 0001 00000003 00000000"
+            "00 00 0004 00000001 00000005"  # data, FIN rides along
+        )
+        + b"hello"
+    )
     assert server.receive(wire) == [Opened(1), Opened(3), Data(1, memoryview(b"hello")), Finished(1)]
     server.accept(1)
     server.accept(1)
@@ -123,7 +127,7 @@ def test_the_window_stops_the_sender_and_is_renewed_at_half() -> None:
 
 def test_a_window_grows_only_while_the_peer_waits_and_within_the_budget() -> None:
     config = Config(receive_window_max=MIB, receive_budget=MIB)
-    a, b, stream = opened(server=config)
+    _, b, stream = opened(server=config)
     b.round_trip = 0.010
     now, granted = 0.0, []
     for took in (0.015, 0.5, 0.015, 0.015, 0.015):  # seconds for half a window
@@ -135,7 +139,7 @@ def test_a_window_grows_only_while_the_peer_waits_and_within_the_budget() -> Non
         granted.append((update.length - half, half * 2 + update.length - half))
     assert [grown for grown, _ in granted] == [256 * KIB, 0, 512 * KIB, 0, 0]
     other = Config(receive_window_max=MIB, receive_budget=0)
-    a, b, stream = opened(server=other)
+    _a, b, stream = opened(server=other)
     b.round_trip = 1.0
     half = INITIAL_WINDOW // 2
     b.receive(Header(DATA, 0, stream, half).encode() + bytes(half), 0.1)
@@ -145,7 +149,7 @@ def test_a_window_grows_only_while_the_peer_waits_and_within_the_budget() -> Non
 
 def test_streams_take_turns_and_one_alone_sends_large_frames() -> None:
     config = Config(max_frame=1000, max_frame_alone=100_000)
-    a, b, first = opened(config)
+    a, _b, first = opened(config)
     second = a.open()
     a.write(first, bytes(200_000))
     a.write(second, b"x" * 1500)
@@ -154,7 +158,7 @@ def test_streams_take_turns_and_one_alone_sends_large_frames() -> None:
 
 
 def test_small_writes_share_a_frame_and_a_budget_ends_a_pull() -> None:
-    a, b, stream = opened()
+    a, _b, stream = opened()
     for part in (b"a", b"bc", b"def"):
         a.write(stream, part)
     wire = sent(a)
@@ -168,7 +172,7 @@ def test_small_writes_share_a_frame_and_a_budget_ends_a_pull() -> None:
 
 def test_writers_are_told_to_wait_and_then_stopped() -> None:
     config = Config(stream_send_buffer_max=1000, stream_send_buffer_min=100, send_buffer=10_000)
-    a, b, stream = opened(config)
+    a, _b, stream = opened(config)
     assert a.write(stream, bytes(1000))
     assert not a.write(stream, bytes(1))
     assert a.throttled(stream)
@@ -186,7 +190,7 @@ def test_writers_are_told_to_wait_and_then_stopped() -> None:
 
 
 def test_commands_on_a_stream_that_is_over() -> None:
-    a, b, stream = opened()
+    a, _b, stream = opened()
     a.finish(stream)
     a.finish(stream)
     with pytest.raises(StreamClosed):
@@ -257,7 +261,7 @@ def test_go_away_refuses_new_streams_and_keeps_the_old() -> None:
 
 
 def test_limits_on_opening() -> None:
-    a, b = pair(Config(max_streams=2))
+    a, _b = pair(Config(max_streams=2))
     a.open()
     first = a.open() - 2
     with pytest.raises(TooManyStreams, match="2 streams"):
@@ -292,5 +296,5 @@ def test_data_counts_as_acknowledgement() -> None:
     ],
 )
 def test_contradicting_limits(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="positive|window|above|max_unread"):
+    with pytest.raises(ValueError, match=r"positive|window|above"):
         Config(**wrong)  # type: ignore[arg-type]

@@ -210,7 +210,7 @@ class Session(asyncio.BufferedProtocol):
 
     def on_consumed(self, stream: Stream, size: int) -> None:
         """The reader of a stream used some bytes."""
-        if self.machine.consume(stream.id, size, monotonic()):
+        if not stream.is_over and self.machine.consume(stream.id, size, monotonic()):
             self.schedule_flush()
         self.on_dropped(size)
 

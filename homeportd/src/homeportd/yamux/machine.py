@@ -148,6 +148,7 @@ class Machine:
         flow = self._flows.get(stream_id)
         if flow is None:
             return False
+        size = min(size, flow.held)  # the rest was of an earlier stream with this id
         flow.held -= size
         self._held -= size
         grant = flow.grant
@@ -170,8 +171,7 @@ class Machine:
 
     def throttled(self, stream_id: int) -> bool:
         """Whether the stream's writer should wait until `drained` names it."""
-        flow = self._flows.get(stream_id)
-        return flow is not None and flow.throttled
+        return stream_id in self._flows and self._flows[stream_id].throttled
 
     # Output
 
@@ -254,6 +254,8 @@ class Machine:
             self._take_open(stream_id, flags, events, now)
         flow = self._flows.get(stream_id)
         self._body, self._body_of, self._body_ends = (length if kind == DATA else 0), flow, False
+        if self._body > self.config.receive_window_max:
+            raise ProtocolError(f"{length} bytes on stream {stream_id}, more than any window here")
         if flow is None:
             self._take_stray(stream_id, now)
             return
@@ -293,8 +295,6 @@ class Machine:
 
     def _take_stray(self, stream_id: int, now: float) -> None:
         """A frame of a stream that is over is dropped: it was on its way. One that never was is an error."""
-        if self._body > self.config.receive_window_max:
-            raise ProtocolError(f"{self._body} bytes on stream {stream_id}, more than any window here")
         if not self._body:
             self._idle(now)
         own = stream_id % 2 == self.role % 2
@@ -389,8 +389,7 @@ class Machine:
         self._grown += growth
 
     def _forget(self, flow: Flow) -> None:
-        if self._flows.pop(flow.stream_id, None) is None:
-            return
+        del self._flows[flow.stream_id]
         self._held -= flow.held
         self._grown -= flow.window - self.config.receive_window
         if flow.inbound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -66,8 +67,8 @@ async def connect(tidy_loop: asyncio.AbstractEventLoop) -> AsyncIterator[Connect
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
             end.setblocking(False)
-            protocol: Callable[[], Session] = lambda role=role, config=config: Session(role, config)  # type: ignore[misc]
-            _, session = await tidy_loop.create_connection(protocol, sock=end)
+            factory = functools.partial(Session, role, config)
+            _, session = await tidy_loop.create_connection(factory, sock=end)
             sessions.append(session)
         made.extend(sessions)
         return sessions[0], sessions[1]

@@ -138,7 +138,7 @@ async def test_an_unread_socket_stops_the_sender(tunnel):
 
 
 async def test_the_end_of_the_session_ends_the_sockets(tunnel):
-    address, client, server = await tunnel(echo)
+    address, client, _server = await tunnel(echo)
     reader, writer = await asyncio.open_connection(*address)
     writer.write(b"x")
     assert await reader.readexactly(1) == b"x"

@@ -1,5 +1,7 @@
 """A peer that means harm, over a real socket: each time a clear reason, a go-away, and an end."""
 
+# ruff: noqa: PT012  a loop that must fail, at whichever turn
+
 from __future__ import annotations
 
 import asyncio
@@ -22,13 +24,20 @@ ATTACKS = {
     "a number of the wrong side": (Header(WINDOW_UPDATE, SYN, 2, 0).encode(), "not its to use"),
     "data beyond the window": (OPEN + Header(DATA, 0, 1, 262145).encode(), "room for 262144"),
     "data beyond the window, bit by bit": (
-        OPEN + (Header(DATA, 0, 1, 65536).encode() + bytes(65536)) * 4 + Header(DATA, 0, 1, 1).encode() + b"x",
+        OPEN
+        + (Header(DATA, 0, 1, 65536).encode() + bytes(65536)) * 4
+        + Header(DATA, 0, 1, 1).encode()
+        + b"x",
         "room for 0",
     ),
     "a window beyond 32 bits": (OPEN + Header(WINDOW_UPDATE, 0, 1, 0xFFFFFFFF).encode(), "overflows"),
     "data on a stream never opened": (Header(DATA, 0, 7, 1).encode() + b"x", "never opened"),
-    "an update of a stream this side never opened": (Header(WINDOW_UPDATE, ACK, 2, 0).encode(), "never opened"),
-    "a huge length": (OPEN + Header(DATA, 0, 1, 0xFFFFFFFF).encode(), "room for 262144"),
+    "an update of a stream this side never opened": (
+        Header(WINDOW_UPDATE, ACK, 2, 0).encode(),
+        "never opened",
+    ),
+    "a huge length": (OPEN + Header(DATA, 0, 1, 0xFFFFFFFF).encode(), "more than any window"),
+    "a huge length with a reset": (OPEN + Header(DATA, RST, 1, 0xFFFFFFFF).encode(), "more than any window"),
     "a ping that is none": (Header(PING, 0, 0, 1).encode(), "neither question nor answer"),
 }
 
@@ -52,7 +61,7 @@ async def test_a_broken_rule(raw, name):
         assert (await drain(peer)).endswith(GOODBYE)
         await session.wait_closed()
     assert reason in str(session.error)
-    with pytest.raises(SessionClosed, match="version|type|stream|ping"):
+    with pytest.raises(SessionClosed, match=r"version|type|stream|ping"):
         await session.accept()
     with pytest.raises(SessionClosed):
         await session.open()
@@ -118,7 +127,9 @@ async def test_opened_and_reset_again_and_again(raw):
     session, peer = await raw(Config(accept_backlog=8, idle_frames_burst=2000, keepalive_interval=0))
     loop = asyncio.get_running_loop()
     for number in range(1, 2001, 2):
-        frames = Header(WINDOW_UPDATE, SYN, number, 0).encode() + Header(WINDOW_UPDATE, RST, number, 0).encode()
+        frames = (
+            Header(WINDOW_UPDATE, SYN, number, 0).encode() + Header(WINDOW_UPDATE, RST, number, 0).encode()
+        )
         await loop.sock_sendall(peer, frames)
     await asyncio.sleep(0.1)
     assert session.streams == len(session._backlog) == session.machine.live == 0
@@ -140,7 +151,9 @@ async def test_data_after_the_end_of_a_stream_resets_that_stream_alone(raw):
 async def test_go_away_then_data(raw):
     session, peer = await raw(Config(keepalive_interval=0))
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(peer, OPEN + Header(GO_AWAY, 0, 0, 0).encode() + Header(DATA, 0, 1, 1).encode() + b"x")
+    await loop.sock_sendall(
+        peer, OPEN + Header(GO_AWAY, 0, 0, 0).encode() + Header(DATA, 0, 1, 1).encode() + b"x"
+    )
     stream = await session.accept()
     assert await stream.read() == b"x"
     await loop.sock_sendall(peer, Header(GO_AWAY, 0, 0, 1).encode() + Header(DATA, 0, 1, 1).encode() + b"y")
@@ -149,7 +162,7 @@ async def test_go_away_then_data(raw):
 
 
 async def test_a_peer_that_never_reads_gets_no_more_than_the_buffers(raw):
-    session, peer = await raw(Config(keepalive_interval=0, send_buffer=MIB))
+    session, _peer = await raw(Config(keepalive_interval=0, send_buffer=MIB))
     stream = await session.open()
     written = 0
     with pytest.raises(TimeoutError):

@@ -59,7 +59,7 @@ async def test_ping_and_heartbeat(connect):
 
 
 async def test_a_silent_peer_is_dead_after_two_pings(raw, tidy_loop):
-    session, peer = await raw(Config(keepalive_interval=0.1))
+    session, _peer = await raw(Config(keepalive_interval=0.1))
     stream = await session.open()
     start = tidy_loop.time()
     with pytest.raises(SessionClosed, match=r"no sign of life from the peer for 0\.2 s"):
@@ -87,7 +87,13 @@ async def test_the_end_of_the_connection_ends_everything(raw):
     stream.write(b"x")
     waiting = [
         asyncio.create_task(wait)
-        for wait in (stream.read(), session.accept(), session.ping(), stream.wait_closed(), session.wait_closed())
+        for wait in (
+            stream.read(),
+            session.accept(),
+            session.ping(),
+            stream.wait_closed(),
+            session.wait_closed(),
+        )
     ]
     await asyncio.sleep(0.01)
     peer.close()
@@ -133,7 +139,7 @@ async def test_the_backlog_of_a_peer_that_does_not_accept(connect):
 
 
 async def test_openers_waiting_for_room_learn_of_the_end(connect):
-    client, server = await connect(Config(accept_backlog=1))
+    client, _server = await connect(Config(accept_backlog=1))
     await client.open()
     waiting = [asyncio.create_task(client.open()) for _ in range(3)]
     await asyncio.sleep(0.01)
@@ -143,7 +149,7 @@ async def test_openers_waiting_for_room_learn_of_the_end(connect):
 
 
 async def test_surplus_streams_are_reset(connect):
-    client, server = await connect(Config(max_streams=4), Config(accept_backlog=2))
+    client, _server = await connect(Config(max_streams=4), Config(accept_backlog=2))
     streams = [await client.open() for _ in range(4)]
     with pytest.raises(TooManyStreams):
         await client.open()
@@ -216,7 +222,9 @@ async def test_close_sends_what_closed_streams_still_hold(connect):
 
 
 async def test_close_does_not_wait_long_for_a_peer_that_does_not_read(raw, tidy_loop):
-    session, peer = await raw(Config(close_timeout=0.1, stream_send_buffer_max=32 << 20, send_buffer=32 << 20))
+    session, _peer = await raw(
+        Config(close_timeout=0.1, stream_send_buffer_max=32 << 20, send_buffer=32 << 20)
+    )
     stream = await session.open()
     stream.write(bytes(16 << 20))
     stream.close()
