@@ -71,7 +71,8 @@ def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Cal
     known = {**defaults("release"), "homeport": homeport, "release_build": {"stdout": release}}
 
     def parameters(role: str) -> dict[str, Any]:
-        tasks = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
+        files = (ROLES / role / "tasks").glob("*.yml")
+        tasks = [task for file in files for task in yaml.safe_load(file.read_text())]
         includes = [task for task in tasks if "ansible.builtin.include_role" in task]
         [task] = [task for task in includes if task["ansible.builtin.include_role"]["name"] == "service"]
         wanted = {**defaults("service"), **trust(task["vars"])}

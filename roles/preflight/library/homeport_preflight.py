@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.homeport_rules import CADDY_USER, GROUP, directories, layout, links, problems
+from ansible.module_utils.homeport_rules import (
+    CADDY_USER,
+    GROUP,
+    UNITS,
+    directories,
+    layout,
+    links,
+    problems,
+    removable,
+    units,
+)
 
 DOCUMENTATION = r"""
 module: homeport_preflight
@@ -304,6 +314,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     wishes = module.params["wishes"]
+    if str(wishes["port"]).isdigit():
+        wishes["port"] = int(wishes["port"])  # --extra-vars caddy_port=9000 is a text
     observed = observe(wishes)
     place = layout(observed, wishes)
     observed["disks"] = {
@@ -317,6 +329,8 @@ def main() -> None:
     virgin = any(not Path(entry["path"]).is_dir() for entry in directories(place)) or (
         place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
     )
+    place["removable"] = removable(place)
+    place["units"] = [name for name in units(place) if Path(UNITS, name).exists()]
     facts = {
         **place,
         "preview": module.check_mode and virgin,

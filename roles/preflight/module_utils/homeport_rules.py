@@ -25,6 +25,7 @@ MIB = 1024 * 1024
 NEED_SOFTWARE = 512 * MIB  # two releases of the agent and Caddy side by side, while one replaces the other
 NEED_STATE = 128 * MIB
 MAX_SOCKET_PATH = 107  # bytes, sockaddr_un without its closing zero
+UNITS = "/etc/systemd/system"
 LONGEST_SOCKET = "/gateway.sock"
 
 # The same pattern as homeportd/settings.py, which checks it again when the file is written.
@@ -150,6 +151,28 @@ def links(place: Json) -> list[Json]:
     ]
 
 
+def units(place: Json) -> list[str]:
+    """The systemd units that an installation may have."""
+    names = ("homeport-caddy.service", "homeportd.service", "homeport-firewall.service")
+    return list(names) if place["manager"] == "systemd" else []
+
+
+def removable(place: Json) -> list[str]:
+    """Every file and folder of an installation but its repositories and data, what depends on others first."""
+    paths = [link["path"] for link in links(place)]
+    paths += [f"{UNITS}/{name}" for name in units(place)]
+    if place["manager"] == "systemd":
+        paths.append("/etc/tmpfiles.d/homeport.conf")
+    paths += [place["sockets"], place["settings"], place["caddy_data"]]
+    if place["manager"] == "supervisor":
+        paths.append(place["logs"])
+    # Without root software and state are one folder, whose repositories and data stay.
+    paths += [f"{place['software']}/{name}" for name in ("current", "releases", "tools")]
+    if place["rootful"]:
+        paths.append(place["software"])
+    return paths
+
+
 def problems(observed: Json, wishes: Json, place: Json) -> list[Json]:
     """Everything that would make the run fail, each as {"error", "fix"}; empty when it may start."""
     found = [
@@ -225,9 +248,11 @@ def _user_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str,
     user = place["user"]
     known = observed["users"].get(user)
     if user == "root" or (known and known["uid"] == 0):
-        return [
-            ("homeport_user is root, and the agent never runs as root", "name another user, or leave it out")
-        ]
+        if place["rootful"]:
+            fix = "name another user in homeport_user, or leave it out"
+        else:
+            fix = "leave homeport_rootless out, or run this as the user whose dev servers these are"
+        return [("the agent would run as root, which it never does", fix)]
     if not USER_NAME.fullmatch(user):
         return [
             (
