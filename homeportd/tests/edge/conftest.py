@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
+import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import uvloop
 
-from homeportd.app import agent
 from homeportd.settings import EdgeSettings
 
+
 # The suite imports its modules by path (importlib mode), so that a neighbour is loaded by hand.
-_PATH = Path(__file__).with_name("helper.py")
-_spec = importlib.util.spec_from_file_location("edge_helper", _PATH)
-helper = importlib.util.module_from_spec(_spec)
-sys.modules["edge_helper"] = helper
-_spec.loader.exec_module(helper)
+def _neighbour(name):
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"edge_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+helper = _neighbour("helper")
+_neighbour("devserver")
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -62,8 +71,7 @@ async def token(peer):
 
 async def make_token(peer, name, scope="tunnel"):
     """Another."""
-    made = (await peer.post("/api/tokens", json={"name": name, "scope": scope})).json()
-    return made
+    return (await peer.post("/api/tokens", json={"name": name, "scope": scope})).json()
 
 
 @pytest.fixture
@@ -91,4 +99,50 @@ def no_complaints(caplog):
         assert not [text for text in complaints if not text.startswith(("Using selector", "Executing <"))]
 
 
-__all__ = ["agent", "asyncio"]
+@pytest.fixture
+async def traefik(running, edge_settings, tmp_path):
+    """The real Traefik in front of the edge: plain on `.port`, TLS with HTTP/2 on `.tls_port`."""
+    port, tls_port = helper.free_port(), helper.free_port()
+    entry_points = {
+        "web": {"address": f"127.0.0.1:{port}"},
+        "websecure": {"address": f"127.0.0.1:{tls_port}"},
+    }
+    listen = {"loadBalancer": {"servers": [{"url": f"http://{edge_settings.listen}"}]}}
+    # What the role `traefik` writes once; it is not among the files that the edge looks after.
+    static = {
+        "http": {
+            "services": {"edge": listen},
+            "routers": {
+                f"fallback-{name}": {
+                    "rule": "HostRegexp(`^([a-z0-9-]+\\.)?tunnel\\.localhost$`)",
+                    "priority": 1,
+                    "entryPoints": [name],
+                    "service": "edge",
+                    **({"tls": {}} if name == "websecure" else {}),
+                }
+                for name in entry_points
+            },
+        }
+    }
+    (edge_settings.routes_dir / "edge.yml").write_text(json.dumps(static))
+    config = {
+        "entryPoints": entry_points,
+        "providers": {
+            "providersThrottleDuration": "100ms",
+            "file": {"directory": str(edge_settings.routes_dir), "watch": True},
+        },
+        "accessLog": {"filePath": str(edge_settings.access_log), "format": "json"},
+        "log": {"level": "WARN", "filePath": str(tmp_path / "traefik.log")},
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+    }
+    (tmp_path / "traefik.yml").write_text(json.dumps(config))
+    binary = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
+    process = await asyncio.create_subprocess_exec(binary, f"--configFile={tmp_path / 'traefik.yml'}")
+    try:
+        await helper.until_async(lambda: helper.routed(port), 15)
+        yield SimpleNamespace(port=port, tls_port=tls_port, log=tmp_path / "traefik.log")
+    finally:
+        process.terminate()
+        await process.wait()
+    # One broken file freezes all updates of the provider.
+    assert "error" not in (tmp_path / "traefik.log").read_text().lower().replace("error.yml", "")

@@ -91,10 +91,11 @@ class TestLink:
         with contextlib.suppress(YamuxError, OSError, asyncio.IncompleteReadError):
             size = int.from_bytes(await stream.readexactly(2), "big")
             await handler(protocol.introduction(await stream.readexactly(size)), stream)
+        stream.close()
 
-    async def next(self, kind: type, timeout: float = 5) -> object:
+    async def next(self, kind: type, seconds: float = 5) -> object:
         """The next message of a kind; others are kept in `others`."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await self.said.get()
                 if isinstance(message, kind):
@@ -194,9 +195,29 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return sock.getsockname()[1]
 
 
-async def until(condition: Callable[[], object], timeout: float = 5) -> object:
+async def until(condition: Callable[[], object], seconds: float = 5) -> object:
     """Wait for something to become true; its value."""
-    async with asyncio.timeout(timeout):
-        while not (value := condition()):
+    async with asyncio.timeout(seconds):
+        while not (value := condition()):  # noqa: ASYNC110 - another process's or room's state
             await asyncio.sleep(0.005)
         return value
+
+
+async def until_async(condition: Callable[[], Awaitable[object]], seconds: float = 5) -> object:
+    """As `until`, for a question that takes time."""
+    async with asyncio.timeout(seconds):
+        while not (value := await condition()):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+        return value
+
+
+async def routed(port: int) -> bool:
+    """Whether Traefik has its routes: the edge itself answers for a name that leads nowhere."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: none.tunnel.localhost\r\nConnection: close\r\n\r\n")
+        answer = await reader.read(-1)
+        writer.close()
+    except OSError:
+        return False
+    return b"There is no tunnel of this name" in answer

@@ -3,28 +3,302 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
+import socket
+import time
 
-from edge_helper import echo_server, to_port
+import pytest
+from edge_helper import Refused, echo_server, free_port, refuse, to_port, until_async
+
+from homeportd.tunnels.protocol import Close, Closed, Limits, Refusal
 
 
-async def test_bytes_go_through_and_back_with_the_half_close(connect):
-    async with echo_server() as server:
-        link = await connect(to_port(server))
-        opened = await link.open("tcp")
-        assert 42000 <= opened.port <= 42999
-        assert opened.address == f"localhost:{opened.port}"
-        reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
-        payload = os.urandom(8 * 1024 * 1024)
+async def visitor(port, source="127.0.0.1", host="127.0.0.1"):
+    return await asyncio.open_connection(host, port, local_addr=(source, 0))
 
-        async def send():
-            writer.write(payload)
-            await writer.drain()
-            writer.write_eof()
 
-        task = asyncio.create_task(send())
-        received = await reader.read(-1)
-        await task
+async def talk(port, text=b"hello", **options):
+    """Say something to an echo server and hear it back; b"" when the connection was refused."""
+    try:
+        reader, writer = await visitor(port, **options)
+        writer.write(text)
+        heard = await asyncio.wait_for(reader.read(len(text)), 5)
         writer.close()
-        assert hashlib.sha256(received).digest() == hashlib.sha256(payload).digest()
+    except ConnectionError:
+        return b""
+    return heard
+
+
+@pytest.fixture
+async def echo():
+    async with echo_server() as port:
+        yield port
+
+
+async def test_bytes_go_through_and_back_with_the_half_close(connect, echo):
+    client = await connect(to_port(echo))
+    opened = await client.open("tcp")
+    assert 42000 <= opened.port <= 42999
+    assert opened.address == f"localhost:{opened.port}"
+    reader, writer = await visitor(opened.port)
+    payload = os.urandom(8 * 1024 * 1024)
+
+    async def send():
+        writer.write(payload)
+        await writer.drain()
+        writer.write_eof()
+
+    task = asyncio.create_task(send())
+    received = await reader.read(-1)
+    await task
+    writer.close()
+    assert hashlib.sha256(received).digest() == hashlib.sha256(payload).digest()
+
+
+async def test_visitors_come_by_both_families_at_once(connect, echo, peer):
+    client = await connect(to_port(echo))
+    opened = await client.open("tcp")
+    texts = [os.urandom(1000) for _ in range(200)]
+    answers = await asyncio.gather(
+        *(talk(opened.port, text) for text in texts[:100]),
+        *(talk(opened.port, text, source="::1", host="::1") for text in texts[100:]),
+    )
+    assert answers == texts
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert (shown["bytes_in"], shown["bytes_out"]) == (200_000, 200_000)
+    rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs?limit=1000")).json()
+    closes = [row for row in rows if row["event"] == "close"]
+    assert {row["address"] for row in closes} == {"127.0.0.1", "::1"}
+    assert all(row["bytes_in"] == 1000 for row in closes)
+
+
+async def test_nothing_of_a_stranger_reaches_the_client(connect, peer):
+    met = []
+
+    async def note(introduction, stream):
+        met.append(str(introduction.address))
+        stream.write(b"in")
+        stream.close()
+
+    client = await connect(note)
+    opened = await client.open("tcp", allow=("127.0.0.2", "127.1.0.0/16"))
+    assert await talk(opened.port, source="127.0.0.1") == b""
+    assert await talk(opened.port, source="::1", host="::1") == b""
+    assert await talk(opened.port, source="127.0.0.2") == b"in"
+    assert await talk(opened.port, source="127.1.2.3") == b"in"
+    assert met == ["127.0.0.2", "127.1.2.3"]
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert shown["refused"] == 2
+    assert shown["allow"] == ["127.0.0.2/32", "127.1.0.0/16"]
+    rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
+    assert {row["address"] for row in rows if row["event"] == "refused"} == {"127.0.0.1", "::1"}
+
+
+async def test_a_narrower_list_ends_who_is_not_on_it(connect, echo):
+    client = await connect(to_port(echo))
+    opened = await client.open("tcp")
+    kept, kept_writer = await visitor(opened.port, "127.0.0.2")
+    cut, cut_writer = await visitor(opened.port, "127.0.0.3")
+    for reader, writer in ((kept, kept_writer), (cut, cut_writer)):
+        writer.write(b"x")
+        assert await reader.read(1) == b"x"
+    again = await client.open("tcp", port=opened.port, allow=("127.0.0.2",))
+    assert again.tunnel == opened.tunnel
+    with pytest.raises(ConnectionResetError):
+        await cut.read(1)
+    kept_writer.write(b"y")
+    assert await kept.read(1) == b"y"
+    kept_writer.close()
+
+
+async def test_connections_are_limited(connect, echo):
+    client = await connect(to_port(echo))
+    opened = await client.open("tcp", limits=Limits(connections=2))
+    held = [await visitor(opened.port) for _ in range(2)]
+    for reader, writer in held:
+        writer.write(b"x")
+        assert await reader.read(1) == b"x"
+    assert await talk(opened.port) == b""
+    held[0][1].close()
+
+    async def welcome():
+        return await talk(opened.port) == b"hello"
+
+    await until_async(welcome)
+    held[1][1].close()
+
+
+async def test_both_directions_keep_to_a_rate(connect, echo):
+    client = await connect(to_port(echo))
+    rate = 256 * 1024
+    opened = await client.open("tcp", limits=Limits(bytes_per_second=rate))
+    reader, writer = await visitor(opened.port)
+    started = time.monotonic()
+    writer.write(bytes(rate * 2))
+    writer.write_eof()
+    received = await reader.read(-1)
+    writer.close()
+    assert len(received) == rate * 2
+    # A quarter of a second's worth may go at once, each way.
+    assert 1.4 < time.monotonic() - started < 4
+
+
+async def test_who_does_not_read_holds_up_the_sender_alone(connect, running):
+    sent = 0
+
+    async def pour(_introduction, stream):
+        nonlocal sent
+        while True:
+            stream.write(bytes(65536))
+            sent += 65536
+            await stream.drain()
+
+    client = await connect(pour)
+    opened = await client.open("tcp")
+    _, writer = await asyncio.open_connection("127.0.0.1", opened.port, limit=1024)
+    await asyncio.sleep(0.5)
+    before = sent
+    await asyncio.sleep(0.5)
+    assert sent == before
+    assert sent < 64 * 1024 * 1024
+    await asyncio.wait_for(talk(opened.port), 5)
+    writer.transport.abort()
+
+
+async def test_a_client_without_a_server_resets_its_visitors(connect):
+    client = await connect(refuse)
+    opened = await client.open("tcp")
+    assert await talk(opened.port) == b""
+
+
+async def test_streams_spread_over_links_and_a_lost_one_takes_its_own(connect, echo, peer):
+    first = await connect(to_port(echo), run="one", number=0)
+    second = await connect(to_port(echo), run="one", number=1)
+    opened = await first.open("tcp")
+    visitors = [await visitor(opened.port) for _ in range(20)]
+    for reader, writer in visitors:
+        writer.write(b"x")
+        assert await reader.read(1) == b"x"
+    assert second.session.streams == 11  # with its control stream
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert (shown["links"], shown["connections"]) == (2, 20)
+    second.session.abort()
+    ended = 0
+    for reader, writer in visitors:
+        try:
+            writer.write(b"y")
+            ended += await asyncio.wait_for(reader.read(1), 2) != b"y"
+        except (ConnectionError, RuntimeError):  # uvloop says of a transport that is gone: RuntimeError
+            ended += 1
+        writer.close()
+    assert ended == 10
+    assert await talk(opened.port) == b"hello"
+
+
+async def test_the_newest_client_has_the_port_at_once(connect, echo):
+    async def new(_introduction, stream):
+        stream.write(b"new")
+        stream.close()
+
+    old = await connect(to_port(echo))
+    opened = await old.open("tcp", port=42001)
+    reader, writer = await visitor(42001)
+    writer.write(b"x")
+    assert await reader.read(1) == b"x"
+    started = time.monotonic()
+    client = await connect(new)
+    again = await client.open("tcp", port=42001)
+    assert await talk(42001, b"abc") == b"new"
+    assert time.monotonic() - started < 1
+    assert again.tunnel == opened.tunnel
+    assert (await old.next(Closed)).reason == "taken-over"
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read(1) == b""
+    writer.close()
+    # The old client ends what it no longer has: that changes nothing.
+    old.say(Close(tunnel=opened.tunnel))
+    await asyncio.sleep(0.05)
+    assert await talk(42001, b"abc") == b"new"
+
+
+async def test_a_silent_client_is_replaced_at_once(connect, echo, port):
+    """Its machine is gone without a word: the socket is there, and nobody reads it."""
+    old = await connect(to_port(echo), run="one")
+    await old.open("tcp", port=42002)
+    transport = old.session._transport
+    transport.pause_reading()
+    started = time.monotonic()
+    new = await connect(to_port(echo), run="one")
+    await new.open("tcp", port=42002)
+    assert await talk(42002) == b"hello"
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.slow
+async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer):
+    client = await connect(to_port(echo))
+    await client.open("tcp", port=42003)
+    client.session._transport.pause_reading()
+    client.session._heartbeat.stop("as a machine that was unplugged")
+
+    async def offline():
+        return (await peer.get("/api/tunnels")).json()[0]["state"] == "offline"
+
+    started = time.monotonic()
+    await until_async(offline, 20)
+    assert time.monotonic() - started < 15.5
+
+
+async def test_a_port_in_use_is_refused(connect):
+    taken = free_port()
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 42004))
+        sock.listen()
+        client = await connect()
+        with pytest.raises(Refused) as caught:
+            await client.open("tcp", port=42004)
+    assert caught.value.reason is Refusal.PORT_TAKEN
+    with pytest.raises(Refused) as caught:
+        await client.open("tcp", port=taken if taken < 42000 or taken > 42999 else 80)
+    assert caught.value.reason is Refusal.PORT_RANGE
+    assert "42000" in caught.value.message.fix
+    with pytest.raises(Refused) as caught:
+        await client.open("tcp", allow=("10.0.0.1/8",))
+    assert caught.value.reason is Refusal.NETWORK_BAD
+    assert (await client.open("tcp")).port  # the link goes on
+
+
+async def test_the_owner_kills_a_tunnel(connect, echo, peer):
+    client = await connect(to_port(echo))
+    chosen = await client.open("tcp", port=42005)
+    given = await client.open("tcp")
+    for opened in (chosen, given):
+        assert (await peer.delete(f"/api/tunnels/{opened.tunnel}")).status_code == 204
+        assert (await client.next(Closed)).reason == "killed"
+        assert await talk(opened.port) == b""
+    left = (await peer.get("/api/tunnels")).json()
+    assert [(t["port"], t["state"], t["reserved"]) for t in left] == [(42005, "offline", True)]
+    assert (await peer.delete(f"/api/tunnels/{given.tunnel}")).status_code == 404
+    assert (await peer.delete(f"/api/tunnels/{chosen.tunnel}")).status_code == 409
+
+
+async def test_status_says_when_the_last_byte_moved(connect, echo, peer):
+    client = await connect(to_port(echo))
+    opened = await client.open("tcp")
+
+    async def shown():
+        return (await peer.get(f"/api/tunnels/{opened.tunnel}")).json()
+
+    assert (await shown())["last_byte_at"] is None
+    await talk(opened.port)
+
+    async def moved():
+        return (await shown())["last_byte_at"]
+
+    first = await until_async(moved)
+    await asyncio.sleep(1.2)
+    assert (await shown())["last_byte_at"] == first
+    minutes = (await peer.get(f"/api/tunnels/{opened.tunnel}/minutes")).json()
+    assert sum(minute["bytes_in"] for minute in minutes) == 5

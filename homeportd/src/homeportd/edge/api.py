@@ -63,10 +63,10 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
         return next((t.name for t in reversed(auth.tokens()) if t.lineage == lineage), None)
 
     def shown(tunnel: Tunnel) -> TunnelView:
-        return tunnel_view(tunnel, tunnels.address(tunnel.place))
+        return tunnel_view(tunnel, tunnels.listening.address(tunnel.place))
 
     def reserved(tunnel: Tunnel) -> ReservationView:
-        return reservation_view(tunnel, tunnels.address(tunnel.place), names)
+        return reservation_view(tunnel, tunnels.listening.address(tunnel.place), names)
 
     @routes.get("/api/tunnels", responses=problems(401))
     async def list_tunnels() -> list[TunnelView]:

@@ -8,7 +8,7 @@ from collections import deque
 from functools import partial
 from ipaddress import ip_address
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from homeportd.edge.clients import Offline
 from homeportd.edge.tunnel import Tunnel
@@ -41,7 +41,7 @@ class DatagramListener:
         """Begin to receive."""
         loop = asyncio.get_running_loop()
         for sock in self._sockets:
-            _, endpoint = await loop.create_datagram_endpoint(partial(_Endpoint, self), sock=sock)
+            _, endpoint = await loop.create_datagram_endpoint(partial(_Endpoint, self, sock), sock=sock)
             self._endpoints.append(endpoint)
         self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
 
@@ -78,14 +78,14 @@ class DatagramListener:
 class _Endpoint(asyncio.DatagramProtocol):
     """One socket."""
 
-    def __init__(self, listener: DatagramListener) -> None:
+    def __init__(self, listener: DatagramListener, sock: socket.socket) -> None:
         self.listener = listener
         self.visitors: dict[Peer, _Visitor] = {}
-        self.transport: asyncio.DatagramTransport | None = None
-        self.blocked = False  # the kernel takes no more for now
+        self._sock = sock
+        self._transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.DatagramTransport", transport)
+        self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         visitor = self.visitors.get(addr)
@@ -117,16 +117,21 @@ class _Endpoint(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """An ICMP answer to what we sent: the visitor is gone, which its idle time shows too."""
 
-    def pause_writing(self) -> None:
-        self.blocked = True
+    def send(self, data: bytes, peer: Peer) -> bool:
+        """Send a datagram at once; False when the kernel takes none now.
 
-    def resume_writing(self) -> None:
-        self.blocked = False
+        Not by the transport: it would queue, and uvloop's sends no empty datagrams.
+        """
+        try:
+            self._sock.sendto(data, peer)
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the socket."""
-        if self.transport is not None:
-            self.transport.abort()
+        if self._transport is not None:
+            self._transport.close()
 
 
 class _Visitor:
@@ -215,11 +220,10 @@ class _Visitor:
         self._partial += data[at:]
 
     def _answer(self, data: bytes) -> None:
-        size, endpoint, rate = len(data), self._endpoint, self._tunnel.rate_out
-        if endpoint.transport is None or endpoint.blocked or (rate is not None and rate.spend(0)):
+        size, rate = len(data), self._tunnel.rate_out
+        if (rate is not None and rate.spend(0)) or not self._endpoint.send(data, self.peer):
             self._stats.total.dropped += 1
             return
-        endpoint.transport.sendto(data, self.peer)
         if rate is not None:
             rate.spend(size)
         self._bytes_out += size

@@ -73,6 +73,7 @@ class Link:
         self.agent = ""
         self._desk = desk
         self._control: Stream | None = None
+        self._ending = False
         self._lines = Bucket(LINES_BURST, LINES_PER_S)
 
     async def run(self) -> None:
@@ -137,7 +138,7 @@ class Link:
 
     def tell(self, message: protocol._Message) -> None:
         """Say something to the client. One that does not listen is cut off."""
-        if self._control is None:
+        if self._control is None or self._ending:
             return
         try:
             self._control.write(protocol.encode(message))
@@ -147,6 +148,7 @@ class Link:
     async def end(self, refusal: Refused) -> None:
         """Say why, and end the link shortly after."""
         self.tell(_refused(refusal, None))
+        self._ending = True
         with contextlib.suppress(YamuxError, TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 if self._control is not None:

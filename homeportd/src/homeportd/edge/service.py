@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
@@ -15,16 +14,14 @@ from homeportd.auth.model import Token
 from homeportd.auth.passwords import Passwords
 from homeportd.auth.service import Auth
 from homeportd.edge import names
-from homeportd.edge.bind import PortInUse, bind
 from homeportd.edge.clients import Client
-from homeportd.edge.datagrams import DatagramListener
 from homeportd.edge.link import Link
 from homeportd.edge.links import Links
+from homeportd.edge.listening import Listening
 from homeportd.edge.model import NO_LIMITS, Place, Refused, Wish, networks
 from homeportd.edge.registry import Registry
-from homeportd.edge.routes import Domain, Route, Routes
+from homeportd.edge.routes import Routes
 from homeportd.edge.store import PlaceStore
-from homeportd.edge.streams import StreamListener
 from homeportd.edge.tunnel import Tunnel
 from homeportd.edge.visits import Visits
 from homeportd.problems import Problem, invalid, not_found
@@ -35,7 +32,6 @@ from homeportd.tunnels.protocol import Kind, Limits, Refusal
 KEEP_S = 120  # a name or port that is not reserved waits so long for its client to come back
 MAX_PLACES = 8192
 PORT_TRIES = 64  # other programs may hold ports of the range
-LOOPBACK = ("127.0.0.1",)
 
 Change = Callable[[str, Tunnel], None]
 
@@ -56,15 +52,14 @@ class Tunnels:
     ) -> None:
         self.registry = Registry()
         self.links = Links(settings, auth, self._gone, self._relinked)
+        self.listening = Listening(settings, routes)
         self._settings = settings
         self._store = store
         self._auth = auth
         self._passwords = passwords
         self._visits = visits
-        self._routes = routes
         self._changing = asyncio.Lock()
         self._callbacks: list[Change] = []
-        self._domains: Callable[[str], Sequence[Domain]] = lambda _tunnel_id: ()
         auth.on_revoke(self._end_orphans)
         self._closings: set[asyncio.Task[None]] = set()
 
@@ -72,23 +67,17 @@ class Tunnels:
         """Call back with (`opened`, `changed` or `closed`, tunnel)."""
         self._callbacks.append(callback)
 
-    def set_domains(self, domains: Callable[[str], Sequence[Domain]]) -> None:
-        """Let another room name the host names that lead to a tunnel besides its own."""
-        self._domains = domains
-
     async def start(self) -> None:
         """Listen for every place there was: names stay what they are while their clients come back."""
         for place in await self._store.all():
             tunnel = Tunnel(place, self._visits)
             try:
-                await self._listen(tunnel)
+                await self.listening.listen(tunnel)
             except (Refused, OSError) as error:
                 # It stays reserved; the next client that asks for it learns why.
                 _log.warning("%s %s cannot listen: %s", place.kind, place.label, error)
             self.registry.add(tunnel)
-        self._routes.start(
-            [self._route(t) for t in self.registry if t.place.kind is Kind.HTTP and t.listener]
-        )
+        self.listening.start(self.registry)
 
     async def close(self) -> None:
         """End everything; what is reserved stays on disk."""
@@ -139,12 +128,12 @@ class Tunnels:
             else:
                 tunnel = await self._found(message.kind, label, client.lineage, reserved=label is not None)
             if tunnel.listener is None:
-                await self._listen(tunnel)
+                await self.listening.listen(tunnel)
             self._hold(tunnel, client, wish)
         return protocol.Opened(
             request=message.request,
             tunnel=tunnel.id,
-            address=self.address(tunnel.place),
+            address=self.listening.address(tunnel.place),
             name=tunnel.place.name,
             port=tunnel.place.port,
         )
@@ -195,7 +184,7 @@ class Tunnels:
                     )
                 if tunnel is None:
                     tunnel = await self._found(kind, label, lineage, reserved=True)
-                    await self._listen(tunnel)
+                    await self.listening.listen(tunnel)
                 place = replace(
                     tunnel.place, reserved=True, allow=parsed, limits=limits, passcode_hash=hashed
                 )
@@ -244,18 +233,11 @@ class Tunnels:
             place = replace(tunnel.place, reserved=False, allow=(), limits=NO_LIMITS, passcode_hash=None)
             await self._change(tunnel, place)
 
-    def address(self, place: Place) -> str:
-        """What to give to people."""
-        if place.name is not None:
-            return self._settings.url_of(place.name)
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        return f"{host}:{place.port}"
-
     def refresh_route(self, tunnel_id: str) -> None:
-        """Write a name's route anew, after its domains have changed."""
+        """Write a name's route anew, after its domains have changed. Raises Refused."""
         tunnel = self.registry.get(tunnel_id)
-        if tunnel is not None and tunnel.place.kind is Kind.HTTP and tunnel.listener is not None:
-            self._routes.write(self._route(tunnel))
+        if tunnel is not None:
+            self.listening.write_route(tunnel)
 
     async def sweep(self) -> None:
         """Give up what is not reserved and was left for too long."""
@@ -305,7 +287,7 @@ class Tunnels:
             place = self._place(kind, label, lineage, reserved=reserved)
             tunnel = Tunnel(place, self._visits)
             try:
-                await self._listen(tunnel)
+                await self.listening.listen(tunnel)
                 break
             except Refused as refusal:
                 if label is not None:
@@ -316,7 +298,7 @@ class Tunnels:
         try:
             await self._store.save(tunnel.place)
         except BaseException:
-            self._unlisten(tunnel)
+            self.listening.unlisten(tunnel)
             raise
         self.registry.add(tunnel)
         return tunnel
@@ -333,42 +315,6 @@ class Tunnels:
             port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
         return Place(secrets.token_hex(6), kind, name, port, lineage, reserved, clock.now())
 
-    async def _listen(self, tunnel: Tunnel) -> None:
-        if tunnel.listener is not None:
-            return
-        place, edge = tunnel.place, self._settings
-        try:
-            if place.kind is Kind.HTTP:
-                listener: StreamListener | DatagramListener = StreamListener(
-                    tunnel, bind(LOOPBACK, 0, socket.SOCK_STREAM)
-                )
-            elif place.kind is Kind.TCP:
-                listener = StreamListener(tunnel, bind(edge.bind, place.port or 0, socket.SOCK_STREAM))
-            else:
-                listener = DatagramListener(tunnel, bind(edge.bind, place.port or 0, socket.SOCK_DGRAM))
-            await listener.start()
-        except PortInUse as error:
-            raise Refused(
-                Refusal.PORT_TAKEN,
-                f"another program of the edge listens on {error}",
-                "choose another port, or end that program",
-            ) from None
-        except OSError as error:
-            raise Refused(
-                Refusal.LIMIT,
-                f"the edge cannot listen on {place.label}: {error.strerror}",
-                "see the edge's log",
-            ) from error
-        tunnel.listener = listener
-
-    def _unlisten(self, tunnel: Tunnel) -> None:
-        tunnel.close()
-        if tunnel.place.kind is Kind.HTTP:
-            try:
-                self._routes.remove(tunnel.id)
-            except OSError as error:
-                _log.error("the route of %s could not be removed: %s", tunnel.place.label, error)
-
     def _hold(self, tunnel: Tunnel, client: Client, wish: Wish) -> None:
         before = tunnel.holder
         if before is not client:
@@ -380,19 +326,8 @@ class Tunnels:
         tunnel.holder = client
         client.tunnels[tunnel.id] = tunnel
         tunnel.set_rules(tunnel.place, wish)
-        self._write_route(tunnel)
+        self.listening.write_route(tunnel)
         self._announce("changed" if before is client else "opened", tunnel)
-
-    def _write_route(self, tunnel: Tunnel) -> None:
-        if tunnel.place.kind is not Kind.HTTP or tunnel.listener is None:
-            return
-        try:
-            self._routes.write(self._route(tunnel))
-        except (OSError, ValueError) as error:
-            _log.error("the route of %s could not be written: %s", tunnel.place.label, error)
-            raise Refused(
-                Refusal.LIMIT, "the edge could not write the route of this name", "see the edge's log"
-            ) from error
 
     def _let_go(self, tunnel: Tunnel, reason: str, detail: str = "") -> None:
         client, tunnel.holder = tunnel.holder, None
@@ -421,13 +356,13 @@ class Tunnels:
     async def _remove(self, tunnel: Tunnel) -> None:
         await self._store.delete(tunnel.id)
         self.registry.remove(tunnel)
-        self._unlisten(tunnel)
+        self.listening.unlisten(tunnel)
         self._announce("closed", tunnel)
 
     async def _change(self, tunnel: Tunnel, place: Place) -> None:
         await self._store.save(place)
         tunnel.set_rules(place, tunnel.wish)
-        self._write_route(tunnel)
+        self.listening.write_route(tunnel)
         self._announce("changed", tunnel)
 
     def _gone(self, client: Client) -> None:
@@ -473,25 +408,6 @@ class Tunnels:
             return await self._passwords.hash(passcode)
         except Problem as problem:
             raise Refused(Refusal.LIMIT, problem.detail, problem.fix) from None
-
-    def _route(self, tunnel: Tunnel) -> Route:
-        place, edge = tunnel.place, self._settings
-        assert place.name is not None  # noqa: S101 - an HTTP place has a name
-        assert tunnel.listener is not None  # noqa: S101 - asked by the callers
-        return Route(
-            id=place.id,
-            host=edge.host_of(place.name),
-            origin=edge.url_of(place.name),
-            upstream=f"http://127.0.0.1:{tunnel.listener.port}",
-            edge=f"http://{edge.listen}",
-            entry_point=edge.entry_point or ("websecure" if edge.scheme == "https" else "web"),
-            tls=edge.scheme == "https",
-            cert_resolver=edge.cert_resolver,
-            allow=tunnel.rules.allow,
-            rewrite_host=tunnel.wish.host,
-            passcode=tunnel.rules.passcode,
-            domains=tuple(self._domains(place.id)),
-        )
 
     def _announce(self, kind: str, tunnel: Tunnel) -> None:
         for callback in self._callbacks:

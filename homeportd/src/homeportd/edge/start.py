@@ -90,7 +90,7 @@ async def edge(
             if kind == "closed":
                 events.publish("tunnel.closed", {"id": tunnel.id})
             else:
-                view = tunnel_view(tunnel, tunnels.address(tunnel.place))
+                view = tunnel_view(tunnel, tunnels.listening.address(tunnel.place))
                 events.publish(f"tunnel.{kind}", view.model_dump())
 
         def show(visit: Visit) -> None:

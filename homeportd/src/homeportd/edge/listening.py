@@ -1,0 +1,118 @@
+"""Where visitors of a place come in: its sockets, and for HTTP its route in Traefik."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterable, Sequence
+
+from homeportd.edge.bind import PortInUse, bind
+from homeportd.edge.datagrams import DatagramListener
+from homeportd.edge.model import Place, Refused
+from homeportd.edge.routes import Domain, Route, Routes
+from homeportd.edge.streams import StreamListener
+from homeportd.edge.tunnel import Tunnel
+from homeportd.settings import EdgeSettings
+from homeportd.tunnels.protocol import Kind, Refusal
+
+LOOPBACK = ("127.0.0.1",)
+
+_log = logging.getLogger(__name__)
+
+
+class Listening:
+    """Opens and closes listeners, writes and removes routes."""
+
+    def __init__(self, settings: EdgeSettings, routes: Routes) -> None:
+        self._settings = settings
+        self._routes = routes
+        self._domains: Callable[[str], Sequence[Domain]] = lambda _tunnel_id: ()
+
+    def set_domains(self, domains: Callable[[str], Sequence[Domain]]) -> None:
+        """Let another room name the host names that lead to a tunnel besides its own."""
+        self._domains = domains
+
+    def start(self, tunnels: Iterable[Tunnel]) -> None:
+        """Write the routes of those that listen, and remove all others. Raises OSError."""
+        self._routes.start([self._route(t) for t in tunnels if t.place.kind is Kind.HTTP and t.listener])
+
+    def address(self, place: Place) -> str:
+        """What to give to people."""
+        if place.name is not None:
+            return self._settings.url_of(place.name)
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        return f"{host}:{place.port}"
+
+    async def listen(self, tunnel: Tunnel) -> None:
+        """Listen, unless it does. Raises Refused."""
+        if tunnel.listener is not None:
+            return
+        place, addresses = tunnel.place, self._settings.bind
+        try:
+            if place.kind is Kind.UDP:
+                sockets = bind(addresses, place.port or 0, socket.SOCK_DGRAM)
+                listener: StreamListener | DatagramListener = DatagramListener(tunnel, sockets)
+            else:
+                web = place.kind is Kind.HTTP
+                sockets = bind(LOOPBACK if web else addresses, place.port or 0, socket.SOCK_STREAM)
+                listener = StreamListener(tunnel, sockets)
+        except PortInUse as error:
+            raise Refused(
+                Refusal.PORT_TAKEN,
+                f"another program of the edge listens on {error}",
+                "choose another port, or end that program",
+            ) from None
+        except OSError as error:
+            raise _cannot(place, error) from error
+        try:
+            await listener.start()
+        except OSError as error:
+            listener.close()
+            raise _cannot(place, error) from error
+        tunnel.listener = listener
+
+    def unlisten(self, tunnel: Tunnel) -> None:
+        """Take no more visitors, and remove the route."""
+        tunnel.close()
+        if tunnel.place.kind is Kind.HTTP:
+            try:
+                self._routes.remove(tunnel.id)
+            except OSError as error:
+                _log.error("the route of %s could not be removed: %s", tunnel.place.label, error)
+
+    def write_route(self, tunnel: Tunnel) -> None:
+        """Bring the route up to date, where there is one. Raises Refused."""
+        if tunnel.place.kind is not Kind.HTTP or tunnel.listener is None:
+            return
+        try:
+            self._routes.write(self._route(tunnel))
+        except (OSError, ValueError) as error:
+            _log.error("the route of %s could not be written: %s", tunnel.place.label, error)
+            raise Refused(
+                Refusal.LIMIT, "the edge could not write the route of this name", "see the edge's log"
+            ) from error
+
+    def _route(self, tunnel: Tunnel) -> Route:
+        place, edge = tunnel.place, self._settings
+        assert place.name is not None  # noqa: S101 - an HTTP place has a name
+        assert tunnel.listener is not None  # noqa: S101 - asked by the callers
+        return Route(
+            id=place.id,
+            host=edge.host_of(place.name),
+            origin=edge.url_of(place.name),
+            upstream=f"http://127.0.0.1:{tunnel.listener.port}",
+            edge=f"http://{edge.listen}",
+            entry_point=edge.entry_point or ("websecure" if edge.scheme == "https" else "web"),
+            tls=edge.scheme == "https",
+            cert_resolver=edge.cert_resolver,
+            allow=tunnel.rules.allow,
+            rewrite_host=tunnel.wish.host,
+            passcode=tunnel.rules.passcode,
+            domains=tuple(self._domains(place.id)),
+        )
+
+
+def _cannot(place: Place, error: OSError) -> Refused:
+    return Refused(
+        Refusal.LIMIT, f"the edge cannot listen on {place.label}: {error.strerror}", "see the edge's log"
+    )

@@ -1,0 +1,227 @@
+"""HTTP tunnels behind the real Traefik."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+
+import httpx
+import pytest
+import websockets
+from edge_devserver import serving
+from edge_helper import link, refuse, to_port, until_async
+
+from homeportd.tunnels.protocol import Closed
+
+
+@pytest.fixture
+async def devserver():
+    async with serving() as port:
+        yield port
+
+
+@pytest.fixture
+async def visit(traefik):
+    """Ask for a path of a name."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{traefik.port}", timeout=10) as client:
+
+        async def ask(name, path="/", method="GET", **options):
+            headers = {"Host": f"{name}.tunnel.localhost:8081", **options.pop("headers", {})}
+            return await client.request(method, path, headers=headers, **options)
+
+        yield ask
+
+
+async def once_up(visit, name):
+    async def up():
+        return (await visit(name)).status_code == 200
+
+    started = time.monotonic()
+    await until_async(up)
+    return time.monotonic() - started
+
+
+async def test_a_name_leads_to_the_dev_server(visit, connect, devserver, peer):
+    client = await connect(to_port(devserver))
+    opened = await client.open("http", name="MyApp", host="localhost:3000")
+    assert opened.address == "http://myapp.tunnel.localhost:8081"
+    assert await once_up(visit, "myapp") < 1
+    headers = {
+        "Origin": "http://myapp.tunnel.localhost:8081",
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Host": "evil",
+    }
+    seen = (await visit("myapp", "/a%20b?c=d", headers=headers)).json()
+    assert seen["path"] == "/a b"
+    assert seen["headers"]["host"] == "localhost:3000"
+    assert seen["headers"]["x-forwarded-host"] == "localhost:3000"
+    assert seen["headers"]["origin"] == "http://localhost:3000"
+    assert "6.6.6.6" not in seen["headers"]["x-forwarded-for"]
+    # A foreign origin goes through as it is: it is for the server to refuse.
+    seen = (await visit("myapp", headers={"Origin": "http://evil.example"})).json()
+    assert seen["headers"]["origin"] == "http://evil.example"
+    assert seen["headers"]["host"] == "localhost:3000"
+
+    async def logged():
+        rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
+        return [row for row in rows if row["path"] == "/a b" or row["path"] == "/a%20b"]
+
+    (row,) = await until_async(logged)
+    assert (row["event"], row["method"], row["status"], row["address"]) == (
+        "request",
+        "GET",
+        200,
+        "127.0.0.1",
+    )
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert shown["state"] == "live"
+    assert shown["requests"] >= 2
+    assert shown["bytes_out"] > 0
+
+
+async def test_websockets_pass(visit, traefik, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="ws", host="localhost:3000")
+    await once_up(visit, "ws")
+    url = f"ws://ws.tunnel.localhost:{traefik.port}/socket"
+    async with websockets.connect(url, host="127.0.0.1", proxy=None) as socket:
+        for text in ("hello", "x" * 100_000):
+            await socket.send(text)
+            assert await socket.recv() == text[::-1]
+
+
+async def test_events_come_one_by_one(visit, traefik, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="sse")
+    await once_up(visit, "sse")
+    headers = {"Host": "sse.tunnel.localhost"}
+    async with (
+        httpx.AsyncClient(timeout=5) as http,
+        http.stream("GET", f"http://127.0.0.1:{traefik.port}/events", headers=headers) as response,
+    ):
+        started = time.monotonic()
+        lines = response.aiter_lines()
+        assert await anext(lines) == "data: 0"
+        assert time.monotonic() - started < 0.15
+
+
+async def test_an_upload_arrives_whole(visit, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="up")
+    await once_up(visit, "up")
+    payload = os.urandom(24 * 1024 * 1024)
+    seen = (await visit("up", "/put", "PUT", content=payload)).json()
+    assert seen["size"] == len(payload)
+    assert seen["sha256"] == hashlib.sha256(payload).hexdigest()
+
+
+async def test_pages_say_why_there_is_nothing(visit, connect, token):
+    client = await connect(refuse)
+    await client.open("http", name="app")
+
+    async def page(name):
+        response = await visit(name, headers={"Accept": "text/html"})
+        return response.status_code, response.text
+
+    async def silent():
+        return "does not answer" in (await page("app"))[1]
+
+    await until_async(silent)
+    assert (await page("app"))[0] == 502
+    body = os.urandom(1024 * 1024)
+    response = await visit("app", "/", "POST", content=body)
+    assert response.status_code == 502
+    await client.close()
+
+    async def offline():
+        return "not connected" in (await page("app"))[1]
+
+    await until_async(offline)
+    status, text = await page("nothing-here")
+    assert (status, "no tunnel of this name" in text) == (404, True)
+
+
+async def test_only_allowed_networks_come_in(visit, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="net", allow=("10.0.0.0/8", "2001:db8::/32"))
+
+    async def refused():
+        return (await visit("net")).status_code == 403
+
+    await until_async(refused)
+    await client.open("http", name="net", allow=("127.0.0.0/8",))
+    await once_up(visit, "net")
+
+
+async def test_a_new_client_takes_the_name_over_at_once(visit, connect, devserver, port, token):
+    old = await connect(to_port(devserver))
+    await old.open("http", name="app")
+    await once_up(visit, "app")
+    async with serving() as other:
+        new = await connect(to_port(other))
+        started = time.monotonic()
+        await new.open("http", name="app")
+        assert (await visit("app")).status_code == 200
+        assert time.monotonic() - started < 1
+    closed = await old.next(Closed)
+    assert closed.reason == "taken-over"
+
+
+async def test_links_come_through_traefik(traefik, token, running):
+    client = await link(traefik.port, token["token"])
+    try:
+        opened = await client.open("tcp")
+        assert opened.port
+        # A new route leaves the link alone.
+        await client.open("http", name="one")
+        await asyncio.sleep(0.5)
+        assert not client.session.is_closed
+    finally:
+        await client.close()
+
+
+async def test_the_admin_origin_is_the_api(visit, peer):
+    response = await visit("admin", "/api/tunnels")
+    assert response.status_code == 401
+    made = (await peer.post("/api/tokens", json={"name": "script"})).json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    assert (await visit("admin", "/api/tunnels", headers=bearer)).json() == []
+    metrics = await visit("admin", "/metrics", headers=bearer)
+    assert "homeport_edge_links 0" in metrics.text
+    # A token for tunnels opens no API.
+    made = (await peer.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    assert (await visit("admin", "/api/tunnels", headers=bearer)).status_code == 401
+
+
+@pytest.fixture
+def edge_settings(edge_settings, request):
+    return edge_settings.model_copy(update=getattr(request, "param", {}))
+
+
+@pytest.mark.parametrize("edge_settings", [{"url": "https://{name}.tunnel.localhost"}], indirect=True)
+async def test_visitors_speak_http_2_over_tls(traefik, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="h2", host="localhost:3000")
+    async with httpx.AsyncClient(http2=True, verify=False, timeout=5) as http:  # noqa: S501 - Traefik's own certificate
+
+        async def ask():
+            return await http.get(
+                f"https://127.0.0.1:{traefik.tls_port}/x",
+                headers={"Host": "h2.tunnel.localhost", "Origin": "https://h2.tunnel.localhost"},
+                extensions={"sni_hostname": "h2.tunnel.localhost"},
+            )
+
+        async def up():
+            response = await ask()
+            return response.status_code == 200 and response
+
+        response = await until_async(up)
+        assert response.http_version == "HTTP/2"
+        seen = response.json()["headers"]
+        assert seen["x-forwarded-proto"] == "https"
+        assert seen["origin"] == "http://localhost:3000"
+        answers = await asyncio.gather(*(ask() for _ in range(50)))
+        assert {answer.status_code for answer in answers} == {200}

@@ -1,0 +1,109 @@
+"""Which names and ports may be had. Pure, and by property."""
+
+# ruff: noqa: PT017 - whether there is an exception is what these tests learn
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homeportd.edge.model import Refused, networks
+from homeportd.edge.names import (
+    MAX_NAME,
+    RESERVED,
+    check_name,
+    check_port,
+    choose_name,
+    choose_port,
+)
+from homeportd.settings import PortRange
+from homeportd.tunnels.protocol import Refusal
+
+LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+@given(st.text(max_size=80))
+def test_what_is_accepted_is_a_label_of_dns(text):
+    try:
+        name = check_name(text)
+    except Refused as refusal:
+        assert refusal.reason is Refusal.NAME_BAD
+        assert refusal.fix
+    else:
+        assert LABEL.fullmatch(name)
+        assert name == text.lower()
+        assert name not in RESERVED
+
+
+@given(st.from_regex(LABEL, fullmatch=True))
+def test_every_other_label_is_accepted(name):
+    if name not in RESERVED and name[2:4] != "--":
+        assert check_name(name.upper()) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", "a.b", "a_b", "ä", "a b", "x" * (MAX_NAME + 1), "admin", "WWW", "xn--abc", "a\n"]
+)
+def test_bad_names_are_refused(name):
+    with pytest.raises(Refused):
+        check_name(name)
+
+
+@given(st.integers(), st.integers(min_value=0, max_value=200))
+def test_a_chosen_name_is_free_and_good(seed, taken):
+    source = random.Random(seed)
+    names = set()
+    for _ in range(taken):
+        name = choose_name(source.randrange, names.__contains__)
+        assert name not in names
+        assert check_name(name) == name
+        names.add(name)
+
+
+def test_no_name_is_left():
+    with pytest.raises(Refused) as caught:
+        choose_name(lambda _: 0, lambda _: True)
+    assert caught.value.reason is Refusal.LIMIT
+
+
+@given(st.data())
+def test_a_chosen_port_is_free_and_in_range(data):
+    first = data.draw(st.integers(1, 65535))
+    last = data.draw(st.integers(first, min(65535, first + 50)))
+    span = PortRange(first, last)
+    taken = data.draw(st.sets(st.integers(first, last)))
+    source = random.Random(data.draw(st.integers()))
+    if len(taken) == last - first + 1:
+        with pytest.raises(Refused):
+            choose_port(source.randrange, span, taken, "tcp")
+    else:
+        port = choose_port(source.randrange, span, taken, "tcp")
+        assert port in span
+        assert port not in taken
+        assert check_port(port, span, "tcp") == port
+
+
+@given(st.integers(1, 65535))
+def test_ports_outside_are_refused(port):
+    span = PortRange(20000, 29999)
+    if port in span:
+        assert check_port(port, span, "udp") == port
+    else:
+        with pytest.raises(Refused) as caught:
+            check_port(port, span, "udp")
+        assert caught.value.reason is Refusal.PORT_RANGE
+
+
+@given(st.lists(st.ip_addresses() | st.just("nonsense") | st.text(max_size=20), max_size=70))
+def test_allowlists_are_parsed_or_refused(items):
+    texts = tuple(str(item) for item in items)
+    try:
+        parsed = networks(texts)
+    except Refused as refusal:
+        assert refusal.reason is Refusal.NETWORK_BAD
+    else:
+        assert len(parsed) <= len(texts) <= 64

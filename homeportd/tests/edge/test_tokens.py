@@ -1,0 +1,166 @@
+"""Tokens of clients: who is let in, how one is replaced under way, what ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from edge_helper import Refused
+
+from homeportd.tunnels.protocol import Refusal, Rotate, Rotated
+from homeportd.tunnels.protocol import Refused as RefusedMessage
+
+
+async def another(peer, name, scope="tunnel"):
+    return (await peer.post("/api/tokens", json={"name": name, "scope": scope})).json()
+
+
+async def states(peer):
+    return {t["name"] or t["port"]: t["state"] for t in (await peer.get("/api/tunnels")).json()}
+
+
+async def test_only_tunnel_tokens_of_this_version_come_in(connect, peer):
+    owner = await another(peer, "script", "owner")
+    for secret in ("hp_" + "x" * 43, "", owner["token"]):
+        with pytest.raises(Refused) as caught:
+            await connect(secret=secret or "none")
+        assert caught.value.reason is Refusal.TOKEN
+        assert "homeport" in caught.value.message.fix
+    with pytest.raises(Refused) as caught:
+        await connect(version=2)
+    assert caught.value.reason is Refusal.VERSION
+
+
+async def test_names_belong_to_the_lineage(connect, peer):
+    mine = await connect()
+    opened = await mine.open("http", name="app")
+    chosen = await mine.open("tcp", port=42100)
+    other = await connect(secret=(await another(peer, "friend"))["token"])
+    with pytest.raises(Refused) as caught:
+        await other.open("http", name="APP")
+    assert caught.value.reason is Refusal.NAME_TAKEN
+    with pytest.raises(Refused) as caught:
+        await other.open("tcp", port=42100)
+    assert caught.value.reason is Refusal.PORT_TAKEN
+    # The same port of UDP is another place.
+    assert (await other.open("udp", port=42100)).port == 42100
+    await mine.close()
+    with pytest.raises(Refused):
+        await other.open("http", name="app")  # reserved, live or not
+    await peer.delete(f"/api/reservations/{opened.tunnel}")
+    assert (await other.open("http", name="app")).tunnel != opened.tunnel
+    assert chosen.tunnel
+
+
+async def test_a_name_of_a_token_that_is_gone_is_free(connect, peer, token):
+    mine = await connect()
+    opened = await mine.open("http", name="app")
+    other = await connect(secret=(await another(peer, "friend"))["token"])
+    await peer.delete(f"/api/tokens/{token['id']}")
+    again = await other.open("http", name="app")
+    assert again.tunnel == opened.tunnel
+
+
+async def test_revoking_cuts_within_two_seconds(connect, peer, token):
+    mine = await connect()
+    await mine.open("http", name="app")
+    given = await mine.open("tcp")
+    started = time.monotonic()
+    await peer.delete(f"/api/tokens/{token['id']}")
+    assert (await mine.next(RefusedMessage)).reason is Refusal.TOKEN
+    await asyncio.wait_for(mine.session.wait_closed(), 2)
+    assert time.monotonic() - started < 2
+    assert await states(peer) == {"app": "offline"}
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", given.port)
+
+
+async def test_a_connected_client_gets_the_new_token_and_stays(connect, peer, token):
+    first = await connect(run="one", number=0)
+    second = await connect(run="one", number=1)
+    await first.open("http", name="app")
+    answer = await peer.post(f"/api/tokens/{token['id']}/rotate", json={"grace_s": 2})
+    assert answer.status_code == 201
+    new = answer.json()
+    assert new["lineage"] == token["id"]
+    told = await first.next(Rotate)
+    assert told.token == new["token"]
+    first.say(Rotated())
+    # In the meantime both are good, and both own the name.
+    third = await connect(secret=new["token"])
+    fourth = await connect()
+    assert (await fourth.next(Rotate)).token == new["token"]
+    await fourth.close()
+    assert (await third.open("http", name="app")).name == "app"
+    await asyncio.sleep(3)
+    assert not first.session.is_closed
+    assert not second.session.is_closed
+    with pytest.raises(Refused):
+        await connect()
+    assert (await peer.get("/api/tokens")).json()[-1]["id"] == new["id"]
+    assert await states(peer) == {"app": "live"}
+
+
+async def test_a_client_that_does_not_store_it_is_cut_after_the_grace(connect, peer, token):
+    client = await connect()
+    await client.open("http", name="app")
+    await peer.post(f"/api/tokens/{token['id']}/rotate", json={"grace_s": 1})
+    await client.next(Rotate)
+    assert not client.session.is_closed
+    await asyncio.wait_for(client.session.wait_closed(), 3.5)
+    again = await peer.post(f"/api/tokens/{token['id']}/rotate", json={})
+    assert again.status_code == 404
+    assert await states(peer) == {"app": "offline"}
+
+
+async def test_a_token_is_replaced_once(peer, token):
+    first = await peer.post(f"/api/tokens/{token['id']}/rotate", json={})
+    second = await peer.post(f"/api/tokens/{token['id']}/rotate", json={})
+    assert (first.status_code, second.status_code) == (201, 409)
+    listed = (await peer.get("/api/tokens")).json()
+    assert [bool(item["expires_at"]) for item in listed] == [True, False]
+
+
+async def test_reservations_through_the_api(connect, peer, token):
+    made = await peer.post("/api/reservations", json={"kind": "http", "name": "Kept", "token": token["id"]})
+    assert made.status_code == 201
+    kept = made.json()
+    assert (kept["name"], kept["token"], kept["live"]) == ("kept", "laptop", False)
+    anyone = (await peer.post("/api/reservations", json={"kind": "tcp"})).json()
+    assert anyone["token"] is None
+    again = await peer.post("/api/reservations", json={"kind": "http", "name": "kept"})
+    assert (again.status_code, "fix" in again.json()) == (409, True)
+    for body in (
+        {"kind": "http", "name": "admin"},
+        {"kind": "tcp", "port": 80},
+        {"kind": "udp", "allow": ["x"]},
+    ):
+        assert (await peer.post("/api/reservations", json=body)).status_code == 422
+    client = await connect()
+    assert (await client.open("http", name="kept")).tunnel == kept["id"]
+    assert (await client.open("tcp", port=anyone["port"])).tunnel == anyone["id"]
+    changed = await peer.put(
+        f"/api/reservations/{anyone['id']}", json={"allow": ["10.0.0.0/8"], "limits": {"connections": 3}}
+    )
+    assert changed.json()["allow"] == ["10.0.0.0/8"]
+    (reader, _writer) = await asyncio.open_connection("127.0.0.1", anyone["port"])
+    with pytest.raises(ConnectionResetError):
+        await reader.read(1)
+    assert (await peer.get("/api/reservations")).json()[1]["token"] == "laptop"
+    assert (await peer.delete(f"/api/reservations/{kept['id']}")).status_code == 204
+    (left,) = (await peer.get("/api/reservations")).json()
+    assert left["id"] == anyone["id"]
+    assert len((await peer.get("/api/tunnels")).json()) == 2  # the released one is live still
+
+
+async def test_what_is_not_reserved_waits_for_its_own(connect, peer):
+    client = await connect(run="one")
+    opened = await client.open("http")
+    port = await client.open("tcp")
+    await client.close()
+    back = await connect(run="two")
+    assert (await back.open("http", name=opened.name)).tunnel == opened.tunnel
+    assert (await back.open("tcp", port=port.port)).tunnel == port.tunnel
+    shown = (await peer.get("/api/tunnels")).json()
+    assert [item["reserved"] for item in shown] == [False, False]

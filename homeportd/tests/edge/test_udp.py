@@ -1,0 +1,196 @@
+"""UDP tunnels, end to end over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import pytest
+from edge_helper import until
+
+from homeportd.edge import datagrams
+from homeportd.tunnels.protocol import MAX_DATAGRAM, Limits
+
+
+class Visitor(asyncio.DatagramProtocol):
+    """Sends to a port from an address of its own, and keeps what comes back."""
+
+    def __init__(self):
+        self.heard = []
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        self.heard.append(data)
+
+    def send(self, data):
+        self.sock.send(data)  # uvloop's own sends no empty datagrams
+
+
+@pytest.fixture
+async def visit():
+    """A visitor from an address to a port."""
+    made = []
+
+    async def make(port, source="127.0.0.1", host="127.0.0.1"):
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        sock.setblocking(False)
+        sock.bind((source, 0))
+        sock.connect((host, port))
+        _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(Visitor, sock=sock)
+        protocol.sock = sock
+        made.append(protocol)
+        return protocol
+
+    yield make
+    for protocol in made:
+        protocol.transport.close()
+
+
+class Echo:
+    """A client's side that sends each datagram back, and keeps what it saw."""
+
+    def __init__(self):
+        self.met = []
+        self.seen = []
+
+    async def __call__(self, introduction, stream):
+        self.met.append(introduction)
+        while True:
+            size = await stream.readexactly(2)
+            data = await stream.readexactly(int.from_bytes(size, "big"))
+            self.seen.append(data)
+            stream.write(size + data)
+            await stream.drain()
+
+
+async def test_datagrams_of_every_size_go_through_and_back(connect, visit):
+    client = await connect(Echo())
+    opened = await client.open("udp")
+    assert opened.address == f"localhost:{opened.port}"
+    visitor = await visit(opened.port)
+    for size in (0, 1, 1200, 9000, 65_000, MAX_DATAGRAM):
+        payload = os.urandom(size)
+        visitor.send(payload)
+        await until(lambda: visitor.heard)
+        assert visitor.heard.pop() == payload
+
+
+async def test_each_visitor_has_a_stream_and_its_answers(connect, visit, peer):
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp")
+    visitors = [await visit(opened.port, f"127.0.0.{n}") for n in range(2, 22)]
+    visitors += [await visit(opened.port, "::1", "::1") for _ in range(3)]
+    for number, visitor in enumerate(visitors):
+        for part in range(5):
+            visitor.send(b"%d.%d" % (number, part))
+    await until(lambda: all(len(visitor.heard) == 5 for visitor in visitors))
+    for number, visitor in enumerate(visitors):
+        assert visitor.heard == [b"%d.%d" % (number, part) for part in range(5)]  # in order
+    assert len(echo.met) == 23
+    assert {str(met.address) for met in echo.met} == {f"127.0.0.{n}" for n in range(2, 22)} | {"::1"}
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert shown["connections"] == 23
+    assert shown["dropped"] == 0
+
+
+async def test_order_is_kept_in_a_burst(connect, visit):
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp")
+    visitor = await visit(opened.port)
+    for number in range(3000):
+        visitor.send(number.to_bytes(4, "big") * 64)
+        if number % 50 == 0:
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0.5)
+    numbers = [int.from_bytes(data[:4], "big") for data in echo.seen]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 2000
+
+
+async def test_strangers_are_dropped_and_counted(connect, visit, peer):
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp", allow=("127.0.0.2", "::1"))
+    stranger, friend = await visit(opened.port), await visit(opened.port, "127.0.0.2")
+    stranger.send(b"no")
+    friend.send(b"yes")
+    await until(lambda: friend.heard)
+    assert echo.seen == [b"yes"]
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert shown["refused"] == shown["dropped"] == 1
+
+
+async def test_visitors_are_limited(connect, visit, peer):
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp", limits=Limits(connections=2))
+    visitors = [await visit(opened.port) for _ in range(3)]
+    for visitor in visitors:
+        visitor.send(b"x")
+        await asyncio.sleep(0.05)
+    await until(lambda: len(echo.seen) == 2)
+    assert [len(visitor.heard) for visitor in visitors] == [1, 1, 0]
+
+
+async def test_idle_visitors_are_forgotten(connect, visit, peer, monkeypatch):
+    monkeypatch.setattr(datagrams, "IDLE_S", 0.3)
+    monkeypatch.setattr(datagrams, "SWEEP_S", 0.1)
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp")
+    visitor = await visit(opened.port)
+    visitor.send(b"x")
+    await until(lambda: visitor.heard)
+    assert client.session.streams == 2
+    await until(lambda: client.session.streams == 1)
+    rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
+    assert [row["event"] for row in rows] == ["close", "open"]
+    visitor.send(b"y")
+    await until(lambda: len(visitor.heard) == 2)
+    assert len(echo.met) == 2
+
+
+async def test_a_client_that_does_not_read_costs_datagrams_not_memory(connect, visit, peer, running):
+    async def ignore(_introduction, _stream):
+        await asyncio.sleep(60)
+
+    client = await connect(ignore)
+    opened = await client.open("udp")
+    visitor = await visit(opened.port)
+
+    async def dropped():
+        for _ in range(20):
+            visitor.send(bytes(60_000))
+        await asyncio.sleep(0.01)
+        return (await peer.get("/api/tunnels")).json()[0]["dropped"]
+
+    async with asyncio.timeout(10):
+        while not await dropped():
+            pass
+    # Others on the same link are served.
+    other = await connect(Echo())
+    second = await other.open("udp")
+    friend = await visit(second.port)
+    friend.send(b"x")
+    await until(lambda: friend.heard)
+
+
+async def test_the_rate_holds_datagrams_too(connect, visit, peer):
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp", limits=Limits(bytes_per_second=20_000))
+    visitor = await visit(opened.port)
+    for _ in range(100):
+        visitor.send(bytes(1000))
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.2)
+    assert 5 <= len(echo.seen) <= 20
+    (shown,) = (await peer.get("/api/tunnels")).json()
+    assert shown["dropped"] > 70
