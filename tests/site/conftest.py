@@ -38,6 +38,10 @@ def podman(
     )
 
 
+def home_of(user: str) -> str:
+    return "/root" if user == "root" else f"/home/{user}"
+
+
 @dataclass(frozen=True)
 class Bare:
     """A container whose PID 1 is `sleep`, with a person `user` who has cloned this checkout to ~/homeport."""
@@ -47,13 +51,15 @@ class Bare:
 
     @property
     def home(self) -> str:
-        return "/root" if self.user == "root" else f"/home/{self.user}"
+        return home_of(self.user)
 
     def run(self, command: str, user: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a shell command as the person (or `user`) in their home; stderr joins stdout."""
+        user = user or self.user
+        home = home_of(user)
         shell = f"exec 2>&1; {command}"
         result = podman(
-            *("exec", f"--user={user or self.user}", f"--workdir={self.home}", f"--env=HOME={self.home}"),
+            *("exec", f"--user={user}", f"--workdir={home}", f"--env=HOME={home}"),
             *("--env=NO_COLOR=1", self.name, "sh", "-c", shell),
             timeout=timeout,
         )

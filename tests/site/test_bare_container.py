@@ -78,7 +78,7 @@ def test_dev_server_is_seen_shared_and_closed(machine: Any) -> None:
     machine.check("sleep 2")
     ports = {port["port"]: port for port in json.loads(homeport(machine, "list --json"))["ports"]}
     assert ports[PORT]["share"]["mode"] == "private"
-    homeport(machine, f"share {PORT} --password-stdin --expires 1h <<< '{PASSWORD}'")
+    homeport(machine, f'share {PORT} --password-stdin --expires 1h <<< "{PASSWORD}"')
     assert get(machine, "") == 401
     assert get(machine, PASSWORD) == 200
     homeport(machine, f"unshare {PORT}")
@@ -105,9 +105,9 @@ def test_doctor_finds_nothing(machine: Any) -> None:
 
 def test_killed_agent_comes_back(machine: Any) -> None:
     before = json.loads(homeport(machine, "status --json"))["started_at"]
-    # A bare Debian has no pkill.
-    find = "grep -laz 'homeportd' /proc/[0-9]*/cmdline | xargs -n1 dirname | xargs -n1 basename"
-    serving = "tr '\\0' ' ' < /proc/$pid/cmdline | grep -q ' serve'"
+    # A bare Debian has no pkill; the brackets keep the command from finding itself.
+    find = "grep -laz 'homeport[d]' /proc/[0-9]*/cmdline | xargs -n1 dirname | xargs -n1 basename"
+    serving = "tr '\\0' ' ' < /proc/$pid/cmdline | grep -q ' [s]erve'"
     machine.check(f"for pid in $({find}); do {serving} && kill -9 $pid; done; true", user="root")
     machine.check("for i in $(seq 60); do bash -lc 'homeport status' && exit 0; sleep 0.3; done; exit 1")
     assert json.loads(homeport(machine, "status --json"))["started_at"] != before
