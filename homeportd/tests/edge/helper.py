@@ -9,6 +9,9 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
 
 from homeportd.tunnels import protocol
 from homeportd.yamux.aio import Session
@@ -221,3 +224,9 @@ async def routed(port: int) -> bool:
     except OSError:
         return False
     return b"There is no tunnel of this name" in answer
+
+
+def over_socket(path: Path) -> httpx.AsyncClient:
+    """An HTTP client of one of the agent's sockets."""
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", timeout=10)

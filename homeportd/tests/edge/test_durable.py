@@ -1,0 +1,122 @@
+"""What a person was told survives `kill -9` of the edge: reservations, allowlists, routes, names in use."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+import pytest
+from edge_helper import link, over_socket, until_async
+
+
+def _toml(settings):
+    edge = settings.edge
+    return "\n".join(
+        [
+            f'origin = "{settings.origin}"',
+            f"port_ranges = {json.dumps(list(settings.port_ranges))}",
+            f'repo_root = "{settings.repo_root}"',
+            f'data_dir = "{settings.data_dir}"',
+            f'socket_dir = "{settings.socket_dir}"',
+            "[edge]",
+            f'url = "{edge.url}"',
+            f'host = "{edge.host}"',
+            f"bind = {json.dumps(list(edge.bind))}",
+            f'tcp_ports = "{edge.tcp_ports}"',
+            f'udp_ports = "{edge.udp_ports}"',
+            f'listen = "{edge.listen}"',
+            f'routes_dir = "{edge.routes_dir}"',
+        ]
+    )
+
+
+@pytest.fixture
+async def start(settings, tmp_path, port):
+    """Start the agent as a process of its own; the value is that process."""
+    config = tmp_path / "agent.toml"
+    config.write_text(_toml(settings))
+    running = []
+
+    async def up():
+        try:
+            async with over_socket(settings.socket("cli")) as api:
+                return (await api.get("/api/health")).status_code == 200
+        except OSError:
+            return False
+        except Exception as error:  # httpx wraps what the socket says
+            if type(error).__name__ == "ConnectError":
+                return False
+            raise
+
+    async def make():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "homeportd", "serve", "--config", str(config), "--allow-root"
+        )
+        running.append(process)
+        await until_async(up, 20)
+        return process
+
+    yield make
+    for process in running:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+
+
+async def crash(process):
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+
+async def test_a_crash_loses_nothing(start, settings, port):
+    process = await start()
+    async with over_socket(settings.socket("cli")) as api:
+        token = (await api.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
+        body = {"kind": "tcp", "port": 42700, "allow": ["127.0.0.2"], "limits": {"connections": 5}}
+        kept = (await api.post("/api/reservations", json=body)).json()
+        client = await link(port, token["token"])
+        chosen = await client.open("http", name="app")
+        given = await client.open("http")
+        assert (await client.open("tcp", port=42700)).tunnel == kept["id"]
+    await crash(process)
+    await client.close()
+    stale = settings.edge.routes_dir / "tunnel-0123456789ab.yml"
+    stale.write_text("{}")
+    (settings.edge.routes_dir / "edge.yml").write_text("{}")
+    await start()
+    async with over_socket(settings.socket("cli")) as api:
+        left = {item["id"]: item for item in (await api.get("/api/tunnels")).json()}
+        assert left.keys() == {kept["id"], chosen.tunnel, given.tunnel}
+        assert left[kept["id"]]["allow"] == ["127.0.0.2/32"]
+        assert left[kept["id"]]["limits"]["connections"] == 5
+        assert left[given.tunnel]["reserved"] is False
+        assert {item["state"] for item in left.values()} == {"offline"}
+    routes = sorted(path.name for path in settings.edge.routes_dir.glob("*.yml"))
+    assert routes == sorted(["edge.yml", f"tunnel-{chosen.tunnel}.yml", f"tunnel-{given.tunnel}.yml"])
+    client = await link(port, token["token"])
+    assert (await client.open("http", name="app")).tunnel == chosen.tunnel
+    assert (await client.open("http", name=given.name)).tunnel == given.tunnel
+    reader, _ = await asyncio.open_connection("127.0.0.1", 42700)
+    with pytest.raises(ConnectionResetError):
+        await reader.read(1)
+    await client.close()
+
+
+async def test_what_was_acknowledged_is_there_however_soon_the_crash(start, settings, port):
+    process = await start()
+    async with over_socket(settings.socket("cli")) as api:
+        token = (await api.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
+    names = []
+    for _ in range(3):
+        client = await link(port, token["token"])
+        names.append((await client.open("http", name=f"n{os.urandom(4).hex()}")).name)
+        process.send_signal(signal.SIGKILL)  # with the answer just read
+        await process.wait()
+        await client.close()
+        process = await start()
+        async with over_socket(settings.socket("cli")) as api:
+            kept = {item["name"] for item in (await api.get("/api/reservations")).json()}
+        assert kept == set(names)
