@@ -1,1 +1,1 @@
-"""Tunnels: from a public name or port of an edge to a port behind a client."""
+"""The tunnel: the protocol that binds both sides, and the client's side with its daemon."""

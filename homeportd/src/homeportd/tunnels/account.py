@@ -1,0 +1,141 @@
+"""Which edge this user has, and the token for it: ~/.config/homeport/edge.toml, for its owner alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from homeportd.tunnels.address import EdgeAddress
+from homeportd.tunnels.errors import Problem, Reason
+
+NAME: Final = "~/.config/homeport/edge.toml"
+MAX_FILE: Final = 64 * 1024  # bytes
+MAX_TOKEN: Final = 128  # characters, as the protocol has it
+LINKS: Final = 2  # connections, where the file does not say
+MAX_LINKS: Final = 8  # as the protocol has it, which takes longer to import
+
+_TOKEN = re.compile(r"[!-~]+")
+_AGAIN: Final = "homeport init --edge https://tunnel.example.com"
+
+
+@dataclass(frozen=True)
+class Account:
+    """One edge and the right to use it. `api_token` is an owner's token for its API, where there is one."""
+
+    url: str
+    token: str
+    ca: str | None = None  # a file of certificates to trust instead of the system's
+    api_url: str | None = None
+    api_token: str | None = None
+    links: int = LINKS
+
+    @property
+    def address(self) -> EdgeAddress:
+        """The parsed `url`."""
+        return EdgeAddress.parse(self.url)
+
+
+def path() -> Path:
+    """Where the account is kept."""
+    return Path(NAME).expanduser()
+
+
+def load(file: Path | None = None) -> Account:
+    """Read it. Raises Problem when there is none, or it is not fit to be used."""
+    file = file or path()
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            data = opened.read(MAX_FILE + 1)
+    except FileNotFoundError:
+        raise Problem(Reason.SETUP, "this user has no edge yet", _AGAIN, lasting=True) from None
+    except OSError as error:
+        raise _unfit(file, error.strerror or str(error)) from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise Problem(
+            Reason.SETUP, f"other users may read the token in {file}", f"chmod 600 {file}", lasting=True
+        )
+    try:
+        keys = tomllib.loads(data.decode())
+        account = Account(
+            **{key: value for key, value in keys.items() if key in Account.__dataclass_fields__}
+        )
+    except (ValueError, TypeError) as error:
+        raise _unfit(file, str(error)) from error
+    return _checked(account, file)
+
+
+def store(account: Account, file: Path | None = None) -> None:
+    """Write it whole or not at all, readable by its owner alone from the first byte. Raises OSError."""
+    fields = {name: getattr(account, name) for name in Account.__dataclass_fields__}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value is not None]
+    head = "# Written by `homeport init`. Keep it to yourself: it has a token in it.\n"
+    write_private(file or path(), head + "".join(lines))
+
+
+def replace_token(old: str, new: str, file: Path | None = None) -> bool:
+    """Put a new token in the place of an old one; False when the file has another one by now. Raises OSError."""
+    try:
+        account = load(file)
+    except Problem as problem:
+        raise OSError(0, problem.detail) from problem
+    if account.token == old:
+        store(replace(account, token=new), file)
+    return account.token in (old, new)
+
+
+def check_token(text: str) -> str:
+    """The token without white space around it. Raises ValueError, in words for people."""
+    token = text.strip()
+    if not token:
+        raise ValueError("the token is empty")
+    if len(token) > MAX_TOKEN or not _TOKEN.fullmatch(token):
+        raise ValueError("this is no token: those of an edge are one word, such as hp_…")
+    return token
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that its owner alone may read, whole or not at all, and on disk when this returns."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        Path(name).replace(file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _checked(account: Account, file: Path) -> Account:
+    texts = (account.url, account.token, account.ca, account.api_url, account.api_token)
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise _unfit(file, "a value that should be text is none")
+    if not isinstance(account.links, int) or not 1 <= account.links <= MAX_LINKS:
+        raise _unfit(file, f"links is not a number from 1 to {MAX_LINKS}")
+    try:
+        _ = account.address
+        check_token(account.token)
+    except ValueError as error:
+        raise _unfit(file, str(error)) from error
+    return account
+
+
+def _unfit(file: Path, why: str) -> Problem:
+    return Problem(Reason.SETUP, f"cannot use {file}: {why}", _AGAIN, lasting=True)

@@ -1,0 +1,124 @@
+"""Addresses as people write them: the edge's, and that of a local server. Pure, and quick to import."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+Scheme = Literal["https", "http", "tls"]
+DEFAULT_PORTS: dict[str, int] = {"https": 443, "http": 80, "tls": 443}
+LOOPBACK = ("127.0.0.1", "::1")
+MAX_HOST = 253  # characters, RFC 1035
+
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+
+
+@dataclass(frozen=True)
+class EdgeAddress:
+    """Where an edge is dialled. `https` and `http` begin with an HTTP Upgrade, `tls` is TLS alone."""
+
+    scheme: Scheme
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> EdgeAddress:
+        """Raises ValueError, in words for people, unless it is scheme://host[:port]."""
+        if not text.isprintable():  # urlsplit leaves such characters out
+            raise ValueError(f"{text!r} is not an edge's address, such as https://tunnel.example.com")
+        parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
+        if parts.scheme not in DEFAULT_PORTS:
+            raise ValueError(f"{text!r} is not an edge's address: it begins with https://, http:// or tls://")
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        host = parts.hostname or ""
+        plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        if port == 0 or not plain or not _is_host(host):
+            raise ValueError(f"{text!r} is not an edge's address, such as https://tunnel.example.com")
+        return cls(cast(Scheme, parts.scheme), host, port or DEFAULT_PORTS[parts.scheme])
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is spoken over TLS."""
+        return self.scheme != "http"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is this machine, by its name alone."""
+        return is_local(self.host)
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as in an URL; the scheme's own port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A local server: `3000`, `localhost:3000`, `192.168.1.5:22`, `[::1]:3000`."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Raises ValueError, in words for people."""
+        host, separator, digits = text.strip().rpartition(":")
+        host = host.removeprefix("[").removesuffix("]") if separator else ""
+        number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
+        bracketed = text.strip().startswith("[")
+        if not 1 <= number <= 65535 or (host and not _is_host(host)) or (":" in host) != bracketed:
+            raise ValueError(
+                f"{text!r} is not a target: write a port, host:port or [address]:port, such as 3000"
+            )
+        return cls(host or "localhost", number)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What to dial, in this order: dev servers listen on either loopback address, or on both."""
+        return LOOPBACK if is_local(self.host) else (self.host,)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_local(host: str) -> bool:
+    """Names that RFC 6761 binds to this machine, and loopback addresses but those that name one family."""
+    return host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is said to this host stays on this machine."""
+    try:
+        return is_local(host) or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_network(text: str) -> str:
+    """An address or CIDR, normalised. Raises ValueError, in words for people."""
+    try:
+        return str(ip_network(text.strip()))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network: {error}") from None
+
+
+def _is_host(host: str) -> bool:
+    if not host or len(host) > MAX_HOST:
+        return False
+    if ":" in host:
+        try:
+            return ip_address(host).version == 6
+        except ValueError:
+            return False
+    return _HOST.fullmatch(host) is not None

@@ -1,0 +1,398 @@
+"""Links: lost one by one or all at once, dialled again, refused, and never spinning."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from datetime import timedelta
+
+import pytest
+import trustme
+
+from homeportd.tunnels import transport
+from homeportd.tunnels.account import Account
+from homeportd.tunnels.address import EdgeAddress
+from homeportd.tunnels.backoff import FIRST_S, FLAPPING, LONGEST_S, Backoff
+from homeportd.tunnels.client import Client
+from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.model import State, Wish
+from homeportd.tunnels.protocol import Closed, Kind, Rotate, Rotated
+from homeportd.yamux.errors import YamuxError
+
+from .conftest import opened, running, until
+from .small_edge import Edge
+
+
+async def test_links_come_when_there_is_a_tunnel(edge, clients, serve) -> None:
+    client = await clients.start(links=3)
+    await until(lambda: client.is_up)
+    await asyncio.sleep(0.2)
+    assert len(edge.links) == 1
+    await opened(client, Kind.TCP, await serve())
+    await until(lambda: len(edge.links) == 3)
+    assert len({link.hello.run for link in edge.links}) == 1
+    assert sorted(link.hello.link for link in edge.links) == [0, 1, 2]
+
+
+async def test_a_lost_link_loses_its_own_streams_alone(edge, clients, serve) -> None:
+    client = await clients.start(links=2)
+    tunnel = await opened(client, Kind.TCP, await serve())
+    await until(lambda: len(edge.links) == 2)
+    lost, kept = await edge.visit(tunnel.id, 0), await edge.visit(tunnel.id, 1)
+    for stream in (lost, kept):
+        stream.write(b"hello")
+        assert await stream.readexactly(5) == b"hello"
+
+    edge.links[0].session.abort()
+
+    with pytest.raises(YamuxError):
+        await lost.read()
+    await until(lambda: tunnel.connections == 1)
+    assert tunnel.state is State.LIVE
+    kept.write(b"still")
+    assert await kept.readexactly(5) == b"still"
+    await until(lambda: len(edge.links) == 2)
+    assert len(edge.asked) == 1
+    kept.close()
+
+
+async def test_tunnels_come_back_with_what_they_had(edge, clients, serve) -> None:
+    client = await clients.start()
+    http = await opened(client, Kind.HTTP, await serve())
+    tcp = await opened(client, Kind.TCP, await serve())
+    before = http.name, tcp.port
+    edge.asked.clear()
+
+    for link in edge.links:
+        link.session.abort()
+
+    await until(lambda: len(edge.asked) == 2)
+    assert (edge.asked[0].name, edge.asked[1].port) == before
+    await until(lambda: tcp.state is State.LIVE)
+    assert (http.name, tcp.port) == before
+
+
+async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve) -> None:
+    client = await clients.start()
+    mine = await opened(client, Kind.TCP, await serve(), port=20005)
+    theirs = await opened(client, Kind.TCP, await serve())
+    edge.taken |= {20005, theirs.port}
+    edge.asked.clear()
+    edge.links[0].session.abort()
+    await until(lambda: mine.state is State.REFUSED and theirs.state is State.REFUSED)
+    assert mine.problem.reason is Reason.TAKEN
+    await until(lambda: theirs.state is State.LIVE)
+    assert theirs.port not in edge.taken
+    assert mine.state is not State.LIVE
+    edge.taken.clear()
+    await until(lambda: mine.state is State.LIVE)
+    assert mine.port == 20005
+
+
+async def test_an_edge_that_is_gone_for_a_while(edge, clients, serve) -> None:
+    client = await clients.start(links=2)
+    tunnel = await opened(client, Kind.TCP, await serve())
+    port = edge.port
+    await edge.stop()
+    await until(lambda: tunnel.state is State.OFFLINE)
+    assert client.problem.reason is Reason.UNREACHABLE
+    await asyncio.sleep(1)
+    assert client.attempts < 12
+    await edge.start(port)
+    await until(lambda: tunnel.state is State.LIVE)
+    async with await edge.visit(tunnel.id) as stream:
+        stream.write(b"hello")
+        assert await stream.readexactly(5) == b"hello"
+
+
+async def test_an_edge_that_drops_every_link_is_not_hammered(edge, clients) -> None:
+    client = await clients.start()
+    end = asyncio.get_running_loop().time() + 4
+    while asyncio.get_running_loop().time() < end:
+        for link in list(edge.links):
+            link.session.abort()
+        await asyncio.sleep(0.01)
+    assert client.attempts < 40
+
+
+def test_the_waits_grow_and_are_bounded() -> None:
+    backoff = Backoff()
+    assert backoff.delay() == 0
+    ceilings = []
+    for _ in range(40):
+        backoff.failed()
+        ceilings.append(backoff.ceiling)
+        assert 0 <= backoff.delay() <= backoff.ceiling
+    assert ceilings[:3] == [FIRST_S, 2 * FIRST_S, 4 * FIRST_S]
+    assert ceilings[-1] == LONGEST_S
+    backoff.lost(61)
+    assert backoff.ceiling == FIRST_S
+    for _ in range(9):
+        backoff.lost(3)
+    assert backoff.failures == FLAPPING
+    assert len({backoff.delay() for _ in range(20)}) > 10
+
+
+async def test_taken_over_is_final(edge, client, serve) -> None:
+    tunnel = await opened(client, Kind.TCP, await serve())
+    other = await opened(client, Kind.TCP, await serve(), port=20007)
+    edge.links[0].tell(Closed(tunnel=tunnel.id, reason="taken-over"))
+    edge.links[0].tell(Closed(tunnel=other.id, reason="closed"))
+    await until(lambda: tunnel.state is State.TAKEN_OVER)
+    assert tunnel.problem.reason is Reason.TAKEN
+    edge.asked.clear()
+    edge.links[0].session.abort()
+    await until(lambda: other.state is State.LIVE)
+    await asyncio.sleep(0.2)
+    assert [asked.port for asked in edge.asked] == [20007]
+
+
+@pytest.mark.parametrize("links", [1, 2])
+async def test_a_new_token_is_stored_then_confirmed(edge, clients, serve, links) -> None:
+    client = await clients.start(links=links)
+    await opened(client, Kind.TCP, await serve())
+    await until(lambda: len(edge.links) == links)
+    edge.tokens = {"hp_new"}
+    for link in edge.links:
+        link.tell(Rotate(token="hp_new", grace_s=600))
+    await until(lambda: all(Rotated() in link.said for link in edge.links))
+    assert clients.rotations == [("hp_good", "hp_new")]
+    edge.links[0].session.abort()
+    await until(lambda: len(edge.links) == links and "hp_new" in {link.hello.token for link in edge.links})
+
+
+async def test_a_token_that_cannot_be_stored_is_not_confirmed(edge, clients, serve) -> None:
+    client = await clients.start()
+    tunnel = await opened(client, Kind.TCP, await serve())
+    clients.full_disk = True
+    edge.links[0].tell(Rotate(token="hp_new", grace_s=600))
+    await asyncio.sleep(0.3)
+    assert Rotated() not in edge.links[0].said
+    assert tunnel.state is State.LIVE
+
+
+async def test_a_refused_link_is_asked_for_seldom(edge, clients) -> None:
+    edge.tokens = set()
+    client = await clients.start()
+    await until(lambda: client.problem is not None)
+    assert client.problem.reason is Reason.TOKEN
+    await asyncio.sleep(0.5)
+    assert client.attempts <= 2
+    edge.tokens = {"hp_good"}
+    client.nudge()
+    await until(lambda: client.is_up)
+
+
+async def test_a_token_revoked_later(edge, client, serve) -> None:
+    tunnel = await opened(client, Kind.TCP, await serve())
+    edge.tokens = set()
+    edge.links[0].session.abort()
+    await until(lambda: client.problem and client.problem.reason is Reason.TOKEN)
+    assert tunnel.state is State.OFFLINE
+
+
+async def test_an_edge_that_allows_one_link_alone(edge, clients, serve) -> None:
+    edge.max_links = 1
+    client = await clients.start(links=4)
+    tunnel = await opened(client, Kind.TCP, await serve())
+    await asyncio.sleep(0.3)
+    assert client.attempts == 2
+    assert tunnel.state is State.LIVE
+
+
+async def test_another_version(edge, clients) -> None:
+    edge.version = 2
+    client = await clients.start()
+    await until(lambda: client.problem is not None)
+    assert client.problem.reason is Reason.VERSION
+
+
+async def test_clocks_that_differ(edge, clients) -> None:
+    edge.skew = timedelta(minutes=-5)
+    client = await clients.start()
+    await until(lambda: client.is_up)
+    assert -302 <= client.view()["skew_s"] <= -298
+
+
+async def test_nonsense_from_the_edge(edge, client, serve) -> None:
+    tunnel = await opened(client, Kind.TCP, await serve())
+    edge.links[0].control.write(b'{"type":"tomorrow","what":1}\n[]\n\xff\n')
+    await asyncio.sleep(0.1)
+    assert tunnel.state is State.LIVE
+    edge.links[0].control.write(b"x" * 70_000)
+    await until(lambda: len(edge.asked) == 2 and tunnel.state is State.LIVE)
+
+
+async def test_removed_means_closed(edge, client, serve) -> None:
+    tunnel = await opened(client, Kind.TCP, await serve())
+    stream = await edge.visit(tunnel.id)
+    stream.write(b"hello")
+    assert await stream.readexactly(5) == b"hello"
+    client.remove(tunnel)
+    with pytest.raises(YamuxError):
+        await stream.read()
+    await until(lambda: edge.closed == [tunnel.id])
+
+
+async def test_an_orderly_end_closes_the_tunnels(edge, clients, serve) -> None:
+    async with running(Client(lambda: clients.account, rotated=lambda *_: True)) as client:
+        tunnel = await opened(client, Kind.TCP, await serve())
+    await until(lambda: edge.closed == [tunnel.id])
+
+
+async def _problem(url: str, ca: str | None = None) -> Problem:
+    client = Client(lambda: Account(url, "hp_good", ca), rotated=lambda *_: True)
+    async with running(client):
+        await until(lambda: client.problem is not None)
+        assert client.problem is not None
+        return client.problem
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, "is no edge of Homeport: it answers 404"),
+        (301, "redirects to https://elsewhere.example/"),
+        (502, "its tunnel service does not"),
+        (426, "does not take this client's protocol"),
+    ],
+)
+async def test_answers_that_are_no_upgrade(edge, status, said) -> None:
+    edge.status = status
+    problem = await _problem(f"http://127.0.0.1:{edge.port}")
+    assert said in problem.detail
+    assert problem.reason is (Reason.VERSION if status == 426 else Reason.UNREACHABLE)
+
+
+async def test_nobody_there(edge, monkeypatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_S", 0.3)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        assert "cannot be reached" in (await _problem(f"http://127.0.0.1:{free.getsockname()[1]}")).detail
+    assert "cannot be resolved" in (await _problem("https://no-such-name.invalid")).detail
+    edge.silent = True
+    assert "says nothing" in (await _problem(f"http://127.0.0.1:{edge.port}")).detail
+
+
+async def test_what_answers_speaks_no_tls_or_no_http(serve) -> None:
+    async def ssh(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+        await reader.read()
+
+    port = await serve(ssh)
+    assert "does not speak HTTP" in (await _problem(f"http://127.0.0.1:{port}")).detail
+    assert "does not speak TLS" in (await _problem(f"https://127.0.0.1:{port}")).detail
+
+
+@pytest.fixture
+async def tls(nothing_left, tmp_path):
+    """Start an edge behind TLS; the value is its URL and the authority's file."""
+    edges = []
+
+    async def start(name: str = "localhost", *, raw: bool = False, **validity):
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name, **validity).configure_cert(context)
+        made = Edge()
+        await made.start(tls=context, raw=raw)
+        edges.append(made)
+        return made, f"{'tls' if raw else 'https'}://localhost:{made.port}", str(tmp_path / "ca.pem")
+
+    yield start
+    for made in edges:
+        await made.stop()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_over_tls(tls, serve, raw) -> None:
+    edge, url, ca = await tls(raw=raw)
+    client = Client(lambda: Account(url, "hp_good", ca), rotated=lambda *_: True, links=2)
+    async with running(client):
+        tunnel = await opened(client, Kind.TCP, await serve())
+        await until(lambda: len(edge.links) == 2)
+        async with await edge.visit(tunnel.id) as stream:
+            for _ in range(20):
+                stream.write(bytes(100_000))
+                assert await stream.readexactly(100_000) == bytes(100_000)
+
+
+async def test_certificates_that_do_not_fit(tls) -> None:
+    _, url, ca = await tls()
+    assert "is not trusted" in (await _problem(url)).detail
+    assert "cannot read certificates" in (await _problem(url, ca + ".none")).detail
+    _, url, ca = await tls("elsewhere.example")
+    assert "is for another name" in (await _problem(url, ca)).detail
+
+
+async def test_certificates_and_clocks(tls) -> None:
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    _, url, ca = await tls(not_before=now - timedelta(days=9), not_after=now - timedelta(days=1))
+    problem = await _problem(url, ca)
+    assert (problem.reason, "has expired" in problem.detail) == (Reason.CLOCK, True)
+    _, url, ca = await tls(not_before=now + timedelta(days=1), not_after=now + timedelta(days=9))
+    problem = await _problem(url, ca)
+    assert (problem.reason, "clock is likely behind" in problem.detail) == (Reason.CLOCK, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("tunnel.example.com", "https://tunnel.example.com"),
+        ("https://tunnel.example.com/", "https://tunnel.example.com"),
+        ("http://tunnel.localhost:8081", "http://tunnel.localhost:8081"),
+        ("tls://192.0.2.1:7443", "tls://192.0.2.1:7443"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+    ],
+)
+def test_addresses_of_edges(text, whole) -> None:
+    assert str(EdgeAddress.parse(text)) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "https://",
+        "ftp://a.example",
+        "https://a.example/path",
+        "https://a b",
+        "https://u@a.example",
+        "https://a.example:0",
+        "https://a.example:99999",
+        "https://a..example\n\r",
+        "https://[::zz]",
+    ],
+)
+def test_what_is_no_address_of_an_edge(text) -> None:
+    with pytest.raises(ValueError, match=r"not an edge's address|IPv6|netloc"):
+        EdgeAddress.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("3000", ("127.0.0.1", "::1")),
+        ("localhost:3000", ("127.0.0.1", "::1")),
+        (":3000", ("127.0.0.1", "::1")),
+        ("[::1]:3000", ("::1",)),
+        ("192.168.1.5:22", ("192.168.1.5",)),
+        ("db.internal:5432", ("db.internal",)),
+    ],
+)
+def test_targets(text, addresses) -> None:
+    assert Wish(kind=Kind.TCP, target=text).target.endswith((":3000", ":22", ":5432"))
+    from homeportd.tunnels.address import Target
+
+    assert Target.parse(text).addresses == addresses
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "70000", "x", "::1:3000", "a b:3000", "[zz]:3000", "3000/tcp", "٣"]
+)
+def test_what_is_no_target(text) -> None:
+    with pytest.raises(ValueError, match="is not a target"):
+        Wish(kind=Kind.TCP, target=text)
