@@ -144,7 +144,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         stack.push_async_callback(access_log.close)
         events = Events()
         tunnels = (
-            await stack.enter_async_context(edge(settings.edge, database, auth, passwords, events))
+            await stack.enter_async_context(edge(settings.edge, database, auth, passwords, key, events))
             if settings.edge
             else None
         )
@@ -191,7 +191,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
             listener = sockets.listen(settings.socket(name), mode)
             await stack.enter_async_context(_serving(config, listener))
         if tunnels is not None:
-            await stack.enter_async_context(tunnels.serve(origin.dashboard, web))
+            await stack.enter_async_context(tunnels.serve(web))
         stack.callback(events.close)  # before the servers wait for their clients
         for sweep in (shares.sweep, auth.sweep):
             await stack.enter_async_context(_every(SWEEP_S, sweep))

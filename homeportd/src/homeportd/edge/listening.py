@@ -107,7 +107,7 @@ class Listening:
             cert_resolver=edge.cert_resolver,
             allow=tunnel.rules.allow,
             rewrite_host=tunnel.wish.host,
-            passcode=tunnel.rules.passcode,
+            passcode=tunnel.rules.passcode_hash is not None,
             domains=tuple(self._domains(place.id)),
         )
 

@@ -66,7 +66,7 @@ class Rules:
     allow: tuple[tuple[Network, ...], ...]
     bytes_per_second: int | None
     connections: int
-    passcode: bool
+    passcode_hash: str | None  # the client's, or else the reservation's
 
 
 MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
@@ -80,7 +80,7 @@ def rules(place: Place, wish: Wish) -> Rules:
         allow=tuple(networks for networks in (place.allow, wish.allow) if networks),
         bytes_per_second=min(rates, default=None),
         connections=min([*counts, MAX_CONNECTIONS]),
-        passcode=(place.passcode_hash or wish.passcode_hash) is not None,
+        passcode_hash=wish.passcode_hash or place.passcode_hash,
     )
 
 

@@ -11,7 +11,6 @@ from time import monotonic
 
 from homeportd import clock
 from homeportd.auth.model import Token
-from homeportd.auth.passwords import Passwords
 from homeportd.auth.service import Auth
 from homeportd.edge import names
 from homeportd.edge.clients import Client
@@ -19,6 +18,7 @@ from homeportd.edge.link import Link
 from homeportd.edge.links import Links
 from homeportd.edge.listening import Listening
 from homeportd.edge.model import NO_LIMITS, Place, Refused, Wish, networks
+from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.edge.routes import Routes
 from homeportd.edge.store import PlaceStore
@@ -46,7 +46,7 @@ class Tunnels:
         settings: EdgeSettings,
         store: PlaceStore,
         auth: Auth,
-        passwords: Passwords,
+        passcodes: Passcodes,
         visits: Visits,
         routes: Routes,
     ) -> None:
@@ -56,7 +56,7 @@ class Tunnels:
         self._settings = settings
         self._store = store
         self._auth = auth
-        self._passwords = passwords
+        self._passcodes = passcodes
         self._visits = visits
         self._changing = asyncio.Lock()
         self._callbacks: list[Change] = []
@@ -115,7 +115,7 @@ class Tunnels:
             )
         label = self._label(message)
         known = self.registry.called(message.kind, label) if label else None
-        passcode = await self._passcode(message.passcode, known)
+        passcode = await self._passcodes.hash_again(message.passcode, known)
         wish = Wish(message.host, allow, message.limits, passcode)
         if len(client.tunnels) >= protocol.MAX_TUNNELS and (known is None or known.id not in client.tunnels):
             raise Refused(
@@ -175,7 +175,7 @@ class Tunnels:
             parsed = networks(allow)
             message = protocol.Open(request=0, kind=kind, name=name, port=port)
             label = self._label(message)
-            hashed = await self._hash(kind, passcode)
+            hashed = await self._passcodes.hash(kind, passcode)
             async with self._changing:
                 tunnel = self.registry.called(kind, label) if label else None
                 if tunnel is not None and tunnel.place.reserved:
@@ -211,7 +211,7 @@ class Tunnels:
             raise invalid(refusal.detail, refusal.fix) from None
         hashed = tunnel.place.passcode_hash
         if not keep_passcode:
-            hashed = await self._hash(tunnel.place.kind, passcode)
+            hashed = await self._passcodes.hash(tunnel.place.kind, passcode)
         async with self._changing:
             tunnel = self._reserved(tunnel_id)
             generation = tunnel.place.generation + (hashed != tunnel.place.passcode_hash)
@@ -389,25 +389,6 @@ class Tunnels:
         if tunnel is None or not tunnel.place.reserved:
             raise not_found(f"reservation {tunnel_id}", "homeport reservations shows the ids")
         return tunnel
-
-    async def _hash(self, kind: Kind, passcode: str | None) -> str | None:
-        if passcode is None:
-            return None
-        if kind is not Kind.HTTP:
-            raise invalid(f"a passcode is for HTTP, not {kind.upper()}", "use allow there")
-        return await self._passwords.hash(passcode)
-
-    async def _passcode(self, passcode: str | None, known: Tunnel | None) -> str | None:
-        """The hash of a client's passcode; the one it had when it is the same, for the visitors' sake."""
-        if passcode is None:
-            return None
-        before = known.wish.passcode_hash if known is not None else None
-        try:
-            if before is not None and await self._passwords.matches(passcode, before):
-                return before
-            return await self._passwords.hash(passcode)
-        except Problem as problem:
-            raise Refused(Refusal.LIMIT, problem.detail, problem.fix) from None
 
     def _announce(self, kind: str, tunnel: Tunnel) -> None:
         for callback in self._callbacks:

@@ -20,6 +20,7 @@ from homeportd.database import Database
 from homeportd.edge import api
 from homeportd.edge.accesslog import AccessLog
 from homeportd.edge.door import ALPN, Door
+from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.rollups import Rollups
 from homeportd.edge.routes import Routes
 from homeportd.edge.service import Tunnels
@@ -41,22 +42,29 @@ class Edge:
     """A running edge; its door opens last, with `serve`."""
 
     def __init__(
-        self, settings: EdgeSettings, auth: Auth, tunnels: Tunnels, visits: Visits, rollups: Rollups
+        self,
+        settings: EdgeSettings,
+        auth: Auth,
+        tunnels: Tunnels,
+        visits: Visits,
+        rollups: Rollups,
+        passcodes: Passcodes,
     ) -> None:
         self.tunnels = tunnels
         self._settings = settings
         self._auth = auth
         self._visits = visits
         self._rollups = rollups
+        self._passcodes = passcodes
 
     def router(self, guard: Guard) -> APIRouter:
         """The routes of this room."""
         return api.router(self.tunnels, self._visits, self._rollups, self._auth, guard)
 
     @asynccontextmanager
-    async def serve(self, dashboard: str, admin: ASGIApp) -> AsyncIterator[None]:
+    async def serve(self, admin: ASGIApp) -> AsyncIterator[None]:
         """Let clients in, and the owner by `admin`, until the block ends. Raises OSError, ssl.SSLError."""
-        protocols = Protocols(EdgeWeb(self._settings, dashboard, admin))
+        protocols = Protocols(EdgeWeb(self._settings, self.tunnels.registry, self._passcodes, admin))
         door = Door(self.tunnels, protocols)
         try:
             if self._settings.tls_listen is not None:
@@ -70,15 +78,16 @@ class Edge:
 
 @asynccontextmanager
 async def edge(
-    settings: EdgeSettings, database: Database, auth: Auth, passwords: Passwords, events: Events
+    settings: EdgeSettings, database: Database, auth: Auth, passwords: Passwords, key: bytes, events: Events
 ) -> AsyncIterator[Edge]:
     """An edge whose places listen; nobody can connect before `Edge.serve`. Raises OSError."""
     async with contextlib.AsyncExitStack() as stack:
         visits = Visits(database)
         visits.start()
         stack.push_async_callback(visits.close)
+        passcodes = Passcodes(passwords, key, secure=settings.scheme == "https")
         tunnels = Tunnels(
-            settings, PlaceStore(database), auth, passwords, visits, Routes(settings.routes_dir)
+            settings, PlaceStore(database), auth, passcodes, visits, Routes(settings.routes_dir)
         )
         stack.push_async_callback(tunnels.close)
         await tunnels.start()
@@ -105,7 +114,7 @@ async def edge(
         for work in (_sweep(tunnels), _show_rates(tunnels, events)):
             task = asyncio.create_task(work)
             stack.push_async_callback(_cancel, task)
-        yield Edge(settings, auth, tunnels, visits, rollups)
+        yield Edge(settings, auth, tunnels, visits, rollups, passcodes)
 
 
 async def _sweep(tunnels: Tunnels) -> None:

@@ -129,7 +129,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
             bytes_per_second=tunnel.rules.bytes_per_second,
             connections=_least(place.limits.connections, tunnel.wish.limits.connections),
         ),
-        passcode=tunnel.rules.passcode,
+        passcode=tunnel.rules.passcode_hash is not None,
         reserved=place.reserved,
         links=len(holder.links) if holder else 0,
         round_trip_ms=_round_trip(tunnel),

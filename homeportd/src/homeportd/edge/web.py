@@ -12,12 +12,21 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from homeportd.edge.apology import page
+from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
+from homeportd.edge.registry import Registry
+from homeportd.gateway.answers import problem
+from homeportd.gateway.ask import BadAsk
 from homeportd.http import problem_response
+from homeportd.problems import Problem
 from homeportd.settings import EdgeSettings
 from homeportd.tunnels import protocol
 
 MAX_WATCHER_MESSAGE: Final = 4096  # bytes; a dashboard sends nothing
 CLIENT: Final = b"x-homeport-client"
+TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a passcode
+OURS: Final = "/.homeport/"
+ASK: Final = "/.homeport/passcode/"
+FORM: Final = "/.homeport/password"
 
 _UNKNOWN = page(
     "404 Not Found",
@@ -29,9 +38,12 @@ _UNKNOWN = page(
 class EdgeWeb:
     """An ASGI application; `admin` is the dashboard and its API."""
 
-    def __init__(self, settings: EdgeSettings, dashboard: str, admin: ASGIApp) -> None:
+    def __init__(
+        self, settings: EdgeSettings, registry: Registry, passcodes: Passcodes, admin: ASGIApp
+    ) -> None:
         self._admin_host = f"admin.{settings.base}".encode()
-        self._dashboard = dashboard
+        self._registry = registry
+        self._passcodes = passcodes
         self._admin = admin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,6 +54,8 @@ class EdgeWeb:
             await self._answer_admin(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"].startswith(OURS) and await self._answer_visitor(scope, headers, receive, send):
+            return
         elif scope["path"] == protocol.PATH:
             answer = problem_response(
                 426, "clients connect here", "use homeport", {"Upgrade": protocol.UPGRADE}
@@ -58,6 +72,28 @@ class EdgeWeb:
             kept.append((CLIENT, client))
         await self._admin({**scope, "headers": kept}, receive, send)
 
+    async def _answer_visitor(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> bool:
+        """Traefik's question about a passcode, or the form with it; False when it is neither."""
+        asked, path = scope["path"].startswith(ASK), scope["path"]
+        id_ = path[len(ASK) :] if asked else headers.get(TUNNEL, b"").decode("latin-1")
+        tunnel = self._registry.get(id_)
+        if tunnel is None or not (asked or (scope["method"], path) == ("POST", FORM)):
+            return False
+        try:
+            if asked:
+                answer = await self._passcodes.decide(tunnel, headers)
+            else:
+                form = await _body(receive)
+                answer = await self._passcodes.enter(tunnel, headers, form)
+        except BadAsk as error:
+            answer = problem(error.status, str(error), "come through the edge's front door")
+        except Problem as error:
+            answer = problem(error.status, error.detail, error.fix).add("retry-after", "5")
+        answer.headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        return True
+
     async def _plain(self, status: int, body: bytes, kind: bytes, send: Send) -> None:
         headers = [
             (b"content-type", kind),
@@ -67,6 +103,20 @@ class EdgeWeb:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body; empty when it is too large, which no form of ours is, or the visitor has left."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        body += bytes(message.get("body", b""))
+        if len(body) > MAX_FORM:
+            return b""
+        if not message.get("more_body"):
+            return body
 
 
 class Protocols:

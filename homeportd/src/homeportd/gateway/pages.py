@@ -59,12 +59,21 @@ def _page(status: int, title: str, content: str, *, owner_link: str | None, refr
 
 def password(port: int, next_path: str, owner_link: str, *, wrong: bool = False) -> Answer:
     """Ask for the password of a share; after a wrong one it says so."""
+    return _form(f"Port {port} of this machine", next_path, owner_link, wrong=wrong)
+
+
+def passcode(host: str, next_path: str, *, wrong: bool = False) -> Answer:
+    """Ask for the passcode of a tunnel; there is no owner's way in."""
+    return _form(host, next_path, None, wrong=wrong)
+
+
+def _form(what: str, next_path: str, owner_link: str | None, *, wrong: bool) -> Answer:
     message = (
         '<p class="wrong" id="wrong" role="alert">This is not the password. Try again.</p>' if wrong else ""
     )
     described = ' aria-describedby="wrong" aria-invalid="true"' if wrong else ""
     content = (
-        f"<p>Port {port} of this machine is shared with whoever knows its password.</p>{message}"
+        f"<p>{escape(what)} is shared with whoever knows its password.</p>{message}"
         '<form method="post" action="/.homeport/password">'
         f'<input type="hidden" name="next" value="{escape(next_path)}">'
         '<label for="password">Password</label>'
@@ -74,7 +83,7 @@ def password(port: int, next_path: str, owner_link: str, *, wrong: bool = False)
     return _page(401, "Password needed", content, owner_link=owner_link)
 
 
-def too_many(wait_s: float, owner_link: str) -> Answer:
+def too_many(wait_s: float, owner_link: str | None) -> Answer:
     """Too many wrong passwords from this address; `wait_s` until the next may be given."""
     minutes = max(1, -(-int(wait_s) // 60))
     unit = "minute" if minutes == 1 else "minutes"

@@ -1,0 +1,215 @@
+"""The passcode of an HTTP tunnel: a share with a password, decided as every share is.
+
+Traefik asks by `forwardAuth` ahead of each request, and sends the form's answer here. The visitor's cookie is
+bound to the tunnel and to this very passcode, so that another one ends it.
+https://doc.traefik.io/traefik/middlewares/http/forwardauth/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from base64 import b64decode
+from collections import OrderedDict
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import parse_qs
+
+from homeportd import clock
+from homeportd.auth.limiter import Limiter, neighbourhood
+from homeportd.auth.passwords import Passwords
+from homeportd.edge.model import Refused
+from homeportd.edge.tunnel import Tunnel
+from homeportd.gateway import pages
+from homeportd.gateway.answers import Answer, problem, redirect
+from homeportd.gateway.ask import BadAsk, safe_next
+from homeportd.gateway.cookies import SHARE, ShareCookies, setting, take_apart
+from homeportd.problems import Problem, invalid
+from homeportd.shares.model import Address, Decision, Mode, Proof, Share, Visitor, authorize
+from homeportd.tunnels.protocol import Kind, Refusal
+
+MAX_FORM: Final = 8 * 1024  # bytes
+REMEMBERED: Final = 1024  # HTTP Basic credentials known to be right, so that bcrypt runs once for each
+
+Headers = dict[bytes, bytes]
+
+
+class Passcodes:
+    """Hashes passcodes, and answers for visitors. `secure`: visitors come by https."""
+
+    def __init__(self, passwords: Passwords, key: bytes, *, secure: bool) -> None:
+        self._passwords = passwords
+        self._cookies = ShareCookies(hmac.digest(key, b"passcodes of tunnels", "sha256"))
+        self._secure = secure
+        self._limiter = Limiter()
+        self._basic: OrderedDict[bytes, None] = OrderedDict()
+        self._basic_key = secrets.token_bytes(32)
+
+    # For the service
+
+    async def hash(self, kind: Kind, passcode: str | None) -> str | None:
+        """The hash of a reservation's passcode. Raises Problem 422, 503."""
+        if passcode is None:
+            return None
+        if kind is not Kind.HTTP:
+            raise invalid(f"a passcode is for HTTP, not {kind.upper()}", "use allow there")
+        return await self._passwords.hash(passcode)
+
+    async def hash_again(self, passcode: str | None, known: Tunnel | None) -> str | None:
+        """The hash of a client's passcode; the one it had when it is the same, for its visitors' sake.
+
+        Raises Refused.
+        """
+        if passcode is None:
+            return None
+        before = known.wish.passcode_hash if known is not None else None
+        try:
+            if before is not None and await self._passwords.matches(passcode, before):
+                return before
+            return await self._passwords.hash(passcode)
+        except Problem as error:
+            raise Refused(Refusal.LIMIT, error.detail, error.fix) from None
+
+    # For visitors
+
+    async def decide(self, tunnel: Tunnel, headers: Headers) -> Answer:
+        """Whether a request that Traefik asks about may go on: 200, or what the visitor gets instead."""
+        share, address = _share(tunnel), _address(headers)
+        if share is None:
+            return Answer(200)
+        jar = take_apart(headers.get(b"cookie", b""), self._secure)
+        proof, basic = Proof.NONE, _basic(headers.get(b"authorization", b""))
+        now = clock.now()
+        for value in jar.share:
+            known = self._cookies.read(value)
+            if known is not None and known[1] == share.grant and now.timestamp() < known[2]:
+                proof = Proof.COOKIE
+        ours = False
+        if proof is Proof.NONE and basic is not None:
+            decision = await self._prove_basic(share, basic, address)
+            ours = True
+            if decision is not Decision.LOGIN:
+                return self._turn_away(decision, share, address, headers)
+            proof = Proof.BASIC
+        decision = authorize(Visitor(address, proof), share, now)
+        if not decision.allowed:
+            return self._turn_away(decision, share, address, headers)
+        answer = Answer(200)
+        if jar.rest:
+            answer.headers.append((b"cookie", jar.rest))
+        if b"authorization" in headers and not ours:
+            answer.headers.append((b"authorization", headers[b"authorization"]))
+        return answer
+
+    async def enter(self, tunnel: Tunnel, headers: Headers, form: bytes) -> Answer:
+        """Take the form: a cookie and the way back for the right passcode, else the form again."""
+        share, address = _share(tunnel), _address(headers)
+        sender = headers.get(b"sec-fetch-site", b"")
+        origin = headers.get(b"origin", b"").partition(b"://")[2]
+        if (sender and sender not in (b"same-origin", b"none")) or (
+            origin and origin != headers.get(b"host")
+        ):
+            return problem(403, "the form was sent from another site", "open the page and type it there")
+        fields = _fields(form)
+        next_path = safe_next(fields.get("next", "/"))
+        if share is None:
+            return redirect(303, next_path)
+        decision = await self._prove(share, fields.get("password", ""), address)
+        if decision is Decision.LOGIN:
+            value, lifetime = self._cookies.make(share, clock.now())
+            return redirect(303, next_path).add("set-cookie", setting(SHARE, value, self._secure, lifetime))
+        if decision is Decision.DENIED_LIMIT:
+            return pages.too_many(self._wait_s(share, address), None)
+        return pages.passcode(headers.get(b"host", b"").decode("latin-1"), next_path, wrong=True)
+
+    def _turn_away(self, decision: Decision, share: Share, address: Address, headers: Headers) -> Answer:
+        page = b"text/html" in headers.get(b"accept", b"") and b"upgrade" not in headers
+        if decision is Decision.DENIED_LIMIT:
+            wait_s = self._wait_s(share, address)
+            if page:
+                return pages.too_many(wait_s, None)
+            answer = problem(
+                429, "too many wrong passcodes from this address", "wait, and ask for the right one"
+            )
+            return answer.add("retry-after", str(max(1, int(wait_s))))
+        if page:
+            host = headers.get(b"x-forwarded-host", b"").decode("latin-1")
+            uri = headers.get(b"x-forwarded-uri", b"/").decode("latin-1")
+            return pages.passcode(host, safe_next(uri))
+        answer = problem(401, "this tunnel has a passcode", "send it as HTTP Basic: curl -u :PASSCODE")
+        if b"sec-fetch-mode" in headers or headers.get(b"user-agent", b"").startswith(b"Mozilla/"):
+            return answer  # a browser would cover the page with a dialog of its own
+        return answer.add("www-authenticate", 'Basic realm="Homeport", charset="UTF-8"')
+
+    async def _prove(self, share: Share, passcode: str, address: Address) -> Decision:
+        client = (share.id, neighbourhood(address))
+        if self._limiter.wait_s(client):
+            return Decision.DENIED_LIMIT
+        self._limiter.guess(client)
+        assert share.password_hash is not None  # noqa: S101 - by `_share`
+        if not await self._passwords.matches(passcode, share.password_hash):
+            return Decision.DENIED_PASSWORD
+        self._limiter.clear(client)
+        return Decision.LOGIN
+
+    async def _prove_basic(self, share: Share, passcode: str, address: Address) -> Decision:
+        digest = hmac.digest(self._basic_key, f"{share.grant}.{passcode}".encode(), "sha256")
+        if digest in self._basic:
+            return Decision.LOGIN
+        decision = await self._prove(share, passcode, address)
+        if decision is Decision.LOGIN:
+            self._basic[digest] = None
+            if len(self._basic) > REMEMBERED:
+                self._basic.popitem(last=False)
+        return decision
+
+    def _wait_s(self, share: Share, address: Address) -> float:
+        return self._limiter.wait_s((share.id, neighbourhood(address)))
+
+
+def _share(tunnel: Tunnel) -> Share | None:
+    """The tunnel's passcode as a share; the network was Traefik's to check. None: it has no passcode."""
+    hashed = tunnel.rules.passcode_hash
+    if hashed is None:
+        return None
+    return Share(
+        port=0,
+        id=f"{tunnel.id}-{hashlib.sha256(hashed.encode()).hexdigest()[:16]}",
+        generation=tunnel.place.generation,
+        mode=Mode.PASSWORD,
+        password_hash=hashed,
+        expires_at=None,
+        allow=(),
+        max_uses=None,
+        uses=0,
+        updated_at=tunnel.place.created_at,
+    )
+
+
+def _address(headers: Headers) -> Address:
+    """The visitor's address as Traefik saw it, the last of X-Forwarded-For. Raises BadAsk."""
+    text = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip().decode("latin-1")
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise BadAsk(400, "the visitor's address is missing") from None
+
+
+def _basic(header: bytes) -> str | None:
+    scheme, _, value = header.partition(b" ")
+    if scheme.lower() != b"basic" or len(value) > 4096:
+        return None
+    try:
+        _, colon, passcode = b64decode(value.strip(), validate=True).partition(b":")
+        return passcode.decode() if colon else None
+    except ValueError:
+        return None
+
+
+def _fields(form: bytes) -> dict[str, str]:
+    try:
+        parsed = parse_qs(form.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=8)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in parsed.items()}

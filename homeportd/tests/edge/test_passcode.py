@@ -1,0 +1,121 @@
+"""HTTP tunnels with a passcode, behind the real Traefik."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import websockets
+from edge_devserver import serving
+from edge_helper import to_port, until_async
+
+BROWSER = {"Accept": "text/html", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "navigate"}
+
+
+@pytest.fixture
+async def ask(traefik):
+    """Ask the name `app`."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{traefik.port}", timeout=10) as client:
+
+        async def make(path="/", method="GET", **options):
+            headers = {"Host": "app.tunnel.localhost:8081", **options.pop("headers", {})}
+            return await client.request(method, path, headers=headers, **options)
+
+        yield make
+
+
+@pytest.fixture
+async def client(connect, ask):
+    async with serving() as port:
+        made = await connect(to_port(port))
+        await made.open("http", name="app", host="localhost:3000", passcode="sesame")
+
+        async def guarded():
+            return (await ask()).status_code == 401
+
+        await until_async(guarded)
+        yield made
+
+
+async def enter(ask, passcode, **headers):
+    return await ask(
+        "/.homeport/password",
+        "POST",
+        data={"password": passcode, "next": "/a?b=c"},
+        headers={**BROWSER, **headers},
+    )
+
+
+async def test_the_passcode_opens_the_door(ask, client):
+    page = await ask("/a?b=c", headers=BROWSER)
+    assert page.status_code == 401
+    assert "app.tunnel.localhost:8081" in page.text
+    assert 'value="/a?b=c"' in page.text
+    assert "www-authenticate" not in page.headers
+    wrong = await enter(ask, "nonsense")
+    assert (wrong.status_code, "Try again" in wrong.text) == (401, True)
+    right = await enter(ask, "sesame", Origin="http://app.tunnel.localhost:8081")
+    assert (right.status_code, right.headers["location"]) == (303, "/a?b=c")
+    cookie = right.headers["set-cookie"].partition(";")[0]
+    seen = (await ask(headers={"Cookie": f"theirs=1; {cookie}", "Authorization": "Bearer theirs"})).json()[
+        "headers"
+    ]
+    assert seen["cookie"] == "theirs=1"  # ours stays here
+    assert seen["authorization"] == "Bearer theirs"
+    assert seen["host"] == "localhost:3000"
+    # Another passcode ends the cookie, the same one does not.
+    await client.open("http", name="app", passcode="sesame")
+    assert (await ask(headers={"Cookie": cookie})).status_code == 200
+    await client.open("http", name="app", passcode="other")
+    assert (await ask(headers={"Cookie": cookie})).status_code == 401
+
+
+async def test_scripts_use_basic(ask, client):
+    answer = await ask()
+    assert answer.headers["www-authenticate"].startswith("Basic")
+    assert answer.json()["fix"]
+    seen = await ask(auth=("", "sesame"))
+    assert seen.status_code == 200
+    assert "authorization" not in seen.json()["headers"]
+    assert (await ask(auth=("", "wrong"))).status_code == 401
+
+
+async def test_guessing_is_limited(ask, client):
+    for _ in range(5):
+        assert (await enter(ask, "guess")).status_code == 401
+    limited = await enter(ask, "sesame")
+    assert limited.status_code == 429
+    assert int(limited.headers["retry-after"]) > 60
+    assert (await ask(auth=("", "sesame"))).status_code == 429
+
+
+async def test_a_form_of_another_site_is_refused(ask, client):
+    assert (await enter(ask, "sesame", Origin="http://evil.example")).status_code == 403
+    assert (await enter(ask, "sesame", **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
+
+
+async def test_websockets_need_it_too(traefik, ask, client):
+    url = f"ws://app.tunnel.localhost:{traefik.port}/"
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        await websockets.connect(url, host="127.0.0.1", proxy=None)
+    assert caught.value.response.status_code == 401
+    cookie = (await enter(ask, "sesame")).headers["set-cookie"].partition(";")[0]
+    headers = {"Cookie": cookie}
+    async with websockets.connect(url, host="127.0.0.1", proxy=None, additional_headers=headers) as socket:
+        await socket.send("abc")
+        assert await socket.recv() == "cba"
+        await client.open("http", name="app", passcode="another")
+        with pytest.raises(websockets.ConnectionClosed):  # what the passcode opened ends with it
+            await socket.recv()
+
+
+async def test_a_reservation_may_have_one(peer, traefik, connect):
+    made = (
+        await peer.post("/api/reservations", json={"kind": "http", "name": "kept", "passcode": "abc"})
+    ).json()
+    assert made["passcode"] is True
+    edited = (await peer.put(f"/api/reservations/{made['id']}", json={"allow": ["10.0.0.0/8"]})).json()
+    assert edited["passcode"] is True  # left out, it stays
+    edited = (await peer.put(f"/api/reservations/{made['id']}", json={"passcode": None})).json()
+    assert edited["passcode"] is False
+    refused = await peer.post("/api/reservations", json={"kind": "tcp", "passcode": "abc"})
+    assert refused.status_code == 422
