@@ -42,7 +42,7 @@ def read_line(line: bytes) -> Visit | None:
     path = _text(entry, "RequestPath").partition("?")[0][:MAX_TEXT]
     return Visit(
         tunnel=id_,
-        time=_moment(_text(entry, "StartUTC") or _text(entry, "time")),
+        time=_moment((_text(entry, "StartUTC") or _text(entry, "time"))[:40]),
         event="request",
         address=_text(entry, "ClientHost")[:64],
         port=_number(entry, "ClientPort"),

@@ -1,0 +1,106 @@
+"""Traefik's files: what they say, and how they come to be. Traefik itself reads them in test_http.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from ipaddress import ip_network
+
+import pytest
+
+from homeportd.edge.routes import Domain, Route, Routes, route
+
+PLAIN = Route(
+    id="0a1b2c",
+    host="app.tunnel.example.com",
+    origin="https://app.tunnel.example.com",
+    upstream="http://127.0.0.1:41000",
+    edge="http://127.0.0.1:7070",
+    entry_point="websecure",
+    tls=True,
+    cert_resolver=None,
+    allow=(),
+    rewrite_host=None,
+    passcode=False,
+)
+
+
+def test_a_plain_name_is_one_router_and_one_service():
+    assert route(PLAIN) == {
+        "http": {
+            "routers": {
+                "homeport-0a1b2c": {
+                    "entryPoints": ["websecure"],
+                    "service": "homeport-0a1b2c",
+                    "rule": "Host(`app.tunnel.example.com`)",
+                    "priority": 10_000,
+                    "tls": {},
+                }
+            },
+            "services": {
+                "homeport-0a1b2c": {
+                    "loadBalancer": {
+                        "servers": [{"url": "http://127.0.0.1:41000"}],
+                        "responseForwarding": {"flushInterval": "1ms"},
+                    }
+                }
+            },
+        }
+    }
+
+
+def test_the_allowlists_stand_first_and_each_must_admit():
+    wanted = dataclasses.replace(
+        PLAIN,
+        allow=((ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")), (ip_network("10.1.0.0/16"),)),
+        rewrite_host="localhost:3000",
+        passcode=True,
+    )
+    http = route(wanted)["http"]
+    lists = ["homeport-0a1b2c-allow0", "homeport-0a1b2c-allow1"]
+    assert http["middlewares"][lists[0]] == {"ipAllowList": {"sourceRange": ["10.0.0.0/8", "2001:db8::/32"]}}
+    for router in http["routers"].values():
+        assert router["middlewares"][:2] == lists
+        for name in router["middlewares"]:
+            assert name in http["middlewares"]
+        assert router["service"] in http["services"]
+    order = http["routers"]["homeport-0a1b2c"]["middlewares"]
+    assert order.index("homeport-0a1b2c-passcode") < order.index("homeport-0a1b2c-host")
+
+
+def test_domains_have_their_own_certificate_and_origin():
+    wanted = dataclasses.replace(
+        PLAIN, rewrite_host="localhost:3000", domains=(Domain("app.example.net", "single"),)
+    )
+    routers = route(wanted)["http"]["routers"]
+    assert routers["homeport-0a1b2c-d1"]["tls"] == {"certResolver": "single"}
+    rule = routers["homeport-0a1b2c-d1-origin"]["rule"]
+    assert rule == "Host(`app.example.net`) && Header(`Origin`, `https://app.example.net`)"
+    assert routers["homeport-0a1b2c"]["tls"] == {}
+
+
+@pytest.mark.parametrize("host", ["a`) || Host(`b", "", "UPPER.example", "a b"])
+def test_nothing_gets_into_a_rule(tmp_path, host):
+    routes = Routes(tmp_path)
+    routes.start([])
+    with pytest.raises(ValueError, match="host name"):
+        routes.write(dataclasses.replace(PLAIN, host=host))
+    assert list(tmp_path.glob("*.yml")) == []
+
+
+def test_stale_files_go_and_others_stay(tmp_path):
+    (tmp_path / "tunnel-dead.yml").write_text("{}")
+    (tmp_path / "edge.yml").write_text("{}")
+    (tmp_path / ".staging").mkdir()
+    (tmp_path / ".staging" / "tunnel-half.yml").write_text('{"http": {"rou')
+    routes = Routes(tmp_path)
+    routes.start([PLAIN])
+    assert {path.name for path in tmp_path.glob("*.yml")} == {"edge.yml", "tunnel-0a1b2c.yml"}
+    assert list((tmp_path / ".staging").iterdir()) == []
+    before = (tmp_path / "tunnel-0a1b2c.yml").stat().st_mtime_ns
+    routes.write(PLAIN)  # nothing new: Traefik need not read it again
+    assert (tmp_path / "tunnel-0a1b2c.yml").stat().st_mtime_ns == before
+    assert json.loads((tmp_path / "tunnel-0a1b2c.yml").read_text()) == route(PLAIN)
+    routes.remove(PLAIN.id)
+    routes.remove(PLAIN.id)
+    assert {path.name for path in tmp_path.glob("*.yml")} == {"edge.yml"}
