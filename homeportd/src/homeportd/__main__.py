@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -31,10 +32,10 @@ def main() -> None:
     check.add_argument("--config", type=Path, help="settings file (default: the one of this machine)")
     witness = commands.add_parser("witness", help="as root, tell one user's agent who holds root's sockets")
     witness.add_argument("--socket", type=Path, required=True, help="where to listen")
-    witness.add_argument("--uid", type=int, required=True, help="the agent's user id")
+    witness.add_argument("--user", required=True, help="the agent's user")
     arguments = parser.parse_args()
     if arguments.command == "witness":
-        _witness(arguments.socket, arguments.uid)
+        _witness(arguments.socket, arguments.user)
     try:
         settings = load(arguments.config or find())
     except SettingsError as error:
@@ -71,11 +72,13 @@ def main() -> None:
         )
 
 
-def _witness(path: Path, uid: int) -> NoReturn:
+def _witness(path: Path, user: str) -> NoReturn:
     from homeportd.ports.witness import serve
 
     try:
-        serve(path, uid)
+        serve(path, pwd.getpwnam(user).pw_uid)
+    except KeyError:
+        _refuse(f"there is no user {user}", "name the agent's user", WILL_NOT_FIX_ITSELF)
     except OSError as error:
         _refuse(f"{path}: {error.strerror}", "check that folder's owner and mode", FAILED)
     except KeyboardInterrupt:

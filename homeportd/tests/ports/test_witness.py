@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def witness(folder):
     path = folder / "w.sock"
-    command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(path), "--uid", str(NOBODY)]
+    command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(path), "--user", "nobody"]
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 10
     while not path.exists():
@@ -84,7 +84,7 @@ def test_another_user_is_not_answered(witness, listener):
 
 def test_it_does_not_serve_from_a_folder_that_others_may_change(folder):
     folder.chmod(0o777)
-    command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(folder / "w"), "--uid", "1"]
+    command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(folder / "w"), "--user", "nobody"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert answer.returncode == 1
     assert "not root's alone" in answer.stderr

@@ -17,6 +17,8 @@ GROUP = "homeport"
 CADDY_USER = "homeport-caddy"
 OWN_USER = "homeport"  # made where the machine has no person of its own
 
+WITNESS = "/run/homeport-witness/witness.sock"  # in a folder of root's, made by the process itself
+
 MIN_PYTHON = (3, 11)
 SUPPORTED = {"debian": (12,), "ubuntu": (24, 4)}
 SUPPORTED_TEXT = "Debian 12 or newer, or Ubuntu 24.04 or newer"
@@ -98,6 +100,8 @@ def layout(observed: Json, wishes: Json) -> Json:
         "repos": f"{places['state']}/repos",
         "data": f"{places['state']}/data",
         "caddy_data": f"{places['state']}/caddy",
+        # Root is the only person here: its dev servers are shown to the agent by a process of root's.
+        "witness": WITNESS if rootful and observed["user"] == OWN_USER else "",
         "origin": wishes["origin"],
         "dashboard": str(wishes["origin"]).replace("{port}" + match["joint"], "") if match else "",
         "port_ranges": wishes["port_ranges"],
@@ -153,7 +157,7 @@ def links(place: Json) -> list[Json]:
 
 def units(place: Json) -> list[str]:
     """The systemd units that an installation may have."""
-    names = ("homeport-caddy.service", "homeportd.service", "homeport-firewall.service")
+    names = ("homeport-caddy.service", "homeportd.service", "homeport-witness.service", "homeport-firewall.service")
     return list(names) if place["manager"] == "systemd" else []
 
 
@@ -164,6 +168,8 @@ def removable(place: Json) -> list[str]:
     if place["manager"] == "systemd":
         paths.append("/etc/tmpfiles.d/homeport.conf")
     paths += [place["sockets"], place["settings"], place["caddy_data"]]
+    if place["witness"]:
+        paths.append(posixpath.dirname(place["witness"]))
     if place["manager"] == "supervisor":
         paths.append(place["logs"])
     # Without root software and state are one folder, whose repositories and data stay.

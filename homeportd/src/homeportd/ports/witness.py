@@ -74,6 +74,7 @@ def serve(path: Path, uid: int) -> None:
     """Answer the user `uid`, one question at a time, for ever. Raises OSError without a socket to be had."""
     # The kernel says who asks, so the socket may be open to all. Its folder must be root's: a chown in a
     # folder of another user could be led to another file.
+    path.parent.mkdir(mode=0o755, exist_ok=True)
     folder = path.parent.stat()
     if folder.st_uid != os.getuid() or folder.st_mode & 0o022:
         raise PermissionError(1, "the folder is not root's alone", str(path.parent))
