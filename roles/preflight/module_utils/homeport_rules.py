@@ -101,7 +101,7 @@ def layout(observed: Json, wishes: Json) -> Json:
         "data": f"{places['state']}/data",
         "caddy_data": f"{places['state']}/caddy",
         # Root is the only person here: its dev servers are shown to the agent by a process of root's.
-        "witness": WITNESS if rootful and observed["user"] == OWN_USER else "",
+        "witness": WITNESS if rootful and user == OWN_USER else "",
         "origin": wishes["origin"],
         "dashboard": str(wishes["origin"]).replace("{port}" + match["joint"], "") if match else "",
         "port_ranges": wishes["port_ranges"],
