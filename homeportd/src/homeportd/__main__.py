@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from homeportd import __version__
-from homeportd.settings import SettingsError, find, load
 
 FAILED = 1  # may go away: the service manager tries again
 WILL_NOT_FIX_ITSELF = 3  # a person must act: the service manager leaves it
@@ -36,6 +35,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "witness":
         _witness(arguments.socket, arguments.user)
+    # Imported late: the witness is small, and `--version` needs nothing at all.
+    from homeportd.settings import SettingsError, find, load
+
     try:
         settings = load(arguments.config or find())
     except SettingsError as error:
@@ -49,7 +51,6 @@ def main() -> None:
             WILL_NOT_FIX_ITSELF,
         )
 
-    # Imported late: `check` and `--version` need nothing of it.
     import uvloop
 
     from homeportd import logs
