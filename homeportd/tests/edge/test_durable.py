@@ -66,6 +66,11 @@ async def start(settings, tmp_path, port):
             await process.wait()
 
 
+async def first_byte(port):
+    reader, _ = await asyncio.open_connection("127.0.0.1", port)
+    return await reader.read(1)
+
+
 async def crash(process):
     process.send_signal(signal.SIGKILL)
     await process.wait()
@@ -99,9 +104,8 @@ async def test_a_crash_loses_nothing(start, settings, port):
     client = await link(port, token["token"])
     assert (await client.open("http", name="app")).tunnel == chosen.tunnel
     assert (await client.open("http", name=given.name)).tunnel == given.tunnel
-    reader, _ = await asyncio.open_connection("127.0.0.1", 42700)
     with pytest.raises(ConnectionResetError):
-        await reader.read(1)
+        await first_byte(42700)
     await client.close()
 
 
