@@ -42,7 +42,7 @@ async def test_rows_are_pruned_by_count_for_each_port_alone(log, monkeypatch):
 async def test_rows_are_pruned_by_age(log, monkeypatch):
     record(log)
     await log.flush()
-    monkeypatch.setattr(access, "KEPT_DAYS", 0)
+    monkeypatch.setattr(access, "KEPT_DAYS", -1)
     await log.prune()
     assert await log.list(3000, 10, None) == []
 
