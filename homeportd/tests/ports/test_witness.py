@@ -40,9 +40,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def witness(folder):
-    path = folder / "w.sock"
+    path = folder / "made" / "w.sock"
     command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(path), "--user", "nobody"]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, umask=0o077)
     deadline = time.monotonic() + 10
     while not path.exists():
         assert time.monotonic() < deadline, "the witness did not start"

@@ -78,6 +78,7 @@ def serve(path: Path, uid: int) -> None:
     folder = path.parent.stat()
     if folder.st_uid != os.getuid() or folder.st_mode & 0o022:
         raise PermissionError(1, "the folder is not root's alone", str(path.parent))
+    path.parent.chmod(0o755)  # whatever the umask left: the agent's user must reach the socket
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
         before = os.umask(0o111)
