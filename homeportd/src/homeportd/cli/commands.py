@@ -12,11 +12,12 @@ from typing import Annotated, Final
 import typer
 
 from homeportd import __version__
-from homeportd.cli import doctor, logins, overviews, shares
+from homeportd.cli import doctor, logins, overviews, shares, tunnel_commands
 from homeportd.cli.arguments import Json
-from homeportd.cli.errors import EXIT_CODES
+from homeportd.cli.errors import EXIT_CODES, TUNNEL_EXIT_CODES
 
 Examples = tuple[str, ...]
+Codes = tuple[tuple[int, str], ...]
 
 
 def _with_json(function: Callable[[bool], None]) -> Callable[..., None]:
@@ -40,6 +41,7 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
             "homeport share 5173 --password-stdin < password.txt",
             "homeport share 5173 --public --allow 203.0.113.0/24",
             "homeport share 5173 --expires 7d",
+            "homeport share 5173 --public --via edge",
         ),
     ),
     ("unshare", shares.unshare, ("homeport unshare 5173",)),
@@ -54,7 +56,11 @@ _TOKEN_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = 
     (
         "create",
         logins.create_token,
-        ("homeport token create ci", "TOKEN=$(homeport token create ci | tail -n 1)"),
+        (
+            "homeport token create ci",
+            "TOKEN=$(homeport token create ci | tail -n 1)",
+            "homeport token create laptop --scope tunnel",
+        ),
     ),
     ("list", logins.list_tokens, ("homeport token list",)),
     ("revoke", logins.revoke_token, ("homeport token list", "homeport token revoke ID")),
@@ -75,16 +81,34 @@ def build() -> typer.Typer:
         for name, function, examples in commands:
             group.command(name, epilog=_foot(examples))(function)
     app.add_typer(tokens, name="token")
+    _add_tunnels(app, tokens)
     return app
 
 
+def _add_tunnels(app: typer.Typer, tokens: typer.Typer) -> None:
+    """The commands about tunnels, which have more exit codes than the others."""
+    groups = [(app, tunnel_commands.TOP), (tokens, tunnel_commands.TOKENS)]
+    for name, help_text, commands in tunnel_commands.GROUPS:
+        group = _group(help_text, commands[0][2], codes=TUNNEL_EXIT_CODES)
+        app.add_typer(group, name=name)
+        groups.append((group, commands))
+    for group, commands in groups:
+        for name, function, examples in commands:
+            group.command(name, epilog=_foot(examples, TUNNEL_EXIT_CODES))(function)
+
+
 def _group(
-    help_text: str, examples: Examples, *, name: str | None = None, completion: bool = False
+    help_text: str,
+    examples: Examples,
+    *,
+    name: str | None = None,
+    completion: bool = False,
+    codes: Codes = EXIT_CODES,
 ) -> typer.Typer:
     return typer.Typer(
         name=name,
         help=help_text,
-        epilog=_foot(examples),
+        epilog=_foot(examples, codes),
         add_completion=completion,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -92,11 +116,11 @@ def _group(
     )
 
 
-def _foot(examples: Examples) -> str:
+def _foot(examples: Examples, codes: Codes = EXIT_CODES) -> str:
     """The foot of a help page. A line with a backspace alone keeps the paragraph after it as it is."""
-    codes = (f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES)
+    meanings = (f"{code:>4}  {meaning}" for code, meaning in codes)
     return "\n".join(
-        ("\b", "Examples:", *(f"  {line}" for line in examples), "", "\b", "Exit codes:", *codes)
+        ("\b", "Examples:", *(f"  {line}" for line in examples), "", "\b", "Exit codes:", *meanings)
     )
 
 

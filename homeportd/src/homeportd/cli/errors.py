@@ -8,6 +8,11 @@ REFUSED: Final = 1  # the agent refused or failed; for `doctor`: a hop fails
 USAGE: Final = 2
 UNREACHABLE: Final = 3
 NOT_FOUND: Final = 4
+TOKEN: Final = 5  # the edge does not know the token, or no more
+TAKEN: Final = 6  # somebody else has the name or port
+REQUEST: Final = 7  # a name, port, network or domain that the edge cannot give
+VERSION: Final = 8  # client and edge are of releases that do not understand one another
+CLOCK: Final = 9  # certificates and this machine's clock do not agree
 INTERRUPTED: Final = 130  # Ctrl-C
 CLOSED_PIPE: Final = 141  # the reader of our output went away, as for any program that SIGPIPE ends
 
@@ -17,6 +22,19 @@ EXIT_CODES: Final = (
     (USAGE, "wrong usage"),
     (UNREACHABLE, "the agent is not reachable"),
     (NOT_FOUND, "not found"),
+    (INTERRUPTED, "interrupted"),
+)
+TUNNEL_EXIT_CODES: Final = (
+    (0, "done"),
+    (REFUSED, "refused, or failed"),
+    (USAGE, "wrong usage"),
+    (UNREACHABLE, "the edge, the daemon or the agent is not reachable"),
+    (NOT_FOUND, "not found; for want of `homeport init`, too"),
+    (TOKEN, "the edge refuses the token"),
+    (TAKEN, "the name or port is taken"),
+    (REQUEST, "a name, port, network or domain that cannot be"),
+    (VERSION, "the edge speaks another version"),
+    (CLOCK, "the edge's certificate and this machine's clock disagree"),
     (INTERRUPTED, "interrupted"),
 )
 

@@ -9,6 +9,7 @@ import typer
 from homeportd.cli import passwords, views, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.client import connect
+from homeportd.cli.errors import USAGE, Failure
 from homeportd.cli.objects import LoginLink, Token
 from homeportd.cli.terminal import screen, write, write_json
 
@@ -38,18 +39,28 @@ def password(
 
 
 def create_token(
-    name: Annotated[str, typer.Argument(help="What it is for, such as ci.")], json: Json = False
+    name: Annotated[str, typer.Argument(help="What it is for, such as ci.")],
+    scope: Annotated[
+        str,
+        typer.Option(
+            "--scope", metavar="owner|tunnel", help="The whole API, or the tunnels of an edge alone."
+        ),
+    ] = "owner",
+    json: Json = False,
 ) -> None:
-    """Make a token for the API, shown this once.
+    """Make a token, shown this once: for the API, or for clients of this edge.
 
     It is alone on the last line.
     """
+    if scope not in ("owner", "tunnel"):
+        raise Failure(f"{scope!r} is no scope", "write owner or tunnel", USAGE)
     with connect() as agent:
-        made = agent.post("/tokens", {"name": name})
+        made = agent.post("/tokens", {"name": name, "scope": scope})
     if json:
         write_json(made)
         return
-    write(["Keep this token: it is not shown again. Send it as Authorization: Bearer …", made["token"]])
+    use = "Send it as Authorization: Bearer …" if scope == "owner" else "Give it to homeport init --edge …"
+    write([f"Keep this token: it is not shown again. {use}", made["token"]])
 
 
 def list_tokens(json: Json = False) -> None:

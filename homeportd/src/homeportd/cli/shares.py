@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import passwords, views, words
+from homeportd.cli import passwords, via_edge, views, words
 from homeportd.cli.arguments import Json, PortArgument
 from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
@@ -34,6 +34,12 @@ Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="CIDR", help="Let in this network alone; may be repeated."),
 ]
+Via = Annotated[
+    str | None,
+    typer.Option(
+        "--via", metavar="edge", help="Give it an address at the edge, too; the daemon keeps it there."
+    ),
+]
 MaxUses = Annotated[
     int | None,
     typer.Option("--max-uses", min=1, metavar="N", help="Accept the password N times."),
@@ -50,6 +56,7 @@ def share(
     expires: Expires = None,
     allow: Allow = None,
     max_uses: MaxUses = None,
+    via: Via = None,
     json: Json = False,
 ) -> None:
     """Say who may open a port, and print its address.
@@ -71,6 +78,9 @@ def share(
     if len(chosen) > 1:
         raise Failure(f"{' and '.join(chosen)} exclude each other", f"choose one, such as {chosen[0]}", USAGE)
     wish: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
+    if via:
+        via_edge.check(via)
+        wish["allow"] = via_edge.with_source(allow or [])
     with connect() as agent:
         if chosen:
             wish["mode"] = _mode(chosen[0])
@@ -80,7 +90,8 @@ def share(
             now_true: Share = agent.post(f"/ports/{port}/share", wish)
         else:
             now_true = _adjust(agent, port, wish)
-        _report(agent, now_true, json)
+        address = via_edge.open_tunnel(port, allow or []) if via else None
+        _report(agent, now_true, json, address)
 
 
 def url(port: PortArgument, json: Json = False) -> None:
@@ -102,6 +113,7 @@ def unshare(port: PortArgument, json: Json = False) -> None:
     Visitors who are connected are cut off.
     """
     with connect() as agent:
+        via_edge.close_tunnel(port)
         agent.delete(f"/ports/{port}/share")
         if json:
             now_true = agent.share(port)
@@ -137,15 +149,16 @@ def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
     return changed
 
 
-def _report(agent: Agent, now_true: Share, json: bool) -> None:
+def _report(agent: Agent, now_true: Share, json: bool, address: str | None) -> None:
+    """What is true now; the address alone on the last line: that at the edge, if there is one."""
     if json:
-        write_json(now_true)
+        write_json(now_true if address is None else {**now_true, "edge_url": address})
         return
     found = agent.port(now_true["port"])
     lines = [words.sentence(now_true, words.local_now())]
     if not (found and found["listening"]):
         lines.append("Nothing listens there yet; the address works as soon as something does.")
-    write([*lines, now_true["url"]])
+    write([*lines, now_true["url"], *([address] if address else [])])
 
 
 Lines = Annotated[int, typer.Option("-n", "--lines", min=1, max=MAX_LINES, help="How many of the newest.")]

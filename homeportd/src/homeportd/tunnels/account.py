@@ -7,7 +7,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,6 +103,8 @@ def check_token(text: str) -> str:
 
 def write_private(file: Path, text: str) -> None:
     """Write a file that its owner alone may read, whole or not at all, and on disk when this returns."""
+    import tempfile  # slow to import, and only needed here
+
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
     try:

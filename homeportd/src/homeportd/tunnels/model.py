@@ -61,8 +61,9 @@ class Wish(BaseModel):
         )
 
     def same_place(self, other: Wish) -> bool:
-        """Whether both ask for one and the same: the same name or port, or the same target without either."""
-        if self.kind is not other.kind:
+        """Whether both ask for one and the same: the same name or port, or without either the same server."""
+        if self.kind is not other.kind or (self.name, self.port) != (other.name, other.port):
             return False
-        chosen = (self.name, self.port), (other.name, other.port)
-        return chosen[0] == chosen[1] and (chosen[0] != (None, None) or self.target == other.target)
+        if self.name is not None or self.port is not None:
+            return True
+        return (self.target, self.host, self.label) == (other.target, other.host, other.label)

@@ -1,0 +1,170 @@
+"""The command that makes an edge this user's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from homeportd.cli import passwords
+from homeportd.cli.arguments import Json
+from homeportd.cli.errors import USAGE, Failure
+from homeportd.cli.terminal import write, write_json
+from homeportd.cli.wishes import trying
+
+if TYPE_CHECKING:
+    from homeportd.tunnels.account import Account
+    from homeportd.tunnels.protocol import Welcome
+
+PROBE_RUN: Final = "init"
+
+
+def init(
+    token: Annotated[str | None, typer.Argument(help="A token for tunnels, made on the edge.")] = None,
+    *,
+    edge: Annotated[
+        str | None, typer.Option("--edge", metavar="URL", help="Such as https://tunnel.example.com.")
+    ] = None,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the token from standard input.")
+    ] = False,
+    api_token_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--api-token-stdin",
+            help="Read an owner's token for the edge's API, and keep it beside the other.",
+        ),
+    ] = False,
+    ca: Annotated[
+        str | None, typer.Option("--ca", metavar="FILE", help="Trust these certificates, not the system's.")
+    ] = None,
+    links: Annotated[
+        int | None, typer.Option("--links", min=1, max=8, metavar="N", help="Connections to hold (2).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Connect this user with an edge, and keep its token.
+
+    Asks for the token when none is given. Nothing is stored unless the edge accepts it.
+    """
+    from homeportd.tunnels import account as accounts
+    from homeportd.tunnels.address import EdgeAddress, is_loopback
+
+    known = _known()
+    url = edge or (known.url if known else None)
+    if url is None:
+        raise Failure("which edge?", "homeport init --edge https://tunnel.example.com", USAGE)
+    if token and token_stdin:
+        raise Failure("a token was given twice", "leave the argument out", USAGE)
+    if token_stdin and api_token_stdin:
+        raise Failure("standard input has one token", "run the command twice", USAGE)
+    if token:
+        sys.stderr.write(
+            "note: a token on the command line is seen by other users and kept in the history; "
+            "better: homeport init --token-stdin\n"
+        )
+    try:
+        address = EdgeAddress.parse(url)
+        api_token = accounts.check_token(passwords.from_stdin()) if api_token_stdin else None
+        if token is None and api_token_stdin and known is not None:
+            token = known.token
+        elif token is None:
+            token = passwords.from_stdin() if token_stdin else _asked()
+        token = accounts.check_token(token)
+    except ValueError as error:
+        raise Failure(str(error), "homeport init --help", USAGE) from None
+    same = known if known is not None and known.url == url else None
+    account = accounts.Account(
+        url=url,
+        token=token,
+        ca=str(Path(ca).absolute()) if ca else same.ca if same else None,
+        api_url=same.api_url if same else None,
+        api_token=api_token or (same.api_token if same else None),
+        links=links or (same.links if same else accounts.LINKS),
+    )
+    if not address.secure and not is_loopback(address.host):
+        sys.stderr.write(f"note: {url} is not encrypted: whoever is on the way can read the token\n")
+    _finish(account, json)
+
+
+def _finish(account: Account, json: bool) -> None:
+    from dataclasses import replace
+
+    from homeportd.cli.daemon_client import nudge
+    from homeportd.cli.edge_client import EdgeAgent, api_url_of
+    from homeportd.tunnels import account as accounts
+
+    welcome = trying(lambda: _verify(account))
+    account = replace(account, api_url=api_url_of(welcome.url))
+    if account.api_token:
+        with EdgeAgent(account) as agent:
+            agent.get("/tunnels")
+    try:
+        accounts.store(account)
+    except OSError as error:
+        raise Failure(
+            f"cannot write {accounts.path()}: {error.strerror}", "check that folder's owner, mode and space"
+        ) from error
+    told = nudge()
+    if json:
+        write_json(
+            {
+                "edge": account.url,
+                "names": welcome.url,
+                "host": welcome.host,
+                "tcp_ports": welcome.tcp_ports,
+                "udp_ports": welcome.udp_ports,
+                "stored": str(accounts.path()),
+                "api": account.api_token is not None,
+            }
+        )
+        return
+    write(
+        [
+            f"The edge {welcome.edge} accepts the token; it is kept in {accounts.path()}.",
+            f"Names are {welcome.url}, TCP ports {welcome.tcp_ports}, UDP ports {welcome.udp_ports}.",
+            *(["The daemon uses it from now on."] if told else []),
+            "Next: homeport http 3000 --domain myapp",
+        ]
+    )
+
+
+def _known() -> Account | None:
+    from homeportd.tunnels import account
+    from homeportd.tunnels.errors import Problem
+
+    try:
+        return account.load()
+    except Problem:
+        return None
+
+
+def _asked() -> str:
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise Failure("there is no terminal to ask for the token", "use --token-stdin", USAGE)
+    return getpass.getpass("Token of the edge: ")
+
+
+def _verify(account: Account) -> Welcome:
+    """Say hello to the edge, and leave. Raises Problem."""
+    import asyncio
+
+    from homeportd.tunnels.link import Link, Who
+    from homeportd.tunnels.transport import tls_context
+
+    async def greet() -> Welcome:
+        import secrets
+        import socket
+
+        context = tls_context(account.ca) if account.address.secure else None
+        who = Who(f"{PROBE_RUN}-{secrets.token_hex(8)}", socket.gethostname()[:64] or "client")
+        link = await Link.open(0, account.address, context, account.token, who)
+        welcome = link.welcome
+        await link.close()
+        return welcome
+
+    return asyncio.run(greet())

@@ -1,0 +1,248 @@
+"""Commands that start and stop the tunnel daemon: a unit of systemd's user manager, else a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from homeportd.cli import daemon_client
+from homeportd.cli.arguments import Json
+from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
+from homeportd.cli.terminal import lay_out, screen, write, write_json
+from homeportd.cli.wishes import failure, trying
+
+UNIT: Final = "homeport-tunnels.service"
+START_S: Final = 15.0  # seconds for a daemon to answer
+STOP_S: Final = 15.0  # seconds for it to go, before it is killed
+STEP_S: Final = 0.05
+SYSTEMCTL_S: Final = 30.0
+
+NoSystemd = Annotated[
+    bool,
+    typer.Option("--no-systemd", help="Start a process of its own, even where systemd would look after it."),
+]
+
+
+def start(no_systemd: NoSystemd = False, json: Json = False) -> None:
+    """Start the daemon; with systemd it also starts whenever you log in.
+
+    Its tunnels come back with it.
+    """
+    from homeportd.tunnels import account, state
+
+    trying(account.load)
+    files = state.Files.of_user()
+    trying(files.make)
+    if _status() is not None:
+        raise Failure("the daemon runs already", "homeport daemon status", REFUSED)
+    by_systemd = not no_systemd and has_user_manager()
+    if by_systemd:
+        _write_unit()
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", UNIT)
+    else:
+        _spawn()
+    found = _wait_for_start(files.log, by_systemd=by_systemd)
+    if json:
+        write_json(
+            {"pid": found["pid"], "systemd": by_systemd, "log": None if by_systemd else str(files.log)}
+        )
+        return
+    lines = [f"The daemon runs (pid {found['pid']}), {_count(len(found['tunnels']))}."]
+    if by_systemd and not _lingers():
+        lines.append("It ends when you log out; to keep it: loginctl enable-linger")
+    write([*lines, "Next: homeport tunnels add http 3000 --domain myapp"])
+
+
+def stop(json: Json = False) -> None:
+    """Stop the daemon. It keeps its tunnels for the next time."""
+    from homeportd.tunnels import state
+
+    files = state.Files.of_user()
+    process = state.running(files)
+    if has_user_manager() and _unit_path().exists():
+        _systemctl("disable", "--now", UNIT)
+    answers = _status() is not None
+    if process is None and not answers:
+        raise daemon_client.NoDaemon
+    if answers:
+        daemon_client.ask({"do": "stop"})
+    elif process is not None:
+        process.terminate()  # it is alive and does not answer
+    end = time.monotonic() + STOP_S
+    while _status() is not None or (
+        process is not None and process.is_running() and process.status() != "zombie"
+    ):
+        if time.monotonic() > end:
+            if process is None:
+                raise Failure("the daemon does not stop", "look at its log", REFUSED)
+            process.kill()  # known by its pid and start time: it is no other
+            break
+        time.sleep(STEP_S)
+    if json:
+        write_json({"stopped": True})
+    else:
+        write(["The daemon is stopped; its tunnels come back when it is started."])
+
+
+def status(json: Json = False) -> None:
+    """Show the daemon: its link to the edge, its tunnels, what moves.
+
+    Exit code 3 when it does not run.
+    """
+    found = daemon_client.ask({"do": "status"})
+    if json:
+        write_json(found)
+        return
+    from homeportd.cli import live, words
+
+    to, now = screen(), words.local_now()
+    lines = [f"The daemon runs (pid {found['pid']}, {found['version']}).", live.headline(found, to)]
+    if found["tunnels"]:
+        lines += ["", *lay_out(live.COLUMNS, [live.row(tunnel, now) for tunnel in found["tunnels"]], to)]
+    else:
+        lines += ["No tunnels yet. Add one:", "  homeport tunnels add http 3000 --domain myapp"]
+    write([*lines, *problems(found)])
+
+
+def run(
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE", help="Log to this file, which is bounded.")
+    ] = None,
+) -> None:
+    """Run the daemon in the foreground, for a service manager of your own."""
+    import uvloop
+
+    from homeportd import logs
+    from homeportd.tunnels import background
+    from homeportd.tunnels.daemon import serve
+    from homeportd.tunnels.errors import Problem
+
+    if log is None:
+        logs.set_up()
+    else:
+        background.log_to(log)
+    try:
+        uvloop.run(serve())
+    except Problem as problem:
+        raise failure(problem) from problem
+    except OSError as error:
+        raise Failure(
+            f"the daemon cannot run: {error.filename or ''} {error.strerror}",
+            "check that folder's owner and space",
+        ) from error
+
+
+def problems(found: dict[str, Any]) -> list[str]:
+    """Lines about what is wrong, with the remedies."""
+    lines = []
+    for tunnel in found["tunnels"]:
+        if tunnel["problem"] and tunnel["state"] != "offline":
+            lines += [
+                f"{tunnel['target']}: {tunnel['problem']['detail']}",
+                f"  fix: {tunnel['problem']['fix']}",
+            ]
+    if found["problem"] and not found["up"]:
+        lines.append(f"fix: {found['problem']['fix']}")
+    if found["skew_s"] is not None:
+        lines.append(f"This machine's clock differs from the edge's by {abs(found['skew_s'])} s: set it.")
+    return lines
+
+
+def has_user_manager() -> bool:
+    """Whether systemd looks after this user's services here."""
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    return (
+        bool(folder) and Path(folder, "systemd", "private").exists() and shutil.which("systemctl") is not None
+    )
+
+
+def _status() -> dict[str, Any] | None:
+    try:
+        return daemon_client.ask({"do": "status"}, 5.0)
+    except daemon_client.NoDaemon:
+        return None
+
+
+def _command() -> list[str]:
+    """This very program, whatever the path is by then."""
+    return [sys.executable, "-m", "homeportd.cli", "daemon", "run"]
+
+
+def _spawn() -> None:
+    """Double-fork a daemon. The new process imports everything anew, so that no thread or lock is inherited."""
+    from homeportd.tunnels import background, state
+
+    files = state.Files.of_user()
+    if not background.detach(files.log):
+        return
+    try:
+        os.execv(sys.executable, [*_command(), "--log", str(files.log)])  # noqa: S606 - our own program
+    except OSError as error:
+        sys.stderr.write(f"cannot start {sys.executable}: {error}\n")
+    os._exit(1)
+
+
+def _wait_for_start(log: Path, *, by_systemd: bool) -> dict[str, Any]:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        found = _status()
+        if found is not None:
+            return found
+        time.sleep(STEP_S)
+    where = f"journalctl --user -u {UNIT} -n 30" if by_systemd else f"tail {shlex.quote(str(log))}"
+    raise Failure("the daemon did not start", f"see why: {where}", UNREACHABLE)
+
+
+def _unit_path() -> Path:
+    return Path("~/.config/systemd/user").expanduser() / UNIT
+
+
+def _write_unit() -> None:
+    path = _unit_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = " ".join(f'"{part}"' for part in _command())
+    path.write_text(
+        "# Written by `homeport daemon start`.\n"
+        "[Unit]\nDescription=Homeport tunnels\nAfter=network-online.target\n\n"
+        f"[Service]\nType=notify\nExecStart={command}\nRestart=on-failure\nRestartSec=2\n"
+        "LimitNOFILE=65536\nNoNewPrivileges=yes\nUMask=0077\n\n"
+        "[Install]\nWantedBy=default.target\n"
+    )
+
+
+def _systemctl(*arguments: str) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            ["systemctl", "--user", *arguments],  # noqa: S607 - wherever it is on this system
+            capture_output=True,
+            text=True,
+            timeout=SYSTEMCTL_S,
+            check=False,
+        )
+        said = done.stderr.strip()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said, done = str(error), None
+    if done is None or done.returncode:
+        raise Failure(
+            f"systemctl --user {' '.join(arguments)} failed: {said.splitlines()[-1] if said else 'no reason given'}",
+            f"journalctl --user -u {UNIT} -n 30, or homeport daemon start --no-systemd",
+        )
+
+
+def _lingers() -> bool:
+    import getpass
+
+    return Path("/var/lib/systemd/linger", getpass.getuser()).exists()
+
+
+def _count(number: int) -> str:
+    return f"{number} tunnel{'' if number == 1 else 's'}"

@@ -1,0 +1,122 @@
+"""The edge's API: over the agent's socket where this machine is the edge, else over HTTPS with an owner's token.
+
+A token for tunnels does not open the API: who takes a laptop's token can use its tunnels, not rule the edge.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from homeportd.cli import installation
+from homeportd.cli.client import TIMEOUT, Agent
+from homeportd.cli.errors import NOT_FOUND, REFUSED, TOKEN, UNREACHABLE, Failure
+from homeportd.cli.installation import Installation
+from homeportd.cli.wishes import trying
+from homeportd.tunnels import account as accounts
+from homeportd.tunnels.account import Account
+from homeportd.tunnels.address import LOOPBACK, is_local
+
+_HOW: Final = (
+    "make a token on the edge (homeport token create NAME), then here: homeport init --api-token-stdin"
+)
+
+
+_NOWHERE: Final = Installation(Path(os.devnull), Path(os.devnull))  # the socket of an agent of this machine
+
+
+def _to_loopback(address: tuple[str, int], timeout: float, source_address: Any = None) -> socket.socket:
+    return socket.create_connection((LOOPBACK[0], address[1]), timeout)
+
+
+class _Bearer(http.client.HTTPConnection):
+    """HTTP with a token in each request."""
+
+    api_token = ""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> None:
+        """As of http.client."""
+        super().request(
+            method, url, body, {**(headers or {}), "Authorization": f"Bearer {self.api_token}"}, **more
+        )
+
+
+class _BearerTls(_Bearer, http.client.HTTPSConnection):
+    """The same over TLS."""
+
+
+class EdgeAgent(Agent):
+    """The agent of another machine, the edge."""
+
+    def __init__(self, account: Account, timeout: float = TIMEOUT) -> None:
+        super().__init__(_NOWHERE, timeout)
+        self._url = account.api_url or ""
+        parts = urlsplit(self._url)
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=account.ca)
+            made: _Bearer = _BearerTls(host, parts.port, timeout=timeout, context=context)
+        else:
+            made = _Bearer(host, parts.port, timeout=timeout)
+        made.api_token = account.api_token or ""
+        if is_local(host):  # RFC 6761: not every resolver knows
+            made._create_connection = _to_loopback  # type: ignore[attr-defined]
+        self._connection = made  # type: ignore[assignment]
+
+    def _request(self, method: str, path: str, body: object) -> Any:
+        try:
+            return super()._request(method, path, body)
+        except Failure as failure:
+            if "token" in failure.detail and failure.code == REFUSED:
+                raise Failure(failure.detail, _HOW, TOKEN) from failure
+            raise
+
+    def _unreachable(self, error: OSError) -> Failure:
+        reason = "time-out" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        return Failure(
+            f"the edge's API at {self._url} cannot be reached ({reason})",
+            "check api_url in ~/.config/homeport/edge.toml, and that the edge is up",
+            UNREACHABLE,
+        )
+
+
+def is_edge() -> Installation | None:
+    """This machine's agent, if it is an edge."""
+    try:
+        place = installation.find()
+        with place.config.open("rb") as file:
+            return place if "edge" in tomllib.load(file) else None
+    except (Failure, OSError, ValueError):
+        return None
+
+
+def connect(timeout: float = TIMEOUT) -> Agent:
+    """The edge's API. Raises Failure when there is no way to it."""
+    place = is_edge()
+    if place is not None:
+        return Agent(place, timeout)
+    account = trying(accounts.load)
+    if not account.api_token or not account.api_url:
+        raise Failure(
+            "this machine is not the edge, and has no owner's token for the edge's API",
+            _HOW,
+            NOT_FOUND,
+        )
+    return EdgeAgent(account, timeout)
+
+
+def api_url_of(pattern: str) -> str:
+    """Where the API is, from the pattern of the edge's names."""
+    return pattern.replace("{name}", "admin")
+
+
+def with_api_token(account: Account, token: str) -> Account:
+    """The account with an owner's token."""
+    return replace(account, api_token=token)

@@ -1,0 +1,179 @@
+"""Tunnels in the foreground: open as long as the command runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from homeportd.cli import wishes
+from homeportd.cli.errors import INTERRUPTED, REQUEST, UNREACHABLE, Failure
+from homeportd.cli.wishes import failure, trying
+
+if TYPE_CHECKING:
+    from homeportd.cli.live import View
+    from homeportd.tunnels.client import Client
+    from homeportd.tunnels.tunnel import Tunnel
+
+ANSWER_S: Final = 30.0  # seconds for the edge to answer the first time
+TERMINATED: Final = 143  # 128 + SIGTERM, as a shell says it
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print JSON objects, one a line: what is open, then each change.")
+]
+
+
+def http(
+    targets: wishes.Targets,
+    *,
+    domain: wishes.Domain = None,
+    allow: wishes.Allow = None,
+    passcode: wishes.Passcode = False,
+    passcode_stdin: wishes.PasscodeStdin = False,
+    host_header: wishes.HostHeader = "auto",
+    json: JsonLines = False,
+) -> None:
+    """Give local web servers public addresses, until Ctrl-C.
+
+    The first lines are the addresses.
+    """
+    trying(_account)
+    made = wishes.make(
+        "http",
+        targets,
+        domain=domain,
+        allow=allow,
+        passcode=wishes.passcode_of(passcode, passcode_stdin),
+        host_header=host_header,
+    )
+    _run(made, json)
+
+
+def tcp(
+    targets: wishes.Targets,
+    *,
+    reserve_port: wishes.ReservePort = None,
+    allow: wishes.Allow = None,
+    json: JsonLines = False,
+) -> None:
+    """Give local TCP servers public ports, until Ctrl-C."""
+    trying(_account)
+    _run(wishes.make("tcp", targets, reserve_port=reserve_port, allow=allow), json)
+
+
+def udp(
+    targets: wishes.Targets,
+    *,
+    reserve_port: wishes.ReservePort = None,
+    allow: wishes.Allow = None,
+    json: JsonLines = False,
+) -> None:
+    """Give local UDP servers public ports, until Ctrl-C."""
+    trying(_account)
+    _run(wishes.make("udp", targets, reserve_port=reserve_port, allow=allow), json)
+
+
+def _account() -> Any:
+    from homeportd.tunnels import account
+
+    return account.load()
+
+
+def _run(made: list[dict[str, Any]], json: bool) -> None:
+    import uvloop
+    from pydantic import ValidationError
+
+    from homeportd.cli.live import view
+    from homeportd.tunnels.limits import raise_descriptors
+    from homeportd.tunnels.model import Wish
+
+    try:
+        parsed = [Wish.model_validate(wish) for wish in made]
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ".".join(str(part) for part in first["loc"])
+        raise Failure(f"{what}: {first['msg']}", "homeport http --help", REQUEST) from None
+    raise_descriptors()
+    logging.disable(logging.CRITICAL)  # the view says what a person should know
+    code = uvloop.run(_serve(parsed, view(json)))
+    raise typer.Exit(code)
+
+
+async def _serve(made: list[Any], view: View) -> int:
+    from homeportd.tunnels import account
+    from homeportd.tunnels.client import Client
+
+    changed = asyncio.Event()
+    client = Client(account.load, rotated=account.replace_token, changed=changed.set)
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    _end_by_signals(ended)
+    running = asyncio.create_task(client.run())
+    working = asyncio.create_task(_work(client, made, view, changed))
+    try:
+        await asyncio.wait((running, working, ended), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return ended.result()
+        if running.done():
+            running.result()  # a mistake of ours: it never ends by itself
+        return working.result()
+    finally:
+        view.close()
+        for task in (working, running):
+            task.cancel()
+        await asyncio.gather(working, running, return_exceptions=True)
+
+
+def _end_by_signals(ended: asyncio.Future[int]) -> None:
+    def end(code: int) -> None:
+        if not ended.done():
+            ended.set_result(code)
+
+    loop = asyncio.get_running_loop()
+    for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED), (signal.SIGHUP, 129)):
+        loop.add_signal_handler(number, end, code)
+
+
+async def _work(client: Client, made: list[Any], view: View, changed: asyncio.Event) -> int:
+    """Open everything, then show it until nothing is left. Raises Failure."""
+    tunnels = [client.add(wish) for wish in made]
+    await _begin(client, tunnels, changed)
+    view.begin(client, tunnels)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(view.period_s):
+                await changed.wait()
+                changed.clear()
+        view.show(client, tunnels)
+        over = [tunnel for tunnel in tunnels if tunnel.is_final]
+        if len(over) == len(tunnels) and over[-1].problem is not None:
+            raise failure(over[-1].problem)
+        if client.problem is not None and client.problem.lasting and not client.is_up:
+            raise failure(client.problem)  # a token that was revoked, say
+
+
+async def _begin(client: Client, tunnels: list[Tunnel], changed: asyncio.Event) -> None:
+    """Wait for the edge's answers. What is wrong from the start is a failure, not something to wait out."""
+    from homeportd.tunnels.model import State
+
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            while any(tunnel.state is not State.LIVE for tunnel in tunnels):
+                await changed.wait()
+                changed.clear()
+                if client.problem is not None:
+                    raise failure(client.problem)
+                for tunnel in tunnels:
+                    if tunnel.state is State.REFUSED and tunnel.problem is not None:
+                        raise failure(tunnel.problem)
+    except TimeoutError:
+        raise Failure(
+            f"the edge did not answer within {ANSWER_S:g} s", "look at the edge's own log", UNREACHABLE
+        ) from None
+    if client.skew is not None:
+        ahead = "behind" if client.skew.total_seconds() > 0 else "ahead of"
+        seconds = abs(round(client.skew.total_seconds()))
+        sys.stderr.write(f"note: this machine's clock is {seconds} s {ahead} the edge's: set it\n")

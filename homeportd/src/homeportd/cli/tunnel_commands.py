@@ -1,0 +1,95 @@
+"""The commands about tunnels, put together: names, examples. See `commands`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from homeportd.cli import accounts, daemon, foreground, reservations, tunnels
+
+Commands = tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]
+
+TOP: Final[Commands] = (
+    (
+        "init",
+        accounts.init,
+        (
+            "homeport init --edge https://tunnel.example.com",
+            "homeport init --edge https://tunnel.example.com --token-stdin < token.txt",
+        ),
+    ),
+    (
+        "http",
+        foreground.http,
+        (
+            "homeport http 3000 --domain myapp",
+            "homeport http 3000=web 8000=api",
+            "homeport http 3000 --allow 203.0.113.0/24 --passcode",
+        ),
+    ),
+    ("tcp", foreground.tcp, ("homeport tcp 22 --reserve-port 20022", "homeport tcp 5432=25432 6379=26379")),
+    ("udp", foreground.udp, ("homeport udp 51820 --reserve-port 20820", "homeport udp [::1]:5353")),
+)
+GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
+    (
+        "daemon",
+        "Start, stop and see the daemon, whose tunnels last.",
+        (
+            ("start", daemon.start, ("homeport daemon start",)),
+            ("stop", daemon.stop, ("homeport daemon stop",)),
+            (
+                "status",
+                daemon.status,
+                ("homeport daemon status", "homeport daemon status --json | jq .tunnels"),
+            ),
+            ("run", daemon.run, ("homeport daemon run",)),
+        ),
+    ),
+    (
+        "tunnels",
+        "List, add, remove and kill tunnels.",
+        (
+            ("list", tunnels.show, ("homeport tunnels list",)),
+            (
+                "add",
+                tunnels.add,
+                ("homeport tunnels add http 3000 --domain myapp", "homeport tunnels add udp 51820=20820"),
+            ),
+            ("remove", tunnels.remove, ("homeport tunnels remove myapp",)),
+            ("kill", tunnels.kill, ("homeport tunnels kill myapp",)),
+        ),
+    ),
+    (
+        "reservations",
+        "Keep names and ports at the edge.",
+        (
+            ("list", reservations.list_reservations, ("homeport reservations list",)),
+            (
+                "add",
+                reservations.add_reservation,
+                (
+                    "homeport reservations add http myapp",
+                    "homeport reservations add tcp 20022 --allow 192.0.2.0/24",
+                ),
+            ),
+            ("remove", reservations.remove_reservation, ("homeport reservations remove myapp",)),
+        ),
+    ),
+    (
+        "domains",
+        "Your own domains on tunnels.",
+        (
+            ("list", reservations.list_domains, ("homeport domains list",)),
+            ("add", reservations.add_domain, ("homeport domains add app.example.org myapp",)),
+            ("check", reservations.check_domain, ("homeport domains check app.example.org",)),
+            ("remove", reservations.remove_domain, ("homeport domains remove app.example.org",)),
+        ),
+    ),
+)
+TOKENS: Final[Commands] = (
+    (
+        "rotate",
+        reservations.rotate_token,
+        ("homeport token rotate ID --grace 10m", "homeport token rotate ID | tail -n 1"),
+    ),
+)

@@ -1,0 +1,176 @@
+"""Commands for tunnels that last: the daemon's own, and all of the edge."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from homeportd.cli import daemon_client, wishes, words
+from homeportd.cli.arguments import Json
+from homeportd.cli.edge_client import connect
+from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, USAGE, Failure
+from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
+from homeportd.cli.wishes import failure_of
+
+KINDS: Final = ("http", "tcp", "udp")
+_COLUMNS: Final = (
+    Column("ID", 3),
+    Column("ADDRESS", 9),
+    Column("TO", 6, least=6),
+    Column("CLIENT", 5, least=6),
+    Column("STATE", 8),
+    Column("NOW", 4, right=True),
+    Column("IN", 2, right=True),
+    Column("OUT", 2, right=True),
+    Column("LAST BYTE", 7),
+)
+
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="http, tcp or udp.")]
+
+
+def show(json: Json = False) -> None:
+    """List the daemon's tunnels, and all of the edge where its API may be asked."""
+    mine: dict[str, Any] | None
+    try:
+        mine = daemon_client.ask({"do": "status"})
+    except daemon_client.NoDaemon:
+        mine = None
+    theirs, why = _of_edge()
+    if json:
+        write_json({"daemon": mine and mine["tunnels"], "edge": theirs})
+        return
+    if mine is None and theirs is None:
+        raise Failure("the tunnel daemon does not run", daemon_client.START, UNREACHABLE)
+    lines = [] if mine is None else _table(mine["tunnels"], "No tunnels of the daemon.")
+    if theirs is None:
+        lines += ["", why]
+    else:
+        lines += ["", screen().paint("At the edge", Style.BOLD), *_table(theirs, "No tunnels at the edge.")]
+    write(lines if mine is not None else lines[1:])
+
+
+def add(
+    kind: Kind,
+    targets: wishes.Targets,
+    *,
+    domain: wishes.Domain = None,
+    reserve_port: wishes.ReservePort = None,
+    allow: wishes.Allow = None,
+    passcode: wishes.Passcode = False,
+    passcode_stdin: wishes.PasscodeStdin = False,
+    host_header: wishes.HostHeader = "auto",
+    json: Json = False,
+) -> None:
+    """Give the daemon tunnels, which it keeps; prints their addresses, one a line.
+
+    One that asks for the same place as another takes its place.
+    """
+    if kind not in KINDS:
+        raise Failure(f"{kind!r} is no kind of tunnel", "write http, tcp or udp", USAGE)
+    if kind == "http" and reserve_port:
+        raise Failure("--reserve-port is for TCP and UDP", "use --domain for HTTP", USAGE)
+    if kind != "http" and (domain or passcode or passcode_stdin):
+        raise Failure("--domain and --passcode are for HTTP", "use --reserve-port and --allow", USAGE)
+    daemon_client.ask({"do": "status"})  # before a person types a passcode for nothing
+    made = wishes.make(
+        kind,
+        targets,
+        domain=domain,
+        reserve_port=reserve_port,
+        allow=allow,
+        passcode=wishes.passcode_of(passcode, passcode_stdin),
+        host_header=host_header,
+    )
+    answers = [added(wish) for wish in made]
+    if json:
+        write_json(answers)
+    else:
+        write([answer["address"] for answer in answers])
+
+
+def added(wish: dict[str, Any]) -> dict[str, Any]:
+    """A tunnel of the daemon. Raises Failure; when the edge is away, the tunnel is kept and opens later."""
+    answer = daemon_client.ask({"do": "add", "wish": wish})
+    tunnel: dict[str, Any] = answer["tunnel"]
+    if tunnel["state"] == "live":
+        return tunnel
+    problem = answer["problem"] or {
+        "reason": "unreachable",
+        "detail": "the edge did not answer in time",
+        "fix": "",
+    }
+    why = failure_of(problem)
+    raise Failure(
+        f"{why.detail}; the tunnel to {tunnel['target']} is kept, and opens as soon as it can",
+        why.fix or "homeport daemon status",
+        why.code if why.code != REFUSED else UNREACHABLE,
+    )
+
+
+def remove(
+    what: Annotated[str, typer.Argument(metavar="TUNNEL", help="Its address, name, port or target.")],
+    json: Json = False,
+) -> None:
+    """End a tunnel of the daemon for good. A reservation of its name or port stays at the edge."""
+    try:
+        removed = daemon_client.ask({"do": "remove", "what": what})["removed"]
+    except Failure as failure:
+        if "has no tunnel" in failure.detail:
+            raise Failure(failure.detail, failure.fix, NOT_FOUND) from failure
+        raise
+    if json:
+        write_json(removed)
+    else:
+        write([f"The tunnel {tunnel['address'] or tunnel['target']} is gone." for tunnel in removed])
+
+
+def kill(
+    what: Annotated[str, typer.Argument(metavar="TUNNEL", help="Its id, address, name or port at the edge.")],
+    json: Json = False,
+) -> None:
+    """End a tunnel at the edge, whoever's it is; its client does not ask for it again."""
+    with connect() as edge:
+        found = [
+            t for t in edge.get("/tunnels") if what in (t["id"], t["address"], t["name"], str(t["port"]))
+        ]
+        if not found:
+            raise Failure(f"the edge has no tunnel {what}", "homeport tunnels list", NOT_FOUND)
+        if len(found) > 1:
+            ids = ", ".join(tunnel["id"] for tunnel in found)
+            raise Failure(f"{what} is more than one tunnel", f"name one by its id: {ids}", USAGE)
+        edge.delete(f"/tunnels/{found[0]['id']}")
+    if json:
+        write_json(found[0])
+    else:
+        write([f"The tunnel {found[0]['address']} is ended."])
+
+
+def _of_edge() -> tuple[list[dict[str, Any]] | None, str]:
+    try:
+        with connect(3.0) as edge:
+            found: list[dict[str, Any]] = edge.get("/tunnels")
+            return found, ""
+    except Failure as failure:
+        return None, f"The edge's own list is not shown: {failure.detail}."
+
+
+def _table(tunnels: list[dict[str, Any]], nothing: str) -> list[str]:
+    if not tunnels:
+        return [nothing, "  homeport tunnels add http 3000 --domain myapp"]
+    now = words.local_now()
+    rows = [
+        (
+            Cell(str(tunnel.get("key") or tunnel["id"])),
+            Cell(tunnel["address"] or "", Style.BOLD),
+            Cell(tunnel.get("target", "")),
+            Cell(tunnel.get("client") or ""),
+            Cell(tunnel["state"], Style.GREEN if tunnel["state"] == "live" else Style.AMBER),
+            Cell(str(tunnel["connections"])),
+            Cell(words.size(tunnel["bytes_in"])),
+            Cell(words.size(tunnel["bytes_out"])),
+            Cell(words.past(tunnel["last_byte_at"], now) if tunnel["last_byte_at"] else "never"),
+        )
+        for tunnel in tunnels
+    ]
+    return lay_out(_COLUMNS, rows, screen())

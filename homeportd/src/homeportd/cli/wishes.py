@@ -1,0 +1,178 @@
+"""The arguments of a tunnel, as several commands have them, and the wish that comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final, TypeVar
+
+import typer
+
+from homeportd.cli import passwords
+from homeportd.cli.errors import (
+    CLOCK,
+    NOT_FOUND,
+    REFUSED,
+    REQUEST,
+    TAKEN,
+    TOKEN,
+    UNREACHABLE,
+    USAGE,
+    VERSION,
+    Failure,
+)
+from homeportd.tunnels.address import Target, check_network
+from homeportd.tunnels.errors import Problem, Reason
+
+MAX_LABEL: Final = 63  # characters of a name
+_T = TypeVar("_T")
+_CODES: Final = {
+    Reason.UNREACHABLE: UNREACHABLE,
+    Reason.TOKEN: TOKEN,
+    Reason.TAKEN: TAKEN,
+    Reason.REQUEST: REQUEST,
+    Reason.VERSION: VERSION,
+    Reason.CLOCK: CLOCK,
+    Reason.SETUP: NOT_FOUND,
+}
+
+Targets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET...",
+        help="A port, host:port or [address]:port; several are several tunnels. Each may have its place behind"
+        " an equals sign: 3000=myapp, or for TCP and UDP 5432=25432.",
+    ),
+]
+Domain = Annotated[
+    str | None,
+    typer.Option("--domain", metavar="NAME", help="The name to have at the edge, such as myapp."),
+]
+ReservePort = Annotated[
+    int | None,
+    typer.Option("--reserve-port", min=1, max=65535, metavar="N", help="The port to have at the edge."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="CIDR", help="Let in this network alone; may be repeated."),
+]
+Passcode = Annotated[
+    bool, typer.Option("--passcode", help="Let in who knows a passcode (HTTP); asks for it.")
+]
+PasscodeStdin = Annotated[
+    bool, typer.Option("--passcode-stdin", help="The same, with the passcode from standard input.")
+]
+HostHeader = Annotated[
+    str,
+    typer.Option(
+        "--host-header",
+        metavar="auto|keep|VALUE",
+        help="What a web server sees as Host and Origin: auto is localhost and its port, which dev servers"
+        " accept; keep is the public name.",
+    ),
+]
+
+
+def failure(problem: Problem) -> Failure:
+    """A problem of the tunnel room, as the command line ends with it."""
+    return Failure(problem.detail, problem.fix, _CODES.get(problem.reason, REFUSED))
+
+
+def failure_of(said: dict[str, str]) -> Failure:
+    """The same for one that came over the daemon's socket."""
+    try:
+        code = _CODES.get(Reason(said.get("reason", "")), REFUSED)
+    except ValueError:
+        code = REFUSED
+    return Failure(said.get("detail", "it failed"), said.get("fix", "homeport daemon status"), code)
+
+
+def trying(work: Callable[[], _T]) -> _T:
+    """Run something of the tunnel room; its problems become failures."""
+    try:
+        return work()
+    except Problem as problem:
+        raise failure(problem) from problem
+
+
+def make(
+    kind: str,
+    targets: Iterable[str],
+    *,
+    domain: str | None = None,
+    reserve_port: int | None = None,
+    allow: list[str] | None = None,
+    passcode: str | None = None,
+    host_header: str = "auto",
+) -> list[dict[str, Any]]:
+    """The wishes, one a target, as the daemon and the client take them. Raises Failure."""
+    given = list(targets)
+    if len(given) > 1 and (domain or reserve_port):
+        flag, example = ("--domain", "3000=myapp") if domain else ("--reserve-port", "5432=25432")
+        raise Failure(
+            f"{flag} is for one target, and there are {len(given)}",
+            f"write the place behind each: {example}",
+            USAGE,
+        )
+    networks = [_network(text) for text in allow or []]
+    wishes = []
+    for text in given:
+        written, _, place = text.partition("=")
+        target = _target(written)
+        wish: dict[str, Any] = {"kind": kind, "target": str(target), "allow": networks}
+        if kind == "http":
+            wish["name"] = _name(domain or place or None)
+            wish["host"] = _host(host_header, target)
+        else:
+            wish["port"] = reserve_port or (_port(place) if place else None)
+        if passcode:
+            wish["passcode"] = passcode
+        wishes.append({key: value for key, value in wish.items() if value is not None})
+    places = [wish.get("name") or wish.get("port") for wish in wishes]
+    chosen = [place for place in places if place is not None]
+    if len(set(chosen)) < len(chosen):
+        raise Failure("two targets ask for the same place", "give each a name or port of its own", USAGE)
+    return wishes
+
+
+def passcode_of(ask: bool, stdin: bool) -> str | None:
+    """The passcode, if one is wanted. Raises Failure."""
+    if ask and stdin:
+        raise Failure("--passcode and --passcode-stdin exclude each other", "choose one", USAGE)
+    if ask:
+        return passwords.ask("the tunnel")
+    return passwords.from_stdin() if stdin else None
+
+
+def _target(text: str) -> Target:
+    try:
+        return Target.parse(text)
+    except ValueError as error:
+        raise Failure(str(error), "homeport http --help", USAGE) from None
+
+
+def _network(text: str) -> str:
+    try:
+        return check_network(text)
+    except ValueError as error:
+        raise Failure(
+            str(error), "write a network such as 203.0.113.0/24 or 2001:db8::/32", REQUEST
+        ) from None
+
+
+def _name(text: str | None) -> str | None:
+    if text is not None and len(text) > MAX_LABEL:
+        raise Failure(f"{text!r} is longer than {MAX_LABEL} characters", "choose a shorter name", REQUEST)
+    return text
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    if not 1 <= number <= 65535:
+        raise Failure(f"{text!r} is not a port", "write it as 5432=25432", USAGE)
+    return number
+
+
+def _host(wanted: str, target: Target) -> str | None:
+    if wanted == "keep":
+        return None
+    return str(target) if wanted == "auto" else wanted

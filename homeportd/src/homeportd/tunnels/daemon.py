@@ -1,0 +1,217 @@
+"""The daemon: a client that runs in the background, whose tunnels come back whenever it does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from homeportd import __version__, clock, notify
+from homeportd.tunnels import account, state
+from homeportd.tunnels.client import Client
+from homeportd.tunnels.control import Control
+from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.limits import raise_descriptors
+from homeportd.tunnels.model import FINAL, State, Wish
+from homeportd.tunnels.state import Files, Lock
+from homeportd.tunnels.tunnel import Tunnel
+
+ADD_S: Final = 15.0  # seconds in which the edge answers a new tunnel, or it is told to be waited for
+SAVE_S: Final = 1.0  # seconds in which changes of tunnels are gathered
+
+_log = logging.getLogger(__name__)
+_LATER: Final = frozenset((Reason.UNREACHABLE, Reason.LIMIT))
+
+
+class Daemon:
+    """One for each user. `serve` runs until it is asked to stop."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._client = Client(account.load, rotated=account.replace_token, changed=self._changed)
+        self._control = Control(files, self._answer)
+        self._stop = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._stored: list[dict[str, Any]] = []
+        self._unread: list[dict[str, Any]] = []  # tunnels of the file that this release cannot read
+        self._started_at = clock.now()
+        self._adding = asyncio.Lock()
+
+    async def serve(self) -> None:
+        """Run. Raises Problem when another daemon does, or the tunnels cannot be read."""
+        self._files.make()
+        with Lock(self._files):
+            self._restore()
+            state.write_process(self._files)
+            await self._control.start()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(signal.SIGHUP, self._client.nudge)
+            tasks = [
+                asyncio.create_task(work) for work in (self._client.run(), self._save(), self._watchdog())
+            ]
+            stop = asyncio.create_task(self._stop.wait())
+            _log.info("homeport %s, %d tunnels", __version__, len(self._client.tunnels))
+            notify.notify("READY=1")
+            try:
+                done, _ = await asyncio.wait((*tasks, stop), return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stop}:
+                    task.result()  # none of them ends but by a mistake of ours
+            finally:
+                notify.notify("STOPPING=1")
+                await self._control.close()
+                for task in (*tasks, stop):
+                    task.cancel()
+                await asyncio.gather(*tasks, stop, return_exceptions=True)
+                self._store()
+                self._files.process.unlink(missing_ok=True)
+
+    # Tunnels on disk
+
+    def _restore(self) -> None:
+        for item in state.load_tunnels(self._files):
+            try:
+                wish = Wish.model_validate(item["wish"])
+            except (ValidationError, KeyError) as error:
+                _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
+                self._unread.append(item)
+                continue
+            tunnel = self._client.add(wish)
+            tunnel.name, tunnel.port = item.get("name") or wish.name, item.get("port") or wish.port
+            ended = item.get("ended")
+            if ended in {final.value for final in FINAL}:
+                tunnel.become(
+                    State(ended), Problem(Reason.ENDED, f"it was {ended}", "homeport tunnels add, again")
+                )
+        self._stored = self._items()
+
+    def _items(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "wish": tunnel.wish.model_dump(mode="json", exclude_none=True),
+                "name": tunnel.name,
+                "port": tunnel.port,
+                "ended": tunnel.state.value if tunnel.is_final else None,
+            }
+            for tunnel in self._client.tunnels.values()
+        ] + self._unread
+
+    def _changed(self) -> None:
+        self._dirty.set()
+
+    def _store(self) -> None:
+        items = self._items()
+        if items != self._stored:
+            state.store_tunnels(self._files, items)
+            self._stored = items
+
+    async def _save(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            try:
+                self._store()
+            except OSError as error:
+                _log.error("the tunnels cannot be stored: %s", error.strerror or error)
+            await asyncio.sleep(SAVE_S)
+
+    async def _watchdog(self) -> None:
+        period = notify.watchdog_s()
+        while period:
+            notify.notify("WATCHDOG=1")
+            await asyncio.sleep(period)
+        await asyncio.Event().wait()
+
+    # The command line's requests
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request.get("do"):
+            case "status":
+                return self._status()
+            case "add":
+                return await self._add(request.get("wish"))
+            case "remove":
+                return self._remove(request)
+            case "nudge":
+                self._client.nudge()
+                return {"ok": True}
+            case "stop":
+                self._stop.set()
+                return {"ok": True}
+        raise Problem(
+            Reason.REQUEST, f"no such request: {request.get('do')!r}", "use homeport of this release"
+        )
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "started_at": clock.to_text(self._started_at),
+            **self._client.view(),
+        }
+
+    async def _add(self, said: Any) -> dict[str, Any]:
+        """Open a tunnel and keep it. What the edge refuses is not kept; what cannot be asked yet is."""
+        try:
+            wish = Wish.model_validate(said)
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = ".".join(map(str, first["loc"]))
+            raise Problem(Reason.REQUEST, f"{what}: {first['msg']}", "homeport tunnels add --help") from None
+        async with self._adding:
+            before = [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]
+            tunnel = self._client.add(wish)
+            if before:  # the same place with other rules
+                tunnel.name, tunnel.port = before[0].name, before[0].port
+            answered = await self._client.settled(tunnel, ADD_S if self._client.is_up else 3.0)
+            problem = tunnel.problem or self._client.problem
+            if tunnel.state is State.REFUSED and problem is not None and problem.reason not in _LATER:
+                self._client.remove(tunnel)
+                raise problem
+            for old in before:
+                self._forget(old, tunnel)
+            self._store()
+        return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
+
+    def _forget(self, old: Tunnel, new: Tunnel) -> None:
+        """Leave out the tunnel that a new one replaces: not closed at the edge, for the place is the same."""
+        if old.id == new.id:
+            old.id = None
+        self._client.remove(old)
+
+    def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
+        """End tunnels by key, address, name, port, or label."""
+        what = str(request.get("what", ""))
+        found = [tunnel for tunnel in self._client.tunnels.values() if what in _names(tunnel)]
+        if not found and not request.get("missing_ok"):
+            raise Problem(
+                Reason.REQUEST, f"the daemon has no tunnel {what}", "homeport tunnels list shows them"
+            )
+        for tunnel in found:
+            self._client.remove(tunnel)
+        self._store()
+        return {"removed": [tunnel.view() for tunnel in found]}
+
+
+def _names(tunnel: Tunnel) -> set[str]:
+    known = (
+        tunnel.key,
+        tunnel.id,
+        tunnel.address,
+        tunnel.name,
+        tunnel.port,
+        tunnel.wish.label,
+        tunnel.wish.target,
+    )
+    return {str(item) for item in known if item is not None}
+
+
+async def serve() -> None:
+    """Run this user's daemon. Raises Problem, OSError."""
+    raise_descriptors()
+    await Daemon(Files.of_user()).serve()
