@@ -141,10 +141,14 @@ def house(stack: ExitStack, folder: Path, upstream: int) -> tuple[int, dict[str,
     agent = run(stack, folder, "agent", *serve, *(["--allow-root"] if os.getuid() == 0 else []))
     caddy(stack, folder, "homeport", text)
     owner = stack.enter_context(
-        httpx.Client(transport=httpx.HTTPTransport(uds=str(sockets / "cli.sock")), base_url="http://localhost")
+        httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(sockets / "cli.sock")), base_url="http://localhost"
+        )
     )
     wait_for(lambda: owner.get("/api/health").status_code == 200, "the agent")
-    owner.post(f"/api/ports/{upstream}/share", json={"mode": "password", "password": PASSWORD}).raise_for_status()
+    owner.post(
+        f"/api/ports/{upstream}/share", json={"mode": "password", "password": PASSWORD}
+    ).raise_for_status()
     headers = {"Host": f"{upstream}.localhost:{number}"}
     base = f"http://127.0.0.1:{number}"
 
@@ -206,7 +210,9 @@ def measure(folder: Path, stack: ExitStack) -> dict[str, float]:
         "python_proxy": (python, {}),
     }
     for port, headers in ways.values():
-        wait_for(lambda p=port, h=headers: httpx.get(f"http://127.0.0.1:{p}", headers=h).text == "hello", "a way")
+        wait_for(
+            lambda p=port, h=headers: httpx.get(f"http://127.0.0.1:{p}", headers=h).text == "hello", "a way"
+        )
         single(port, headers, 100)
     rates: dict[str, list[float]] = {name: [] for name in ways}
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -235,7 +241,9 @@ def ratio(ours: list[float], theirs: list[float]) -> float:
 
 def main() -> None:
     """Measure, or be the Python proxy."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--proxy", nargs=2, type=int, metavar=("PORT", "UPSTREAM"), help=argparse.SUPPRESS)
     proxy = parser.parse_args().proxy
     if proxy:

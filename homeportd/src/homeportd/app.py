@@ -31,6 +31,7 @@ from homeportd.edge.start import edge
 from homeportd.events import Events
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
+from homeportd.gateway.quick import QuickProtocol
 from homeportd.live import Live
 from homeportd.notify import notify, watchdog_s
 from homeportd.ports import api as ports_api
@@ -184,7 +185,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
         for name, mode, config in (
-            ("gateway", 0o660, _config(gateway, HttpToolsProtocol, websockets=False)),
+            ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)),
             ("web", 0o660, _config(web, HttpToolsProtocol, websockets=True)),
             ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
         ):

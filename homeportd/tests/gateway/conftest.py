@@ -22,6 +22,7 @@ from homeportd.settings import Settings
 
 TEMPLATE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
 ROUNDS = 4
+PASSWORD = "open sesame"
 
 # The tests are imported by path (importlib mode), so that their neighbour is too.
 _spec = importlib.util.spec_from_file_location("devserver", Path(__file__).with_name("devserver.py"))
@@ -133,7 +134,7 @@ class House:
         assert answer.status_code == 303
         return answer.headers["set-cookie"].partition(";")[0]
 
-    async def share_cookie(self, port: int, password: str = "open sesame") -> str:
+    async def share_cookie(self, port: int, password: str = PASSWORD) -> str:
         """The Cookie header of a visitor who typed the password."""
         answer = await self.ask("POST", port, "/.homeport/password", data={"password": password})
         assert answer.status_code == 303, answer.text

@@ -10,7 +10,12 @@ import httpx
 import pytest
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "User-Agent": "Mozilla/5.0"}
-PART = {"Accept": "*/*", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+PART = {
+    "Accept": "*/*",
+    "User-Agent": "Mozilla/5.0",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "same-origin",
+}
 PASSWORD = "open sesame"
 
 
@@ -28,12 +33,20 @@ async def decisions(house, port: int) -> list[str]:
 async def test_a_private_port_sends_a_browser_to_the_dashboard_and_back(house, dev):
     answer = await house.get(dev.port, "/deep/page?q=1&r=a%20b", headers=HTML)
     assert answer.status_code == 302
-    assert answer.headers["location"] == f"{house.origin()}/hop?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b"
+    assert (
+        answer.headers["location"]
+        == f"{house.origin()}/hop?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b"
+    )
     session = "; ".join(f"{name}={value}" for name, value in (await house.log_in()).items())
-    hop = await house.get(None, answer.headers["location"].removeprefix(house.origin()), headers={"Cookie": session})
+    hop = await house.get(
+        None, answer.headers["location"].removeprefix(house.origin()), headers={"Cookie": session}
+    )
     enter = hop.headers["location"].removeprefix(house.origin(dev.port))
     back = await house.get(dev.port, enter)
-    assert (back.status_code, back.headers["location"]) == (303, house.origin(dev.port) + "/deep/page?q=1&r=a%20b")
+    assert (back.status_code, back.headers["location"]) == (
+        303,
+        house.origin(dev.port) + "/deep/page?q=1&r=a%20b",
+    )
     cookie = back.headers["set-cookie"]
     assert cookie.startswith("homeport_owner=")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
@@ -63,7 +76,11 @@ async def test_nobody_learns_whether_a_private_port_listens(house, dev):
         there = await house.get(dev.port, headers=headers)
         nothing = await house.get(empty, headers=headers)
         assert there.status_code == nothing.status_code
-        assert {**there.headers, "location": "", "date": ""}.keys() == {**nothing.headers, "location": "", "date": ""}.keys()
+        assert {**there.headers, "location": "", "date": ""}.keys() == {
+            **nothing.headers,
+            "location": "",
+            "date": "",
+        }.keys()
         assert there.text.replace(str(dev.port), "N") == nothing.text.replace(str(empty), "N")
 
 
@@ -117,17 +134,26 @@ async def test_the_password_page_works_without_script_and_keeps_the_address(hous
     assert "unsafe-inline" not in policy
     assert page.headers["cache-control"] == "no-store"
     assert "www-authenticate" not in page.headers
-    wrong = await house.ask("POST", dev.port, "/.homeport/password", data={"password": "no", "next": "/x?y=1"})
+    wrong = await house.ask(
+        "POST", dev.port, "/.homeport/password", data={"password": "no", "next": "/x?y=1"}
+    )
     assert wrong.status_code == 401
     assert "not the password" in wrong.text
     assert 'value="/x?y=1"' in wrong.text
-    right = await house.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": "/x?y=1"})
+    right = await house.ask(
+        "POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": "/x?y=1"}
+    )
     assert (right.status_code, right.headers["location"]) == (303, house.origin(dev.port) + "/x?y=1")
     cookie = right.headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     answer = await house.get(dev.port, "/x", headers={"Cookie": cookie.partition(";")[0]})
     assert answer.status_code == 200
-    assert (await decisions(house, dev.port))[:4] == ["password", "login", "denied:password", "denied:password"]
+    assert (await decisions(house, dev.port))[:4] == [
+        "password",
+        "login",
+        "denied:password",
+        "denied:password",
+    ]
     assert len(dev.requests) == 1
 
 
@@ -138,18 +164,27 @@ async def test_the_password_page_works_without_script_and_keeps_the_address(hous
 )  # fmt: skip
 async def test_no_redirect_leaves_the_origin(house, dev, target):
     await house.share(dev.port, "password", password=PASSWORD)
-    answer = await house.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": target})
+    answer = await house.ask(
+        "POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": target}
+    )
     assert (answer.status_code, answer.headers["location"]) == (303, house.origin(dev.port) + "/")
     assert "x" not in answer.headers
 
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
 )
 async def test_another_site_cannot_send_the_form(house, dev, headers):
     await house.share(dev.port, "password", password=PASSWORD)
-    answer = await house.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD}, headers=headers)
+    answer = await house.ask(
+        "POST", dev.port, "/.homeport/password", data={"password": PASSWORD}, headers=headers
+    )
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
@@ -272,7 +307,9 @@ async def test_a_server_that_hangs_up_is_named(house, dev):
     page = await house.get(dev.port, "/hang-up", headers=HTML)
     assert page.status_code == 502
     assert "does not answer" in page.text
-    answer = await house.ask("POST", dev.port, "/hang-up", content=b"x" * 100, headers={"Accept": "application/json"})
+    answer = await house.ask(
+        "POST", dev.port, "/hang-up", content=b"x" * 100, headers={"Accept": "application/json"}
+    )
     assert (answer.status_code, answer.json()["status"]) == (502, 502)
 
 
@@ -297,7 +334,12 @@ async def test_without_the_agent_every_door_is_closed(house, dev):
     assert (await house.get(dev.port)).status_code == 200
     seen = len(dev.requests)
     await house.stack.aclose()
-    for port, path in ((dev.port, "/"), (dev.port, "/.homeport/password"), (None, "/"), (None, f"/api/proxy/{dev.port}/")):
+    for port, path in (
+        (dev.port, "/"),
+        (dev.port, "/.homeport/password"),
+        (None, "/"),
+        (None, f"/api/proxy/{dev.port}/"),
+    ):
         for headers in (HTML, {}, {"Connection": "Upgrade", "Upgrade": "websocket"}):
             answer = await house.get(port, path, headers=headers)
             assert answer.status_code == 503, (port, path)

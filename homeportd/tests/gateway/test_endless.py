@@ -144,7 +144,12 @@ async def echo_house(echo, tmp_path, building):
 
 def socket_to(house, port: int, **options: object):
     return connect(
-        f"ws://{house.host(port)}/socket", host="127.0.0.1", port=house.number, proxy=None, max_size=1 << 24, **options
+        f"ws://{house.host(port)}/socket",
+        host="127.0.0.1",
+        port=house.number,
+        proxy=None,
+        max_size=1 << 24,
+        **options,
     )
 
 
@@ -203,7 +208,9 @@ async def test_the_owner_stays_when_the_share_goes(echo, echo_house):
 async def test_an_upgrade_with_a_body_is_no_way_past_the_relay(house, dev):
     await house.share(dev.port)
     reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
-    head = f"POST /echo-raw HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
+    head = (
+        f"POST /echo-raw HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
+    )
     for framing, body in (("Transfer-Encoding: chunked", b"0\r\n\r\n"), ("Content-Length: 3", b"abc")):
         writer.write(f"{head}{framing}\r\n\r\n".encode() + body)
         line = await reader.readline()

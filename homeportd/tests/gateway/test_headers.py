@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import b64encode
 
@@ -62,8 +63,12 @@ async def test_a_visitor_cannot_speak_for_the_proxy(house, dev, accept):
     assert headers["x-forwarded-for"] == ["127.0.0.1"]
     assert headers["x-forwarded-host"] == [f"localhost:{dev.port}"]
     assert headers["x-forwarded-proto"] == ["http"]
-    assert not [name for name in headers if name.startswith("x-homeport") or name in ("forwarded", "x-real-ip")]
-    assert not [name for name in headers if name in ("x-forwarded-prefix", "x-forwarded-method", "x-forwarded-uri")]
+    assert not [
+        name for name in headers if name.startswith("x-homeport") or name in ("forwarded", "x-real-ip")
+    ]
+    assert not [
+        name for name in headers if name in ("x-forwarded-prefix", "x-forwarded-method", "x-forwarded-uri")
+    ]
     (row,) = await house.log_of(dev.port)
     assert (row["address"], row["method"], row["path"]) == ("127.0.0.1", "GET", "/mine")
 
@@ -83,7 +88,9 @@ async def test_the_authorization_of_the_app_arrives_and_ours_does_not(house, dev
     app = "Basic " + b64encode(b"me:secret of the app").decode()
     assert sent(await house.get(dev.port, "/", headers={"Authorization": app}))["authorization"] == [app]
     token = await house.token()
-    assert "authorization" not in sent(await house.get(dev.port, "/", headers={"Authorization": f"Bearer {token}"}))
+    assert "authorization" not in sent(
+        await house.get(dev.port, "/", headers={"Authorization": f"Bearer {token}"})
+    )
     gone = {"Authorization": "Bearer hp_revoked-long-ago"}
     assert "authorization" not in sent(await house.get(dev.port, "/", headers=gone))
     other = {"Authorization": "Bearer eyJ.the.app"}
@@ -99,19 +106,28 @@ async def test_the_authorization_of_the_app_arrives_and_ours_does_not(house, dev
 
 
 @pytest.mark.parametrize(
-    "path", ["/a%20b/c%2Fd?x=%26&y=%20", "/%E2%82%AC", "//double//slash", "/a/../b", "/?", "/;p=1", "/%7Bre.port.1%7D"]
+    "path",
+    [
+        "/a%20b/c%2Fd?x=%26&y=%20",
+        "/%E2%82%AC",
+        "//double//slash",
+        "/a/../b",
+        "/?",
+        "/;p=1",
+        "/%7Bre.port.1%7D",
+    ],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
 async def test_addresses_arrive_as_they_were_written(house, dev, path, accept):
     await house.share(dev.port)
-    answer = await raw(house, f"GET {path} HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nAccept: {accept}\r\n\r\n")
+    answer = await raw(
+        house, f"GET {path} HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nAccept: {accept}\r\n\r\n"
+    )
     assert answer["target"] == path
 
 
 async def raw(house, head: str) -> dict[str, object]:
     """Send a head as it is, and read the JSON answer."""
-    import asyncio  # noqa: PLC0415
-
     reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
     writer.write(head.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").encode())
     data = await reader.read()
@@ -129,7 +145,9 @@ async def test_redirects_lead_back_to_the_public_origin(house, dev, host):
         assert answer.headers["location"] == house.origin(dev.port) + path
 
 
-@pytest.mark.parametrize("target", ["/about", "https://elsewhere.example/", "http://localhost.evil.example:1/"])
+@pytest.mark.parametrize(
+    "target", ["/about", "https://elsewhere.example/", "http://localhost.evil.example:1/"]
+)
 async def test_other_redirects_stay(house, dev, target):
     await house.share(dev.port)
     assert (await house.get(dev.port, f"/redirect?to={target}")).headers["location"] == target

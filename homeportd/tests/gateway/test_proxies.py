@@ -69,7 +69,9 @@ async def test_https_names_lead_where_they_should(behind, dev):
     answer = await behind.client.get(behind.base + "/5173/x", headers=at(None, "203.0.113.7"))
     assert answer.headers["location"] == "https://5173-dev.example.com/x"
     headers = at(dev.port, "203.0.113.7", Origin=f"https://{dev.port}-dev.example.com")
-    answer = await behind.client.get(behind.base + f"/redirect?to=https://localhost:{dev.port}/x", headers=headers)
+    answer = await behind.client.get(
+        behind.base + f"/redirect?to=https://localhost:{dev.port}/x", headers=headers
+    )
     assert answer.headers["location"] == f"https://{dev.port}-dev.example.com/x"
     sent = {name.lower(): value for name, value in answer.json()["headers"]}
     assert sent["origin"] == f"http://localhost:{dev.port}"

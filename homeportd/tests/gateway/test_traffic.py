@@ -94,8 +94,15 @@ async def test_a_plain_python_server_with_folders(tmp_path, building, vacant):
 async def test_ranges_are_left_alone(house, dev):
     await house.share(dev.port)
     headers = {"Range": "bytes=0-9", "If-Range": '"x"', "Accept-Encoding": "identity;q=0.5", "TE": "trailers"}
-    sent = {name.lower(): value for name, value in (await house.get(dev.port, "/x", headers=headers)).json()["headers"]}
-    assert (sent["range"], sent["if-range"], sent["accept-encoding"]) == ("bytes=0-9", '"x"', "identity;q=0.5")
+    sent = {
+        name.lower(): value
+        for name, value in (await house.get(dev.port, "/x", headers=headers)).json()["headers"]
+    }
+    assert (sent["range"], sent["if-range"], sent["accept-encoding"]) == (
+        "bytes=0-9",
+        '"x"',
+        "identity;q=0.5",
+    )
     sent = dict((await house.get(dev.port, "/x", headers={"Accept-Encoding": ""})).json()["headers"])
     assert "gzip" not in str(sent)
 
@@ -121,7 +128,9 @@ async def test_an_upload_of_a_gigabyte_passes_without_being_kept(house, dev):
     agent, caddy = psutil.Process(), psutil.Process(house.caddy.pid)
     before = (agent.memory_info().rss, caddy.memory_info().rss)
     reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
-    writer.write(f"PUT /big HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nContent-Length: {size}\r\n\r\n".encode())
+    writer.write(
+        f"PUT /big HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
     for _ in range(size // len(piece)):
         writer.write(piece)
         await writer.drain()

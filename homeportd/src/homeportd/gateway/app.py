@@ -36,6 +36,11 @@ UVICORN = {
     "date_header": False,
     "timeout_keep_alive": 60,  # Caddy gives its connections up after four seconds
 }
+# How a request goes on that is let in; Caddy knows these three.
+AS_IT_IS = 200
+WITHOUT_COOKIES = 203
+CHANGED = 207  # Cookie, Authorization and Origin are to be as the answer has them
+QUESTIONS = ("port", "api")
 RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 
 Scope = MutableMapping[str, Any]
@@ -80,24 +85,29 @@ class Gateway:
             return
         try:
             answer = await self._answer(scope, receive)
-        except BadAsk as error:
-            answer = problem(
-                error.status, str(error), "send an ordinary request through Homeport's front door"
-            )
-        except Problem as error:
-            answer = problem(error.status, error.detail, error.fix).add("retry-after", "5")
-        except Exception:
-            _log.exception("a decision failed")
-            answer = problem(503, "Homeport could not decide", "try again; its log on the machine says more")
+        except Exception as error:
+            answer = _failure(error)
         answer.headers.append((b"content-length", b"%d" % len(answer.body)))
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    def at_once(self, headers: list[tuple[bytes, bytes]]) -> Answer | None:
+        """The answer to a question that memory can answer, else None: then it is asked as ASGI asks.
+
+        This is the hot path: no task, no message passing (gateway/quick.py).
+        """
+        try:
+            ask = read(headers)
+            finding = self._judge.at_once(ask) if ask.door in QUESTIONS else None
+            return None if finding is None else self._verdict(ask, finding)
+        except Exception as error:
+            return _failure(error)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         ask = read(scope["headers"])
         match ask.door:
             case "port" | "api":
-                return await self._decide(ask)
+                return self._verdict(ask, await self._judge.judge(ask))
             case "visitor":
                 ask.method = scope["method"]
                 ask.uri = scope["path"]
@@ -107,8 +117,7 @@ class Gateway:
             case _:
                 raise BadAsk(400, "the door is missing")
 
-    async def _decide(self, ask: Ask) -> Answer:
-        finding = await self._judge.judge(ask)
+    def _verdict(self, ask: Ask, finding: Finding) -> Answer:
         decision = finding.decision
         # What strangers try at ports that nobody shares would only fill the log.
         if finding.share is not None or decision.allowed:
@@ -138,17 +147,21 @@ class Gateway:
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", finding.right.encode()),
         ]
+        # A foreign origin goes through as it is: the dev server's own checks need it.
+        at_home = ask.origin == self._origins.of_port(ask.port)
+        if not at_home and not (ask.authorization and finding.ours):
+            if finding.cookie == ask.cookie:
+                return Answer(AS_IT_IS, headers)
+            if not finding.cookie:
+                return Answer(WITHOUT_COOKIES, headers)
         if finding.cookie:
             headers.append((b"cookie", finding.cookie))
         if ask.authorization and not finding.ours:
             headers.append((b"authorization", ask.authorization.encode("latin-1")))
         if ask.origin:
-            # A foreign origin goes through as it is: the dev server's own checks need it.
-            origin = ask.origin
-            if origin == self._origins.of_port(ask.port):
-                origin = f"http://localhost:{ask.port}"
+            origin = f"http://localhost:{ask.port}" if at_home else ask.origin
             headers.append((b"origin", origin.encode("latin-1")))
-        return Answer(200, headers)
+        return Answer(CHANGED, headers)
 
     def _turn_away(self, ask: Ask, decision: Decision) -> Answer:
         if ask.page:
@@ -168,6 +181,16 @@ class Gateway:
         return problem(
             502, f"the server on port {ask.port} does not answer", "see whether it still runs: homeport list"
         )
+
+
+def _failure(error: Exception) -> Answer:
+    match error:
+        case BadAsk():
+            return problem(error.status, str(error), "send an ordinary request through Homeport's front door")
+        case Problem():
+            return problem(error.status, error.detail, error.fix).add("retry-after", "5")
+    _log.error("a decision failed", exc_info=error)
+    return problem(503, "Homeport could not decide", "try again; its log on the machine says more")
 
 
 def endless(ask: Ask) -> bool:

@@ -73,7 +73,7 @@ class Ask:
     def basic_password(self) -> str | None:
         """The password of HTTP Basic, whatever the user name; None when there is none or it is garbled."""
         scheme, _, value = self.authorization.partition(" ")
-        if scheme.lower() != "basic":
+        if scheme.lower() != "basic" or len(value) > MAX_AUTHORIZATION:
             return None
         try:
             raw = b64decode(value.strip(), validate=True)

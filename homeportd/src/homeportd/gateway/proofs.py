@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from homeportd.auth.model import Token
-from homeportd.gateway.ask import MAX_AUTHORIZATION, Ask
+from homeportd.gateway.ask import Ask
 from homeportd.gateway.cookies import Jar, ShareCookies, take_apart
 from homeportd.shares.model import Address, Decision, Mode, Proof, Share, Visitor, authorize
 
@@ -86,6 +86,10 @@ class Judge:
 
     async def judge(self, ask: Ask) -> Finding:
         """May raise Problem 503 when too many passwords are being checked."""
+        return self.at_once(ask) or await self._prove(ask)
+
+    def at_once(self, ask: Ask) -> Finding | None:
+        """What can be said from memory; None when a password must be checked first."""
         share, now = self._shares.get(ask.port), self._now()
         known = self._read(ask.cookie)
         proof, right, ours = self._proof(ask, share, known, now)
@@ -93,15 +97,30 @@ class Judge:
             # On the dashboard's own origin even what is public is for programs alone.
             return Finding(Decision.DENIED_LOGIN, "", share, known.jar.rest, ours)
         decision = authorize(Visitor(ask.address, proof), share, now)
-        password = ask.basic_password if ask.authorization and share and share.mode is Mode.PASSWORD else None
-        if share is not None and password is not None and len(ask.authorization) <= MAX_AUTHORIZATION:
-            ours = ours or self._shares.knows_basic(share, password)
-            if decision in (Decision.DENIED_PASSWORD, Decision.DENIED_USES):
-                decision, share = await self._basic(ask, password)
-                ours = True
-        if decision.allowed and not right:
-            right = f"share:{share.grant}" if share else ""
-        return Finding(decision, right if decision.allowed else "", share, known.jar.rest, ours)
+        if ask.authorization and share is not None and share.mode is Mode.PASSWORD:
+            password = ask.basic_password
+            if password is not None:
+                ours = self._shares.knows_basic(share, password)
+                if decision in (Decision.DENIED_PASSWORD, Decision.DENIED_USES):
+                    if not ours:
+                        return None
+                    decision = authorize(Visitor(ask.address, Proof.BASIC), share, now)
+        if not decision.allowed:
+            return Finding(decision, "", share, known.jar.rest, ours)
+        return Finding(
+            decision, right or (f"share:{share.grant}" if share else ""), share, known.jar.rest, ours
+        )
+
+    async def _prove(self, ask: Ask) -> Finding:
+        """Check the password of HTTP Basic; right ones are remembered, so that `at_once` knows them."""
+        password = ask.basic_password or ""
+        decision = await self._shares.prove_basic(ask.port, password, ask.address)
+        # The share may have changed meanwhile; what was proved counts for what it is now.
+        finding = self.at_once(ask) if decision is Decision.LOGIN else None
+        share = self._shares.get(ask.port)
+        if decision is Decision.LOGIN:
+            decision = Decision.DENIED_LOGIN
+        return finding or Finding(decision, "", share, b"", ours=True)
 
     def _proof(self, ask: Ask, share: Share | None, known: _Known, now: datetime) -> tuple[Proof, str, bool]:
         """The proof, the owner's right (visitors live by their share), and whether Authorization holds a token."""
@@ -123,18 +142,6 @@ class Judge:
                 if port == ask.port and grant == share.grant and moment < until:
                     return Proof.COOKIE, "", ours
         return Proof.NONE, "", ours
-
-    async def _basic(self, ask: Ask, password: str) -> tuple[Decision, Share | None]:
-        share = self._shares.get(ask.port)
-        if share is None or not self._shares.knows_basic(share, password):
-            decision = await self._shares.prove_basic(ask.port, password, ask.address)
-            if decision is not Decision.LOGIN:
-                return decision, share
-            # The share may have changed meanwhile; what was proved counts for what it is now.
-            share = self._shares.get(ask.port)
-            if share is None or not self._shares.knows_basic(share, password):
-                return Decision.DENIED_LOGIN, share
-        return authorize(Visitor(ask.address, Proof.BASIC), share, self._now()), share
 
     def _read(self, header: bytes) -> _Known:
         known = self._known.get(header)

@@ -1,0 +1,160 @@
+"""The relay on its socket: what it refuses, that it carries one request, that it keeps nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from homeportd.ports.model import Port
+from homeportd.relay.service import Relay
+from homeportd.shares.model import Mode
+from homeportd.shares.service import Shares, Wish
+from homeportd.shares.store import ShareStore
+
+FLOOD = 64 << 20  # bytes that a dev server has to say
+
+
+class Known:
+    """Ports without a scan: those of the test."""
+
+    def __init__(self) -> None:
+        self.ports: dict[int, Port] = {}
+
+    def get(self, port: int) -> Port | None:
+        return self.ports.get(port)
+
+
+class Owner:
+    """An owner who has logged out everywhere."""
+
+    def session_alive(self, session_id: str) -> bool:
+        return False
+
+    def token_alive(self, token_id: str) -> bool:
+        return False
+
+    def on_revoke(self, callback: object) -> None:
+        pass
+
+
+@pytest.fixture
+async def relay(database, passwords):
+    """A relay, its socket, its shares and a dev server that says what it was sent, or floods."""
+    folder = Path(tempfile.mkdtemp(prefix="hp"))
+    heard: list[bytes] = []
+
+    async def dev(reader, writer):
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            heard.append(head)
+            if b"/flood" in head:
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+                for _ in range(FLOOD >> 16):
+                    writer.write(bytes(1 << 16))
+                    await writer.drain()
+            else:
+                writer.write(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n")
+                heard.append(await reader.read())
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(dev, "127.0.0.1", 0)
+    number = server.sockets[0].getsockname()[1]
+    known = Known()
+    known.ports[number] = Port(number, ("127.0.0.1",), datetime.now(UTC))
+    shares = Shares(ShareStore(database), passwords)
+    made = Relay(known, shares, Owner())
+    await made.start(folder / "relay.sock")
+    share = await shares.set(number, Wish(Mode.PUBLIC))
+    yield made, folder / "relay.sock", share, heard
+    await made.close()
+    server.close()
+    shutil.rmtree(folder)
+
+
+def head(share, *lines: str, path: str = "/", right: str | None = None) -> bytes:
+    fields = [f"GET {path} HTTP/1.1", "Host: x", f"X-Homeport-Port: {share.port}"]
+    fields += [f"X-Homeport-Grant: {right if right is not None else 'share:' + share.grant}", *lines]
+    return ("\r\n".join(fields) + "\r\n\r\n").encode()
+
+
+async def say(path: Path, data: bytes) -> bytes:
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(data)
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b"reset"
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize("right", ["", "share:", "share:x.1", "owner:gone", "token:gone", "root:x", "share"])
+async def test_a_right_that_is_none_is_refused(relay, right):
+    _, path, share, heard = relay
+    assert (await say(path, head(share, right=right))).startswith(b"HTTP/1.1 403 ")
+    assert heard == []
+
+
+async def test_heads_have_a_limit_and_a_form(relay):
+    _, path, share, heard = relay
+    assert (await say(path, b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000)).startswith(
+        (b"HTTP/1.1 431 ", b"reset")
+    )
+    assert (await say(path, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+    assert (await say(path, head(share, "Transfer-Encoding: chunked"))).startswith(b"HTTP/1.1 411 ")
+    assert heard == []
+
+
+async def test_a_second_request_never_passes(relay):
+    _, path, share, heard = relay
+    second = b"GET /second HTTP/1.1\r\nHost: x\r\n\r\n"
+    for lines in (("Connection: Upgrade", "Upgrade: websocket"), ()):
+        heard.clear()
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(head(share, *lines))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(second)
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        assert not [data for data in heard if b"/second" in data]
+        heard.clear()
+        await say(path, head(share, *lines) + second)
+        assert not [data for data in heard if b"/second" in data]
+
+
+async def test_a_slow_visitor_holds_the_dev_server_back(relay):
+    made, path, share, _ = relay
+    process = psutil.Process()
+    before = process.memory_info().rss
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 16)
+    writer.write(head(share, "Connection: Upgrade", "Upgrade: x", path="/flood"))
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(0.5)
+    assert made.live() == {share.port: 1}
+    assert process.memory_info().rss - before < FLOOD // 4
+    size = 0
+    async with asyncio.timeout(20):
+        while data := await reader.read(1 << 16):
+            size += len(data)
+    assert size == FLOOD
+    writer.close()
+
+
+async def test_nothing_there_is_said_so(relay):
+    made, path, share, _ = relay
+    made._ports.ports.clear()
+    assert (await say(path, head(share))).startswith(b"HTTP/1.1 502 ")
+    assert made.live() == {}
