@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -27,7 +28,6 @@ from homeportd.auth.service import Auth
 from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
 from homeportd.database import Database
-from homeportd.edge.start import edge
 from homeportd.events import Events
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -144,11 +144,14 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         access_log.start()
         stack.push_async_callback(access_log.close)
         events = Events()
-        tunnels = (
-            await stack.enter_async_context(edge(settings.edge, database, auth, passwords, key, events))
-            if settings.edge
-            else None
-        )
+        tunnels = None
+        if settings.edge:
+            # Imported late: most machines are no edge, and it is memory.
+            from homeportd.edge.start import edge
+
+            tunnels = await stack.enter_async_context(
+                edge(settings.edge, database, auth, passwords, key, events)
+            )
         repos = Repos(settings)
         await repos.start()
         stack.push_async_callback(repos.close)
@@ -184,15 +187,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         )
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
-        for name, mode, config in (
-            ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)),
-            ("web", 0o660, _config(web, HttpToolsProtocol, websockets=True)),
-            ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
-        ):
-            listener = sockets.listen(settings.socket(name), mode)
-            await stack.enter_async_context(_serving(config, listener))
-        if tunnels is not None:
-            await stack.enter_async_context(tunnels.serve(web))
+        await _open_sockets(stack, settings, gateway, web)
         stack.callback(events.close)  # before the servers wait for their clients
         for sweep in (shares.sweep, auth.sweep):
             await stack.enter_async_context(_every(SWEEP_S, sweep))
@@ -200,6 +195,18 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         gc.collect()
         gc.freeze()
         yield
+
+
+async def _open_sockets(stack: AsyncExitStack, settings: Settings, gateway: Gateway, web: FastAPI) -> None:
+    for name, mode, config in (
+        ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)),
+        ("web", 0o660, _config(web, HttpToolsProtocol, websockets=True)),
+        ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
+    ):
+        listener = sockets.listen(settings.socket(name), mode)
+        await stack.enter_async_context(_serving(config, listener))
+    if tunnels is not None:
+        await stack.enter_async_context(tunnels.serve(web))
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ NoBool = BeforeValidator(_no_bool)
 def _methods(routers: Sequence[APIRouter], path: str) -> set[str]:
     """Every method of this address; Starlette alone would name those of the first route that has it."""
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-    return {method for route in routes if route.path_regex.match(path) for method in route.methods}
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 class BodyLimit:
