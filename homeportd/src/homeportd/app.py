@@ -188,6 +188,8 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
         await _open_sockets(stack, settings, gateway, web)
+        if tunnels is not None:
+            await stack.enter_async_context(tunnels.serve(web))
         stack.callback(events.close)  # before the servers wait for their clients
         for sweep in (shares.sweep, auth.sweep):
             await stack.enter_async_context(_every(SWEEP_S, sweep))
@@ -205,8 +207,6 @@ async def _open_sockets(stack: AsyncExitStack, settings: Settings, gateway: Gate
     ):
         listener = sockets.listen(settings.socket(name), mode)
         await stack.enter_async_context(_serving(config, listener))
-    if tunnels is not None:
-        await stack.enter_async_context(tunnels.serve(web))
 
 
 @asynccontextmanager
