@@ -119,7 +119,9 @@ def _alone(settings: Settings) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> AsyncIterator[None]:
+async def agent(  # noqa: PLR0915 - a line or two a room
+    settings: Settings, *, bcrypt_rounds: int | None = None
+) -> AsyncIterator[None]:
     """A whole agent, serving until the block ends.
 
     Raises AlreadyRunning, DatabaseError, and OSError when a socket or folder cannot be made.
