@@ -23,6 +23,7 @@ UNIT: Final = "homeport-tunnels.service"
 START_S: Final = 15.0  # seconds for a daemon to answer
 STOP_S: Final = 15.0  # seconds for it to go, before it is killed
 STEP_S: Final = 0.05
+MAX_SAID: Final = 4096  # characters of the log in which a reason is looked for
 SYSTEMCTL_S: Final = 30.0
 
 NoSystemd = Annotated[
@@ -48,9 +49,9 @@ def start(no_systemd: NoSystemd = False, json: Json = False) -> None:
         _write_unit()
         _systemctl("daemon-reload")
         _systemctl("enable", "--now", UNIT)
+        found = _wait_for_start(None)
     else:
-        _spawn()
-    found = _wait_for_start(files.log, by_systemd=by_systemd)
+        found = _wait_for_start(_spawn(files.log), files.log)
     if json:
         write_json(
             {"pid": found["pid"], "systemd": by_systemd, "log": None if by_systemd else str(files.log)}
@@ -78,9 +79,7 @@ def stop(json: Json = False) -> None:
     elif process is not None:
         process.terminate()  # it is alive and does not answer
     end = time.monotonic() + STOP_S
-    while _status() is not None or (
-        process is not None and process.is_running() and process.status() != "zombie"
-    ):
+    while _status() is not None or (process is not None and process.is_running() and _lives(process.pid)):
         if time.monotonic() > end:
             if process is None:
                 raise Failure("the daemon does not stop", "look at its log", REFUSED)
@@ -177,29 +176,45 @@ def _command() -> list[str]:
     return [sys.executable, "-m", "homeportd.cli", "daemon", "run"]
 
 
-def _spawn() -> None:
-    """Double-fork a daemon. The new process imports everything anew, so that no thread or lock is inherited."""
-    from homeportd.tunnels import background, state
+def _spawn(log: Path) -> int:
+    """Double-fork a daemon; returns its pid. It begins anew, so that it inherits no thread and no lock."""
+    from homeportd.tunnels import background
 
-    files = state.Files.of_user()
-    if not background.detach(files.log):
-        return
+    pid = background.detach(log)
+    if pid is not None:
+        return pid
     try:
-        os.execv(sys.executable, [*_command(), "--log", str(files.log)])  # noqa: S606 - our own program
+        os.execv(sys.executable, [*_command(), "--log", str(log)])  # noqa: S606 - our own program
     except OSError as error:
-        sys.stderr.write(f"cannot start {sys.executable}: {error}\n")
+        sys.stderr.write(f"error: cannot start {sys.executable}: {error}\n")
+        sys.stderr.flush()
     os._exit(1)
 
 
-def _wait_for_start(log: Path, *, by_systemd: bool) -> dict[str, Any]:
+def _wait_for_start(pid: int | None, log: Path | None = None) -> dict[str, Any]:
+    """The status of the daemon that was started; `pid` where systemd does not know better."""
     end = time.monotonic() + START_S
+    why = ""
     while time.monotonic() < end:
         found = _status()
         if found is not None:
             return found
+        if pid is not None and log is not None and not _lives(pid):
+            said = log.read_text(errors="replace")[-MAX_SAID:].rpartition("error: ")[2]
+            why = f": {said.splitlines()[0]}" if said else ""
+            break
         time.sleep(STEP_S)
-    where = f"journalctl --user -u {UNIT} -n 30" if by_systemd else f"tail {shlex.quote(str(log))}"
-    raise Failure("the daemon did not start", f"see why: {where}", UNREACHABLE)
+    where = f"journalctl --user -u {UNIT} -n 30" if log is None else f"tail {shlex.quote(str(log))}"
+    raise Failure(f"the daemon did not start{why}", f"see more: {where}", UNREACHABLE)
+
+
+def _lives(pid: int) -> bool:
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _unit_path() -> Path:

@@ -15,20 +15,27 @@ LOG_BYTES: Final = 1024 * 1024  # of the log and of the one before it, each
 LOG_FILES: Final = 1
 
 
-def detach(log: Path) -> bool:
-    """Fork twice: True in the process that is nobody's child any more, False in the one that was called.
+def detach(log: Path) -> int | None:
+    """Fork twice: None in the new process, which is nobody's child; its pid in the one that was called.
 
-    The new process has its own session, no terminal, and `log` for what Python itself may say at the end.
+    The new process has its own session, no terminal, and `log` for what it says.
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    reader, writer = os.pipe()
     first = os.fork()
     if first:
+        os.close(writer)
         os.waitpid(first, 0)
-        return False
+        with os.fdopen(reader, "rb") as told:
+            return int(told.read() or b"0")
     os.setsid()
-    if os.fork():
-        os._exit(0)  # not the session's leader: it can never get a terminal
+    second = os.fork()
+    if second:  # it is not the session's leader: it can never get a terminal
+        os.write(writer, str(second).encode())
+        os._exit(0)
+    os.close(writer)
+    os.close(reader)
     os.chdir("/")
     os.umask(0o077)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -38,7 +45,7 @@ def detach(log: Path) -> bool:
     for descriptor in (nothing, said):
         if descriptor > 2:
             os.close(descriptor)
-    return True
+    return None
 
 
 def log_to(file: Path) -> None:

@@ -39,18 +39,18 @@ class Board:
 
     # For the owner of the client
 
-    def add(self, wish: Wish, key: str | None = None) -> Tunnel:
-        """Ask for a tunnel. Raises Problem when there are too many."""
+    def add(self, wish: Wish, name: str | None = None, port: int | None = None) -> Tunnel:
+        """Ask for a tunnel, that of a name or port it had before. Raises Problem when there are too many."""
         if len(self.tunnels) >= MAX_TUNNELS:
             raise Problem(
                 Reason.LIMIT,
                 f"there are {MAX_TUNNELS} tunnels already",
                 "homeport tunnels remove one of them",
             )
-        if key is None:
-            self._keys += 1
-            key = f"t{self._keys}"
+        self._keys += 1
+        key = f"t{self._keys}"
         tunnel = self.tunnels[key] = Tunnel(key, wish)
+        tunnel.name, tunnel.port = wish.name or name, wish.port or port
         self.ask(tunnel)
         return tunnel
 

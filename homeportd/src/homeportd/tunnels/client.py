@@ -85,9 +85,12 @@ class Client:
         times = [link.session.round_trip for link in self.links.values()]
         return min((time for time in times if time is not None), default=None)
 
-    def add(self, wish: Wish, key: str | None = None) -> Tunnel:
-        """Ask for a tunnel, now and whenever a link comes back. Raises Problem when there are too many."""
-        tunnel = self.board.add(wish, key)
+    def add(self, wish: Wish, name: str | None = None, port: int | None = None) -> Tunnel:
+        """Ask for a tunnel, now and whenever a link comes back: with the name or port that it had, if any.
+
+        Raises Problem when there are too many.
+        """
+        tunnel = self.board.add(wish, name, port)
         self._notify()
         return tunnel
 
@@ -248,7 +251,8 @@ class Client:
         if problem.lasting:
             self.backoff.lasting()
         if self.links:
-            _log.info("link %d lost, %d left: %s", link.number, len(self.links), problem.detail)
+            if not self._ending:
+                _log.info("link %d lost, %d left: %s", link.number, len(self.links), problem.detail)
             self.board.one_link_less()
         else:
             self.problem = problem

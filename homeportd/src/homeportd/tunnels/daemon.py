@@ -81,8 +81,7 @@ class Daemon:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)
                 continue
-            tunnel = self._client.add(wish)
-            tunnel.name, tunnel.port = item.get("name") or wish.name, item.get("port") or wish.port
+            tunnel = self._client.add(wish, item.get("name"), item.get("port"))
             ended = item.get("ended")
             if ended in {final.value for final in FINAL}:
                 tunnel.become(
@@ -165,24 +164,17 @@ class Daemon:
             raise Problem(Reason.REQUEST, f"{what}: {first['msg']}", "homeport tunnels add --help") from None
         async with self._adding:
             before = [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]
-            tunnel = self._client.add(wish)
-            if before:  # the same place with other rules
-                tunnel.name, tunnel.port = before[0].name, before[0].port
+            had = (before[0].name, before[0].port) if before else (None, None)
+            tunnel = self._client.add(wish, *had)
             answered = await self._client.settled(tunnel, ADD_S if self._client.is_up else 3.0)
             problem = tunnel.problem or self._client.problem
             if tunnel.state is State.REFUSED and problem is not None and problem.reason not in _LATER:
                 self._client.remove(tunnel)
                 raise problem
-            for old in before:
-                self._forget(old, tunnel)
+            for old in before:  # not closed at the edge: the place is the new one's
+                self._client.remove(old)
             self._store()
         return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
-
-    def _forget(self, old: Tunnel, new: Tunnel) -> None:
-        """Leave out the tunnel that a new one replaces: not closed at the edge, for the place is the same."""
-        if old.id == new.id:
-            old.id = None
-        self._client.remove(old)
 
     def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
         """End tunnels by key, address, name, port, or label."""

@@ -117,7 +117,8 @@ def running(files: Files) -> psutil.Process | None:
         if pid <= 1:
             return None
         found = psutil.Process(pid)
-        return found if abs(found.create_time() - started) < SAME_START_S else None
+        same = abs(found.create_time() - started) < SAME_START_S
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None
 

@@ -1,0 +1,186 @@
+"""The installed command against a real edge: an agent in a process of its own, with the real Traefik before it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import socketserver
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ...cli.conftest import Homeport
+from ...machine import BESIDE, Machine, machine
+
+PATIENCE = 15.0
+TRAEFIK = shutil.which("traefik", path=str(BESIDE)) or "traefik"
+
+
+def until(true: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, f"it did not come true: {what}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Edge:
+    """A workstation that is an edge as well."""
+
+    def __init__(self, whole: Machine) -> None:
+        self.whole = whole
+        self.listen, self.web = free_port(), free_port()
+        self.first = 43_000 + os.getpid() % 500 * 10
+        self.url = f"http://127.0.0.1:{self.listen}"
+        self.config = whole.config
+        with whole.config.open("a") as file:
+            file.write(
+                f'[edge]\nurl = "http://{{name}}.tunnel.localhost:{self.web}"\nhost = "localhost"\n'
+                f'bind = ["127.0.0.1"]\nlisten = "127.0.0.1:{self.listen}"\n'
+                f'tcp_ports = "{self.first}-{self.first + 9}"\nudp_ports = "{self.first}-{self.first + 9}"\n'
+                f'routes_dir = "{whole.folder}/routes"\n'
+            )
+        (whole.folder / "routes").mkdir()
+
+    def start_traefik(self) -> None:
+        """Start Traefik with the routes of the edge, and the one that Ansible writes."""
+        folder = self.whole.folder
+        service = {"loadBalancer": {"servers": [{"url": self.url}]}}
+        fallback = {"rule": "HostRegexp(`.+`)", "priority": 1, "service": "edge", "entryPoints": ["web"]}
+        (folder / "routes" / "edge.yml").write_text(
+            json.dumps({"http": {"services": {"edge": service}, "routers": {"fallback": fallback}}})
+        )
+        (folder / "traefik.yml").write_text(
+            json.dumps(
+                {
+                    "entryPoints": {"web": {"address": f"127.0.0.1:{self.web}"}},
+                    "providers": {
+                        "providersThrottleDuration": "100ms",
+                        "file": {"directory": str(folder / "routes"), "watch": True},
+                    },
+                    "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+                }
+            )
+        )
+        self.whole.start("traefik", TRAEFIK, f"--configFile={folder / 'traefik.yml'}")
+        until(lambda: self.visit("admin", "/api/health")[0] == 200, "Traefik routes")
+
+    def kill(self) -> None:
+        """As if the power failed."""
+        agent = self.whole.programs.pop("agent")
+        agent.kill()
+        agent.wait()
+
+    def visit(self, name: str, path: str = "/", **headers: str) -> tuple[int, str]:
+        """What a visitor of a name gets."""
+        import http.client
+
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+        with contextlib.closing(connection):
+            try:
+                connection.request(
+                    "GET", path, headers={"Host": f"{name}.tunnel.localhost:{self.web}", **headers}
+                )
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode(errors="replace")
+            except OSError as error:
+                return 0, str(error)
+
+
+@pytest.fixture(scope="session")
+def edge() -> Iterator[Edge]:
+    """One edge for all tests of this folder; a test that kills it starts it again."""
+    with tempfile.TemporaryDirectory(prefix="hp") as name, machine(Path(name)) as whole:
+        whole.stop("agent")
+        made = Edge(whole)
+        whole.start_agent()
+        made.start_traefik()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def owner(edge: Edge) -> Homeport:
+    """The command line of the edge's owner, on the edge."""
+    return Homeport(edge.config)
+
+
+@pytest.fixture(scope="session")
+def token(owner: Homeport) -> str:
+    """A token for tunnels. The ports that it once chose stay its own, so that tests share it."""
+    return make_token(owner)
+
+
+def make_token(owner: Homeport) -> str:
+    """Another one."""
+    return owner("token", "create", "laptop", "--scope", "tunnel").stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def bare(edge: Edge) -> Iterator[Homeport]:
+    """The command line of a user on another machine, who has no edge yet; ends the daemon after the test."""
+    with tempfile.TemporaryDirectory(prefix="hp") as home:
+        made = Homeport(Path(home) / "none.toml")
+        made.environment["HOME"] = home
+        made.environment.pop("XDG_RUNTIME_DIR", None)
+        yield made
+        made("daemon", "stop")
+        made.close()
+
+
+@pytest.fixture
+def homeport(bare: Homeport, edge: Edge, token: str) -> Homeport:
+    """The same with the edge set up."""
+    done = bare("init", "--edge", edge.url, "--token-stdin", input=token)
+    assert done.returncode == 0, done.stderr
+    return bare
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """A local server that echoes; the value is its port."""
+
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while data := self.request.recv(65536):
+                self.request.sendall(data)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Echo) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made.server_address[1]
+        made.shutdown()
+
+
+def echoes(address: str) -> bool:
+    """Whether a visitor of a TCP address hears an echo."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), 5) as connection:
+            connection.sendall(b"hello")
+            return connection.recv(5, socket.MSG_WAITALL) == b"hello"
+    except OSError:
+        return False
+
+
+def end(process, number: int = signal.SIGINT) -> tuple[int, str, str]:
+    """Signal a command and read the rest."""
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, errors

@@ -1,0 +1,203 @@
+"""The daemon, without systemd: its life, its tunnels, its files, its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+
+import psutil
+
+from .conftest import echoes, make_token, until
+
+
+def folder(homeport) -> Path:
+    return Path(homeport.environment["HOME"], ".local/state/homeport")
+
+
+def status(homeport) -> dict:
+    return json.loads(homeport("daemon", "status", "--json").stdout)
+
+
+def test_its_life(homeport, edge, server) -> None:
+    done = homeport("daemon", "start", "--json")
+    assert done.returncode == 0, done.stderr
+    pid = json.loads(done.stdout)["pid"]
+    process = psutil.Process(pid)
+    assert process.ppid() != os.getpid()
+    assert process.terminal() is None
+    assert os.getsid(pid) not in (pid, os.getsid(0))
+    for name in ("daemon.sock", "daemon.pid", "daemon.log", "daemon.lock"):
+        assert stat.S_IMODE((folder(homeport) / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder(homeport).stat().st_mode) == 0o700
+
+    added = homeport("tunnels", "add", "tcp", str(server), "--reserve-port", str(edge.first))
+    assert (added.returncode, added.stdout) == (0, f"localhost:{edge.first}\n")
+    assert echoes(f"localhost:{edge.first}")
+    seen = status(homeport)["tunnels"][0]
+    assert (seen["total"], seen["bytes_in"], seen["bytes_out"]) == (1, 5, 5)
+
+    again = homeport("daemon", "start")
+    assert (again.returncode, "runs already" in again.stderr) == (1, True)
+    second = homeport("daemon", "run")
+    assert (second.returncode, f"pid {pid}" in second.stderr) == (1, True)
+
+    assert homeport("daemon", "stop").returncode == 0
+    assert not psutil.pid_exists(pid) or process.status() == psutil.STATUS_ZOMBIE
+    assert not (folder(homeport) / "daemon.sock").exists()
+    assert homeport("daemon", "status").returncode == 3
+    assert homeport("daemon", "stop").returncode == 3
+    until(lambda: not echoes(f"localhost:{edge.first}"))
+
+    assert homeport("daemon", "start").returncode == 0
+    until(lambda: echoes(f"localhost:{edge.first}"), "it comes back")
+
+
+def test_killed_it_leaves_nothing_in_the_way(homeport, edge, server) -> None:
+    pid = json.loads(homeport("daemon", "start", "--json").stdout)["pid"]
+    assert homeport("tunnels", "add", "tcp", f"{server}={edge.first}").returncode == 0
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    assert (folder(homeport) / "daemon.sock").exists()
+    gone = homeport("daemon", "status")
+    assert (gone.returncode, "does not run" in gone.stderr) == (3, True)
+    assert homeport("daemon", "stop").returncode == 3
+    assert homeport("daemon", "start").returncode == 0
+    until(lambda: echoes(f"localhost:{edge.first}"), "it comes back")
+
+
+def test_a_pid_of_somebody_else_is_left_alone(homeport) -> None:
+    folder(homeport).mkdir(parents=True)
+    (folder(homeport) / "daemon.pid").write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    assert homeport("daemon", "stop").returncode == 3
+    for nonsense in ("", "1", '{"pid": -1, "started": 0}', "[]"):
+        (folder(homeport) / "daemon.pid").write_text(nonsense)
+        assert homeport("daemon", "stop").returncode == 3
+
+
+def test_tunnels_come_and_go(homeport, edge, server) -> None:
+    nobody = homeport("tunnels", "add", "tcp", str(server))
+    assert (nobody.returncode, "homeport daemon start" in nobody.stderr) == (3, True)
+    pid = json.loads(homeport("daemon", "start", "--json").stdout)["pid"]
+    for arguments, code in (
+        (("tcp", f"{server}=99"), 7),
+        (("http", f"{server}=under_score"), 7),
+        (("ftp", "3000"), 2),
+        (("http", "3000", "--reserve-port", "5"), 2),
+        (("tcp", "3000", "--passcode"), 2),
+    ):
+        assert homeport("tunnels", "add", *arguments).returncode == code
+    assert status(homeport)["tunnels"] == []
+    done = homeport("tunnels", "add", "tcp", f"{server}={edge.first}", f"{server}={edge.first + 1}")
+    assert done.stdout.splitlines() == [f"localhost:{edge.first}", f"localhost:{edge.first + 1}"]
+    again = homeport("tunnels", "add", "tcp", f"{server}={edge.first}", "--allow", "192.0.2.0/24")
+    assert again.returncode == 0
+    assert len(status(homeport)["tunnels"]) == 2
+    until(lambda: not echoes(f"localhost:{edge.first}"), "the allowlist holds")
+    assert echoes(f"localhost:{edge.first + 1}")
+    assert homeport("tunnels", "remove", str(edge.first + 1)).returncode == 0
+    assert homeport("tunnels", "remove", "nothing").returncode == 4
+    assert not echoes(f"localhost:{edge.first + 1}")
+    assert [t["port"] for t in status(homeport)["tunnels"]] == [edge.first]
+    page = homeport("tunnels", "list").stdout
+    assert f"localhost:{edge.first}" in page
+    assert "The edge's own list is not shown" in page
+    assert status(homeport)["pid"] == pid
+
+
+def test_rotation_reaches_it(homeport, owner, edge, server) -> None:
+    token = make_token(owner)
+    assert homeport("init", "--edge", edge.url, "--token-stdin", input=token).returncode == 0
+    homeport("daemon", "start")
+    assert homeport("tunnels", "add", "tcp", f"{server}={edge.first + 8}").returncode == 0
+    listed = json.loads(owner("token", "list", "--json").stdout)
+    mine = next(item["id"] for item in listed if token.startswith(item["prefix"]))
+    done = owner("token", "rotate", mine, "--grace", "2s")
+    new = done.stdout.splitlines()[-1]
+    assert new.startswith("hp_")
+    path = Path(homeport.environment["HOME"], ".config/homeport/edge.toml")
+    until(lambda: new in path.read_text(), "the new token is stored")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    time.sleep(3.5)  # the old one is over
+    assert echoes(f"localhost:{edge.first + 8}")
+    assert status(homeport)["up"]
+    assert homeport("init", token, "--edge", edge.url).returncode == 5
+    assert owner("token", "rotate", "nothing").returncode == 4
+    assert owner("token", "rotate", mine, "--grace", "soon").returncode == 2
+
+
+def test_killed_by_the_owner_is_final(homeport, owner, edge, server) -> None:
+    homeport("daemon", "start")
+    assert homeport("tunnels", "add", "tcp", f"{server}={edge.first}").returncode == 0
+    assert f"localhost:{edge.first}" in owner("tunnels", "list").stdout
+    assert owner("tunnels", "kill", str(edge.first)).returncode == 0
+    assert owner("tunnels", "kill", "nothing").returncode == 4
+    until(lambda: status(homeport)["tunnels"][0]["state"] == "killed")
+    homeport("daemon", "stop")
+    homeport("daemon", "start")
+    until(lambda: status(homeport)["up"])
+    assert status(homeport)["tunnels"][0]["state"] == "killed"
+    assert homeport("tunnels", "add", "tcp", f"{server}={edge.first}").returncode == 0
+    assert echoes(f"localhost:{edge.first}")
+
+
+def test_an_edge_that_is_away(homeport, edge, server) -> None:
+    homeport("daemon", "start")
+    until(lambda: status(homeport)["up"])
+    edge.kill()
+    until(lambda: not status(homeport)["up"])
+    try:
+        done = homeport("tunnels", "add", "tcp", f"{server}={edge.first}")
+        assert (done.returncode, "is kept, and opens as soon as it can" in done.stderr) == (3, True)
+        before = psutil.Process(status(homeport)["pid"]).cpu_times().user
+        time.sleep(2)
+        assert psutil.Process(status(homeport)["pid"]).cpu_times().user - before < 0.3
+    finally:
+        edge.whole.start_agent()
+    until(lambda: echoes(f"localhost:{edge.first}"), "it opens", 40)
+
+
+def test_what_it_is_asked(homeport) -> None:
+    homeport("daemon", "start")
+    path = str(folder(homeport) / "daemon.sock")
+    for nonsense in (
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"do":"add"}\n',
+        b'{"do":"add","wish":{"kind":"x"}}\n',
+        b"\xff\n",
+    ):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            connection.sendall(nonsense)
+            assert "error" in json.loads(connection.makefile().readline())
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(b"x" * 1_500_000)
+            assert connection.recv(100) == b""
+    assert homeport("daemon", "status").returncode == 0
+
+
+def test_a_file_of_tunnels_that_is_broken(homeport) -> None:
+    folder(homeport).mkdir(parents=True)
+    (folder(homeport) / "tunnels.json").write_text("{broken")
+    done = homeport("daemon", "start")
+    assert (done.returncode, "cannot read" in done.stderr, "tunnels.json" in done.stderr) == (3, True, True)
+    (folder(homeport) / "tunnels.json").write_text(
+        json.dumps({"format": 1, "tunnels": [{"wish": {"kind": "quic", "target": "1"}, "name": "later"}]})
+    )
+    assert homeport("daemon", "start").returncode == 0
+    homeport("daemon", "stop")
+    assert "quic" in (folder(homeport) / "tunnels.json").read_text()  # of a later release: kept
+
+
+def test_without_an_edge(bare) -> None:
+    done = bare("daemon", "start")
+    assert (done.returncode, "homeport init" in done.stderr) == (4, True)
