@@ -84,7 +84,16 @@ def test_another_user_is_not_answered(witness, listener):
 
 def test_it_does_not_serve_from_a_folder_that_others_may_change(folder):
     folder.chmod(0o777)
-    command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(folder / "w"), "--user", "nobody"]
+    command = [
+        sys.executable,
+        "-m",
+        "homeportd",
+        "witness",
+        "--socket",
+        str(folder / "w"),
+        "--user",
+        "nobody",
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert answer.returncode == 1
     assert "not root's alone" in answer.stderr

@@ -157,7 +157,12 @@ def links(place: Json) -> list[Json]:
 
 def units(place: Json) -> list[str]:
     """The systemd units that an installation may have."""
-    names = ("homeport-caddy.service", "homeportd.service", "homeport-witness.service", "homeport-firewall.service")
+    names = (
+        "homeport-caddy.service",
+        "homeportd.service",
+        "homeport-witness.service",
+        "homeport-firewall.service",
+    )
     return list(names) if place["manager"] == "systemd" else []
 
 
