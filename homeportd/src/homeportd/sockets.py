@@ -11,7 +11,7 @@ BACKLOG = 1024
 
 def listen(path: Path, mode: int) -> socket.socket:
     """A listening unix socket at `path`; one left behind by an earlier process is replaced."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # not inherited: PEP 446
     try:
         path.unlink(missing_ok=True)
         # The mode must hold before the first connection, so it comes from the umask.

@@ -160,7 +160,7 @@ def _verify(account: Account) -> Welcome:
         import secrets
         import socket
 
-        context = tls_context(account.ca) if account.address.secure else None
+        context = tls_context(account.address, account.ca)
         who = Who(f"{PROBE_RUN}-{secrets.token_hex(8)}", socket.gethostname()[:64] or "client")
         link = await Link.open(0, account.address, context, account.token, who)
         welcome = link.welcome

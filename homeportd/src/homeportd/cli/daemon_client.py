@@ -38,7 +38,7 @@ def ask(request: dict[str, Any], timeout: float = TIMEOUT) -> dict[str, Any]:
                 if not part:
                     break
                 received += part
-        except (FileNotFoundError, ConnectionRefusedError):
+        except (FileNotFoundError, ConnectionError):  # never there, or ending at this moment
             raise NoDaemon from None
         except TimeoutError:
             raise Failure(
@@ -48,10 +48,12 @@ def ask(request: dict[str, Any], timeout: float = TIMEOUT) -> dict[str, Any]:
             raise Failure(
                 f"cannot ask the daemon at {path}: {error.strerror or error}", START, UNREACHABLE
             ) from error
+    if not received:
+        raise NoDaemon
     try:
         answer = json.loads(received)
     except ValueError:
-        raise Failure("the daemon ended while it was asked", START, UNREACHABLE) from None
+        raise Failure("the daemon ended while it answered", START, UNREACHABLE) from None
     if not isinstance(answer, dict):
         raise Failure("the daemon's answer was not understood", "homeport daemon stop, then start", REFUSED)
     if "error" in answer:

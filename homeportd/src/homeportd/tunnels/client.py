@@ -182,7 +182,7 @@ class Client:
     async def _dial(self, number: int) -> None:
         try:
             account = self._account()
-            context = tls_context(account.ca) if account.address.secure else None
+            context = tls_context(account.address, account.ca)
             link = await Link.open(number, account.address, context, account.token, self._who)
         except Problem as problem:
             if problem.reason is Reason.LIMIT and self.links:

@@ -184,6 +184,11 @@ class Daemon:
             raise Problem(
                 Reason.REQUEST, f"the daemon has no tunnel {what}", "homeport tunnels list shows them"
             )
+        if len(found) > 1 and any(tunnel.wish.label != what for tunnel in found):
+            keys = ", ".join(tunnel.key for tunnel in found)
+            raise Problem(
+                Reason.REQUEST, f"{what} is more than one tunnel", f"name one by its id: {keys}", lasting=True
+            )
         for tunnel in found:
             self._client.remove(tunnel)
         self._store()

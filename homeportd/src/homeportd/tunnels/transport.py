@@ -32,10 +32,17 @@ _NOT_YET, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS
 _WRONG_HOST: Final = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 
 
-def tls_context(ca: str | None) -> ssl.SSLContext:
-    """TLS that checks certificates against the system's authorities, or those in a file. Raises Problem."""
+def tls_context(address: EdgeAddress, ca: str | None) -> ssl.SSLContext | None:
+    """TLS that checks certificates against the system's authorities, or those in a file; None without TLS.
+
+    Raises Problem.
+    """
+    if not address.secure:
+        return None
     try:
-        return ssl.create_default_context(cafile=ca)
+        context = ssl.create_default_context(cafile=ca)
+        context.set_alpn_protocols([UPGRADE if address.scheme == "tls" else "http/1.1"])
+        return context
     except (OSError, ssl.SSLError) as error:
         raise Problem(
             Reason.SETUP,

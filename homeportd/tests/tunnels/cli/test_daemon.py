@@ -100,6 +100,8 @@ def test_tunnels_come_and_go(homeport, edge, server) -> None:
     assert len(status(homeport)["tunnels"]) == 2
     until(lambda: not echoes(f"localhost:{edge.first}"), "the allowlist holds")
     assert echoes(f"localhost:{edge.first + 1}")
+    vague = homeport("tunnels", "remove", f"localhost:{server}")
+    assert (vague.returncode, "is more than one tunnel" in vague.stderr) == (7, True)
     assert homeport("tunnels", "remove", str(edge.first + 1)).returncode == 0
     assert homeport("tunnels", "remove", "nothing").returncode == 4
     assert not echoes(f"localhost:{edge.first + 1}")

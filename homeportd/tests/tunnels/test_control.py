@@ -1,0 +1,127 @@
+"""The daemon's socket and files, where the system knows less than Linux does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from homeportd.tunnels import account, control, state
+from homeportd.tunnels.account import Account
+from homeportd.tunnels.control import Control
+from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.state import Files, Lock
+
+
+@pytest.fixture
+def files():
+    """In a folder whose path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="hp"))
+    made = Files(folder / "state")
+    made.make()
+    yield made
+    shutil.rmtree(folder)
+
+
+async def ask(files: Files, request: bytes) -> dict:
+    reader, writer = await asyncio.open_unix_connection(str(files.socket))
+    answer = b""
+    with contextlib.suppress(ConnectionError):  # a peer that closes without having read resets
+        writer.write(request)
+        answer = await reader.readline()
+    writer.close()
+    return json.loads(answer) if answer else {}
+
+
+@pytest.mark.parametrize("system", ["linux", "macos"])
+async def test_without_peer_credentials_the_mode_holds(nothing_left, files, monkeypatch, system) -> None:
+    if system == "macos":
+        monkeypatch.delattr(socket, "SO_PEERCRED")
+        monkeypatch.delattr(socket, "SOCK_CLOEXEC")
+
+    async def answer(request: dict) -> dict:
+        if request.get("do") == "no":
+            raise Problem(Reason.TAKEN, "taken", "choose another")
+        return {"you": request}
+
+    files.socket.touch()  # what a dead daemon left
+    served = Control(files, answer)
+    await served.start()
+    assert stat.S_IMODE(files.socket.stat().st_mode) == 0o600
+    assert await ask(files, b'{"do":1}\n') == {"you": {"do": 1}}
+    refused = await ask(files, b'{"do":"no"}\n')
+    assert refused == {"error": {"reason": "taken", "detail": "taken", "fix": "choose another"}}
+    await served.close()
+    assert not files.socket.exists()
+
+
+async def test_another_user_is_not_answered(nothing_left, files, monkeypatch) -> None:
+    async def answer(_: dict) -> dict:
+        return {}
+
+    monkeypatch.setattr(control, "peer_uid", lambda _: os.getuid() + 1)
+    served = Control(files, answer)
+    await served.start()
+    assert await ask(files, b"{}\n") == {}
+    await served.close()
+
+
+def test_two_daemons(files) -> None:
+    with Lock(files):
+        state.write_process(files)
+        assert state.running(files).pid == os.getpid()
+        with pytest.raises(Problem, match=rf"runs already \(pid {os.getpid()}\)"), Lock(files):
+            pass
+    with Lock(files):
+        pass
+
+
+def test_a_home_with_a_long_path(tmp_path) -> None:
+    with pytest.raises(Problem, match="longer than"):
+        Files(tmp_path / ("x" * 100)).make()
+
+
+def test_an_account_is_written_whole_and_read_again(tmp_path) -> None:
+    file = tmp_path / "deep" / "edge.toml"
+    kept = Account("https://tunnel.example.com", "hp_1", ca='/a "b"\\c.pem', api_token="hp_2", links=3)
+    account.store(kept, file)
+    assert account.load(file) == kept
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["edge.toml"]
+    assert account.replace_token("hp_1", "hp_3", file)
+    assert account.replace_token("hp_1", "hp_3", file)  # another process was quicker
+    assert not account.replace_token("hp_1", "hp_4", file)  # the person has another edge by now
+    assert account.load(file).token == "hp_3"
+    file.unlink()
+    with pytest.raises(OSError, match="no edge yet"):
+        account.replace_token("hp_3", "hp_4", file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "url = 1",
+        'url = "https://a.example"',
+        'url = "x y"\ntoken = "a"',
+        "\xff",
+        "[[",
+        'url = "https://a.b"\ntoken = ""',
+        'url = "https://a.b"\ntoken = "a"\nlinks = 99',
+        'url = "https://a.b"\ntoken = 5',
+    ],
+)
+def test_an_account_that_is_broken(tmp_path, text) -> None:
+    file = tmp_path / "edge.toml"
+    file.touch(0o600)
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(Problem, match="cannot use"):
+        account.load(file)
