@@ -72,6 +72,8 @@ def test_the_agents_user_is_the_person(
 ) -> None:
     place, problems = decide(observed, {"user": wished})
     assert place["user"] == user
+    # Only where root is all that a machine has, does a process of root's show what root runs.
+    assert bool(place["witness"]) == (user == "homeport")
     assert problems == []
 
 

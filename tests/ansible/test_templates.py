@@ -26,6 +26,7 @@ Render = Callable[..., str]
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 Defaults = Callable[[str], dict[str, Any]]
 Service = Callable[[str], dict[str, Any]]
+PROCESSES = ["homeportd", "homeport-caddy", "homeport-witness"]
 MOST_EXPOSURE = 25  # tenths; systemd calls less than 3.0 OK
 
 
@@ -66,16 +67,19 @@ def homeport(
 
 @pytest.fixture
 def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
-    """What a role passes to the role `service`, rendered as Ansible would."""
+    """What a role passes to the role `service` for one process, rendered as Ansible would."""
     release = json.dumps({"release": "1.0+0", "wheel": "", "installer": ""})
     known = {**defaults("release"), "homeport": homeport, "release_build": {"stdout": release}}
 
-    def parameters(role: str) -> dict[str, Any]:
-        files = (ROLES / role / "tasks").glob("*.yml")
-        tasks = [task for file in files for task in yaml.safe_load(file.read_text())]
-        includes = [task for task in tasks if "ansible.builtin.include_role" in task]
-        [task] = [task for task in includes if task["ansible.builtin.include_role"]["name"] == "service"]
-        wanted = {**defaults("service"), **trust(task["vars"])}
+    def parameters(name: str) -> dict[str, Any]:
+        includes = [
+            (file.parts[-3], task["vars"])
+            for file in ROLES.glob("*/tasks/*.yml")
+            for task in yaml.safe_load(file.read_text())
+            if task.get("ansible.builtin.include_role", {}).get("name") == "service"
+        ]
+        [(role, chosen)] = [(role, given) for role, given in includes if given["service_name"] == name]
+        wanted = {**defaults("service"), **trust(chosen)}
         return {
             name: json.loads(render(role, "{{ wanted | to_json }}", **known, wanted=value))
             for name, value in wanted.items()
@@ -125,12 +129,12 @@ def test_caddy_accepts_its_file(
 
 
 @pytest.mark.parametrize("homeport", ["systemd"], indirect=True)
-@pytest.mark.parametrize("role", ["homeportd", "caddy"])
+@pytest.mark.parametrize("name", PROCESSES)
 def test_systemd_accepts_the_unit_and_finds_it_hardened(
-    render: Render, service: Service, homeport: dict[str, Any], tmp_path: Path, role: str
+    render: Render, service: Service, homeport: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     analyze = need("systemd-analyze")
-    values = service(role)
+    values = service(name)
     file = tmp_path / f"{values['service_name']}.service"
     file.write_text(template(render, "service", "unit.service", homeport=homeport, **values))
     assert run(analyze, "verify", "--man=no", file) == ""
@@ -150,14 +154,14 @@ def test_the_agents_unit_lets_it_see_its_users_processes(
     assert "ProtectHome=read-only" in unit
 
 
-@pytest.mark.parametrize("role", ["homeportd", "caddy"])
+@pytest.mark.parametrize("name", PROCESSES)
 def test_supervisord_accepts_its_files(
-    render: Render, service: Service, homeport: dict[str, Any], role: str
+    render: Render, service: Service, homeport: dict[str, Any], name: str
 ) -> None:
     if homeport["rootful"] and os.geteuid() != 0:
         pytest.skip("left out: supervisord reads the settings of root as root alone")
     me = pwd.getpwuid(os.geteuid()).pw_name
-    values = {**service(role), "service_user": me}
+    values = {**service(name), "service_user": me}
     folder = Path(homeport["settings"])
     program = template(render, "service", "program.conf.j2", homeport=homeport, **values)
     (folder / "programs" / "one.conf").write_text(program)

@@ -96,7 +96,10 @@ def test_tokens_are_shown_once_and_can_be_revoked(home, page):
         page.goto(f"{home.url}/#/settings")
         expect(sheet.get_by_text("laptop")).to_be_visible()
         expect(sheet.get_by_text(secret)).to_have_count(0)
-        sheet.get_by_role("button", name="Revoke laptop").click()
+        # The row goes at once, before the agent has answered.
+        with page.expect_response(lambda answer: answer.request.method == "DELETE") as revoked:
+            sheet.get_by_role("button", name="Revoke laptop").click()
+        assert revoked.value.status == 204
         expect(sheet.get_by_text("laptop", exact=True)).to_have_count(0)
         assert fresh.request.get(f"{home.url}/api/ports", headers=authorized).status == 401
     finally:
