@@ -1,4 +1,4 @@
-"""Commands for what an edge keeps: names, ports, domains; and for the tokens of its clients."""
+"""Commands for what an edge keeps: names and ports; and for the tokens of its clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from homeportd.cli import wishes, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.edge_client import connect
-from homeportd.cli.errors import NOT_FOUND, REQUEST, USAGE, Failure
+from homeportd.cli.errors import NOT_FOUND, USAGE, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 
 GRACE: Final = "1h"
@@ -25,7 +25,6 @@ _RESERVED: Final = (
     Column("PASSCODE", 1),
     Column("NOW", 7),
 )
-_DOMAINS: Final = (Column("DOMAIN", 9), Column("NAME", 7), Column("STATE", 8), Column("WHY", 5, least=16))
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="http, tcp or udp.")]
 
@@ -111,53 +110,6 @@ def remove_reservation(
         write([f"{found[0]['address']} is not reserved any more."])
 
 
-Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.")]
-
-
-def list_domains(json: Json = False) -> None:
-    """List your own domains and how far they are."""
-    with connect() as edge:
-        found: list[dict[str, Any]] = edge.get("/domains")
-    if json:
-        write_json(found)
-    elif not found:
-        write(["No domains yet. Add one:", "  homeport domains add app.example.org myapp"])
-    else:
-        write(lay_out(_DOMAINS, [_domain_row(item) for item in found], screen()))
-
-
-def add_domain(
-    domain: Domain,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the tunnel it leads to.")],
-    json: Json = False,
-) -> None:
-    """Map a domain to a tunnel's name; prints the DNS record to make."""
-    with connect() as edge:
-        _report_domain(edge.post("/domains", {"domain": domain, "name": name}), json)
-
-
-def check_domain(domain: Domain, json: Json = False) -> None:
-    """Look at a domain's DNS record and certificate now.
-
-    Exit code 7 when it does not point to the edge.
-    """
-    with connect() as edge:
-        found = edge.post(f"/domains/{quote(domain, safe='')}/check")
-    _report_domain(found, json)
-    if found.get("state") in ("pending", "error"):
-        raise typer.Exit(REQUEST)
-
-
-def remove_domain(domain: Domain, json: Json = False) -> None:
-    """Take a domain off its tunnel."""
-    with connect() as edge:
-        edge.delete(f"/domains/{quote(domain, safe='')}")
-    if json:
-        write_json({"domain": domain, "removed": True})
-    else:
-        write([f"{domain} leads nowhere any more."])
-
-
 def rotate_token(
     id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")],
     grace: Annotated[
@@ -189,35 +141,3 @@ def _seconds(text: str) -> int:
     if not match:
         raise Failure(f"{text!r} is no length of time", "write it as 10m, 1h or 1d", USAGE)
     return int(match[1]) * _UNITS[match[2]]
-
-
-def _domain_row(item: dict[str, Any]) -> tuple[Cell, ...]:
-    state = str(item.get("state", ""))
-    style = {"issued": Style.GREEN, "error": Style.RED}.get(state, Style.AMBER)
-    why = item.get("error") or item.get("reason") or item.get("detail") or ""
-    return (
-        Cell(str(item.get("domain", "")), Style.BOLD),
-        Cell(str(item.get("name") or "")),
-        Cell(state, style),
-        Cell(str(why)),
-    )
-
-
-def _report_domain(item: dict[str, Any], json: bool) -> None:
-    if json:
-        write_json(item)
-        return
-    lines = [f"{item.get('domain')} is {item.get('state')}."]
-    why = item.get("error") or item.get("reason") or item.get("detail")
-    if why:
-        lines.append(str(why))
-    record = item.get("record")
-    if record and item.get("state") in ("pending", "error"):
-        lines += ["Make this DNS record:", f"  {_record(record)}"]
-    write(lines)
-
-
-def _record(record: Any) -> str:
-    if isinstance(record, dict):
-        return "  ".join(str(record[key]) for key in ("name", "type", "value") if key in record)
-    return str(record)

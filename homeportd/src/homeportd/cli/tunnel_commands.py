@@ -75,16 +75,6 @@ GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
             ("remove", reservations.remove_reservation, ("homeport reservations remove myapp",)),
         ),
     ),
-    (
-        "domains",
-        "Your own domains on tunnels.",
-        (
-            ("list", reservations.list_domains, ("homeport domains list",)),
-            ("add", reservations.add_domain, ("homeport domains add app.example.org myapp",)),
-            ("check", reservations.check_domain, ("homeport domains check app.example.org",)),
-            ("remove", reservations.remove_domain, ("homeport domains remove app.example.org",)),
-        ),
-    ),
 )
 TOKENS: Final[Commands] = (
     (
