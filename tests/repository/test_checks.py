@@ -99,26 +99,6 @@ def test_a_failing_step_fails_the_run_and_shows_its_output(
     assert output.endswith("\n2 passed, 1 failed\n")
 
 
-def test_a_step_that_measures_time_has_the_machine_to_itself(
-    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "LOGS", tmp_path)
-    stamp = f"""
-import pathlib, time
-with pathlib.Path({str(tmp_path / "times")!r}).open("a") as file: file.write("NAME begins\\n")
-time.sleep(0.3)
-with pathlib.Path({str(tmp_path / "times")!r}).open("a") as file: file.write("NAME ends\\n")
-"""
-    steps = [
-        step(runner, name, stamp.replace("NAME", name), alone=name == "timed")
-        for name in ("before", "timed", "after", "beside")
-    ]
-    runner.run_all(steps)
-    times = (tmp_path / "times").read_text().splitlines()
-    assert times[:4] == ["before begins", "before ends", "timed begins", "timed ends"]
-    assert sorted(times[4:6]) == ["after begins", "beside begins"]
-
-
 def test_a_step_without_its_program_is_left_out_not_failed(
     runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
