@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.tunnels.tunnel import Tunnel
@@ -15,14 +15,21 @@ from homeportd.yamux.stream import Stream
 
 IDLE_S: Final = 120.0  # seconds without a datagram; the edge forgets a visitor after one minute
 SOCKET_BUFFER: Final = 1024 * 1024  # bytes; the system's own may be less than one datagram (macOS)
+MAX_EARLY: Final = 64  # datagrams that are kept for another address, until the server has answered,
+MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
+READ_SIZE: Final = 65_536
+MAX_PARTS: Final = 2 * 64  # lengths and datagrams of one visitor at a time: others wait meanwhile
+MAX_READ_BYTES: Final = 256 * 1024
 
 
-class Datagrams(asyncio.DatagramProtocol):
-    """The protocol of the socket, and the `Sink` of the stream.
+class Datagrams:
+    """The owner of the socket, and the `Sink` of the stream.
 
     What there is no room for is dropped, as UDP does; what is passed on keeps its order. A local server may
     listen on one loopback address alone: nothing tells but an ICMP answer, upon which the next address gets the
     datagrams that were sent so far, as long as nothing came back.
+
+    The socket is a plain one: asyncio's and uvloop's transports do not send empty datagrams, and queue others.
     """
 
     def __init__(self, stream: Stream, tunnel: Tunnel) -> None:
@@ -34,11 +41,11 @@ class Datagrams(asyncio.DatagramProtocol):
         self._loop = stream.session.loop
         self._addresses = tunnel.addresses()
         self._address = ""
-        self._transport: asyncio.DatagramTransport | None = None
-        self._last = b""  # sent before the server has answered
+        self._socket: socket.socket | None = None
+        self._early: list[bytes] = []
+        self._early_bytes = 0
         self._answered = False
         self._full = False  # the stream takes no more for now
-        self._blocked = False  # the socket takes no more for now
         self._partial = bytearray()
         self._moved_at = monotonic()
         self._idle: asyncio.TimerHandle | None = None
@@ -60,18 +67,41 @@ class Datagrams(asyncio.DatagramProtocol):
 
     async def _bind(self) -> None:
         """A socket towards the next address."""
-        source = (self._tunnel.wish.source, 0) if self._tunnel.wish.source else None
         failure: OSError | None = None
         while self._addresses:
             self._address = self._addresses.pop(0)
             try:
-                await self._loop.create_datagram_endpoint(
-                    lambda: self, remote_addr=(self._address, self._tunnel.target.port), local_addr=source
-                )
+                made = await self._connected(self._address)
             except OSError as error:
                 failure = error
                 continue
+            self._drop_socket()
+            if self._over:
+                made.close()
+                return
+            self._socket = made
+            self._loop.add_reader(made, self._readable)
             return
+        raise failure or OSError("no address")
+
+    async def _connected(self, host: str) -> socket.socket:
+        """Connected, so that the kernel leaves out what others send, and reports ICMP answers."""
+        failure: OSError | None = None
+        for family, kind, proto, _, address in await self._loop.getaddrinfo(
+            host, self._tunnel.target.port, type=socket.SOCK_DGRAM
+        ):
+            made = socket.socket(family, kind, proto)
+            try:
+                made.setblocking(False)
+                _widen(made)
+                if self._tunnel.wish.source:
+                    made.bind((self._tunnel.wish.source, 0))
+                made.connect(address)
+            except OSError as error:
+                made.close()
+                failure = error
+                continue
+            return made
         raise failure or OSError("no address")
 
     def abort(self) -> None:
@@ -95,50 +125,54 @@ class Datagrams(asyncio.DatagramProtocol):
             self._idle.cancel()
         if self._moving is not None:
             self._moving.cancel()
-        if self._transport is not None:
-            self._transport.abort()
+        self._drop_socket()
         self._tunnel.leave(self)
 
-    # Called by the socket's transport
+    def _drop_socket(self) -> None:
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        before, self._transport = self._transport, cast(asyncio.DatagramTransport, transport)
-        if before is not None:
-            before.abort()
-        if self._over:
-            transport.close()
-            return
-        sock = transport.get_extra_info("socket")
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            with contextlib.suppress(OSError, AttributeError):
-                if sock.getsockopt(socket.SOL_SOCKET, option) < SOCKET_BUFFER:
-                    sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+    # From the local server
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        size = len(data)
-        if not self._answered:
-            self._answered = True
-            self._last = b""
-            self._tunnel.answered(self._address)
-        self._moved_at = monotonic()
-        if self._full or self._over or size > MAX_DATAGRAM:
-            self.dropped += 1
+    def _readable(self) -> None:
+        """Pass on what has come, a batch in one piece."""
+        batch: list[bytes] = []
+        size = 0
+        while self._socket is not None and len(batch) < MAX_PARTS and size < MAX_READ_BYTES:
+            try:
+                data = self._socket.recv(READ_SIZE)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                self._failed(error)
+                break
+            self._heard()
+            if self._full or len(data) > MAX_DATAGRAM:
+                self.dropped += 1
+                continue
+            batch += (len(data).to_bytes(2, "big"), data)
+            size += len(data)
+        if not batch or self._over:
             return
         try:
-            self._full = not self._stream.write(size.to_bytes(2, "big") + data)
+            self._full = not self._stream.write(b"".join(batch))
         except YamuxError:
             self._end()
             return
         self.bytes_out += size
 
-    def pause_writing(self) -> None:
-        self._blocked = True
+    def _heard(self) -> None:
+        self._moved_at = monotonic()
+        if not self._answered:
+            self._answered = True
+            self._early.clear()
+            self._tunnel.answered(self._address)
 
-    def resume_writing(self) -> None:
-        self._blocked = False
-
-    def error_received(self, exc: Exception) -> None:
-        refused = isinstance(exc, ConnectionRefusedError)
+    def _failed(self, error: OSError) -> None:
+        """The answer to something that was sent: nothing listens there."""
+        refused = isinstance(error, ConnectionRefusedError)
         if refused and not self._answered and self._addresses and self._moving is None and not self._over:
             self._moving = self._loop.create_task(self._move())
 
@@ -146,8 +180,9 @@ class Datagrams(asyncio.DatagramProtocol):
         """Try the next address, with what the last one did not get."""
         with contextlib.suppress(OSError):
             await self._bind()
-            if self._last:
-                self._send(self._last)
+            early, self._early = self._early, []
+            for payload in early:
+                self._send(payload)
         self._moving = None
 
     # Called by the stream
@@ -172,22 +207,23 @@ class Datagrams(asyncio.DatagramProtocol):
         self._partial += data[at:]
 
     def _take(self, payload: bytes) -> None:
-        self.bytes_in += len(payload)
-        if not self._answered:
-            self._last = payload
+        size = len(payload)
+        self.bytes_in += size
+        more = self._addresses or self._moving is not None
+        if more and not self._answered and len(self._early) < MAX_EARLY:
+            self._early_bytes += size
+            if self._early_bytes <= MAX_EARLY_BYTES:
+                self._early.append(payload)
         self._send(payload)
 
     def _send(self, payload: bytes) -> None:
-        transport = self._transport
-        if transport is None or self._over:
-            return
-        if self._blocked:
-            self.dropped += 1
+        if self._socket is None:
             return
         try:
-            transport.sendto(payload)
-        except OSError as error:  # uvloop raises what asyncio reports
-            self.error_received(error)
+            self._socket.send(payload)
+        except OSError as error:
+            self.dropped += 1
+            self._failed(error)
 
     def finished(self) -> None:
         self._stream.close()
@@ -198,3 +234,10 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def ended(self, error: YamuxError | None) -> None:
         self._end()
+
+
+def _widen(made: socket.socket) -> None:
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        with contextlib.suppress(OSError):
+            if made.getsockopt(socket.SOL_SOCKET, option) < SOCKET_BUFFER:
+                made.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
