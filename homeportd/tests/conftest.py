@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from homeportd.app import agent
 from homeportd.auth.passwords import Passwords
 from homeportd.database import Database
 from homeportd.settings import Settings
+
+# Run in the background of a shell, we have SIGINT ignored, which every command of a test would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 QUICK_ROUNDS = 4  # bcrypt's least: tests prove that passwords are checked, not that it is slow
 
