@@ -103,7 +103,10 @@ async def test_a_crash_loses_nothing(start, settings, port):
     assert routes == sorted(["edge.yml", f"tunnel-{chosen.tunnel}.yml", f"tunnel-{given.tunnel}.yml"])
     client = await link(port, token["token"])
     assert (await client.open("http", name="app")).tunnel == chosen.tunnel
-    assert (await client.open("http", name=given.name)).tunnel == given.tunnel
+    assert (await client.open("http", name=given.name, reserve=False)).tunnel == given.tunnel
+    async with over_socket(settings.socket("cli")) as api:
+        kept_now = {item["id"] for item in (await api.get("/api/reservations")).json()}
+    assert kept_now == {kept["id"], chosen.tunnel}
     with pytest.raises(ConnectionResetError):
         await first_byte(42700)
     await client.close()

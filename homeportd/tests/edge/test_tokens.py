@@ -162,7 +162,18 @@ async def test_what_is_not_reserved_waits_for_its_own(connect, peer):
     port = await client.open("tcp")
     await client.close()
     back = await connect(run="two")
-    assert (await back.open("http", name=opened.name)).tunnel == opened.tunnel
-    assert (await back.open("tcp", port=port.port)).tunnel == port.tunnel
+    assert (await back.open("http", name=opened.name, reserve=False)).tunnel == opened.tunnel
+    assert (await back.open("tcp", port=port.port, reserve=False)).tunnel == port.tunnel
     shown = (await peer.get("/api/tunnels")).json()
     assert [item["reserved"] for item in shown] == [False, False]
+
+
+async def test_what_the_edge_chose_is_reserved_by_asking_for_it(connect, peer):
+    client = await connect()
+    chosen = await client.open("tcp")
+    assert (await peer.get("/api/reservations")).json() == []
+    assert (await client.open("tcp", port=chosen.port)).tunnel == chosen.tunnel
+    (kept,) = (await peer.get("/api/reservations")).json()
+    assert kept["id"] == chosen.tunnel
+    assert (await client.open("tcp", port=chosen.port, reserve=False)).tunnel == chosen.tunnel
+    assert len((await peer.get("/api/reservations")).json()) == 1  # to come back gives nothing up

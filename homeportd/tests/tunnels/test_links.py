@@ -69,6 +69,7 @@ async def test_tunnels_come_back_with_what_they_had(edge, clients, serve) -> Non
 
     await until(lambda: len(edge.asked) == 2)
     assert (edge.asked[0].name, edge.asked[1].port) == before
+    assert not any(asked.reserve for asked in edge.asked)  # the edge chose them: nobody keeps them for ever
     await until(lambda: tcp.state is State.LIVE)
     assert (http.name, tcp.port) == before
 
@@ -88,6 +89,7 @@ async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve) -> Non
     edge.taken.clear()
     await until(lambda: mine.state is State.LIVE)
     assert mine.port == 20005
+    assert edge.asked[-1].reserve
 
 
 async def test_an_edge_that_is_gone_for_a_while(edge, clients, serve) -> None:

@@ -124,9 +124,10 @@ class Tunnels:
         async with self._changing:
             tunnel = self.registry.called(message.kind, label) if label else None
             if tunnel is not None:
-                await self._claim(tunnel, client)
+                await self._claim(tunnel, client, reserve=message.reserve)
             else:
-                tunnel = await self._found(message.kind, label, client.lineage, reserved=label is not None)
+                reserved = label is not None and message.reserve
+                tunnel = await self._found(message.kind, label, client.lineage, reserved=reserved)
             if tunnel.listener is None:
                 await self.listening.listen(tunnel)
             self._hold(tunnel, client, wish)
@@ -257,12 +258,10 @@ class Tunnels:
             return None
         return str(names.check_port(message.port, self._settings.span(message.kind), message.kind))
 
-    async def _claim(self, tunnel: Tunnel, client: Client) -> None:
+    async def _claim(self, tunnel: Tunnel, client: Client, *, reserve: bool) -> None:
         place = tunnel.place
         owner = place.lineage
-        if owner == client.lineage:
-            return
-        if owner is not None and self._auth.lineage_alive(owner):
+        if owner not in (None, client.lineage) and self._auth.lineage_alive(str(owner)):
             kind = Refusal.NAME_TAKEN if place.kind is Kind.HTTP else Refusal.PORT_TAKEN
             what = (
                 f"the name {place.label}"
@@ -274,10 +273,11 @@ class Tunnels:
                 f"{what} belongs to another token",
                 "choose another, or remove it: homeport reservations",
             )
-        # Nobody's, or of a token that is gone: names are never stuck.
-        place = replace(place, lineage=client.lineage)
-        await self._store.save(place)
-        tunnel.place = place
+        # Its own, nobody's, or of a token that is gone: names are never stuck.
+        claimed = replace(place, lineage=client.lineage, reserved=place.reserved or reserve)
+        if claimed != place:
+            await self._store.save(claimed)
+            tunnel.place = claimed
 
     async def _found(self, kind: Kind, label: str | None, lineage: str | None, *, reserved: bool) -> Tunnel:
         if len(self.registry) >= MAX_PLACES:

@@ -54,6 +54,7 @@ class Wish(BaseModel):
             kind=self.kind,
             name=self.name or name,
             port=self.port or port,
+            reserve=self.name is not None or self.port is not None,
             host=self.host,
             allow=self.allow,
             passcode=self.passcode,

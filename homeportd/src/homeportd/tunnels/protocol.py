@@ -92,6 +92,9 @@ class Limits(_Message):
 class Open(_Message):
     """Ask for a tunnel. `name` is for HTTP, `port` for TCP and UDP; without one the edge chooses.
 
+    A name or port of one's own choice is reserved: it stays when no client holds it. Without `reserve` it is
+    one that the edge chose before, and stays the edge's to give away again.
+
     `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to, `localhost:3000`, so
     that dev servers accept them; None leaves them.
     """
@@ -101,6 +104,7 @@ class Open(_Message):
     kind: Kind
     name: Annotated[str, Field(max_length=63)] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    reserve: bool = True
     host: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9.:\[\]-]+$")] | None = None
     allow: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] = ()
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
