@@ -1,0 +1,194 @@
+"""Clients are killed and networks cut, again and again: the name is back at once, no byte is wrong, nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import statistics
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from . import net
+from .world import Edge, Peer, descriptors, edge, memory, peer, reaches, until, visit
+
+PORT: Final = 20_100
+NAME: Final = "chaos"
+TUNNELS: Final = [{"kind": "tcp", "port": PORT}, {"kind": "http", "name": NAME}]
+# How the client that has the name goes, if it goes at all before the next one comes.
+ENDS: Final = ("kill", "cut", "alive", "end", "cut and back")
+WEATHERS: Final = (net.Weather(), net.Weather(delay_s=0.01), net.Weather(delay_s=0.01, loss=0.02))
+TAKEN_S: Final = 1.0  # in which a new client has the name, where no packet is lost
+STREAMS: Final = 4  # visitors that exchange bytes when it happens
+LEAKED: Final = 3  # descriptors or tasks of the edge that come and go by themselves
+
+
+class _Crowd:
+    """Visitors that exchange bytes all the time, until their streams are cut."""
+
+    def __init__(self, edge: Edge, machine: net.Machine, dice: random.Random) -> None:
+        self.bytes = self.cut = 0
+        self._tasks = [
+            asyncio.create_task(self._visit(edge, machine, dice.getrandbits(32))) for _ in range(STREAMS)
+        ]
+
+    async def _visit(self, edge: Edge, machine: net.Machine, seed: int) -> None:
+        try:
+            visitor = await visit(edge, PORT, seed, machine)
+        except OSError:
+            return
+        try:
+            while True:
+                await visitor.exchange(200_000)
+        except OSError:
+            self.cut += 1
+        finally:
+            self.bytes += visitor.echoed
+            visitor.close()
+
+    async def end(self) -> None:
+        """Raises Corrupt when one got a wrong byte."""
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+async def takeovers(folder: Path, rounds: int, seed: int = 1) -> dict[str, Any]:
+    """Figures of so many rounds; raises AssertionError when a promise is broken."""
+    dice = random.Random(seed)
+    with net.network("edge", "a", "b", "visitor", seed=seed) as wires:
+        async with edge(folder, wires["edge"]) as here:
+            run = _Run(here, wires, dice)
+            try:
+                return await run.all(rounds)
+            finally:
+                await run.close()
+
+
+class _Run:
+    def __init__(self, here: Edge, wires: net.Network, dice: random.Random) -> None:
+        self.edge = here
+        self.wires = wires
+        self.dice = dice
+        self.took: dict[str, list[float]] = {}
+        self.streams = self.bytes = self.cut = 0
+        self.peers: list[Peer] = []
+        self.number = 0
+
+    async def new_peer(self, where: str) -> Peer:
+        self.number += 1
+        made = await peer(self.edge, TUNNELS, self.wires[where], name=f"n{self.number}", links=2)
+        self.peers.append(made)
+        return made
+
+    async def all(self, rounds: int) -> dict[str, Any]:
+        visitors = self.wires["visitor"]
+        holder, where, other = await self.new_peer("a"), "a", "b"
+        holder.go()
+        await holder.next("live")
+        await reaches(self.edge, PORT, 1, visitors, 10)
+        await asyncio.sleep(1)
+        before = await self._count()
+        for number in range(rounds):
+            how = ENDS[number % len(ENDS)]
+            weather = WEATHERS[number // len(ENDS) % len(WEATHERS)]
+            holder = await self._round(holder, where, other, how, weather)
+            where, other = other, where
+        self.wires[where].weather = net.Weather()
+        assert (await self._truth())["client"] == holder.name
+        # Links that were cut in silence are given up when two heartbeats were missed.
+        after = await self._settled(before)
+        every = [value for values in self.took.values() for value in values]
+        dry = [v for key, values in self.took.items() if "loss" not in key for v in values]
+        return {
+            "rounds": rounds,
+            "takeover_p50_s": round(statistics.median(every), 3),
+            "takeover_max_s": round(max(dry), 3),
+            "takeover_max_with_loss_s": round(max(every), 3),
+            "takeover_p50_by_kind_s": {k: round(statistics.median(v), 3) for k, v in self.took.items()},
+            "names_lost": 0,
+            "streams_verified": self.streams,
+            "streams_cut": self.cut,
+            "streams_corrupt": 0,
+            "bytes_verified": self.bytes,
+            "packets_lost": sum(machine.lost for machine in self.wires.machines.values()),
+            "leaked_descriptors": max(0, after[0] - before[0]),
+            "leaked_tasks": max(0, after[1] - before[1]),
+            "edge_rss_growth_bytes": after[3] - before[3],
+        }
+
+    async def _round(self, holder: Peer, where: str, other: str, how: str, weather: net.Weather) -> Peer:
+        """The holder goes as `how` says; a new client on the other machine has its name at once."""
+        visitors = self.wires["visitor"]
+        newer = await self.new_peer(other)
+        for machine in (where, other):
+            self.wires[machine].weather = net.Weather(weather.delay_s, weather.loss)
+        crowd = _Crowd(self.edge, visitors, self.dice)
+        await asyncio.sleep(self.dice.uniform(0.05, 0.3))
+        if how == "kill":
+            await holder.kill()
+        elif how == "end":
+            await holder.kill(signal.SIGTERM)
+        elif how.startswith("cut"):
+            self.wires[where].weather.cut = True
+        begun = newer.go()
+        reached = await reaches(self.edge, PORT, self.dice.getrandbits(32), visitors, 30)
+        while (shown := await self._truth())["client"] != newer.name:
+            assert how != "kill", shown  # until then the older one answered
+            assert time.monotonic() - begun < 30, shown
+            reached = await reaches(self.edge, PORT, self.dice.getrandbits(32), visitors, 30)
+        took = reached - begun
+        if not weather.loss:
+            assert took < TAKEN_S, f"{how}: {took:.3f} s"
+        sky = "loss" if weather.loss else "delay" if weather.delay_s else "clear"
+        self.took.setdefault(f"{how}, {sky}", []).append(took)
+        assert shown["state"] == "live", shown
+        assert shown["last_byte_at"] is not None, shown
+        check = await visit(self.edge, PORT, self.dice.getrandbits(32), visitors)
+        await asyncio.wait_for(check.exchange(256 * 1024), 30)
+        check.close()
+        await crowd.end()
+        self.streams += STREAMS + 2
+        self.bytes += crowd.bytes + check.echoed
+        self.cut += crowd.cut
+        if how == "cut and back":  # it must not fight for the name
+            self.wires[where].weather.cut = False
+            await until(lambda: self._overcome(holder), 15, lambda: f"{holder.name} fights on")
+            assert (await self._truth())["client"] == newer.name
+        await holder.kill()  # where it was cut, the edge hears nothing of that
+        self.peers.remove(holder)
+        return newer
+
+    @staticmethod
+    async def _overcome(holder: Peer) -> bool:
+        states = {tunnel["state"] for tunnel in (await holder.view())["tunnels"]}
+        return states == {"taken-over"}
+
+    async def _truth(self) -> dict[str, Any]:
+        return await self.edge.tunnel(PORT)
+
+    async def _count(self) -> tuple[int, int, dict[str, int], int]:
+        census = await self.edge.census()
+        return (
+            descriptors(self.edge.pid),
+            sum(census["tasks"].values()),
+            census["objects"],
+            memory(self.edge.pid),
+        )
+
+    async def _settled(self, before: tuple[int, int, dict[str, int], int]) -> tuple[int, int, Any, int]:
+        end = time.monotonic() + 20
+        while True:
+            after = await self._count()
+            grown = {k: v - before[2].get(k, 0) for k, v in after[2].items() if v > before[2].get(k, 0) + LEAKED}
+            if after[0] <= before[0] + LEAKED and after[1] <= before[1] + LEAKED and not grown:
+                return after
+            assert time.monotonic() < end, (before, after, await self.edge.census())
+            await asyncio.sleep(0.5)
+
+    async def close(self) -> None:
+        for each in self.peers:
+            await each.kill()

@@ -1,0 +1,359 @@
+"""Processes of a chaos test: an edge, clients to be killed, and visitors that check every byte they get."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from .net import Machine
+
+HERE: Final = Path(__file__).parent
+START_S: Final = 30.0
+PORTS: Final = (20_000, 29_999)  # below those that the kernel gives to clients
+BLOCK: Final = 1 << 16
+
+
+class Edge:
+    """A whole agent that is an edge, as a process; `machine` is the namespace that it lives in."""
+
+    def __init__(self, folder: Path, machine: Machine | None = None, *, tls: bool = False) -> None:
+        self.folder = folder
+        self.machine = machine
+        self.port = free_port() if machine is None else 7070
+        self.tls_port = (free_port() if machine is None else 7443) if tls else None
+        self.process: asyncio.subprocess.Process | None = None
+        self.token = ""
+        # A socket's path has 107 bytes at most, fewer than a folder of pytest's may need.
+        self.sockets = Path(f"/tmp/hp{os.getpid()}{folder.name[-8:]}")  # noqa: S108
+        self._config = folder / "agent.toml"
+        self._census = folder / "census.json"
+
+    @property
+    def url(self) -> str:
+        """What clients dial."""
+        return f"http://{self.address}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return "127.0.0.1" if self.machine is None else self.machine.address
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self) -> float:
+        """Start it; seconds until it answered."""
+        begun = time.monotonic()
+        self.sockets.mkdir(exist_ok=True)
+        lines = {
+            "origin": "http://{port}.localhost:8080",
+            "port_ranges": ["61000-61001"],
+            "repo_root": str(self.folder / "repos"),
+            "data_dir": str(self.folder / "data"),
+            "socket_dir": str(self.sockets),
+        }
+        edge = {
+            "url": "http://{name}.tunnel.localhost:8081",
+            "host": self.address,
+            "bind": ["0.0.0.0"] if self.machine else ["127.0.0.1"],
+            "tcp_ports": f"{PORTS[0]}-{PORTS[1]}",
+            "udp_ports": f"{PORTS[0]}-{PORTS[1]}",
+            "listen": f"{self.address}:{self.port}",
+            "routes_dir": str(self.folder / "routes"),
+            "access_log": str(self.folder / "access.json"),
+        }
+        if self.tls_port is not None:
+            edge |= {"tls_listen": f"{self.address}:{self.tls_port}"}
+            edge |= {"tls_cert": str(self.folder / "cert.pem"), "tls_key": str(self.folder / "key.pem")}
+        text = [f"{key} = {json.dumps(value)}" for key, value in lines.items()]
+        text += ["[edge]", *(f"{key} = {json.dumps(value)}" for key, value in edge.items())]
+        self._config.write_text("\n".join(text) + "\n")
+        command = [sys.executable, str(HERE / "edge_main.py"), "serve", "--config", str(self._config)]
+        with (self.folder / "edge.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *command,
+                "--allow-root",
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "CHAOS_CENSUS": str(self._census)},
+                preexec_fn=self.machine.enter if self.machine else None,
+            )
+        await until(self._answers, START_S, self._log)
+        if not self.token:
+            made = await self.api("POST", "/api/tokens", json={"name": "chaos", "scope": "tunnel"})
+            self.token = made["token"]
+        return time.monotonic() - begun
+
+    async def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.returncode is None, self._log()
+        try:
+            await self.api("GET", "/api/health")
+        except httpx.TransportError:
+            return False
+        return True
+
+    def _log(self) -> str:
+        return (self.folder / "edge.log").read_text()[-4000:]
+
+    async def api(self, method: str, path: str, **options: Any) -> Any:
+        """Ask the API as the owner."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self.sockets / "cli.sock"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as client:
+            answer = await client.request(method, path, timeout=30, **options)
+            assert answer.status_code < 400, answer.text
+            return answer.json() if answer.content else None
+
+    async def tunnel(self, label: str | int) -> dict[str, Any]:
+        """A tunnel as the API shows it, by its name or port."""
+        found = await self.api("GET", "/api/tunnels")
+        return next(item for item in found if label in (item["name"], item["port"]))
+
+    async def census(self) -> dict[str, dict[str, int]]:
+        """What its event loop holds."""
+        self._census.unlink(missing_ok=True)
+        os.kill(self.pid, signal.SIGUSR1)
+        await until(self._census.exists, 10, self._log)
+        return json.loads(self._census.read_text())
+
+    async def kill(self) -> None:
+        """End it as a crash of the machine would."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """End it in good order."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.terminate()
+            try:
+                async with asyncio.timeout(20):
+                    await self.process.wait()
+            except TimeoutError:
+                await self.kill()
+                raise AssertionError("the edge did not stop") from None
+        for path in self.sockets.iterdir():
+            path.unlink()
+        self.sockets.rmdir()
+
+
+@asynccontextmanager
+async def edge(folder: Path, machine: Machine | None = None, *, tls: bool = False) -> AsyncIterator[Edge]:
+    """A running edge; nothing may have gone wrong in it that nobody handled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Edge(folder, machine, tls=tls)
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
+    log = (folder / "edge.log").read_text()
+    for bad in ("Traceback", "never retrieved", "was destroyed but it is pending"):
+        assert bad not in log, log[-6000:]
+
+
+class Peer:
+    """A client process (`peer.py`). It is ready when made, and connects at `go`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
+        self.process = process
+        self.name = name
+        self.echo_port = 0
+        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
+            self._said.put_nowait(json.loads(line))
+        self._said.put_nowait({})
+
+    async def next(self, kind: str, seconds: float = START_S) -> Any:
+        """The next thing of a kind that it says."""
+        async with asyncio.timeout(seconds):
+            while True:
+                said = await self._said.get()
+                assert said, f"the client {self.name} ended"
+                if kind in said:
+                    return said[kind]
+
+    def tell(self, command: str) -> None:
+        """Have it do something."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(command.encode() + b"\n")
+
+    def go(self) -> float:
+        """Have it connect; the time it was told to."""
+        self.tell("go")
+        return time.monotonic()
+
+    async def view(self) -> dict[str, Any]:
+        """What it believes."""
+        self.tell("view")
+        return await self.next("view", 5)
+
+    async def kill(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        await self.process.wait()
+        await self._reader
+
+
+async def peer(
+    edge: Edge,
+    tunnels: list[dict[str, Any]],
+    machine: Machine | None = None,
+    *,
+    name: str = "laptop",
+    links: int = 1,
+    target: int | None = None,
+    log: Path | None = None,
+) -> Peer:
+    """Start a client and wait until it is ready to connect."""
+    wanted = {"url": edge.url, "token": edge.token, "links": links, "name": name, "target": target}
+    with (log or edge.folder / "peers.log").open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(HERE / "peer.py"),
+            json.dumps({**wanted, "tunnels": tunnels}),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            preexec_fn=machine.enter if machine else None,
+        )
+    made = Peer(process, name)
+    made.echo_port = await made.next("ready")
+    return made
+
+
+class Corrupt(AssertionError):
+    """A stream gave bytes that nobody sent on it."""
+
+
+class Visitor:
+    """One connection through a tunnel to the client's echo; its bytes are its seed's alone."""
+
+    def __init__(self, sock: socket.socket, seed: int) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._dice = random.Random(seed)
+        self._sent = bytearray(b"E")  # and not heard back yet
+        self.echoed = 0
+        self._begun = False
+
+    async def exchange(self, size: int) -> None:
+        """Send bytes and have them back. Raises OSError when the stream is cut, Corrupt when it lies."""
+        left = size
+        sender = asyncio.create_task(self._send(left))
+        try:
+            while self.echoed < size or not sender.done() or self._sent:
+                if sender.done() and sender.exception():
+                    raise sender.exception() or OSError
+                if sender.done() and not self._sent:
+                    break
+                data = await self._loop.sock_recv(self._sock, BLOCK)
+                if not data:
+                    raise ConnectionResetError("it ended early")
+                if len(data) > len(self._sent) or self._sent[: len(data)] != data:
+                    raise Corrupt(f"wrong bytes after {self.echoed} right ones")
+                del self._sent[: len(data)]
+                self.echoed += len(data)
+        finally:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def _send(self, size: int) -> None:
+        if not self._begun:
+            self._begun = True
+            await self._loop.sock_sendall(self._sock, bytes(self._sent))
+        while size > 0:
+            block = self._dice.randbytes(min(size, BLOCK))
+            self._sent += block
+            size -= len(block)
+            await self._loop.sock_sendall(self._sock, block)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+async def visit(edge: Edge, port: int, seed: int, machine: Machine | None = None) -> Visitor:
+    """Connect to a port of the edge. Raises OSError."""
+    sock = machine.socket() if machine else socket.socket()
+    sock.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, (edge.address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return Visitor(sock, seed)
+
+
+async def reaches(edge: Edge, port: int, seed: int, machine: Machine | None, seconds: float) -> float:
+    """The time at which a visitor had its first bytes back; connections that are cut are made anew."""
+    async with asyncio.timeout(seconds):
+        while True:
+            with contextlib.suppress(OSError):
+                visitor = await visit(edge, port, seed, machine)
+                try:
+                    await visitor.exchange(16)
+                    return time.monotonic()
+                finally:
+                    visitor.close()
+            await asyncio.sleep(0.005)
+
+
+async def until(
+    condition: Callable[[], object | Awaitable[object]], seconds: float, why: Callable[[], object] = str
+) -> Any:
+    """Wait for something to become true; its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < end, why() or "it did not become true in time"
+        await asyncio.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def descriptors(pid: int) -> int:
+    """How many a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - names alone, and fast
+
+
+def memory(pid: int) -> int:
+    """Resident bytes of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def raise_limit() -> int:
+    """Have as many descriptors as this process may; its children inherit that."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
