@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import daemon_client
+from homeportd.cli import daemon_client, user_unit
 from homeportd.cli.arguments import Json
 from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
 from homeportd.cli.terminal import lay_out, screen, write, write_json
 from homeportd.cli.wishes import failure, trying
 
-UNIT: Final = "homeport-tunnels.service"
 START_S: Final = 15.0  # seconds for a daemon to answer
 STOP_S: Final = 15.0  # seconds for it to go, before it is killed
 STEP_S: Final = 0.05
 MAX_SAID: Final = 4096  # characters of the log in which a reason is looked for
-SYSTEMCTL_S: Final = 30.0
+
+if TYPE_CHECKING:
+    import psutil
 
 NoSystemd = Annotated[
     bool,
@@ -44,11 +44,10 @@ def start(no_systemd: NoSystemd = False, json: Json = False) -> None:
     trying(files.make)
     if _status() is not None:
         raise Failure("the daemon runs already", "homeport daemon status", REFUSED)
-    by_systemd = not no_systemd and has_user_manager()
+    trying(lambda: state.load_tunnels(files))  # what is wrong with them is said best here
+    by_systemd = not no_systemd and user_unit.has_manager()
     if by_systemd:
-        _write_unit()
-        _systemctl("daemon-reload")
-        _systemctl("enable", "--now", UNIT)
+        user_unit.start(_command())
         found = _wait_for_start(None)
     else:
         found = _wait_for_start(_spawn(files.log), files.log)
@@ -58,7 +57,7 @@ def start(no_systemd: NoSystemd = False, json: Json = False) -> None:
         )
         return
     lines = [f"The daemon runs (pid {found['pid']}), {_count(len(found['tunnels']))}."]
-    if by_systemd and not _lingers():
+    if by_systemd and not user_unit.lingers():
         lines.append("It ends when you log out; to keep it: loginctl enable-linger")
     write([*lines, "Next: homeport tunnels add http 3000 --domain myapp"])
 
@@ -69,27 +68,41 @@ def stop(json: Json = False) -> None:
 
     files = state.Files.of_user()
     process = state.running(files)
-    if has_user_manager() and _unit_path().exists():
-        _systemctl("disable", "--now", UNIT)
-    answers = _status() is not None
-    if process is None and not answers:
+    enabled = user_unit.is_enabled()
+    if enabled and user_unit.has_manager():
+        user_unit.stop()
+    elif enabled:
+        sys.stderr.write(
+            "note: systemd is not reachable from here and will start it again at the next login; then:"
+            f" XDG_RUNTIME_DIR=/run/user/{os.getuid()} homeport daemon stop\n"
+        )
+    if process is None and not enabled and _status() is None:
         raise daemon_client.NoDaemon
-    if answers:
-        daemon_client.ask({"do": "stop"})
-    elif process is not None:
-        process.terminate()  # it is alive and does not answer
-    end = time.monotonic() + STOP_S
-    while _status() is not None or (process is not None and process.is_running() and _lives(process.pid)):
-        if time.monotonic() > end:
-            if process is None:
-                raise Failure("the daemon does not stop", "look at its log", REFUSED)
-            process.kill()  # known by its pid and start time: it is no other
-            break
-        time.sleep(STEP_S)
+    _end(process)
     if json:
         write_json({"stopped": True})
     else:
         write(["The daemon is stopped; its tunnels come back when it is started."])
+
+
+def _end(process: psutil.Process | None) -> None:
+    """Ask the daemon to go, and see to it. Raises Failure."""
+    import psutil
+
+    if _status() is not None:
+        daemon_client.ask({"do": "stop"})
+    elif process is not None and _is_alive(process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()  # it does not answer
+    end = time.monotonic() + STOP_S
+    while _status() is not None or (process is not None and _is_alive(process)):
+        if time.monotonic() > end:
+            if process is None:
+                raise Failure("the daemon does not stop", "look at its log", REFUSED)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()  # known by its pid and start time: it is no other
+            break
+        time.sleep(STEP_S)
 
 
 def status(json: Json = False) -> None:
@@ -132,7 +145,8 @@ def run(
     try:
         uvloop.run(serve())
     except Problem as problem:
-        raise failure(problem) from problem
+        why = failure(problem)
+        raise Failure(why.detail, why.fix, user_unit.NEVER if problem.lasting else why.code) from problem
     except OSError as error:
         raise Failure(
             f"the daemon cannot run: {error.filename or ''} {error.strerror}",
@@ -156,14 +170,6 @@ def problems(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def has_user_manager() -> bool:
-    """Whether systemd looks after this user's services here."""
-    folder = os.environ.get("XDG_RUNTIME_DIR", "")
-    return (
-        bool(folder) and Path(folder, "systemd", "private").exists() and shutil.which("systemctl") is not None
-    )
-
-
 def _status() -> dict[str, Any] | None:
     try:
         return daemon_client.ask({"do": "status"}, 5.0)
@@ -173,7 +179,7 @@ def _status() -> dict[str, Any] | None:
 
 def _command() -> list[str]:
     """This very program, whatever the path is by then."""
-    return [sys.executable, "-m", "homeportd.cli", "daemon", "run"]
+    return [sys.executable, "-P", "-m", "homeportd.cli", "daemon", "run"]  # -P: nothing of the current folder
 
 
 def _spawn(log: Path) -> int:
@@ -204,7 +210,7 @@ def _wait_for_start(pid: int | None, log: Path | None = None) -> dict[str, Any]:
             why = f": {said.splitlines()[0]}" if said else ""
             break
         time.sleep(STEP_S)
-    where = f"journalctl --user -u {UNIT} -n 30" if log is None else f"tail {shlex.quote(str(log))}"
+    where = f"journalctl --user -u {user_unit.NAME} -n 30" if log is None else f"tail {shlex.quote(str(log))}"
     raise Failure(f"the daemon did not start{why}", f"see more: {where}", UNREACHABLE)
 
 
@@ -212,51 +218,18 @@ def _lives(pid: int) -> bool:
     import psutil
 
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        return _is_alive(psutil.Process(pid))
     except psutil.Error:
         return False
 
 
-def _unit_path() -> Path:
-    return Path("~/.config/systemd/user").expanduser() / UNIT
+def _is_alive(process: psutil.Process) -> bool:
+    import psutil
 
-
-def _write_unit() -> None:
-    path = _unit_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = " ".join(f'"{part}"' for part in _command())
-    path.write_text(
-        "# Written by `homeport daemon start`.\n"
-        "[Unit]\nDescription=Homeport tunnels\nAfter=network-online.target\n\n"
-        f"[Service]\nType=notify\nExecStart={command}\nRestart=on-failure\nRestartSec=2\n"
-        "LimitNOFILE=65536\nNoNewPrivileges=yes\nUMask=0077\n\n"
-        "[Install]\nWantedBy=default.target\n"
-    )
-
-
-def _systemctl(*arguments: str) -> None:
     try:
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            ["systemctl", "--user", *arguments],  # noqa: S607 - wherever it is on this system
-            capture_output=True,
-            text=True,
-            timeout=SYSTEMCTL_S,
-            check=False,
-        )
-        said = done.stderr.strip()
-    except (OSError, subprocess.TimeoutExpired) as error:
-        said, done = str(error), None
-    if done is None or done.returncode:
-        raise Failure(
-            f"systemctl --user {' '.join(arguments)} failed: {said.splitlines()[-1] if said else 'no reason given'}",
-            f"journalctl --user -u {UNIT} -n 30, or homeport daemon start --no-systemd",
-        )
-
-
-def _lingers() -> bool:
-    import getpass
-
-    return Path("/var/lib/systemd/linger", getpass.getuser()).exists()
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _count(number: int) -> str:
