@@ -29,29 +29,20 @@ from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
 from homeportd.database import Database
 from homeportd.events import Events
-from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
 from homeportd.gateway.quick import QuickProtocol
-from homeportd.live import Live
 from homeportd.notify import notify, watchdog_s
-from homeportd.ports import api as ports_api
-from homeportd.ports.service import Ports
-from homeportd.relay.service import Relay
-from homeportd.repos import api as repos_api
-from homeportd.repos.service import Repos
 from homeportd.settings import Settings
-from homeportd.shares import api as shares_api
-from homeportd.shares.access import AccessLog
-from homeportd.shares.model import Mode
-from homeportd.shares.service import Shares
-from homeportd.shares.store import ShareStore
 from homeportd.system import api as system_api
 from homeportd.system.api import Counts
 from homeportd.system.service import System
+from homeportd.system.view import system_view
 from homeportd.watch import router as watch_router
 from homeportd.web import application
+from homeportd.workstation import workstation
 
 SWEEP_S = 0.5  # how late an expired share may end what it opened
+SYSTEM_S = 3  # between two figures of the machine's load
 STOP_S = 3  # for requests under way when the agent stops
 MAX_WATCHER_MESSAGE = 4096  # bytes; a dashboard sends nothing
 
@@ -119,14 +110,11 @@ def _alone(settings: Settings) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def agent(  # noqa: PLR0915 - a line or two a room
-    settings: Settings, *, bcrypt_rounds: int | None = None
-) -> AsyncIterator[None]:
+async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> AsyncIterator[None]:
     """A whole agent, serving until the block ends.
 
     Raises AlreadyRunning, DatabaseError, and OSError when a socket or folder cannot be made.
     """
-    origin = settings.origins
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.socket_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -140,11 +128,6 @@ async def agent(  # noqa: PLR0915 - a line or two a room
         auth = Auth(AuthStore(database), passwords, key)
         await auth.load()
         stack.push_async_callback(auth.close)
-        shares = Shares(ShareStore(database), passwords)
-        await shares.load()
-        access_log = AccessLog(database)
-        access_log.start()
-        stack.push_async_callback(access_log.close)
         events = Events()
         tunnels = None
         if settings.edge:
@@ -154,59 +137,51 @@ async def agent(  # noqa: PLR0915 - a line or two a room
             tunnels = await stack.enter_async_context(
                 edge(settings.edge, database, auth, passwords, key, events)
             )
-        repos = Repos(settings)
-        await repos.start()
-        stack.push_async_callback(repos.close)
-        ports = Ports(settings, repos)
-        await ports.start()
-        stack.push_async_callback(ports.close)
+        desk = None
+        if settings.origins:
+            desk = await stack.enter_async_context(
+                workstation(settings, settings.origins, database, auth, passwords, key, events)
+            )
         system = System(settings)
-        live = Live(events, ports, shares, repos, system, access_log, origin)
-        live.start()
-        stack.push_async_callback(live.close)
-
-        def placed() -> list[tuple[int, str | None]]:
-            return [(port.port, port.repo) for port in ports.snapshot().values()]
-
-        def count() -> Counts:
-            shared = sum(share.mode is not Mode.PRIVATE for share in shares.all())
-            return Counts(ports=len(ports.snapshot()), shared=shared, repos=len(repos.all()))
-
-        relay = Relay(ports, shares, auth)
-        gateway = Gateway(origin, ports, shares, auth, access_log, key)
-        door = guard(auth, origin)
+        count = desk.count if desk else lambda: Counts(ports=0, shared=0, repos=0)
+        door = guard(auth, settings.dashboard)
         web = application(
             [
-                auth_api.router(auth, door, origin),
-                shares_api.router(shares, access_log, door, origin),
-                ports_api.router(ports, shares, door, origin),
-                repos_api.router(repos, placed, door),
-                system_api.router(system, origin, count, clock.now(), door),
-                gateway_api.router(),
+                auth_api.router(auth, door, settings.dashboard, settings.origins),
+                *(desk.routers(door) if desk else []),
+                system_api.router(system, settings, count, clock.now(), door),
                 watch_router(events, auth, door),
                 *([tunnels.router(door)] if tunnels else []),
             ]
         )
-        await relay.start(settings.socket("relay"))
-        stack.push_async_callback(relay.close)
-        await _open_sockets(stack, settings, gateway, web)
+        await _open_sockets(stack, settings, desk.gateway if desk else None, web)
         if tunnels is not None:
             await stack.enter_async_context(tunnels.serve(web))
         stack.callback(events.close)  # before the servers wait for their clients
-        for sweep in (shares.sweep, auth.sweep):
+        for sweep in [auth.sweep, *([desk.sweep] if desk else [])]:
             await stack.enter_async_context(_every(SWEEP_S, sweep))
+        await stack.enter_async_context(_every(SYSTEM_S, lambda: _show_load(events, system)))
         # What was made until now lives as long as the agent; the collector need not look at it again.
         gc.collect()
         gc.freeze()
         yield
 
 
-async def _open_sockets(stack: AsyncExitStack, settings: Settings, gateway: Gateway, web: FastAPI) -> None:
-    for name, mode, config in (
-        ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)),
+def _show_load(events: Events, system: System) -> None:
+    if events.watched:
+        events.show("system", system_view(system.read()).model_dump())
+
+
+async def _open_sockets(
+    stack: AsyncExitStack, settings: Settings, gateway: Gateway | None, web: FastAPI
+) -> None:
+    doors = [
         ("web", 0o660, _config(web, HttpToolsProtocol, websockets=True)),
         ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
-    ):
+    ]
+    if gateway is not None:
+        doors.insert(0, ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)))
+    for name, mode, config in doors:
         listener = sockets.listen(settings.socket(name), mode)
         await stack.enter_async_context(_serving(config, listener))
 
@@ -237,7 +212,7 @@ async def serve(settings: Settings) -> None:
         notify("READY=1")
         if period_s := watchdog_s():
             await stack.enter_async_context(_every(period_s, lambda: notify("WATCHDOG=1")))
-        _log.info("serving %s", settings.origins.dashboard)
+        _log.info("serving %s", settings.dashboard)
         await stop.wait()
         notify("STOPPING=1")
         _log.info("stopping")

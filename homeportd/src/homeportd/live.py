@@ -16,10 +16,7 @@ from homeportd.shares.access import Access, AccessLog
 from homeportd.shares.model import Share
 from homeportd.shares.service import Shares
 from homeportd.shares.view import access_view, share_view
-from homeportd.system.service import System
-from homeportd.system.view import system_view
 
-SYSTEM_S = 3  # between two figures of the machine's load
 DIRTY_S = 10  # between two looks for uncommitted changes, while somebody watches
 
 
@@ -32,7 +29,6 @@ class Live:
         ports: Ports,
         shares: Shares,
         repos: Repos,
-        system: System,
         log: AccessLog,
         origin: Origin,
     ) -> None:
@@ -40,7 +36,6 @@ class Live:
         self._ports = ports
         self._shares = shares
         self._repos = repos
-        self._system = system
         self._origin = origin
         self._tasks: list[asyncio.Task[None]] = []
         ports.on_change(self._port_changed)
@@ -50,10 +45,7 @@ class Live:
 
     def start(self) -> None:
         """Begin to show what only changes while somebody looks."""
-        self._tasks = [
-            asyncio.create_task(self._show_system(), name="system figures"),
-            asyncio.create_task(self._look_for_dirt(), name="dirty marks"),
-        ]
+        self._tasks = [asyncio.create_task(self._look_for_dirt(), name="dirty marks")]
 
     def _port_changed(self, change: Change) -> None:
         number = change.port.port
@@ -76,12 +68,6 @@ class Live:
         if self._events.watched:
             data: dict[str, Any] = {"port": access.port, **access_view(access).model_dump()}
             self._events.show("access", data)
-
-    async def _show_system(self) -> None:
-        while True:
-            await asyncio.sleep(SYSTEM_S)
-            if self._events.watched:
-                self._events.show("system", system_view(self._system.read()).model_dump())
 
     async def _look_for_dirt(self) -> None:
         while True:

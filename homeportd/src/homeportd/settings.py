@@ -7,7 +7,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -145,6 +145,10 @@ def _address(text: str) -> str:
     return text
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ip_network(text)) for text in texts)
+
+
 def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
     if not texts:
         raise ValueError('at least one address is needed, such as "0.0.0.0"')
@@ -155,6 +159,7 @@ class EdgeSettings(BaseModel):
     """The `[edge]` table: what makes a machine the public end of tunnels.
 
     `url` is the pattern of HTTP names, `host` where TCP and UDP ports are reached. Traefik dials `listen`.
+    The dashboard is at `url` with `admin` for a name, for visitors from `admin_allow`; empty: from anywhere.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -165,10 +170,17 @@ class EdgeSettings(BaseModel):
     tcp_ports: Annotated[str, AfterValidator(_port_span)] = "20000-29999"
     udp_ports: Annotated[str, AfterValidator(_port_span)] = "20000-29999"
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:7070"
+    admin_allow: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     routes_dir: AbsolutePath
     access_log: AbsolutePath | None = None
     entry_point: str | None = None  # Traefik's, for HTTP names; None: web or websecure, by the scheme
     cert_resolver: str | None = None  # Traefik's, where there is no wildcard certificate
+    domain_resolver: str | None = None  # Traefik's for people's own domains, which are refused without it
+    log: AbsolutePath | None = None  # Traefik's own, JSON: says why a certificate could not be had
+    tls_probe: Annotated[str, AfterValidator(_address)] | None = None  # Traefik's TLS; None: url's port, on loopback
+    acme_ca: AbsolutePath | None = None  # roots to judge certificates by; None: the system's
+    acme_caa: str = "letsencrypt.org"  # how CAA records name the certificate authority
+    dns_server: Annotated[str, AfterValidator(_address)] | None = None  # None: the system's, and port 53 everywhere
     tls_listen: Annotated[str, AfterValidator(_address)] | None = None  # clients without Traefik
     tls_cert: AbsolutePath | None = None
     tls_key: AbsolutePath | None = None
@@ -203,6 +215,21 @@ class EdgeSettings(BaseModel):
         """The address of an HTTP tunnel, without a trailing slash."""
         return self.url.replace("{name}", name)
 
+    def url_of_domain(self, domain: str) -> str:
+        """The address of an HTTP tunnel by a domain of its own, without a trailing slash."""
+        number = f":{self._match['number']}" if self._match["number"] else ""
+        return f"{self.scheme}://{domain}{number}"
+
+    @property
+    def probe(self) -> str:
+        """Where Traefik's TLS answers on this machine, as ADDRESS:PORT."""
+        return self.tls_probe or f"127.0.0.1:{self._match['number'] or 443}"
+
+    @property
+    def admin(self) -> str:
+        """The origin of the dashboard on this edge."""
+        return self.url_of("admin")
+
     def span(self, kind: str) -> PortRange:
         """The ports of `tcp` or `udp`."""
         return PortRange.parse(self.tcp_ports if kind == "tcp" else self.udp_ports)
@@ -213,7 +240,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)]
+    # Left out on an edge that is no workstation: no ports, repos and shares then.
+    origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)] | None = None
     port_ranges: Annotated[tuple[str, ...], AfterValidator(_ranges)]
     own_ports: frozenset[int] = frozenset()
     repo_root: AbsolutePath
@@ -222,10 +250,24 @@ class Settings(BaseModel):
     witness: AbsolutePath | None = None  # the socket of ports/witness.py, where there is one
     edge: EdgeSettings | None = None  # left out on a machine that is no edge
 
+    @model_validator(mode="after")
+    def _is_something(self) -> Settings:
+        if self.origin is None and self.edge is None:
+            raise ValueError("origin is missing; an edge alone, with a table [edge], does without")
+        return self
+
     @cached_property
-    def origins(self) -> Origin:
-        """The parsed `origin`."""
-        return Origin(self.origin)
+    def origins(self) -> Origin | None:
+        """The parsed `origin`; None on an edge that is no workstation."""
+        return None if self.origin is None else Origin(self.origin)
+
+    @property
+    def dashboard(self) -> str:
+        """The origin that people are sent to: the workstation's, or else the edge's."""
+        if self.origins is not None:
+            return self.origins.dashboard
+        assert self.edge is not None  # noqa: S101 - checked when this object was made
+        return self.edge.admin
 
     @cached_property
     def ranges(self) -> tuple[PortRange, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from homeportd.settings import EdgeSettings
+from homeportd.settings import EdgeSettings, Settings
 
 GOOD = {
     "url": "https://{name}.tunnel.example.com",
@@ -25,6 +25,17 @@ def test_the_parts_of_the_pattern():
     assert 4500 not in local.span("tcp")
 
 
+def test_an_edge_alone_needs_no_origin():
+    folders = {"port_ranges": ("3000",), "repo_root": "/r", "data_dir": "/d", "socket_dir": "/s"}
+    alone = Settings(**folders, edge=GOOD)
+    assert alone.origins is None
+    assert alone.dashboard == "https://admin.tunnel.example.com"
+    both = Settings(**folders, edge=GOOD, origin="http://{port}.localhost:8080")
+    assert both.dashboard == "http://localhost:8080"
+    with pytest.raises(ValidationError, match="origin is missing"):
+        Settings(**folders)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -32,6 +43,7 @@ def test_the_parts_of_the_pattern():
         {"url": "https://{name}-tunnel.example.com"},
         {"url": "https://{name}.Tunnel.example.com"},
         {"host": "a b"},
+        {"admin_allow": ["203.0.113.7/24"]},
         {"tcp_ports": "0-10"},
         {"bind": []},
         {"bind": ["everywhere"]},

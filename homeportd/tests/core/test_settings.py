@@ -83,7 +83,8 @@ def test_load_reads_a_good_file(tmp_path):
         (GOOD.replace("/srv/homeport/data", "data"), "data_dir"),
         (GOOD + "colour = 'red'\n", "colour"),
         ("origin = [", "TOML"),
-        ("", "origin"),
+        ("", "data_dir"),
+        (GOOD.strip().partition("\n")[2], "origin"),
     ],
 )
 def test_load_names_what_is_wrong(tmp_path, wrong, named):

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from homeportd import clock
-from homeportd.auth.guard import Guard, client_address, session_cookie
+from homeportd.auth.guard import Guard, arrived_at, client_address, session_cookie
 from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
@@ -99,18 +99,19 @@ def _view(token: Token) -> TokenView:
     )
 
 
-def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
-    """The routes of this room."""
+def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> APIRouter:
+    """The routes of this room. `dashboard` is where people log in; `ports` None: there are none to hop to."""
     routes = APIRouter(tags=["access"])
     Owner = Annotated[Caller, Depends(guard)]
 
-    def set_cookie(response: Response, value: str) -> None:
+    def set_cookie(request: Request, response: Response, value: str) -> None:
+        origin = arrived_at(request, dashboard)
         response.set_cookie(
             session_cookie(origin),
             value,
             max_age=SESSION_DAYS * 86400,
             path="/",
-            secure=origin.scheme == "https",
+            secure=origin.startswith("https:"),
             httponly=True,
             samesite="lax",
         )
@@ -122,22 +123,26 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
     @routes.post("/api/session", status_code=204, responses=problems(400, 401, 403, 413, 422, 429, 503))
     async def log_in(body: LoginBody, request: Request, response: Response) -> None:
         await auth.check_password(body.password, client_address(request))
-        set_cookie(response, await auth.open_session())
+        set_cookie(request, response, await auth.open_session())
 
     @routes.delete("/api/session", status_code=204, responses=problems(401, 403))
-    async def log_out(caller: Owner, response: Response) -> None:
+    async def log_out(caller: Owner, request: Request, response: Response) -> None:
+        origin = arrived_at(request, dashboard)
         if caller.kind is Kind.SESSION:
             await auth.close_session(caller.name)
-        response.delete_cookie(session_cookie(origin), secure=origin.scheme == "https")
+        response.delete_cookie(session_cookie(origin), secure=origin.startswith("https:"))
 
     @routes.put("/api/password", status_code=204, responses=problems(400, 401, 403, 413, 422, 503))
     async def set_password(caller: Owner, body: PasswordBody) -> None:
         await auth.set_password(body.password, caller.name if caller.kind is Kind.SESSION else None)
 
     @routes.post("/api/login-links", status_code=201, responses=problems(401, 403))
-    async def make_login_link(_caller: Owner) -> LoginLink:
+    async def make_login_link(_caller: Owner, request: Request) -> LoginLink:
+        """A link to the origin that this was asked at; on the command line's socket, to the dashboard's."""
         code, expires_at = auth.make_login_code()
-        return LoginLink(url=f"{origin.dashboard}/login/{code}", expires_at=clock.to_text(expires_at))
+        return LoginLink(
+            url=f"{arrived_at(request, dashboard)}/login/{code}", expires_at=clock.to_text(expires_at)
+        )
 
     @routes.get("/api/tokens", responses=problems(401))
     async def list_tokens(_caller: Owner) -> list[TokenView]:
@@ -163,13 +168,16 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
         return NewToken(**_view(token).model_dump(), token=secret)
 
     @routes.get("/login/{code}", include_in_schema=False)
-    async def redeem_login_link(code: str) -> Response:
+    async def redeem_login_link(code: str, request: Request) -> Response:
         # A used link leads to the login page too, which says how to get another.
         if not auth.redeem_login_code(code):
             return RedirectResponse("/?login=expired", 303)
         response = RedirectResponse("/", 303)
-        set_cookie(response, await auth.open_session())
+        set_cookie(request, response, await auth.open_session())
         return response
+
+    if ports is None:
+        return routes
 
     @routes.get("/hop", include_in_schema=False)
     async def hop(
@@ -177,11 +185,11 @@ def router(auth: Auth, guard: Guard, origin: Origin) -> APIRouter:
         port: Annotated[int, Query(ge=1, le=65535)],
         next: Annotated[str, Query(max_length=4096)] = "/",
     ) -> Response:
-        session = auth.session(request.cookies.get(session_cookie(origin), ""))
+        session = auth.session(request.cookies.get(session_cookie(arrived_at(request, dashboard)), ""))
         if session is None:
             here = f"/hop?{urlencode({'port': port, 'next': next})}"
             return RedirectResponse(f"/?next={quote(here, safe='')}", 303)
         query = urlencode({"code": auth.make_hop(session.id, port), "next": local_path(next)})
-        return RedirectResponse(f"{origin.of_port(port)}/.homeport/enter?{query}", 303)
+        return RedirectResponse(f"{ports.of_port(port)}/.homeport/enter?{query}", 303)
 
     return routes

@@ -9,16 +9,23 @@ from homeportd.auth.model import Caller, Kind
 from homeportd.auth.peer import SCOPE_KEY, trusted
 from homeportd.auth.service import Auth
 from homeportd.problems import Problem
-from homeportd.settings import Origin
 
 Guard = Callable[[HTTPConnection], Awaitable[Caller]]
+
+ORIGIN_KEY = "homeport.origin"
+"""Where in a scope the edge notes that a request came to its own origin of the dashboard."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def session_cookie(origin: Origin) -> str:
-    """The name of the dashboard's cookie; with https, one that no sibling origin can set."""
-    return "__Host-homeport_session" if origin.scheme == "https" else "homeport_session"
+def session_cookie(origin: str) -> str:
+    """The name of the dashboard's cookie at this origin; with https, one that no sibling origin can set."""
+    return "__Host-homeport_session" if origin.startswith("https:") else "homeport_session"
+
+
+def arrived_at(connection: HTTPConnection, dashboard: str) -> str:
+    """The origin that a request was sent to. It is the door that says so: a Host header proves nothing."""
+    return str(connection.scope.get(ORIGIN_KEY, dashboard))
 
 
 def client_address(connection: HTTPConnection) -> IPv4Address | IPv6Address | None:
@@ -29,16 +36,18 @@ def client_address(connection: HTTPConnection) -> IPv4Address | IPv6Address | No
         return None
 
 
-def guard(auth: Auth, origin: Origin) -> Guard:
-    """A FastAPI dependency that returns the caller, or raises Problem 401 or 403."""
-    cookie_name = session_cookie(origin)
+def guard(auth: Auth, dashboard: str) -> Guard:
+    """A FastAPI dependency that returns the caller, or raises Problem 401 or 403.
 
-    def same_site(connection: HTTPConnection) -> bool:
+    `dashboard` is the origin of whatever comes by no other door.
+    """
+
+    def same_site(connection: HTTPConnection, origin: str) -> bool:
         # A browser names the page that sends: without this check a dev server on a sibling name
         # could use the owner's cookie. A client that is no browser sends neither header.
         sender = connection.headers.get("origin")
         relation = connection.headers.get("sec-fetch-site")
-        return sender in (None, origin.dashboard) and relation in (None, "same-origin", "none")
+        return sender in (None, origin) and relation in (None, "same-origin", "none")
 
     async def caller(connection: HTTPConnection) -> Caller:
         uid = connection.scope.get(SCOPE_KEY)
@@ -54,14 +63,15 @@ def guard(auth: Auth, origin: Origin) -> Guard:
                     "make one with homeport token create NAME",
                 )
             return Caller(Kind.TOKEN, token.id)
-        session = auth.session(connection.cookies.get(cookie_name, ""))
+        origin = arrived_at(connection, dashboard)
+        session = auth.session(connection.cookies.get(session_cookie(origin), ""))
         if session is None:
             raise Problem(
                 401, "you are not logged in", "run homeport login-link on the machine and open its address"
             )
         method = connection.scope.get("method", "WEBSOCKET")
-        if method not in _SAFE and not same_site(connection):
-            raise Problem(403, "this request comes from another site", f"send it from {origin.dashboard}")
+        if method not in _SAFE and not same_site(connection, origin):
+            raise Problem(403, "this request comes from another site", f"send it from {origin}")
         return Caller(Kind.SESSION, session.id)
 
     return caller

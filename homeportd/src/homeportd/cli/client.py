@@ -92,7 +92,7 @@ class Agent:
                 raise
             found = {
                 "port": number,
-                "url": self.get("/status")["origin"].replace("{port}", str(number)),
+                "url": (self.get("/status")["origin"] or "").replace("{port}", str(number)),
                 "mode": "private",
                 "expires_at": None,
                 "expired": False,

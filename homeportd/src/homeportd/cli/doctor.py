@@ -75,8 +75,12 @@ def examine(port: int | None) -> list[Hop]:
         hop = _agent(agent)
         found.append(hop)
         up = hop.state == "ok"
-        found.append(hops.sockets(settings.socket_dir, place.remedy("homeportd")))
         origins = settings.origins
+        served = hops.SOCKETS if origins else ("web",)
+        found.append(hops.sockets(settings.socket_dir, place.remedy("homeportd"), served))
+        if origins is None:  # an edge alone: no Caddy, no dev servers
+            _progress("")
+            return found
         of_port = origins.of_port(port or hops.PROBE_PORT)
         _progress("names")
         found.append(hops.names(origins.dashboard, of_port))

@@ -47,9 +47,9 @@ class Answer:
     body: bytes
 
 
-def sockets(folder: Path, remedy: str) -> Hop:
-    """Whether Caddy has our three sockets to talk to, with somebody behind each."""
-    for name in SOCKETS:
+def sockets(folder: Path, remedy: str, names: tuple[str, ...] = SOCKETS) -> Hop:
+    """Whether Caddy has our sockets to talk to, with somebody behind each."""
+    for name in names:
         path = folder / f"{name}.sock"
         try:
             if not stat.S_ISSOCK(path.stat().st_mode):
@@ -59,7 +59,7 @@ def sockets(folder: Path, remedy: str) -> Hop:
                 probe.connect(str(path))
         except OSError as error:
             return Hop("sockets", "fail", f"{path}: {error.strerror or error}", remedy)
-    return Hop("sockets", "ok", f"{', '.join(SOCKETS)} in {folder}")
+    return Hop("sockets", "ok", f"{', '.join(names)} in {folder}")
 
 
 def names(dashboard: str, of_port: str) -> Hop:

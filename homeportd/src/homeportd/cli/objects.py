@@ -108,7 +108,7 @@ class Status(TypedDict):
     started_at: str
     uptime_s: float
     dashboard_url: str
-    origin: str
+    origin: str | None  # None on an edge that is no workstation
     system: System
     counts: Counts
 

@@ -130,7 +130,7 @@ def overview(status: Status, screen: Screen) -> list[str]:
     memory, disk = system["memory"], system["disk"]
     facts = (
         ("Dashboard", status["dashboard_url"]),
-        ("Ports at", status["origin"]),
+        *([("Ports at", status["origin"])] if status["origin"] else []),
         ("Agent", f"{status['version']}, user {status['user']}, up {words.duration(status['uptime_s'])}"),
         ("CPU", f"{system['cpu_percent']:.0f} % of {_count(system['cpu_count'], 'core')}"),
         ("Memory", f"{words.size(memory['used'])} of {words.size(memory['total'])}"),

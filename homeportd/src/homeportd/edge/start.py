@@ -9,6 +9,7 @@ import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from fastapi import APIRouter
 from starlette.types import ASGIApp
@@ -31,9 +32,13 @@ from homeportd.edge.visits import Visit, Visits
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
+from homeportd.yamux.bucket import Bucket
 
 SWEEP_S = 1.0
 RATES_S = 2.0
+# Visits that are shown as they happen: a watcher that lags behind 256 events is cut off. All are in the log.
+SHOWN_BURST = 50
+SHOWN_PER_S = 25.0
 
 _log = logging.getLogger(__name__)
 
@@ -102,11 +107,14 @@ async def edge(
                 view = tunnel_view(tunnel, tunnels.listening.address(tunnel.place))
                 events.publish(f"tunnel.{kind}", view.model_dump())
 
+        shown = Bucket(SHOWN_BURST, SHOWN_PER_S)
+
         def show(visit: Visit) -> None:
-            if events.watched:
+            if events.watched and shown.take(monotonic()):
                 events.show("tunnel.visit", {"tunnel": visit.tunnel, **visit_view(visit).model_dump()})
 
         tunnels.on_change(tell)
+        visits.on_visit(show)
         if settings.access_log is not None:
             log = AccessLog(settings.access_log, visits, tunnels.registry, show)
             log.start()

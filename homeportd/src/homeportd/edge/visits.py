@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import timedelta
 
@@ -52,7 +52,12 @@ class Visits:
         self._pending: deque[Visit] = deque()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._callbacks: list[Callable[[Visit], None]] = []
         self.dropped = 0
+
+    def on_visit(self, callback: Callable[[Visit], None]) -> None:
+        """Call back with each row about a connection."""
+        self._callbacks.append(callback)
 
     def start(self) -> None:
         """Begin to write."""
@@ -72,18 +77,19 @@ class Visits:
         if len(self._pending) >= PENDING:
             self._pending.popleft()
             self.dropped += 1
-        self._pending.append(
-            Visit(
-                tunnel,
-                clock.to_text(clock.now()),
-                event,
-                address,
-                port,
-                bytes_in=bytes_in,
-                bytes_out=bytes_out,
-                duration_ms=duration_ms,
-            )
+        visit = Visit(
+            tunnel,
+            clock.to_text(clock.now()),
+            event,
+            address,
+            port,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            duration_ms=duration_ms,
         )
+        self._pending.append(visit)
+        for callback in self._callbacks:
+            callback(visit)
 
     async def add(self, rows: Sequence[Visit], inode: int, position: int) -> None:
         """Write requests, and how far Traefik's log was read for them, in one transaction."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from homeportd.auth.guard import ORIGIN_KEY
 from homeportd.edge.apology import page
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
@@ -19,6 +21,7 @@ from homeportd.gateway.ask import BadAsk
 from homeportd.http import problem_response
 from homeportd.problems import Problem
 from homeportd.settings import EdgeSettings
+from homeportd.shares.model import within
 from homeportd.tunnels import protocol
 
 MAX_WATCHER_MESSAGE: Final = 4096  # bytes; a dashboard sends nothing
@@ -27,6 +30,14 @@ TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a pa
 OURS: Final = "/.homeport/"
 ASK: Final = "/.homeport/passcode/"
 FORM: Final = "/.homeport/password"
+
+# What Caddy adds on a workstation: the page is never in a frame, and tells nobody where it was.
+_GUARDED: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+)
 
 _UNKNOWN = page(
     "404 Not Found",
@@ -41,7 +52,9 @@ class EdgeWeb:
     def __init__(
         self, settings: EdgeSettings, registry: Registry, passcodes: Passcodes, admin: ASGIApp
     ) -> None:
-        self._admin_host = f"admin.{settings.base}".encode()
+        self._admin_host = settings.host_of("admin").encode()
+        self._admin_origin = settings.admin
+        self._admin_allow = tuple(ip_network(text) for text in settings.admin_allow)
         self._registry = registry
         self._passcodes = passcodes
         self._admin = admin
@@ -70,7 +83,30 @@ class EdgeWeb:
         kept = [(name, value) for name, value in scope["headers"] if not name.startswith(b"x-homeport-")]
         if client:
             kept.append((CLIENT, client))
-        await self._admin({**scope, "headers": kept}, receive, send)
+        if not self._may_rule(client):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            answer = problem_response(
+                403, "this dashboard is not for your address", "come from a network that admin_allow names"
+            )
+            await answer(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *_GUARDED]}
+            await send(message)
+
+        await self._admin({**scope, "headers": kept, ORIGIN_KEY: self._admin_origin}, receive, guarded)
+
+    def _may_rule(self, client: bytes) -> bool:
+        # Without Traefik's word on who it is, it is a program on this machine: nobody else reaches `listen`.
+        try:
+            address = ip_address(client.decode("latin-1") or "127.0.0.1")
+        except ValueError:
+            return False
+        return not self._admin_allow or within(address, self._admin_allow)
 
     async def _answer_visitor(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> bool:
         """Traefik's question about a passcode, or the form with it; False when it is neither."""

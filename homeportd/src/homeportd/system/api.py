@@ -13,7 +13,7 @@ from homeportd import __version__, clock
 from homeportd.auth.guard import Guard
 from homeportd.auth.model import Caller
 from homeportd.http import problems
-from homeportd.settings import Origin
+from homeportd.settings import Settings
 from homeportd.system.service import System
 from homeportd.system.view import SystemView, system_view
 
@@ -32,8 +32,18 @@ class Counts(BaseModel):
     repos: int
 
 
+class EdgeView(BaseModel):
+    """What this machine is as an edge: the pattern of HTTP names, its admin origin, where ports are reached."""
+
+    url: str
+    admin_url: str
+    host: str
+    tcp_ports: str
+    udp_ports: str
+
+
 class Status(BaseModel):
-    """The agent and its machine."""
+    """The agent and its machine. `origin` null: no workstation; `edge` null: no edge."""
 
     version: str
     hostname: str
@@ -41,17 +51,27 @@ class Status(BaseModel):
     started_at: str
     uptime_s: float
     dashboard_url: str
-    origin: str
+    origin: str | None
+    edge: EdgeView | None
     system: SystemView
     counts: Counts
 
 
 def router(
-    system: System, origin: Origin, count: Callable[[], Counts], started: datetime, guard: Guard
+    system: System, settings: Settings, count: Callable[[], Counts], started: datetime, guard: Guard
 ) -> APIRouter:
     """The routes of this room; `count` is asked anew each time."""
     routes = APIRouter(tags=["system"])
     hostname, user = socket.gethostname(), getpass.getuser()
+    edge = None
+    if settings.edge:
+        edge = EdgeView(
+            url=settings.edge.url,
+            admin_url=settings.edge.admin,
+            host=settings.edge.host,
+            tcp_ports=settings.edge.tcp_ports,
+            udp_ports=settings.edge.udp_ports,
+        )
 
     @routes.get("/api/health", openapi_extra={"security": []})
     async def health() -> Health:
@@ -65,8 +85,9 @@ def router(
             user=user,
             started_at=clock.to_text(started),
             uptime_s=round((clock.now() - started).total_seconds(), 1),
-            dashboard_url=origin.dashboard,
-            origin=origin.pattern,
+            dashboard_url=settings.dashboard,
+            origin=settings.origin,
+            edge=edge,
             system=system_view(system.read()),
             counts=count(),
         )

@@ -14,7 +14,10 @@ class Bucket:
         self._at = 0.0
 
     def take(self, now: float) -> bool:
-        """Count one event; whether it is within the limit."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
+        """Count one event; whether it is within the limit. Those beyond it cost nothing: it recovers at the rate."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        return self._tokens >= 0
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
