@@ -65,7 +65,6 @@ class Session(asyncio.BufferedProtocol):
         self.unread = 0  # bytes received and not consumed, of all streams
         self.bytes_received = 0  # of the connection, with headers
         self.bytes_sent = 0
-        self.heard_at: float | None = None  # when the last byte came, by `time.monotonic()`
         self.error: YamuxError | None = None  # why the session ended
         self._transport: asyncio.Transport | None = None
         self._streams: dict[int, Stream] = {}
@@ -107,6 +106,11 @@ class Session(asyncio.BufferedProtocol):
     def round_trip(self) -> float | None:
         """Seconds to the peer and back, smoothed; None before the first answer."""
         return self.machine.round_trip
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the last byte came, by `time.monotonic()`."""
+        return self._heartbeat.heard_at
 
     @property
     def is_closed(self) -> bool:
@@ -274,8 +278,7 @@ class Session(asyncio.BufferedProtocol):
             return
         now = monotonic()
         self.bytes_received += len(data)
-        self.heard_at = now
-        self._heartbeat.heard = True
+        self._heartbeat.heard_at = now
         streams = self._streams
         for event in self.machine.receive(data, now):
             if type(event) is Data:

@@ -12,6 +12,8 @@ from homeportd.yamux.frames import MAX_U32
 from homeportd.yamux.machine import Machine
 
 MISSED_PINGS: Final = 2  # so many intervals without a byte from the peer, and it is dead
+LATE: Final = 0.5  # seconds by which this side may be late itself, before it blames the peer
+SOON: Final = 0.01  # seconds; timers of a loop may be early by one of its ticks
 
 
 class Heartbeat:
@@ -24,7 +26,7 @@ class Heartbeat:
         flush: Callable[[], None],
         dead: Callable[[str], None],
     ) -> None:
-        self.heard = False  # set by the session whenever bytes come
+        self.heard_at: float | None = None  # set by the session whenever bytes come, by `monotonic`
         self.blocked = True  # the transport takes no more: a question could not leave
         self._machine = machine
         self._loop = loop
@@ -35,13 +37,16 @@ class Heartbeat:
             int, tuple[asyncio.Future[float] | None, float]
         ] = {}  # value: who waits, since when
         self._next_value = 0
-        self._missed = 0
+        self._begun_at = monotonic()
+        self._asked_at = 0.0
+        self._due_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Ask for the first time."""
         if self._interval:
-            self._timer = self._loop.call_later(self._interval, self._tick, self._ask(None))
+            self._begun_at = self._asked_at = monotonic()
+            self._wait(self._interval, self._ask(None))
 
     def stop(self, reason: str) -> None:
         """Ask no more; whoever waits for an answer gets `SessionClosed`."""
@@ -80,13 +85,23 @@ class Heartbeat:
         self._flush()
         return value
 
+    def _wait(self, seconds: float, asked: int) -> None:
+        self._due_at = monotonic() + seconds
+        self._timer = self._loop.call_later(seconds, self._tick, asked)
+
     def _tick(self, asked: int) -> None:
-        self._missed = 0 if self.heard else self._missed + 1
-        if self._missed >= MISSED_PINGS:
-            self._dead(f"no sign of life from the peer for {MISSED_PINGS * self._interval:g} s")
-            return
-        self.heard = False
-        if not self.blocked:
-            self._asked.pop(asked, None)
-            asked = self._ask(None)
-        self._timer = self._loop.call_later(self._interval, self._tick, asked)
+        """Ask when it is time to, and give the peer up right when it was silent for too long."""
+        now, patience = monotonic(), MISSED_PINGS * self._interval
+        dead_at = max(self._begun_at, self.heard_at or 0.0) + patience
+        if now >= dead_at:
+            if now - self._due_at <= LATE:
+                self._dead(f"no sign of life from the peer for {patience:g} s")
+                return
+            # This side was held up (a process stopped, a machine short of time): what came meanwhile is unread.
+            dead_at = now + LATE
+        if now >= self._asked_at + self._interval - SOON:
+            self._asked_at = now
+            if not self.blocked:
+                self._asked.pop(asked, None)
+                asked = self._ask(None)
+        self._wait(max(SOON, min(self._asked_at + self._interval, dead_at) - now), asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -72,6 +73,25 @@ async def test_a_silent_peer_is_dead_after_two_pings(raw, tidy_loop):
     with pytest.raises(SessionClosed):
         await session.ping()
     await session.wait_closed()
+
+
+async def test_a_peer_is_dead_two_pings_after_its_last_byte(raw, tidy_loop):
+    session, peer = await raw(Config(keepalive_interval=0.2))
+    await asyncio.sleep(0.25)  # between two pings: silence counts from the byte, not from the next ping
+    peer.send(b"\0\2\0\2" + bytes(8))
+    start = tidy_loop.time()
+    await session.wait_closed()
+    assert 0.39 < tidy_loop.time() - start < 0.55
+
+
+async def test_a_side_that_was_held_up_does_not_blame_its_peer(connect):
+    client, server = await connect(Config(keepalive_interval=0.3))
+    await asyncio.sleep(0.1)
+    time.sleep(1.5)  # noqa: ASYNC251 - both sides are held up; what they sent before is unread
+    await asyncio.sleep(0.2)
+    assert not client.is_closed
+    assert not server.is_closed
+    assert await client.ping() < 1
 
 
 async def test_half_a_header_and_silence(raw):
