@@ -11,7 +11,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-COUNTED = {"Stream", "Session", "_Direct", "Carrier", "LimitedCarrier", "Link", "Client", "_Arrival", "Apology", "_Visitor"}
+COUNTED = {"Stream", "Flow", "Session", "Carrier", "LimitedCarrier", "Link", "Client", "Apology"}
+COUNTED |= {"_Direct", "_Arrival", "_Visitor"}
 
 
 def census(_number: int, _frame: object) -> None:

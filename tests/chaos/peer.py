@@ -22,11 +22,11 @@ from homeportd.yamux.aio import Session  # noqa: F401 - loaded before the clock 
 
 
 def say(**said: Any) -> None:
-    print(json.dumps(said), flush=True)  # noqa: T201
+    print(json.dumps(said), flush=True)
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send back what comes; a first byte of `B` asks for zeros without an end instead, `S` for silence."""
+    """Send back what comes; a first byte of `B` asks for zeros without an end instead, `S` is not read on."""
     try:
         first = await reader.read(65536)
         if first[:1] == b"B":
@@ -36,7 +36,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
                 sent += len(block)
                 await writer.drain()
         elif first[:1] == b"S":
-            await reader.read()
+            await asyncio.sleep(3600)
         else:
             data = first
             while data:

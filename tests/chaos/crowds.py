@@ -1,0 +1,110 @@
+"""Many tunnels and many idle visitors on one edge: what each costs, and that it comes back when they go."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from homeportd.tunnels.protocol import MAX_TUNNELS
+
+from .world import Edge, Visitor, descriptors, edge, memory, peer, raise_limit, until, visit
+
+BASE: Final = 21_000
+SPARE: Final = 1_000  # descriptors of a process beside visitors' and tunnels'
+AT_A_TIME: Final = 200  # visitors that connect side by side
+VISITOR_MOST: Final = 16 * 1024  # bytes that an idle visitor may cost the edge, or the client
+TUNNEL_MOST: Final = 48 * 1024  # bytes that a tunnel may cost either
+
+
+async def crowd(folder: Path, tunnels: int, visitors: int) -> dict[str, Any]:
+    """Figures of one edge with so many; fewer visitors where the system gives too few descriptors."""
+    limit = raise_limit()
+    visitors = min(visitors, limit - tunnels - SPARE)
+    assert 0 < tunnels <= MAX_TUNNELS
+    wishes: list[dict[str, Any]] = [{"kind": "tcp", "port": BASE + number} for number in range(tunnels // 2)]
+    wishes += [{"kind": "http", "name": f"crowd-{number}"} for number in range(tunnels - len(wishes))]
+    async with edge(folder) as here:
+        server = await peer(here, [])  # its echo alone is used
+        clients = [await peer(here, wishes, name=n, links=4, target=server.echo_port) for n in ("one", "two")]
+        try:
+            return await _crowd(here, clients, wishes, visitors)
+        finally:
+            for each in (server, *clients):
+                await each.kill()
+
+
+async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: int) -> dict[str, Any]:
+    client, newer = clients
+    pids = {"edge": here.pid, "client": client.process.pid}
+    empty = _memory(pids)
+    begun = client.go()
+    opened = await client.next("live", 60) - begun
+    await until(lambda: _links(here), 10)
+    idle, files = _memory(pids), descriptors(here.pid)
+    ports = [wish["port"] for wish in wishes if "port" in wish]
+    guests: list[Visitor] = []
+    room = asyncio.Semaphore(AT_A_TIME)
+
+    async def come(number: int) -> None:
+        async with room:
+            visitor = await visit(here, ports[number % len(ports)], number)
+            guests.append(visitor)
+            await asyncio.wait_for(visitor.exchange(1), 30)
+
+    try:
+        begun = time.monotonic()
+        await asyncio.gather(*(come(number) for number in range(visitors)))
+        came = time.monotonic() - begun
+        await asyncio.sleep(1)
+        full = _memory(pids)
+        shown = await here.api("GET", "/api/tunnels")
+        assert sum(item["connections"] for item in shown) == visitors
+        waits = []
+        for number in range(20):
+            begun = time.monotonic()
+            late = await visit(here, ports[number % len(ports)], number)
+            await late.exchange(1)
+            waits.append(time.monotonic() - begun)
+            late.close()
+        for guest in guests[:: max(1, visitors // 50)]:  # they are idle, not dead
+            await asyncio.wait_for(guest.exchange(1000), 10)
+        # All names at once pass to a newer client; everyone's stream ends.
+        begun = newer.go()
+        taken = await newer.next("live", 60) - begun
+        shown = await here.api("GET", "/api/tunnels")
+        assert {item["client"] for item in shown} == {newer.name}
+    finally:
+        for guest in guests:
+            guest.close()
+    await until(lambda: descriptors(here.pid) <= files + 8, 20, lambda: (descriptors(here.pid), files))
+    objects = (await here.census())["objects"]
+    assert objects.get("Carrier", 0) == 0, objects
+    left = memory(here.pid)
+    figures = {
+        "tunnels": len(wishes),
+        "visitors": visitors,
+        "edge_rss_mb": round(full["edge"] / 1e6, 1),
+        "client_rss_mb": round(full["client"] / 1e6, 1),
+        "edge_rss_after_mb": round(left / 1e6, 1),
+        **{f"{who}_bytes_per_tunnel": (idle[who] - empty[who]) // len(wishes) for who in pids},
+        **{f"{who}_bytes_per_visitor": (full[who] - idle[who]) // visitors for who in pids},
+        "open_all_s": round(opened, 2),
+        "take_over_all_s": round(taken, 2),
+        "visitors_per_s": round(visitors / came),
+        "first_byte_p50_ms": round(statistics.median(waits) * 1000, 2),
+    }
+    for who in pids:
+        assert figures[f"{who}_bytes_per_visitor"] < VISITOR_MOST, figures
+        assert figures[f"{who}_bytes_per_tunnel"] < TUNNEL_MOST, figures
+    return figures
+
+
+async def _links(here: Edge) -> bool:
+    return (await here.tunnel(BASE))["links"] == 4
+
+
+def _memory(pids: dict[str, int]) -> dict[str, int]:
+    return {who: memory(pid) for who, pid in pids.items()}

@@ -1,0 +1,87 @@
+"""What the status says when a network is cut without a word, or a client's process hangs: offline, soon, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from homeportd import clock
+from homeportd.tunnels.protocol import HEARTBEAT_S
+
+from . import net
+from .world import Edge, edge, peer, reaches, until, visit
+
+PORT: Final = 20_200
+NOTICED_S: Final = 2 * HEARTBEAT_S + 1.0  # two missed heartbeats, and a moment
+BACK_S: Final = 15.0  # for a client to come back by itself: a dial that was under way may have to time out
+
+
+async def truth(folder: Path) -> dict[str, Any]:
+    """Seconds until both sides knew of a cut, and until the way was whole again."""
+    with net.network("edge", "a", "b", "visitor") as wires:
+        async with edge(folder, wires["edge"]) as here:
+            cut = await peer(here, [{"kind": "tcp", "port": PORT}], wires["a"], name="cut", links=2)
+            hung = await peer(here, [{"kind": "tcp", "port": PORT + 1}], wires["b"], name="hung", links=2)
+            try:
+                return await _truth(here, wires, cut, hung)
+            finally:
+                await cut.kill()
+                await hung.kill()
+
+
+async def _truth(here: Edge, wires: net.Network, cut: Any, hung: Any) -> dict[str, Any]:
+    for each in (cut, hung):
+        each.go()
+        await each.next("live")
+    visitor = await visit(here, PORT, 1, wires["visitor"])
+    await visitor.exchange(1000)
+    moved_at = clock.now()
+    await asyncio.sleep(HEARTBEAT_S + 1)  # heartbeats go on, and are no bytes of the tunnel
+    shown = await here.tunnel(PORT)
+    assert shown["state"] == "live", shown
+    assert shown["links"] == 2, shown
+    assert abs((clock.from_text(shown["last_byte_at"]) - moved_at).total_seconds()) <= 2, shown
+    assert (await here.tunnel(PORT + 1))["last_byte_at"] is None
+
+    wires["a"].weather.cut = True
+    hung.process.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    noticed: dict[str, float] = {}
+
+    async def all_noticed() -> bool:
+        now = time.monotonic() - begun
+        for port, name in ((PORT, "cut"), (PORT + 1, "hung")):
+            if (await here.tunnel(port))["state"] == "offline":
+                noticed.setdefault(name, now)
+        view = await cut.view()
+        if not view["up"]:
+            noticed.setdefault("client", now)
+            assert {tunnel["state"] for tunnel in view["tunnels"]} == {"offline"}, view
+            assert view["problem"], view
+        return len(noticed) == 3
+
+    await until(all_noticed, 30, lambda: noticed)
+    assert max(noticed.values()) < NOTICED_S, noticed
+    # The visitor's stream ended with the client: it is not left hanging.
+    try:
+        await asyncio.wait_for(visitor.exchange(10), 5)
+        raise AssertionError("a visitor's bytes went through a wire that is cut")
+    except OSError:
+        visitor.close()
+
+    wires["a"].weather.cut = False
+    hung.process.send_signal(signal.SIGCONT)
+    healed = time.monotonic()
+    back = {
+        name: await reaches(here, port, 2, wires["visitor"], BACK_S) - healed
+        for port, name in ((PORT + 1, "hung"), (PORT, "cut"))
+    }
+    assert {(await here.tunnel(port))["state"] for port in (PORT, PORT + 1)} == {"live"}
+    return {
+        **{f"noticed_by_edge_{name}_s": round(noticed[name], 2) for name in ("cut", "hung")},
+        "noticed_by_client_s": round(noticed["client"], 2),
+        **{f"back_{name}_s": round(seconds, 2) for name, seconds in back.items()},
+    }
