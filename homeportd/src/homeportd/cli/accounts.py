@@ -67,11 +67,11 @@ def init(
         )
     try:
         address = EdgeAddress.parse(url)
-        api_token = accounts.check_token(passwords.from_stdin()) if api_token_stdin else None
+        api_token = accounts.check_token(passwords.from_stdin("token")) if api_token_stdin else None
         if token is None and api_token_stdin and known is not None:
             token = known.token
         elif token is None:
-            token = passwords.from_stdin() if token_stdin else _asked()
+            token = passwords.from_stdin("token") if token_stdin else _asked()
         token = accounts.check_token(token)
     except ValueError as error:
         raise Failure(str(error), "homeport init --help", USAGE) from None

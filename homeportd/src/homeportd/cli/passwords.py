@@ -10,30 +10,33 @@ from homeportd.cli.errors import USAGE, Failure
 MAX_INPUT: Final = 4096  # bytes that are read from a pipe
 
 
-def ask(what: str) -> str:
-    """Have a new password typed twice on the terminal; raises Failure without one, or when they differ."""
+def ask(what: str, word: str = "password") -> str:
+    """Have a new one typed twice on the terminal; raises Failure without one, or when they differ.
+
+    `word` is what people call it: a password or a passcode.
+    """
     import getpass  # only a person at a terminal needs it
 
     if not sys.stdin.isatty():
-        raise Failure("there is no terminal to ask for the password", "use --password-stdin", USAGE)
-    first = getpass.getpass(f"New password for {what}: ")
+        raise Failure(f"there is no terminal to ask for the {word}", f"use --{word}-stdin", USAGE)
+    first = getpass.getpass(f"New {word} for {what}: ")
     if not first:
-        raise Failure("the password is empty", "type one; it is not shown", USAGE)
+        raise Failure(f"the {word} is empty", "type one; it is not shown", USAGE)
     if getpass.getpass("The same again: ") != first:
-        raise Failure("the two passwords differ", "start again", USAGE)
+        raise Failure(f"the two {word}s differ", "start again", USAGE)
     return first
 
 
-def from_stdin() -> str:
-    """Read a password from standard input, without its one trailing newline."""
+def from_stdin(word: str = "password") -> str:
+    """Read a secret from standard input, without its one trailing newline."""
     text = sys.stdin.buffer.read(MAX_INPUT + 1)
     if len(text) > MAX_INPUT:
-        raise Failure(f"the password is longer than {MAX_INPUT} bytes", "use a shorter one", USAGE)
+        raise Failure(f"the {word} is longer than {MAX_INPUT} bytes", "use a shorter one", USAGE)
     try:
         password = text.decode()
     except UnicodeDecodeError:
-        raise Failure("the password is not UTF-8 text", "encode it as UTF-8", USAGE) from None
+        raise Failure(f"the {word} is not UTF-8 text", "encode it as UTF-8", USAGE) from None
     password = password.removesuffix("\n").removesuffix("\r")
     if not password:
-        raise Failure("standard input has no password", "pipe it in: printf %s … | homeport …", USAGE)
+        raise Failure(f"standard input has no {word}", "pipe it in: printf %s … | homeport …", USAGE)
     return password

@@ -139,8 +139,8 @@ def passcode_of(ask: bool, stdin: bool) -> str | None:
     if ask and stdin:
         raise Failure("--passcode and --passcode-stdin exclude each other", "choose one", USAGE)
     if ask:
-        return passwords.ask("the tunnel")
-    return passwords.from_stdin() if stdin else None
+        return passwords.ask("the tunnel", "passcode")
+    return passwords.from_stdin("passcode") if stdin else None
 
 
 def _target(text: str) -> Target:

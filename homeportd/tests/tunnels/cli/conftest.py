@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from ...cli.conftest import Homeport
 from ...machine import BESIDE, Machine, machine
@@ -40,17 +41,19 @@ def free_port() -> int:
 
 
 class Edge:
-    """A workstation that is an edge as well."""
+    """A workstation that is an edge as well; with a certificate Traefik speaks TLS."""
 
-    def __init__(self, whole: Machine) -> None:
+    def __init__(self, whole: Machine, certificate: trustme.LeafCert | None = None) -> None:
         self.whole = whole
+        self.certificate = certificate
+        self.scheme, self.entry_point = ("https", "websecure") if certificate else ("http", "web")
         self.listen, self.web = free_port(), free_port()
         self.first = 43_000 + os.getpid() % 500 * 10
         self.url = f"http://127.0.0.1:{self.listen}"
         self.config = whole.config
         with whole.config.open("a") as file:
             file.write(
-                f'[edge]\nurl = "http://{{name}}.tunnel.localhost:{self.web}"\nhost = "localhost"\n'
+                f'[edge]\nurl = "{self.scheme}://{{name}}.tunnel.localhost:{self.web}"\nhost = "localhost"\n'
                 f'bind = ["127.0.0.1"]\nlisten = "127.0.0.1:{self.listen}"\n'
                 f'tcp_ports = "{self.first}-{self.first + 9}"\nudp_ports = "{self.first}-{self.first + 9}"\n'
                 f'routes_dir = "{whole.folder}/routes"\n'
@@ -60,15 +63,35 @@ class Edge:
     def start_traefik(self) -> None:
         """Start Traefik with the routes of the edge, and the one that Ansible writes."""
         folder = self.whole.folder
-        service = {"loadBalancer": {"servers": [{"url": self.url}]}}
-        fallback = {"rule": "HostRegexp(`.+`)", "priority": 1, "service": "edge", "entryPoints": ["web"]}
-        (folder / "routes" / "edge.yml").write_text(
-            json.dumps({"http": {"services": {"edge": service}, "routers": {"fallback": fallback}}})
-        )
+        service = {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{self.listen}"}]}}
+        fallback = {
+            "rule": "HostRegexp(`.+`)",
+            "priority": 1,
+            "service": "edge",
+            "entryPoints": [self.entry_point],
+        }
+        routes: dict[str, object] = {
+            "http": {"services": {"edge": service}, "routers": {"fallback": fallback}}
+        }
+        if self.certificate:
+            fallback["tls"] = {}
+            for name, blobs in (
+                ("cert", self.certificate.cert_chain_pems),
+                ("key", [self.certificate.private_key_pem]),
+            ):
+                (folder / f"{name}.pem").write_bytes(b"".join(blob.bytes() for blob in blobs))
+            pair = {"certFile": str(folder / "cert.pem"), "keyFile": str(folder / "key.pem")}
+            routes["tls"] = {"certificates": [pair]}
+        (folder / "routes" / "edge.yml").write_text(json.dumps(routes))
         (folder / "traefik.yml").write_text(
             json.dumps(
                 {
-                    "entryPoints": {"web": {"address": f"127.0.0.1:{self.web}"}},
+                    "entryPoints": {
+                        self.entry_point: {
+                            "address": f"127.0.0.1:{self.web}",
+                            "transport": {"lifeCycle": {"graceTimeOut": "1s"}},
+                        }
+                    },
                     "providers": {
                         "providersThrottleDuration": "100ms",
                         "file": {"directory": str(folder / "routes"), "watch": True},
@@ -78,7 +101,8 @@ class Edge:
             )
         )
         self.whole.start("traefik", TRAEFIK, f"--configFile={folder / 'traefik.yml'}")
-        until(lambda: self.visit("admin", "/api/health")[0] == 200, "Traefik routes")
+        if not self.certificate:
+            until(lambda: self.visit("admin", "/api/health")[0] == 200, "Traefik routes")
 
     def kill(self) -> None:
         """As if the power failed."""

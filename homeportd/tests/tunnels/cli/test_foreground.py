@@ -81,7 +81,7 @@ REFUSED = [
     (("http", "3000=a", "4000=a"), 2, "same place"),
     (("http",), 2, "Missing argument"),
     (("tcp", "3000", "--domain", "a"), 2, "No such option"),
-    (("http", "3000", "--passcode"), 2, "no terminal"),
+    (("http", "3000", "--passcode"), 2, "use --passcode-stdin"),
 ]
 
 
