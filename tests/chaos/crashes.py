@@ -56,7 +56,9 @@ async def _crashes(here: Edge, times: int, clients: list[Any]) -> dict[str, Any]
             try:
                 back.append(await reaches(here, port, number, None, BACK_S) - up)
             except TimeoutError:
-                raise AssertionError((await here.tunnel(port), [await each.view() for each in clients])) from None
+                raise AssertionError(
+                    (await here.tunnel(port), [await each.view() for each in clients])
+                ) from None
         assert await _kept(here) == before
     after = await clients[1].view()
     assert [t["address"] for t in after["tunnels"]] == [t["address"] for t in given["tunnels"]]
@@ -66,7 +68,7 @@ async def _crashes(here: Edge, times: int, clients: list[Any]) -> dict[str, Any]
         "reservations_lost": 0,
         "edge_start_s": round(max(starts), 2),
         "clients_back_max_s": round(max(back), 2),
-        "client_descriptors": descriptors(clients[0].process.pid),
+        "client_descriptors": descriptors(clients[0].process.pid).total(),
     }
 
 

@@ -43,7 +43,7 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     begun = client.go()
     opened = await client.next("live", 60) - begun
     await until(lambda: _links(here), 10)
-    idle, files = _memory(pids), descriptors(here.pid)
+    idle, files = _memory(pids), descriptors(here.pid).total()
     ports = [wish["port"] for wish in wishes if "port" in wish]
     guests: list[Visitor] = []
     room = asyncio.Semaphore(AT_A_TIME)
@@ -79,7 +79,9 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     finally:
         for guest in guests:
             guest.close()
-    await until(lambda: descriptors(here.pid) <= files + 8, 20, lambda: (descriptors(here.pid), files))
+    await until(
+        lambda: descriptors(here.pid).total() <= files + 8, 20, lambda: (descriptors(here.pid).total(), files)
+    )
     objects = (await here.census())["objects"]
     assert objects.get("Carrier", 0) == 0, objects
     left = memory(here.pid)

@@ -184,5 +184,3 @@ def network(*names: str, seed: int = 1) -> Iterator[Network]:
 
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
-
-

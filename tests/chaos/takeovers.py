@@ -7,8 +7,9 @@ import random
 import signal
 import statistics
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from . import net
 from .world import Edge, Peer, descriptors, edge, memory, peer, reaches, until, visit
@@ -21,7 +22,17 @@ ENDS: Final = ("kill", "cut", "alive", "end", "cut and back")
 WEATHERS: Final = (net.Weather(), net.Weather(delay_s=0.01), net.Weather(delay_s=0.01, loss=0.02))
 TAKEN_S: Final = 1.0  # in which a new client has the name, where no packet is lost
 STREAMS: Final = 4  # visitors that exchange bytes when it happens
-LEAKED: Final = 3  # descriptors or tasks of the edge that come and go by themselves
+SETTLED_S: Final = 30.0  # links that were cut in silence are given up when two heartbeats were missed
+SPARE: Final = 3  # objects of a kind that come and go by themselves
+
+
+class _Count(NamedTuple):
+    """What the edge holds."""
+
+    files: Counter[str]
+    tasks: Counter[str]
+    objects: Counter[str]
+    memory: int
 
 
 class _Crowd:
@@ -99,7 +110,6 @@ class _Run:
             where, other = other, where
         self.wires[where].weather = net.Weather()
         assert (await self._truth())["client"] == holder.name
-        # Links that were cut in silence are given up when two heartbeats were missed.
         after = await self._settled(before)
         every = [value for values in self.took.values() for value in values]
         dry = [v for key, values in self.took.items() if "loss" not in key for v in values]
@@ -115,9 +125,9 @@ class _Run:
             "streams_corrupt": 0,
             "bytes_verified": self.bytes,
             "packets_lost": sum(machine.lost for machine in self.wires.machines.values()),
-            "leaked_descriptors": max(0, after[0] - before[0]),
-            "leaked_tasks": max(0, after[1] - before[1]),
-            "edge_rss_growth_bytes": after[3] - before[3],
+            "leaked_descriptors": max(0, after.files.total() - before.files.total()),
+            "leaked_tasks": max(0, after.tasks.total() - before.tasks.total()),
+            "edge_rss_growth_bytes": after.memory - before.memory,
         }
 
     async def _round(self, holder: Peer, where: str, other: str, how: str, weather: net.Weather) -> Peer:
@@ -170,24 +180,31 @@ class _Run:
     async def _truth(self) -> dict[str, Any]:
         return await self.edge.tunnel(PORT)
 
-    async def _count(self) -> tuple[int, int, dict[str, int], int]:
+    async def _count(self) -> _Count:
         census = await self.edge.census()
-        return (
+        return _Count(
             descriptors(self.edge.pid),
-            sum(census["tasks"].values()),
-            census["objects"],
+            Counter(census["tasks"]),
+            Counter(census["objects"]),
             memory(self.edge.pid),
         )
 
-    async def _settled(self, before: tuple[int, int, dict[str, int], int]) -> tuple[int, int, Any, int]:
-        end = time.monotonic() + 20
+    async def _settled(self, before: _Count) -> _Count:
+        end = time.monotonic() + SETTLED_S
         while True:
             after = await self._count()
-            grown = {k: v - before[2].get(k, 0) for k, v in after[2].items() if v > before[2].get(k, 0) + LEAKED}
-            if after[0] <= before[0] + LEAKED and after[1] <= before[1] + LEAKED and not grown:
-                return after
-            assert time.monotonic() < end, (before, after, await self.edge.census())
+            if after.files.total() <= before.files.total() and after.tasks.total() <= before.tasks.total():
+                break
+            if time.monotonic() > end:
+                raise AssertionError(
+                    f"left behind: {after.files - before.files}, {after.tasks - before.tasks}, "
+                    f"{after.objects - before.objects}"
+                )
             await asyncio.sleep(0.5)
+        # A link holds a few objects; each round made two of them, and some streams.
+        leaked = {kind: count for kind, count in (after.objects - before.objects).items() if count > SPARE}
+        assert not leaked, leaked
+        return after
 
     async def close(self) -> None:
         for each in self.peers:

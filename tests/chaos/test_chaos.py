@@ -1,0 +1,53 @@
+"""The reliability of tunnels, in short; `bench/chaos.py` asks for the whole numbers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import uvloop
+
+from . import crashes, crowds, hostile, net, parsers, pressure, takeovers, truth
+
+MIB = 1 << 20
+WITHOUT = net.missing()
+needs_network = pytest.mark.skipif(WITHOUT is not None, reason=WITHOUT or "")
+
+
+@needs_network
+@pytest.mark.slow
+def test_names_come_back_and_what_is_slow_or_silent_is_shown_out(tmp_path):
+    # Both mostly wait for heartbeats and for patience to end, so they wait together.
+    async def both():
+        return await asyncio.gather(
+            truth.truth(tmp_path / "truth"), hostile.hostile(tmp_path / "hostile", dawdlers=15, inputs=400)
+        )
+
+    _noticed, shown_out = uvloop.run(both())
+    assert shown_out["good_visits_meanwhile"] > 20
+
+
+@needs_network
+@pytest.mark.slow
+def test_a_name_is_taken_over_at_once_however_its_client_went(tmp_path):
+    figures = uvloop.run(takeovers.takeovers(tmp_path, rounds=15))
+    assert figures["leaked_descriptors"] == 0
+    assert figures["bytes_verified"] > 4 * MIB
+
+
+@pytest.mark.slow
+def test_what_is_reserved_survives_crashes_of_the_edge(tmp_path):
+    uvloop.run(crashes.crashes(tmp_path, times=2))
+
+
+def test_a_tunnel_and_a_visitor_cost_little(tmp_path):
+    uvloop.run(crowds.crowd(tmp_path, tunnels=100, visitors=1000))
+
+
+def test_who_does_not_read_holds_up_nobody_else(tmp_path):
+    uvloop.run(pressure.pressure(tmp_path, 128 * MIB))
+
+
+def test_bent_messages_are_refused_and_nothing_else():
+    done = parsers.fuzz(21_000)
+    assert all(counts["refused"] and counts["taken"] for counts in done.values()), done
