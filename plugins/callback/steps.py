@@ -222,7 +222,10 @@ class CallbackModule(CallbackBase):
             rows.append(("Log in", panel["link"]))
             rows.append(("", "this link works once, for 10 minutes; homeport login-link makes another"))
             after = ["homeport list", "homeport share 5173 --public", "homeport doctor"]
-            rows += [("Next" if index == 0 else "", text) for index, text in enumerate(after)]
+            rows += self._listed("Next", after if panel["workstation"] else ["homeport doctor"])
+            if panel["edge"]:
+                rows.append(("Edge", panel["edge"]))
+                rows += self._listed("Next", self._first_tunnel(panel["edge"]))
         else:
             rows[0] = (self._paint("This was a preview: nothing was changed", BOLD), "")
         # Straight to the terminal: a login link is a key, and Ansible's display would also write it to a log.
@@ -231,6 +234,19 @@ class CallbackModule(CallbackBase):
             for label, text in rows:
                 sys.stdout.write(f"  {label}\n" if not text and label else f"  {label:<11}{text}\n")
             sys.stdout.flush()
+
+    @staticmethod
+    def _listed(label: str, texts: list[str]) -> list[tuple[str, str]]:
+        return [(label if index == 0 else "", text) for index, text in enumerate(texts)]
+
+    @staticmethod
+    def _first_tunnel(url: str) -> list[str]:
+        """From nothing to a public name: the first command on the edge, the others where the server runs."""
+        return [
+            "homeport token create laptop --scope tunnel",
+            f"homeport init --edge {url.replace('{name}.', '')}",
+            "homeport http 3000 --domain myapp",
+        ]
 
     def _dump_results(self, result: Any, *args: Any, **kwargs: Any) -> str:
         return json.dumps(

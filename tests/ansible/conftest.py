@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import ansible.module_utils
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -34,10 +35,13 @@ OBSERVED: dict[str, Any] = {
     "ipv6": True,
     "crontab": True,
     "nft": True,
-    "ssh_port": None,
+    "ssh_ports": [],
     "listeners": [],
+    "edge_listeners": {},
 }
 WISHES: dict[str, Any] = {
+    "workstation": True,
+    "edge": False,
     "origin": "http://{port}.localhost:8080",
     "port_ranges": ["3000-9999"],
     "user": "",
@@ -46,9 +50,16 @@ WISHES: dict[str, Any] = {
     "bind": ["127.0.0.1", "::1"],
     "port": 8080,
     "trusted_proxies": [],
-    "firewall": False,
+    "firewall": "auto",
     "python": "/usr/bin/python3",
     "any_os": False,
+    "edge_url": "http://{name}.tunnel.localhost:8081",
+    "edge_bind": "",
+    "edge_listen": "127.0.0.1:7070",
+    "tcp_ports": "20000-29999",
+    "udp_ports": "20000-29999",
+    "admin_allow": [],
+    "dns_provider": "",
 }
 
 
@@ -65,8 +76,11 @@ def load(path: Path, name: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def rules() -> ModuleType:
-    """roles/preflight/module_utils/homeport_rules.py."""
-    return load(ROLES / "preflight/module_utils/homeport_rules.py", "homeport_rules")
+    """roles/preflight/module_utils/homeport_rules.py, with those that it imports where Ansible puts them."""
+    folder = ROLES / "preflight/module_utils"
+    for name in ("homeport_caddy_rules", "homeport_edge_rules"):
+        setattr(ansible.module_utils, name, load(folder / f"{name}.py", f"ansible.module_utils.{name}"))
+    return load(folder / "homeport_rules.py", "homeport_rules")
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
         ({"user": "Alice!"}, "no name of a user"),
         ({"user": "carol"}, "no account here"),
         ({"rootless": True, "firewall": True}, "firewall_enabled"),
+        ({"firewall": "perhaps"}, "firewall_enabled is 'perhaps'"),
     ],
 )
 def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:

@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
 # A no-op run takes 0.3 to 0.5 s for each of these, and shall take 15 s at most.
-MOST_TASKS = 30
+MOST_TASKS = 36
 LINK = "http://localhost:8080/login/a-secret"
 
 
@@ -62,7 +62,14 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "vars": {"homeport": {"dashboard": "http://localhost:8080", "bin": str(tmp_path)}},
+        "vars": {
+            "homeport": {
+                "dashboard": "http://localhost:8080",
+                "bin": str(tmp_path),
+                "workstation": True,
+                "edge": {"url": "http://{name}.tunnel.localhost:8081"},
+            }
+        },
         "tasks": [{"ansible.builtin.include_role": {"name": "homeportd", "tasks_from": "panel.yml"}}],
     }
     file = tmp_path / "play.yml"
@@ -73,6 +80,7 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
     assert result.returncode == 0, result.stdout
     assert "http://localhost:8080" in result.stdout
     assert result.stdout.count(LINK) == (0 if check else 1)
+    assert result.stdout.count("homeport init --edge http://tunnel.localhost:8081") == (0 if check else 1)
     assert asked.exists() is not check
     assert log.stat().st_size > 0
     assert LINK not in log.read_text()
@@ -95,7 +103,7 @@ def test_tasks_are_few() -> None:
     """Those that a finished host runs: not the ones that wait for something to be missing."""
     idle = ("preview", "todo", "complete", "installed", "problems")
     count = 0
-    for role in ("preflight", "release", "homeportd", "caddy", "service", "service"):
+    for role in ("preflight", "release", "homeportd", "caddy", "traefik", "service", "service", "service"):
         for name in ("main.yml", "run.yml", "systemd.yml"):
             file = ROOT / "roles" / role / "tasks" / name
             if file.is_file():

@@ -26,7 +26,7 @@ Render = Callable[..., str]
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 Defaults = Callable[[str], dict[str, Any]]
 Service = Callable[[str], dict[str, Any]]
-PROCESSES = ["homeportd", "homeport-caddy", "homeport-witness"]
+PROCESSES = ["homeportd", "homeport-caddy", "homeport-witness", "homeport-traefik"]
 MOST_EXPOSURE = 25  # tenths; systemd calls less than 3.0 OK
 
 
@@ -51,14 +51,19 @@ def homeport(
     observed = {"systemd": {}, "bare": {"systemd": False}, "rootless": {**ALICE, "sudo": "none"}}[
         request.param
     ]
-    place, problems = decide(observed)
+    place, problems = decide(observed, {"edge": True})
     assert problems == []
     for key in ("software", "state", "settings", "sockets", "logs", "repos", "data", "caddy_data"):
         place[key] = str(tmp_path / str(place[key]).lstrip("/"))
         Path(place[key]).mkdir(parents=True, exist_ok=True)
     (Path(place["settings"]) / "programs").mkdir()
+    for key in ("data", "routes", "logs", "log", "access_log"):
+        place["edge"][key] = str(tmp_path / place["edge"][key].lstrip("/"))
+    for key in ("data", "routes", "logs"):
+        Path(place["edge"][key]).mkdir(parents=True, exist_ok=True)
     artifacts = defaults("release")["release_artifacts"]
-    for program in ("current/bin/homeportd", f"tools/caddy/{artifacts['caddy']['version']}/bin/caddy"):
+    tools = [f"tools/{name}/{artifacts[name]['version']}/bin/{name}" for name in ("caddy", "traefik")]
+    for program in ("current/bin/homeportd", *tools):
         path = Path(place["software"]) / program
         path.parent.mkdir(parents=True)
         path.symlink_to("/bin/true")
@@ -107,7 +112,10 @@ def test_the_agent_reads_its_settings(render: Render, homeport: dict[str, Any], 
     file.write_text(template(render, "homeportd", "agent.toml.j2", homeport=homeport))
     read = settings.load(file)
     assert read.origin == homeport["origin"]
-    assert read.own_ports == {8080}
+    assert read.own_ports == {8080, 8081, 7070, 7071}
+    assert read.edge is not None
+    assert read.edge.url == "http://{name}.tunnel.localhost:8081"
+    assert str(read.edge.routes_dir) == homeport["edge"]["routes"]
     assert str(read.data_dir) == homeport["data"]
 
 
@@ -192,17 +200,25 @@ def test_a_changed_dependency_changes_the_fingerprint(
 
 def test_nft_accepts_the_firewall(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
     nft = need("nft")
-    place = {**homeport, "ssh_port": 2222}
+    place = {**homeport, "ssh_ports": [2222]}
     text = render(
         "firewall", "{{ firewall_text }}", homeport=place, firewall_open_tcp=[80], firewall_open_udp=[53]
     )
-    assert "tcp dport { 22, 80, 2222 } accept" in text
+    assert "tcp dport { 2222, 80, 8081, 20000-29999 } accept" in text
+    assert "udp dport { 53, 20000-29999 } accept" in text
     assert "flush ruleset" not in text
     file = tmp_path / "firewall.nft"
     file.write_text(text)
     if subprocess.run([nft, "list", "tables"], capture_output=True, check=False).returncode:
         pytest.skip("left out: nft checks rules as root alone")
     run(nft, "--check", "--file", file)
+
+
+def test_ssh_stays_open_whatever_is_known_of_it(render: Render, homeport: dict[str, Any]) -> None:
+    for found, wished, expected in (([], [], "22"), ([2222], [], "2222"), ([2222], [22], "22, 2222")):
+        place = {**homeport, "ssh_ports": found, "edge": {}}
+        text = render("firewall", "{{ firewall_text }}", homeport=place, firewall_ssh_ports=wished)
+        assert f"tcp dport {{ {expected} }} accept" in text
 
 
 def test_the_firewalls_unit_is_valid(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
@@ -229,8 +245,14 @@ def test_preflight_repeats_the_defaults_of_the_roles(render: Render, defaults: D
         ("trusted_proxies", "caddy", "caddy_trusted_proxies"),
         ("firewall", "firewall", "firewall_enabled"),
         ("python", "release", "release_python"),
+        ("edge_bind", "traefik", "traefik_bind"),
+        ("dns_provider", "traefik", "traefik_dns_provider"),
+        ("edge_listen", "homeportd", "homeportd_edge_listen"),
+        ("tcp_ports", "homeportd", "homeportd_tcp_ports"),
+        ("udp_ports", "homeportd", "homeportd_udp_ports"),
+        ("admin_allow", "homeportd", "homeportd_admin_allow"),
     ):
-        repeated = yaml.safe_load(render("preflight", text.replace("key", repr(key))))
+        repeated = yaml.safe_load(render("preflight", text.replace("key", repr(key)), group_names=[]))
         assert repeated == defaults(role)[name], key
 
 

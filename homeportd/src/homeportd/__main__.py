@@ -29,12 +29,18 @@ def main() -> None:
     serve.add_argument("--allow-root", action="store_true", help="run as root, for tests in containers")
     check = commands.add_parser("check", help="check a settings file and say what is wrong with it")
     check.add_argument("--config", type=Path, help="settings file (default: the one of this machine)")
+    traefik = commands.add_parser("check-traefik", help="try Traefik's files and say what is wrong with them")
+    traefik.add_argument("--program", type=Path, required=True, help="Traefik")
+    traefik.add_argument("settings", type=Path, help="its settings, JSON")
+    traefik.add_argument("--routes", type=Path, help="a file of routes under these settings")
     witness = commands.add_parser("witness", help="as root, tell one user's agent who holds root's sockets")
     witness.add_argument("--socket", type=Path, required=True, help="where to listen")
     witness.add_argument("--user", required=True, help="the agent's user")
     arguments = parser.parse_args()
     if arguments.command == "witness":
         _witness(arguments.socket, arguments.user)
+    if arguments.command == "check-traefik":
+        _check_traefik(arguments.program, arguments.settings, arguments.routes)
     # Imported late: the witness is small, and `--version` needs nothing at all.
     from homeportd.settings import SettingsError, find, load
 
@@ -84,6 +90,18 @@ def _witness(path: Path, user: str) -> NoReturn:
         _refuse(f"{path}: {error.strerror}", "check that folder's owner and mode", FAILED)
     except KeyboardInterrupt:
         pass
+    sys.exit(0)
+
+
+def _check_traefik(program: Path, settings: Path, routes: Path | None) -> NoReturn:
+    from homeportd.edge.trial import trial
+
+    try:
+        found = trial(program, settings, routes)
+    except OSError as error:
+        _refuse(f"{error.filename or program}: {error.strerror}", "name files that are there", FAILED)
+    if found:
+        _refuse("\nerror: ".join(found), "correct the variables that these come from", WILL_NOT_FIX_ITSELF)
     sys.exit(0)
 
 

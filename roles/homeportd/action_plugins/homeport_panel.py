@@ -13,7 +13,9 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-    """Arguments: `dashboard`, its address; `command`, the path of `homeport`."""
+    """Arguments: `dashboard`, its address; `command`, the path of `homeport`; `workstation`, whether it is one;
+    `edge`, the pattern of its names where it is one.
+    """
 
     _supports_check_mode = True
     _requires_connection = True
@@ -21,9 +23,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
-            {"dashboard": {"type": "str", "required": True}, "command": {"type": "str", "required": True}}
+            {
+                "dashboard": {"type": "str", "required": True},
+                "command": {"type": "str", "required": True},
+                "workstation": {"type": "bool", "default": True},
+                "edge": {"type": "str", "default": ""},
+            }
         )
-        result.update(changed=False, panel={"dashboard": arguments["dashboard"], "link": None})
+        shown = {name: arguments[name] for name in ("dashboard", "workstation", "edge")}
+        result.update(changed=False, panel={**shown, "link": None})
         result["_ansible_verbose_override"] = True
         if self._task.check_mode:
             return result

@@ -6,16 +6,18 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.homeport_edge_rules import files, watched_ports
 from ansible.module_utils.homeport_rules import (
-    CADDY_USER,
     GROUP,
     UNITS,
     directories,
@@ -23,6 +25,7 @@ from ansible.module_utils.homeport_rules import (
     links,
     problems,
     removable,
+    service_users,
     units,
 )
 
@@ -215,14 +218,18 @@ def disk_of(path: str, rootful: bool) -> dict[str, Any]:
     }
 
 
-def differs(entry: dict[str, str]) -> bool:
+def differs(entry: dict[str, str], is_kind: Callable[[int], bool] = stat.S_ISDIR) -> bool:
     """Whether a folder is missing, or has another owner, group or mode than it shall have ("" is any)."""
     try:
-        seen = Path(entry["path"]).stat()
+        seen = Path(entry["path"]).lstat() if is_kind is stat.S_ISREG else Path(entry["path"]).stat()
+    except FileNotFoundError:
+        return True
+    except PermissionError:
+        return False  # the run looks without root, into what others may not; its folder was right
     except OSError:
         return True
     return (
-        not stat.S_ISDIR(seen.st_mode)
+        not is_kind(seen.st_mode)
         or bool(entry["owner"] and name_of(seen.st_uid) != entry["owner"])
         or bool(entry["group"] and group_of(seen.st_gid) != entry["group"])
         or bool(entry["mode"] and stat.S_IMODE(seen.st_mode) != int(entry["mode"], 8))
@@ -254,6 +261,31 @@ def releases(folder: Path, link: Path) -> dict[str, Any]:
     }
 
 
+def ssh_ports() -> list[int]:
+    """Where sshd can be reached, as far as a look without root tells; these are never closed.
+
+    The port of the connection that this very look came by, those of its settings, and what a process of that
+    name listens on.
+    """
+    found = set()
+    if "SSH_CONNECTION" in os.environ:  # client, its port, server, its port
+        found.add(int(os.environ["SSH_CONNECTION"].split()[3]))
+    folder = Path("/etc/ssh")
+    for file in (folder / "sshd_config", *sorted(folder.glob("sshd_config.d/*.conf"))):
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        found |= {int(number) for number in re.findall(r"(?im)^[ \t]*Port[ \t=]+([0-9]{1,5})", text)}
+        addresses = re.findall(r"(?im)^[ \t]*ListenAddress[ \t=]+\S*[\].0-9a-z]:([0-9]{1,5})[ \t]*$", text)
+        found |= {int(number) for number in addresses}
+    for unit in ("/run/systemd/generator/ssh.socket.d", "/etc/systemd/system/ssh.socket.d"):
+        for file in Path(unit).glob("*.conf"):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            found |= {int(number) for number in re.findall(r"(?m)^ListenStream=\S*?([0-9]{1,5})$", text)}
+    return sorted(port for port in found if 0 < port < 65536)
+
+
 def observe(wishes: dict[str, Any]) -> dict[str, Any]:
     accounts = pwd.getpwall()
     me = pwd.getpwuid(os.geteuid())
@@ -282,9 +314,9 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         "ipv6": has_ipv6(),
         "crontab": shutil.which("crontab") is not None,
         "nft": Path("/usr/sbin/nft").exists(),
-        # "client port, server port" of the connection that this very look came by, where it came by SSH.
-        "ssh_port": int(os.environ["SSH_CONNECTION"].split()[3]) if "SSH_CONNECTION" in os.environ else None,
-        "listeners": listeners(port) if isinstance(port, int) else [],
+        "ssh_ports": ssh_ports(),
+        "listeners": listeners(port) if isinstance(port, int) and wishes["workstation"] else [],
+        "edge_listeners": {str(number): listeners(number) for number in watched_ports(wishes)},
     }
 
 
@@ -298,8 +330,10 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
         "membership": place["rootful"]
         and place["user"] not in groups.get(GROUP, ())
         and place["user_group"] != GROUP,
-        "caddy_user": place["rootful"] and CADDY_USER not in observed["users"],
+        "service_users": [entry for entry in service_users(place) if entry["name"] not in observed["users"]],
         "directories": [entry for entry in directories(place) if differs(entry)],
+        "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
+        "upgrades": not Path("/usr/bin/unattended-upgrade").exists(),
         "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
         "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],
     }
@@ -330,6 +364,7 @@ def main() -> None:
         place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
     )
     place["removable"] = removable(place)
+    place["service_users"] = [entry["name"] for entry in service_users(place)]
     place["units"] = [name for name in units(place) if Path(UNITS, name).exists()]
     facts = {
         **place,

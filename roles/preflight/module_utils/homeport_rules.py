@@ -6,15 +6,17 @@ Everything here runs on the target, so it keeps to the standard library. `Observ
 
 from __future__ import annotations
 
-import ipaddress
 import posixpath
 import re
 from typing import Any
 
+from ansible.module_utils import homeport_caddy_rules as caddy_rules
+from ansible.module_utils import homeport_edge_rules as edge_rules
+
 Json = dict[str, Any]
 
 GROUP = "homeport"
-CADDY_USER = "homeport-caddy"
+CADDY_USER = caddy_rules.CADDY_USER
 OWN_USER = "homeport"  # made where the machine has no person of its own
 
 WITNESS = "/run/homeport-witness/witness.sock"  # in a folder of root's, made by the process itself
@@ -30,11 +32,6 @@ MAX_SOCKET_PATH = 107  # bytes, sockaddr_un without its closing zero
 UNITS = "/etc/systemd/system"
 LONGEST_SOCKET = "/gateway.sock"
 
-# The same pattern as homeportd/settings.py, which checks it again when the file is written.
-ORIGIN = re.compile(
-    r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
-    r"(?::(?P<number>[0-9]{1,5}))?"
-)
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
@@ -47,6 +44,9 @@ def choose_user(observed: Json, wishes: Json) -> str:
     """
     if wishes["user"]:
         return str(wishes["user"])
+    if not wishes["workstation"]:
+        # Nobody's dev servers are to be seen: the public end of tunnels is a user without any other right.
+        return str(observed["data_owner"] or OWN_USER)
     for candidate in (observed["data_owner"], observed["sudo_user"], observed["user"]):
         if candidate and candidate != "root":
             return str(candidate)
@@ -84,16 +84,24 @@ def layout(observed: Json, wishes: Json) -> Json:
             "bin": f"{home}/.local/bin",
             "share": f"{home}/.local/share",
         }
-    match = ORIGIN.fullmatch(str(wishes["origin"]))
+    match = caddy_rules.ORIGIN.fullmatch(str(wishes["origin"]))
+    manager = "systemd" if rootful and observed["systemd"] else "supervisor"
+    group = GROUP if rootful else observed["group"]
+    dashboard = str(wishes["origin"]).replace("{port}" + match["joint"], "") if match else ""
+    edge = edge_rules.layout(observed, wishes, {**places, "rootful": rootful, "group": group})
+    if not wishes["workstation"]:
+        dashboard = edge.get("admin", "")
     return {
         **places,
+        "workstation": wishes["workstation"],
+        "edge": edge,
         "rootful": rootful,
         "elevate": rootful and observed["uid"] != 0,
-        "manager": "systemd" if rootful and observed["systemd"] else "supervisor",
+        "manager": manager,
         "user": user,
         "user_home": observed["users"].get(user, {}).get("home", f"{places['state']}/home"),
         "user_group": observed["users"].get(user, {}).get("group", user),
-        "group": GROUP if rootful else observed["group"],
+        "group": group,
         "caddy_user": CADDY_USER if rootful else observed["user"],
         "root_user": "root" if rootful else observed["user"],
         "root_group": "root" if rootful else observed["group"],
@@ -101,16 +109,19 @@ def layout(observed: Json, wishes: Json) -> Json:
         "data": f"{places['state']}/data",
         "caddy_data": f"{places['state']}/caddy",
         # Root is the only person here: its dev servers are shown to the agent by a process of root's.
-        "witness": WITNESS if rootful and user == OWN_USER else "",
+        "witness": WITNESS if rootful and user == OWN_USER and wishes["workstation"] else "",
         "origin": wishes["origin"],
-        "dashboard": str(wishes["origin"]).replace("{port}" + match["joint"], "") if match else "",
+        "dashboard": dashboard,
         "port_ranges": wishes["port_ranges"],
         "port": wishes["port"],
         "trusted_proxies": wishes["trusted_proxies"],
         "bind": [address for address in wishes["bind"] if observed["ipv6"] or ":" not in str(address)],
         "crontab": observed["crontab"] and not rootful,
         "nft": observed["nft"],
-        "ssh_port": observed["ssh_port"],
+        "ssh_ports": observed["ssh_ports"],
+        "own_ports": [wishes["port"]] * wishes["workstation"] + edge.get("own_ports", []),
+        "firewall": wishes["firewall"] is True
+        or bool(wishes["firewall"] == "auto" and edge.get("public") and manager == "systemd"),
     }
 
 
@@ -126,13 +137,15 @@ def directories(place: Json) -> list[Json]:
         (place["state"], root, root_group, "0755"),
         (place["repos"], user, user_group, "0755"),
         (place["data"], user, user_group, "0700"),
-        (place["caddy_data"], place["caddy_user"], place["group"], "0700"),
         # setgid: the agent's sockets take the group that lets Caddy in, and no one else.
         (place["sockets"], user, place["group"], "2750"),
     ]
+    if place["workstation"]:
+        rows.append((place["caddy_data"], place["caddy_user"], place["group"], "0700"))
     if place["manager"] == "supervisor":
         rows.append((f"{place['settings']}/programs", root, root_group, "0755"))
         rows.append((place["logs"], root, root_group, "0755"))
+    rows += edge_rules.directories(place)
     rows += [(posixpath.dirname(link["path"]), "", "", "") for link in links(place)]
     if place["user"] == OWN_USER and place["rootful"]:
         rows.append((f"{place['state']}/home", OWN_USER, user_group, ""))
@@ -155,10 +168,25 @@ def links(place: Json) -> list[Json]:
     ]
 
 
+def service_users(place: Json) -> list[Json]:
+    """The system users that Caddy and Traefik run as: name, comment, home."""
+    if not place["rootful"]:
+        return []
+    users = []
+    if place["workstation"]:
+        users.append({"name": CADDY_USER, "comment": "Homeport's front door", "home": place["caddy_data"]})
+    if place["edge"]:
+        users.append(
+            {"name": place["edge"]["user"], "comment": "Homeport's edge", "home": place["edge"]["data"]}
+        )
+    return users
+
+
 def units(place: Json) -> list[str]:
     """The systemd units that an installation may have."""
     names = (
         "homeport-caddy.service",
+        "homeport-traefik.service",
         "homeportd.service",
         "homeport-witness.service",
         "homeport-firewall.service",
@@ -172,7 +200,7 @@ def removable(place: Json) -> list[str]:
     paths += [f"{UNITS}/{name}" for name in units(place)]
     if place["manager"] == "systemd":
         paths.append("/etc/tmpfiles.d/homeport.conf")
-    paths += [place["sockets"], place["settings"], place["caddy_data"]]
+    paths += [place["sockets"], place["settings"], place["caddy_data"], *edge_rules.removable(place)]
     if place["witness"]:
         paths.append(posixpath.dirname(place["witness"]))
     if place["manager"] == "supervisor":
@@ -190,30 +218,14 @@ def problems(observed: Json, wishes: Json, place: Json) -> list[Json]:
         *_variable_problems(wishes, place),
         *_user_problems(observed, wishes, place),
         *_machine_problems(observed, wishes, place),
-        *_port_problems(observed, wishes, place),
+        *(caddy_rules.problems(observed, wishes, place) if place["workstation"] else []),
+        *edge_rules.problems(observed, wishes, place),
     ]
     return [{"error": error, "fix": fix} for error, fix in found]
 
 
 def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
     found = []
-    match = ORIGIN.fullmatch(str(wishes["origin"]))
-    if not match:
-        found.append(
-            (
-                f"homeport_origin is {wishes['origin']!r}, which is no pattern of an origin",
-                "write it as http://{port}.localhost:8080 or https://{port}-dev.example.com, in lower case",
-            )
-        )
-    elif match["number"] and not 1 <= int(match["number"]) <= 65535:
-        found.append((f"homeport_origin names port {match['number']}", "a port is between 1 and 65535"))
-    elif match["host"].endswith("localhost") and int(match["number"] or 80) != wishes["port"]:
-        found.append(
-            (
-                f"homeport_origin names port {match['number'] or 80}, but Caddy listens on {wishes['port']}",
-                "make homeport_origin and caddy_port agree",
-            )
-        )
     ranges = wishes["port_ranges"]
     if not isinstance(ranges, list) or not ranges:
         found.append(("homeport_port_ranges is not a list of ranges", 'write it as ["3000-9999"]'))
@@ -223,29 +235,9 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
             for text in ranges
             if not _is_range(str(text))
         ]
-    if not isinstance(wishes["port"], int) or not 1 <= wishes["port"] <= 65535:
-        found.append((f"caddy_port is {wishes['port']!r}", "a port is a number between 1 and 65535"))
-    elif wishes["port"] < 1024 and not place["rootful"]:
-        found.append(
-            (f"caddy_port is {wishes['port']}, which needs root", "choose one above 1023, or run as root")
-        )
-    if not wishes["bind"]:
-        found.append(("caddy_bind is empty", 'write it as ["127.0.0.1", "::1"]'))
-    for name, values, parse in (
-        ("caddy_bind", wishes["bind"], ipaddress.ip_address),
-        ("caddy_trusted_proxies", wishes["trusted_proxies"], ipaddress.ip_network),
-    ):
-        for value in values:
-            try:
-                parse(str(value))
-            except ValueError as error:
-                found.append(
-                    (
-                        f"{name} has {value!r}: {error}",
-                        "write addresses such as 127.0.0.1, networks such as 10.0.0.0/8",
-                    )
-                )
-    if wishes["firewall"] and place["manager"] != "systemd":
+    if wishes["firewall"] not in (True, False, "auto"):
+        found.append((f"firewall_enabled is {wishes['firewall']!r}", "it is auto, true or false"))
+    elif wishes["firewall"] is True and place["manager"] != "systemd":
         found.append(("firewall_enabled needs root and systemd", "set firewall_enabled: false for this host"))
     return found
 
@@ -351,32 +343,3 @@ def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[s
             )
         )
     return found
-
-
-def _port_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str, str]]:
-    taken: dict[str, list[str]] = {}
-    for listener in observed["listeners"]:
-        if _collide(listener["address"], place["bind"]) and not _is_ours(listener, observed, place):
-            who = listener["command"] or f"a process of user {listener['user']}"
-            pid = f" (pid {listener['pid']})" if listener["pid"] else ""
-            taken.setdefault(who + pid, []).append(listener["address"])
-    return [
-        (
-            f"port {wishes['port']} at {' and '.join(addresses)} is taken by {who}",
-            "stop it, or set caddy_port (and the port in homeport_origin) to a free one",
-        )
-        for who, addresses in taken.items()
-    ]
-
-
-def _collide(address: str, bind: list[str]) -> bool:
-    """Whether a listener at `address` keeps us from listening at one of `bind`, all of the same port."""
-    anywhere = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
-    return address in anywhere or bool(anywhere & set(bind)) or address in bind
-
-
-def _is_ours(listener: Json, observed: Json, place: Json) -> bool:
-    caddy = observed["users"].get(CADDY_USER)
-    if caddy and listener["uid"] == caddy["uid"]:
-        return True
-    return bool(listener["exe"]) and str(listener["exe"]).startswith(f"{place['software']}/tools/caddy/")

@@ -78,6 +78,11 @@ def examine(port: int | None) -> list[Hop]:
         origins = settings.origins
         served = hops.SOCKETS if origins else ("web",)
         found.append(hops.sockets(settings.socket_dir, place.remedy("homeportd"), served))
+        if settings.edge is not None:
+            from homeportd.cli import edge_hops  # ssl: of no use elsewhere
+
+            _progress("traefik")
+            found.extend(edge_hops.edge(settings.edge, place.remedy("homeport-traefik")))
         if origins is None:  # an edge alone: no Caddy, no dev servers
             _progress("")
             return found

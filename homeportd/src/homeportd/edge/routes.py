@@ -20,7 +20,8 @@ PREFIX: Final = "homeport-"
 FILE: Final = "tunnel-"  # how our files begin
 # Above any rule that has the default, its length: the wildcard's, whose names these are.
 PRIORITY: Final = 10_000
-STAGING: Final = ".staging"  # Traefik reads .yml files only, and watches the folder itself
+# Traefik reads .yml alone, but looks into folders too, so what is not finished lies beside the others, with another end.
+UNFINISHED: Final = ".new"
 
 _SAFE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _SAFE_ID = re.compile(r"[a-z0-9]+")
@@ -151,13 +152,11 @@ class Routes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._staging = folder / STAGING
 
     def start(self, wanted: list[Route]) -> None:
         """Write what there should be, and remove what an earlier agent left. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._staging.mkdir(exist_ok=True)
-        for path in self._staging.iterdir():
+        for path in self._folder.glob(f"{FILE}*{UNFINISHED}"):
             path.unlink()
         for item in wanted:
             self.write(item)
@@ -174,7 +173,7 @@ class Routes:
         with contextlib.suppress(OSError):
             if path.read_text() == text:
                 return
-        fresh = self._staging / path.name
+        fresh = path.with_suffix(UNFINISHED)
         fresh.write_text(text)
         fresh.chmod(0o640)
         fresh.rename(path)

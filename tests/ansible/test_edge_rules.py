@@ -1,0 +1,133 @@
+"""What an edge is to be, and what stands in its way: decided without a host."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice", "sudo": "none"}
+VPS = {"workstation": False, "edge": True, "edge_url": "https://{name}.tunnel.example.com"}
+LAPTOP = {"edge": True, "edge_bind": "127.0.0.1"}
+NGINX = {
+    "address": "0.0.0.0",
+    "uid": 33,
+    "user": "www-data",
+    "pid": 7,
+    "exe": "/usr/sbin/nginx",
+    "command": "nginx",
+}
+
+
+def errors(problems: list[dict[str, str]]) -> str:
+    assert all(problem["fix"] for problem in problems)
+    return "\n".join(problem["error"] for problem in problems)
+
+
+def test_a_vps_is_an_edge_alone(decide: Decide, rules: ModuleType) -> None:
+    # Debian's cloud images have a person with every right, who is nobody's agent.
+    place, problems = decide({"people": ["debian"]}, VPS)
+    assert problems == []
+    assert (place["user"], place["witness"], place["firewall"]) == ("homeport", "", True)
+    edge = place["edge"]
+    assert (edge["web"], edge["secure"], edge["metrics"]) == (":80", ":443", "127.0.0.1:7071")
+    assert (edge["resolver"], edge["wildcard"]) == ("homeport-domains", "")
+    assert edge["open_tcp"] == ["80", "443", "20000-29999"]
+    assert place["dashboard"] == edge["admin"] == "https://admin.tunnel.example.com"
+    assert place["own_ports"] == [80, 443, 7070, 7071]
+    folders = [row["path"] for row in rules.directories(place)]
+    assert place["caddy_data"] not in folders
+    assert [user["name"] for user in rules.service_users(place)] == ["homeport-traefik"]
+
+
+@pytest.mark.parametrize("observed", [{}, {"systemd": False}, ALICE])
+def test_a_laptop_is_both_and_nobody_elses_business(
+    decide: Decide, rules: ModuleType, observed: dict[str, Any]
+) -> None:
+    place, problems = decide(observed, LAPTOP)
+    assert problems == []
+    edge = place["edge"]
+    assert (edge["web"], edge["secure"], edge["bind"]) == ("127.0.0.1:8081", "", ["127.0.0.1", "::1"])
+    assert (edge["host"], edge["connect"]) == ("localhost", "http://tunnel.localhost:8081")
+    assert (edge["open_tcp"], edge["open_udp"], place["firewall"]) == ([], [], False)
+    assert place["dashboard"] == "http://localhost:8080"
+    assert place["own_ports"] == [8080, 7070, 7071, 8081]
+    assert len(rules.service_users(place)) == (2 if place["rootful"] else 0)
+    paths = [row["path"] for row in rules.directories(place)]
+    assert [paths.index(edge[key]) for key in ("data", "routes")] == sorted(
+        paths.index(edge[key]) for key in ("data", "routes")
+    )
+
+
+def test_the_agent_and_traefik_share_a_group_and_nobody_else_reads(decide: Decide, rules: ModuleType) -> None:
+    place, _ = decide({}, VPS)
+    rows = {row["path"]: row for row in rules.directories(place)}
+    routes = rows[place["edge"]["routes"]]
+    assert (routes["owner"], routes["group"], routes["mode"]) == ("homeport", "homeport", "2750")
+    assert rows["/var/lib/homeport-traefik/acme"]["mode"] == "0700"
+
+
+def test_a_provider_makes_it_one_certificate_for_all(decide: Decide) -> None:
+    place, problems = decide({}, {**VPS, "dns_provider": "ovh"})
+    assert problems == []
+    assert place["edge"]["wildcard"] == "homeport-wildcard"
+
+
+def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: ModuleType) -> None:
+    place, problems = decide({}, {"edge_url": "nonsense", "tcp_ports": "nonsense"})
+    assert problems == []
+    assert place["edge"] == {}
+    assert not any(
+        "traefik" in path for path in rules.removable(place) if "homeport-traefik.service" not in path
+    )
+
+
+@pytest.mark.parametrize(
+    ("wishes", "word"),
+    [
+        ({"edge_url": "https://tunnel.example.com"}, "no pattern of names"),
+        ({"edge_url": "https://{name}.example.com:99999"}, "names port 99999"),
+        ({"edge_url": "http://{name}.tunnel.localhost:8081", "dns_provider": "ovh"}, "begins with http://"),
+        ({"edge_listen": "0.0.0.0:7070"}, "homeportd_edge_listen is '0.0.0.0:7070'"),
+        ({"edge_listen": "127.0.0.1:65535"}, "homeportd_edge_listen is '127.0.0.1:65535'"),
+        ({"edge_bind": "everywhere"}, "traefik_bind is 'everywhere'"),
+        ({"admin_allow": ["203.0.113.1/24"]}, "'203.0.113.1/24', which is no network"),
+        ({"tcp_ports": "80"}, "homeportd_tcp_ports is '80'"),
+        ({"udp_ports": "30000-40000"}, "where this machine's own connections begin"),
+        ({"tcp_ports": "7000-8000"}, "has the edge's own port 7070 in it"),
+        ({"workstation": True, "port": 7071, "origin": "https://{port}.example.com"}, "the edge uses too"),
+    ],
+)
+def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:
+    _, problems = decide({}, {**VPS, **wishes})
+    assert word in errors(problems)
+
+
+@pytest.mark.parametrize("observed", [{"systemd": False}, ALICE])
+def test_low_ports_take_root_and_systemd(decide: Decide, observed: dict[str, Any]) -> None:
+    _, problems = decide(observed, VPS)
+    assert "port 80 and 443, which takes root and systemd" in errors(problems)
+
+
+@pytest.mark.parametrize(
+    ("port", "listener", "problem"),
+    [
+        (443, {}, "port 443 is taken by nginx"),
+        (443, {"exe": "/opt/homeport/tools/traefik/3.0/bin/traefik"}, ""),
+        (443, {"exe": None, "command": None, "user": "homeport-traefik"}, ""),
+        (443, {"exe": None, "command": None}, "taken by a process of user www-data"),
+        (7070, {"user": "homeport", "exe": None, "command": None}, ""),
+        (7070, {"user": "homeport", "command": "/opt/homeport/current/bin/homeportd serve"}, ""),
+        (7070, {"user": "homeport", "command": "python3 -m http.server"}, "port 7070 is taken by python3"),
+    ],
+)
+def test_occupied_ports(decide: Decide, port: int, listener: dict[str, Any], problem: str) -> None:
+    _, problems = decide({"edge_listeners": {str(port): [{**NGINX, **listener}]}}, VPS)
+    assert problem in errors(problems)
+    assert bool(problems) is bool(problem)
+
+
+def test_a_machine_without_ipv6_binds_none(decide: Decide) -> None:
+    assert decide({"ipv6": False}, VPS)[0]["edge"]["bind"] == ["0.0.0.0"]
+    assert decide({}, {**VPS, "edge_bind": "203.0.113.7"})[0]["edge"]["bind"] == ["203.0.113.7"]

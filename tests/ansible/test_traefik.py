@@ -1,0 +1,141 @@
+"""Traefik's files, tried in a real Traefik by the agent's own check; the agent's settings of an edge."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homeportd import settings
+
+Render = Callable[..., str]
+Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+Defaults = Callable[[str], dict[str, Any]]
+Files = Callable[..., tuple[Path, Path, dict[str, Any]]]
+
+BIN = Path(sys.executable).parent
+VPS = {"workstation": False, "edge": True, "edge_url": "https://{name}.tunnel.example.com"}
+WILDCARD = {**VPS, "dns_provider": "rfc2136"}
+LAPTOP = {"edge": True, "edge_bind": "127.0.0.1"}
+
+
+@pytest.fixture
+def files(render: Render, decide: Decide, defaults: Defaults, tmp_path: Path) -> Files:
+    """Traefik's settings and the edge's routes for a host, and what is in the first."""
+
+    def rendered(wishes: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
+        place, problems = decide({}, wishes)
+        assert problems == []
+        values = {**defaults("release"), "homeport": place}
+        values["traefik_dns_provider"] = wishes.get("dns_provider", "")
+        static, routes = tmp_path / "traefik.yml", tmp_path / "edge.yml"
+        static.write_text(render("traefik", "{{ traefik_text }}", **values))
+        routes.write_text(render("traefik", "{{ traefik_routes_text }}", **values))
+        return static, routes, json.loads(static.read_text().partition("\n")[2])
+
+    return rendered
+
+
+def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("traefik", path=str(BIN))
+    assert program is not None
+    command = [BIN / "homeportd", "check-traefik", "--program", program, *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("wishes", [VPS, WILDCARD, LAPTOP], ids=["vps", "wildcard", "laptop"])
+def test_traefik_accepts_its_files(files: Files, wishes: dict[str, Any]) -> None:
+    static, routes, _ = files(wishes)
+    for arguments in ((static,), (static, "--routes", routes)):
+        result = check(*arguments)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new", "word"),
+    [
+        (0, "idleTimeout", "idleTimeouts", "idleTimeouts"),
+        (0, '"INFO"', "INFO", "is not JSON"),
+        (0, '"1h"', '"soon"', "soon"),
+        (1, "Host(`tunnel", "Hostage(`tunnel", "Hostage"),
+        (1, '"service": "edge-agent"', '"service": "edge-stranger"', "edge-stranger"),
+        (1, "{", "[", "is not JSON"),
+    ],
+)
+def test_traefik_refuses_mistakes(files: Files, what: int, old: str, new: str, word: str) -> None:
+    static, routes, _ = files(VPS)
+    change((static, routes)[what], old, new)
+    result = check(static, "--routes", routes)
+    assert result.returncode == 3
+    assert word in result.stderr
+    assert result.stderr.count("fix: ") == 1
+
+
+def test_no_certificate_without_tls_and_no_door_without_it(files: Files) -> None:
+    _, _, laptop = files(LAPTOP)
+    assert "certificatesResolvers" not in laptop
+    assert {name: entry["address"] for name, entry in laptop["entryPoints"].items()} == {
+        "web": "127.0.0.1:8081",
+        "metrics": "127.0.0.1:7071",
+    }
+    _, _, vps = files(VPS)
+    assert set(vps["entryPoints"]) == {"web", "websecure", "metrics"}
+    assert vps["entryPoints"]["web"]["http"]["redirections"]["entryPoint"]["to"] == "websecure"
+    assert "redirections" not in vps["entryPoints"]["websecure"]["http"]
+    assert set(vps["certificatesResolvers"]) == {"homeport-domains"}
+    _, routes, wildcard = files(WILDCARD)
+    assert wildcard["certificatesResolvers"]["homeport-wildcard"]["acme"]["dnsChallenge"] == {
+        "provider": "rfc2136"
+    }
+    assert '"*.tunnel.example.com"' in routes.read_text()
+
+
+def test_the_log_keeps_what_the_agent_reads_and_no_header(files: Files) -> None:
+    _, _, vps = files(VPS)
+    fields = vps["accessLog"]["fields"]
+    assert fields["defaultMode"] == "drop"
+    assert fields["names"]["RequestPath"] == fields["names"]["RouterName"] == "keep"
+    assert "RequestLine" not in fields["names"]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "resolver"), [(VPS, "homeport-domains"), (WILDCARD, None), (LAPTOP, None)]
+)
+def test_the_agent_reads_its_settings(
+    render: Render, decide: Decide, tmp_path: Path, wishes: dict[str, Any], resolver: str | None
+) -> None:
+    place, _ = decide({}, wishes)
+    file = tmp_path / "agent.toml"
+    file.write_text(render("homeportd", "{{ lookup('template', 'agent.toml.j2') }}", homeport=place))
+    read = settings.load(file)
+    assert read.edge is not None
+    assert read.edge.cert_resolver == resolver
+    assert (read.origin is None) is (not wishes.get("workstation", True))
+
+
+def test_secrets_are_in_a_file_of_roots_and_nowhere_else(render: Render, decide: Decide) -> None:
+    place, _ = decide({}, WILDCARD)
+    values = {
+        "homeport": place,
+        "service_name": "homeport-traefik",
+        "service_command": ["/bin/true"],
+        "service_secrets": {"RFC2136_TSIG_SECRET": 'top "secret" $x'},
+    }
+    unit = render("service", "{{ lookup('template', 'unit.service') }}", **values)
+    assert "secret" not in unit.replace("homeport-traefik.env", "")
+    assert "EnvironmentFile=/etc/homeport/homeport-traefik.env" in unit
+    env = render("service", "{{ lookup('template', 'secrets.env') }}", **values)
+    assert r'RFC2136_TSIG_SECRET="top \"secret\" $x"' in env
+    before = render("service", "{{ service_fingerprint }}", **values)
+    values["service_secrets"] = {"RFC2136_TSIG_SECRET": "another"}
+    assert render("service", "{{ service_fingerprint }}", **values) != before
