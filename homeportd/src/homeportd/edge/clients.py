@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
-from homeportd.tunnels.protocol import Introduction
+from homeportd.tunnels.protocol import HEARTBEAT_S, Introduction
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
 if TYPE_CHECKING:
     from homeportd.edge.link import Link
     from homeportd.edge.tunnel import Tunnel
+
+SILENT_S: Final = HEARTBEAT_S + 1.0  # without a byte: a link that lives answers each heartbeat
 
 
 class Offline(Exception):
@@ -27,9 +30,21 @@ class Client:
         self.links: dict[int, Link] = {}
         self.tunnels: dict[str, Tunnel] = {}
 
+    @property
+    def freshest(self) -> Link | None:
+        """The link that was heard of last: a silent one may be dead, though nobody knows yet."""
+        return max(self.links.values(), key=lambda link: link.session.heard_at or 0.0, default=None)
+
     async def dial(self, introduction: Introduction) -> Stream:
-        """A stream for one visitor on the least busy link, introduced. Raises Offline."""
-        for link in sorted(self.links.values(), key=lambda link: link.session.streams):
+        """A stream for one visitor on the least busy link, introduced. Raises Offline.
+
+        Links that missed a heartbeat are tried last.
+        """
+        overdue = monotonic() - SILENT_S
+        for link in sorted(
+            self.links.values(),
+            key=lambda link: ((link.session.heard_at or 0.0) < overdue, link.session.streams),
+        ):
             try:
                 stream = await link.session.open()
             except (YamuxError, TimeoutError):

@@ -336,9 +336,8 @@ class Tunnels:
             return
         client.tunnels.pop(tunnel.id, None)
         said = protocol.Closed.model_validate({"tunnel": tunnel.id, "reason": reason, "detail": detail})
-        for link in client.links.values():
-            link.tell(said)
-            break
+        if client.freshest is not None:
+            client.freshest.tell(said)
 
     async def _end(self, tunnel: Tunnel, reason: str) -> None:
         async with self._changing:

@@ -82,6 +82,9 @@ class StreamListener:
             else:
                 reset(transport)
             return
+        except asyncio.CancelledError:  # the tunnel was closed
+            reset(transport)
+            raise
         finally:
             self.waiting -= 1
         if transport.is_closing():

@@ -87,9 +87,18 @@ class Tunnel:
 
     async def dial(self, address: Address, port: int) -> Stream:
         """A stream to the client for one visitor. Raises Offline."""
-        if self.holder is None:
-            raise Offline
-        return await self.holder.dial(Introduction(tunnel=self.id, address=address, port=port))
+        introduction = Introduction(tunnel=self.id, address=address, port=port)
+        while (holder := self.holder) is not None:
+            try:
+                stream = await holder.dial(introduction)
+            except Offline:
+                if self.holder is holder:
+                    raise
+                continue
+            if self.holder is holder:
+                return stream
+            stream.reset()  # a newer client has the name since
+        raise Offline
 
     def refuse(self, address: Address, port: int) -> None:
         """Count a visitor that was turned away, and note some of them."""

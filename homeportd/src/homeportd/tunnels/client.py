@@ -276,7 +276,9 @@ class Client:
     # Control
 
     def _tell(self, message: protocol.Open | protocol.Close) -> bool:
-        return any(link.tell(message) for link in list(self.links.values()))
+        # First on the link that was heard of last: one that is silent may be dead, though nobody knows yet.
+        links = sorted(self.links.values(), key=lambda link: link.session.heard_at or 0.0, reverse=True)
+        return any(link.tell(message) for link in links)
 
     async def _take(self, link: Link, message: FromEdge) -> None:
         match message:

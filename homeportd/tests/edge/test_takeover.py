@@ -1,0 +1,74 @@
+"""Names pass from client to client while links are silent, visitors wait, and messages cross."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from edge_helper import echo_server, refuse, to_port
+
+from homeportd.edge import clients
+from homeportd.tunnels.protocol import Close, Closed
+
+
+@pytest.fixture
+async def echo():
+    async with echo_server() as port:
+        yield port
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Keep visitors waiting for their stream, as behind a link whose network was cut, until `set`."""
+    gate, dial = asyncio.Event(), clients.Client.dial
+
+    async def late(client, introduction):
+        await gate.wait()
+        return await dial(client, introduction)
+
+    monkeypatch.setattr(clients.Client, "dial", late)
+    return gate
+
+
+async def test_a_visitor_that_waits_ends_with_its_tunnel(connect, echo, held):
+    client = await connect(to_port(echo))
+    opened = await client.open("tcp")
+    reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+    writer.write(b"hello")
+    await asyncio.sleep(0.1)
+    client.say(Close(tunnel=opened.tunnel))
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(1), 2)
+    writer.close()
+
+
+async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held):
+    older = await connect(refuse)
+    opened = await older.open("tcp", port=42100)
+    reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+    writer.write(b"hello")
+    await asyncio.sleep(0.1)
+    newer = await connect(to_port(echo))
+    await newer.open("tcp", port=42100)
+    held.set()
+    assert await asyncio.wait_for(reader.readexactly(5), 2) == b"hello"
+    writer.close()
+
+
+async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect, echo, monkeypatch):
+    monkeypatch.setattr(clients, "SILENT_S", 0.2)
+    silent = await connect(refuse, run="one")
+    opened = await silent.open("tcp", port=42101)
+    lively = await connect(to_port(echo), run="one", number=1)
+    silent.session._transport.pause_reading()
+    await asyncio.sleep(0.3)
+    for _ in range(4):  # the silent one has always fewer streams
+        await lively.session.ping()
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+        writer.write(b"hello")
+        assert await asyncio.wait_for(reader.readexactly(5), 2) == b"hello"
+        writer.close()
+    newer = await connect(to_port(echo))
+    await newer.open("tcp", port=42101)
+    assert (await lively.next(Closed)).reason == "taken-over"
+    assert silent.said.empty()
