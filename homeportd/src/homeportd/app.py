@@ -132,10 +132,15 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         tunnels = None
         if settings.edge:
             # Imported late: most machines are no edge, and it is memory.
+            from homeportd.domains.start import load, watching
             from homeportd.edge.start import edge
 
+            domains = await load(settings.edge, database)
             tunnels = await stack.enter_async_context(
-                edge(settings.edge, database, auth, passwords, key, events)
+                edge(settings.edge, database, auth, passwords, key, events, domains.routes_of)
+            )
+            domains_router = await stack.enter_async_context(
+                watching(domains, settings.edge, tunnels.tunnels, events)
             )
         desk = None
         if settings.origins:
@@ -151,7 +156,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
                 *(desk.routers(door) if desk else []),
                 system_api.router(system, settings, count, clock.now(), door),
                 watch_router(events, auth, door),
-                *([tunnels.router(door)] if tunnels else []),
+                *([tunnels.router(door), domains_router(door)] if tunnels else []),
             ]
         )
         await _open_sockets(stack, settings, desk.gateway if desk else None, web)

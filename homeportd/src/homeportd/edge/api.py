@@ -125,9 +125,11 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
         )
         return reserved(tunnel)
 
-    @routes.delete("/api/reservations/{tunnel_id}", status_code=204, responses=problems(401, 403, 404, 422))
+    @routes.delete(
+        "/api/reservations/{tunnel_id}", status_code=204, responses=problems(401, 403, 404, 409, 422)
+    )
     async def remove_reservation(tunnel_id: TunnelId) -> None:
-        """Give a name or port up; a live tunnel goes on until its client ends it."""
+        """Give a name or port up; a live tunnel goes on until its client ends it. Its domains go first."""
         await tunnels.release(tunnel_id)
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **problems(401)})

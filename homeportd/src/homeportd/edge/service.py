@@ -60,6 +60,7 @@ class Tunnels:
         self._visits = visits
         self._changing = asyncio.Lock()
         self._callbacks: list[Change] = []
+        self.release_guards: list[Callable[[Tunnel], None]] = []  # may raise Problem
         auth.on_revoke(self._end_orphans)
         self._closings: set[asyncio.Task[None]] = set()
 
@@ -225,9 +226,11 @@ class Tunnels:
         return tunnel
 
     async def release(self, tunnel_id: str) -> None:
-        """Remove a reservation; a live tunnel goes on without. Raises Problem 404."""
+        """Remove a reservation; a live tunnel goes on without. Raises Problem 404, 409."""
         async with self._changing:
             tunnel = self._reserved(tunnel_id)
+            for guard in self.release_guards:
+                guard(tunnel)
             if tunnel.holder is None:
                 await self._remove(tunnel)
                 return

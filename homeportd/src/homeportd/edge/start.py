@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sqlite3
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -23,7 +23,7 @@ from homeportd.edge.accesslog import AccessLog
 from homeportd.edge.door import ALPN, Door
 from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.rollups import Rollups
-from homeportd.edge.routes import Routes
+from homeportd.edge.routes import Domain, Routes
 from homeportd.edge.service import Tunnels
 from homeportd.edge.store import PlaceStore
 from homeportd.edge.tunnel import Tunnel
@@ -83,9 +83,18 @@ class Edge:
 
 @asynccontextmanager
 async def edge(
-    settings: EdgeSettings, database: Database, auth: Auth, passwords: Passwords, key: bytes, events: Events
+    settings: EdgeSettings,
+    database: Database,
+    auth: Auth,
+    passwords: Passwords,
+    key: bytes,
+    events: Events,
+    domains: Callable[[str], Sequence[Domain]],
 ) -> AsyncIterator[Edge]:
-    """An edge whose places listen; nobody can connect before `Edge.serve`. Raises OSError."""
+    """An edge whose places listen; nobody can connect before `Edge.serve`. Raises OSError.
+
+    `domains`: the host names that lead to a tunnel, by its id, besides its own.
+    """
     async with contextlib.AsyncExitStack() as stack:
         visits = Visits(database)
         visits.start()
@@ -95,6 +104,7 @@ async def edge(
             settings, PlaceStore(database), auth, passcodes, visits, Routes(settings.routes_dir)
         )
         stack.push_async_callback(tunnels.close)
+        tunnels.listening.set_domains(domains)
         await tunnels.start()
         rollups = Rollups(database, lambda: tunnels.registry)
         rollups.start()

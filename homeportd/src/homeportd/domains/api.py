@@ -1,0 +1,57 @@
+"""The addresses of domains."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from homeportd.auth.guard import Guard
+from homeportd.domains.model import Mapping
+from homeportd.domains.service import Domains
+from homeportd.domains.view import DomainView, domain_view
+from homeportd.http import problems
+from homeportd.settings import EdgeSettings
+
+DomainName = Annotated[str, Path(max_length=1024)]  # as typed, before it is looked at
+
+
+class DomainBody(BaseModel):
+    """A domain, and the reserved HTTP name that it shall lead to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: Annotated[str, Field(min_length=1, max_length=1024)]
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+
+
+def router(domains: Domains, settings: EdgeSettings, guard: Guard) -> APIRouter:
+    """The routes of this room."""
+    routes = APIRouter(tags=["domains"], dependencies=[Depends(guard)])
+
+    def shown(mapping: Mapping) -> DomainView:
+        return domain_view(mapping, domains, settings)
+
+    @routes.get("/api/domains", responses=problems(401))
+    async def list_domains() -> list[DomainView]:
+        return [shown(mapping) for mapping in domains.all()]
+
+    @routes.post("/api/domains", status_code=201, responses=problems(401, 403, 404, 409, 413, 422))
+    async def add_domain(body: DomainBody) -> DomainView:
+        """Map a domain to a name; the answer has the DNS record to make."""
+        return shown(await domains.add(body.domain, body.name))
+
+    @routes.get("/api/domains/{domain}", responses=problems(401, 404, 422))
+    async def read_domain(domain: DomainName) -> DomainView:
+        return shown(domains.get(domain))
+
+    @routes.post("/api/domains/{domain}/check", responses=problems(401, 403, 404, 422))
+    async def check_domain(domain: DomainName) -> DomainView:
+        """Look at DNS and the certificate now; ask for a refused certificate again."""
+        return shown(await domains.check(domain))
+
+    @routes.delete("/api/domains/{domain}", status_code=204, responses=problems(401, 403, 404, 422))
+    async def remove_domain(domain: DomainName) -> None:
+        """Take a domain off its name; its visitors get 404 from then on."""
+        await domains.remove(domain)
+
+    return routes

@@ -1,0 +1,97 @@
+"""An edge with real authorities: knot for DNS, Pebble for certificates, Traefik before it."""
+
+from __future__ import annotations
+
+import pytest
+import uvloop
+
+from homeportd.settings import EdgeSettings
+
+from ..authorities import knot, missing, pebble
+from ..edge import helper
+from .world import BASE, ZONES, World
+
+TLS_ALPN = {"tlsChallenge": {}}
+HTTP = {"httpChallenge": {"entryPoint": "web"}}
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """The agent runs on uvloop."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def dns_server(tmp_path):
+    """knot, with the zones of `world`."""
+    if why := missing():
+        pytest.skip(why)
+    with knot(tmp_path / "knot", ZONES) as made:
+        yield made
+
+
+@pytest.fixture
+def scheme():
+    """Of the edge."""
+    return "https"
+
+
+@pytest.fixture
+def world(tmp_path, dns_server, scheme):
+    """What is there before the agent: authorities, ports, settings."""
+    web, tls, listen = helper.free_port(), helper.free_port(), helper.free_port()
+    with pebble(tmp_path / "pebble", dns_server.address, http_port=web, tls_port=tls) as authority:
+        edge = EdgeSettings(
+            url=f"{scheme}://{{name}}.{BASE}:{tls if scheme == 'https' else web}",
+            host=BASE,
+            bind=("127.0.0.1",),
+            tcp_ports="43000-43999",
+            udp_ports="43000-43999",
+            listen=f"127.0.0.1:{listen}",
+            routes_dir=tmp_path / "routes",
+            access_log=tmp_path / "access.json",
+            log=tmp_path / "traefik.json",
+            domain_resolver="homeport-domains",
+            acme_ca=authority.root,
+            dns_server=dns_server.address,
+        )
+        yield World(tmp_path, edge, dns_server, authority, web, tls)
+
+
+@pytest.fixture
+def settings(settings, world):
+    """Of an agent that is an edge."""
+    return settings.model_copy(update={"edge": world.settings})
+
+
+@pytest.fixture
+def challenge():
+    """How the authority sees that a name is ours."""
+    return TLS_ALPN
+
+
+@pytest.fixture
+async def traefik(running, world, challenge):
+    """A running Traefik before a running edge."""
+    await world.start_traefik(challenge)
+    yield world
+    world.stop_traefik()
+
+
+@pytest.fixture
+async def client(running, peer, world):
+    """A client that has the reserved name `app`, with nothing behind it unless the test opens it anew."""
+    made = (await peer.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
+    reserved = await peer.post("/api/reservations", json={"kind": "http", "name": "app", "token": made["id"]})
+    assert reserved.status_code == 201, reserved.text
+    links = []
+
+    async def connect(port):
+        link = await helper.link(
+            int(world.settings.listen.rpartition(":")[2]), made["token"], helper.to_port(port)
+        )
+        links.append(link)
+        return link
+
+    yield connect
+    for link in links:
+        await link.close()
