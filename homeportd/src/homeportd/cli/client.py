@@ -192,4 +192,4 @@ def _refusal(status: int, text: bytes) -> Failure:
     fix = problem.get("fix") or ""
     if not fix or "/api/" in fix:  # words for programmers of other clients
         fix = "homeport doctor" if status >= 500 else "homeport --help"
-    return Failure(str(detail)[:MAX_DETAIL], str(fix)[:MAX_DETAIL], code)
+    return Failure(str(detail)[:MAX_DETAIL], str(fix)[:MAX_DETAIL], code, status)

@@ -44,10 +44,14 @@ class ClosedPipe(Exception):
 
 
 class Failure(Exception):
-    """A command that did not succeed: what happened, the next step, and the exit code."""
+    """A command that did not succeed: what happened, the next step, and the exit code.
 
-    def __init__(self, detail: str, fix: str, code: int = REFUSED) -> None:
+    `status`: the HTTP status of a refusal, 0 where there was none.
+    """
+
+    def __init__(self, detail: str, fix: str, code: int = REFUSED, status: int = 0) -> None:
         super().__init__(detail)
         self.detail = detail
         self.fix = fix
         self.code = code
+        self.status = status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from homeportd.cli import accounts, daemon, foreground, reservations, tunnels
+from homeportd.cli import accounts, daemon, domains, foreground, reservations, tunnels
 
 Commands = tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]
 
@@ -73,6 +73,20 @@ GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
                 ),
             ),
             ("remove", reservations.remove_reservation, ("homeport reservations remove myapp",)),
+        ),
+    ),
+    (
+        "domains",
+        "Let your own domains lead to reserved names.",
+        (
+            ("list", domains.list_domains, ("homeport domains list", "homeport domains list --json")),
+            (
+                "add",
+                domains.add_domain,
+                ("homeport reservations add http myapp", "homeport domains add app.example.org myapp"),
+            ),
+            ("check", domains.check_domain, ("homeport domains check app.example.org",)),
+            ("remove", domains.remove_domain, ("homeport domains remove app.example.org",)),
         ),
     ),
 )

@@ -1,0 +1,163 @@
+"""Commands for people's own domains on an edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+
+from homeportd.cli.arguments import COMPLETION_TIMEOUT, Json
+from homeportd.cli.client import Agent
+from homeportd.cli.edge_client import connect
+from homeportd.cli.errors import REQUEST, TAKEN, Failure
+from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
+from homeportd.clock import from_text
+
+LOOK_S: Final = 40.0  # the edge asks DNS servers, some of which are slow
+_CODES: Final = {409: TAKEN, 422: REQUEST}
+_STYLES: Final = {"issued": Style.GREEN, "verified": Style.GREEN, "error": Style.RED, "pending": Style.AMBER}
+_COLUMNS: Final = (
+    Column("DOMAIN", 9),
+    Column("NAME", 6),
+    Column("STATE", 8),
+    Column("UNTIL", 3),
+    Column("WHY", 5, least=16),
+)
+
+
+def _listed() -> list[dict[str, Any]]:
+    with connect(COMPLETION_TIMEOUT) as edge:
+        found: list[dict[str, Any]] = edge.get("/domains")
+    return found
+
+
+def complete_domain(incomplete: str) -> list[tuple[str, str]]:
+    """The domains of the edge; none when it does not answer at once."""
+    try:
+        return [(x["domain"], x["state"]) for x in _listed() if x["domain"].startswith(incomplete)]
+    except Failure:
+        return []
+
+
+def complete_name(incomplete: str) -> list[tuple[str, str]]:
+    """The HTTP names that are reserved; none when the edge does not answer at once."""
+    try:
+        with connect(COMPLETION_TIMEOUT) as edge:
+            kept: list[dict[str, Any]] = edge.get("/reservations")
+    except Failure:
+        return []
+    return [(x["name"], x["address"]) for x in kept if x["name"] and x["name"].startswith(incomplete)]
+
+
+Domain = Annotated[
+    str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.", autocompletion=complete_domain)
+]
+
+
+def list_domains(json: Json = False) -> None:
+    """List your own domains and how far they are."""
+    with connect() as edge:
+        found: list[dict[str, Any]] = edge.get("/domains")
+    if json:
+        write_json(found)
+    elif not found:
+        write(["No domains yet. Add one:", "  homeport domains add app.example.org myapp"])
+    else:
+        write(lay_out(_COLUMNS, [_row(item) for item in found], screen()))
+
+
+def add_domain(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The reserved name it leads to.", autocompletion=complete_name),
+    ],
+    json: Json = False,
+) -> None:
+    """Let a domain lead to a reserved name; prints the DNS record to make."""
+    with _edge() as edge:
+        made = edge.post("/domains", {"domain": domain, "name": name})
+    _report(made, json)
+
+
+def check_domain(domain: Domain, json: Json = False) -> None:
+    """Look at a domain's DNS record and certificate now; a refused certificate is asked for again.
+
+    Exit code 7 when it does not lead to the edge, or has no certificate for some reason.
+    """
+    with _edge() as edge:
+        found = edge.post(f"/domains/{quote(domain, safe='')}/check")
+    _report(found, json)
+    if found["state"] in ("pending", "error"):
+        raise typer.Exit(REQUEST)
+
+
+def remove_domain(domain: Domain, json: Json = False) -> None:
+    """Take a domain off its name. Its visitors get 404 from then on."""
+    with _edge() as edge:
+        path = f"/domains/{quote(domain, safe='')}"
+        found = edge.get(path)
+        edge.delete(path)
+    if json:
+        write_json(found)
+    else:
+        write([f"{found['domain']} leads nowhere any more. Its DNS record can go too."])
+
+
+@contextmanager
+def _edge() -> Iterator[Agent]:
+    try:
+        with connect(LOOK_S) as edge:
+            yield edge
+    except Failure as failure:
+        code = _CODES.get(failure.status, failure.code)
+        raise Failure(failure.detail, failure.fix, code, failure.status) from failure
+
+
+def _row(item: dict[str, Any]) -> tuple[Cell, ...]:
+    certificate, why = item["certificate"], item["error"]
+    return (
+        Cell(item["domain"], Style.BOLD),
+        Cell(item["name"]),
+        Cell(item["state"], _STYLES.get(item["state"], Style.PLAIN)),
+        Cell(f"{from_text(certificate['not_after']):%Y-%m-%d}" if certificate else ""),
+        Cell(why["detail"] if why else ""),
+    )
+
+
+def _report(item: dict[str, Any], json: bool) -> None:
+    if json:
+        write_json(item)
+        return
+    lines = [f"{item['domain']} is {item['state']}{_meaning(item)}"]
+    if item["note"]:
+        lines.append(f"Note: {item['note']}.")
+    why = item["error"]
+    if why:
+        lines.append(f"{why['detail']}.")
+    if item["state"] == "pending":
+        first, *others = [f"  {x['name']}  {x['type']}  {x['value']}" for x in item["records"]]
+        lines += ["", "Make this DNS record:", first]
+        if others:
+            lines += ["Where your DNS provider cannot have that one:", *others]
+        again = f"homeport domains check {item['domain']}"
+        lines += ["", f"The edge looks for it by itself. Not to wait: {again}"]
+    elif why:
+        lines.append(f"fix: {why['fix']}")
+    write(lines)
+
+
+def _meaning(item: dict[str, Any]) -> str:
+    certificate = item["certificate"]
+    match item["state"]:
+        case "verified" if item["url"].startswith("https:"):
+            return ": its record leads here; a certificate is on its way."
+        case "verified":
+            return f": {item['url']} works. This edge has no TLS, so there is no certificate to get."
+        case "issued":
+            end = f"{from_text(certificate['not_after']):%Y-%m-%d}"
+            return f": {item['url']} works, with a certificate of {certificate['issuer']} until {end}."
+    return "."
