@@ -139,6 +139,7 @@ class Client:
             "edge": welcome.edge if welcome else None,
             "url": welcome.url if welcome else None,
             "links": len(self.links),
+            "attempts": self.attempts,
             "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 2),
             "skew_s": None if self.skew is None else round(self.skew.total_seconds()),
             "problem": None if self.problem is None else self.problem.as_dict(),

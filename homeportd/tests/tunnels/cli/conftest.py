@@ -43,12 +43,16 @@ def free_port() -> int:
 class Edge:
     """A workstation that is an edge as well; with a certificate Traefik speaks TLS."""
 
+    made = 0
+
     def __init__(self, whole: Machine, certificate: trustme.LeafCert | None = None) -> None:
         self.whole = whole
         self.certificate = certificate
         self.scheme, self.entry_point = ("https", "websecure") if certificate else ("http", "web")
         self.listen, self.web = free_port(), free_port()
-        self.first = 43_000 + os.getpid() % 500 * 10
+        Edge.made += 1
+        # Below the ports that the kernel gives to clients, any of which may be taken for a moment.
+        self.first = 10_000 + os.getpid() % 400 * 20 + Edge.made % 2 * 10
         self.url = f"http://127.0.0.1:{self.listen}"
         self.config = whole.config
         with whole.config.open("a") as file:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,17 @@ def web(edge: Edge) -> int:
     """A server that tells what it was asked; its port."""
     port = free_port()
     command = ("-m", "uvicorn", "devserver:app", "--app-dir", str(DEV_SERVER.parent), "--port", str(port))
-    edge.whole.start("web", sys.executable, *command, "--lifespan", "off", "--ws", "websockets-sansio")
+    edge.whole.start(
+        "web",
+        sys.executable,
+        *command,
+        "--lifespan",
+        "off",
+        "--ws",
+        "websockets-sansio",
+        "--timeout-graceful-shutdown",
+        "1",
+    )
     edge.whole._wait("web", lambda: _listens(port))
     return port
 
@@ -117,6 +128,30 @@ def opened(homeport: Homeport, *arguments: str) -> Iterator[str]:
 def test_an_authority_that_is_not_known(bare, edge, token) -> None:
     done = bare("init", "--edge", edge.url, "--token-stdin", input=token)
     assert (done.returncode, "is not trusted" in done.stderr, "--ca" in done.stderr) == (3, True, True)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(1, "is likely behind"), (-400, "or this machine's clock is ahead")]
+)
+def test_a_certificate_and_this_clock_disagree(bare, edge, ca, token, days, said) -> None:
+    begin = datetime.now(UTC) + timedelta(days=days)
+    name = f"clock{days % 1000}.localhost"
+    leaf = ca.issue_cert(name, not_before=begin, not_after=begin + timedelta(days=30))
+    pair = {"certFile": "cert", "keyFile": "key"}
+    for kind, blobs in (("certFile", leaf.cert_chain_pems), ("keyFile", [leaf.private_key_pem])):
+        file = edge.whole.folder / f"{name}-{kind}.pem"
+        file.write_bytes(b"".join(blob.bytes() for blob in blobs))
+        pair[kind] = str(file)
+    (edge.whole.folder / "routes" / f"{name}.yml").write_text(json.dumps({"tls": {"certificates": [pair]}}))
+
+    def ask() -> subprocess.CompletedProcess[str]:
+        ca_file = str(edge.whole.folder / "ca.pem")
+        return bare(
+            "init", "--edge", f"https://{name}:{edge.web}", "--ca", ca_file, "--token-stdin", input=token
+        )
+
+    until(lambda: ask().returncode == 9, "Traefik has that certificate")
+    assert said in ask().stderr
 
 
 def test_http_2_in_front_of_a_dev_server(homeport, edge, web) -> None:
