@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from homeportd.cli import wishes, words
+from homeportd.cli import completion, wishes, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.edge_client import connect
 from homeportd.cli.errors import NOT_FOUND, USAGE, Failure
@@ -91,7 +91,14 @@ def add_reservation(
 
 
 def remove_reservation(
-    what: Annotated[str, typer.Argument(metavar="RESERVATION", help="Its id, address, name or port.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RESERVATION",
+            help="Its id, address, name or port.",
+            autocompletion=completion.reservations,
+        ),
+    ],
     json: Json = False,
 ) -> None:
     """Give a name or port up. A live tunnel goes on until its client ends it."""

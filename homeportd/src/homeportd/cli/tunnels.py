@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import daemon_client, wishes, words
+from homeportd.cli import completion, daemon_client, wishes, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.edge_client import connect
 from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, USAGE, Failure
@@ -109,7 +109,12 @@ def added(wish: dict[str, Any]) -> dict[str, Any]:
 
 
 def remove(
-    what: Annotated[str, typer.Argument(metavar="TUNNEL", help="Its address, name, port or target.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="TUNNEL", help="Its address, name, port or target.", autocompletion=completion.tunnels
+        ),
+    ],
     json: Json = False,
 ) -> None:
     """End a tunnel of the daemon for good. A reservation of its name or port stays at the edge."""
@@ -126,7 +131,14 @@ def remove(
 
 
 def kill(
-    what: Annotated[str, typer.Argument(metavar="TUNNEL", help="Its id, address, name or port at the edge.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="TUNNEL",
+            help="Its id, address, name or port at the edge.",
+            autocompletion=completion.tunnels_of_edge,
+        ),
+    ],
     json: Json = False,
 ) -> None:
     """End a tunnel at the edge, whoever's it is; its client does not ask for it again."""

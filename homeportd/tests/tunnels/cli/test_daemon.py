@@ -100,6 +100,10 @@ def test_tunnels_come_and_go(homeport, edge, server) -> None:
     assert len(status(homeport)["tunnels"]) == 2
     until(lambda: not echoes(f"localhost:{edge.first}"), "the allowlist holds")
     assert echoes(f"localhost:{edge.first + 1}")
+    offered = homeport(
+        COMP_WORDS="homeport tunnels remove ", COMP_CWORD="3", _HOMEPORT_COMPLETE="complete_bash"
+    )
+    assert offered.stdout.split() == [str(edge.first + 1), str(edge.first)]
     vague = homeport("tunnels", "remove", f"localhost:{server}")
     assert (vague.returncode, "is more than one tunnel" in vague.stderr) == (7, True)
     assert homeport("tunnels", "remove", str(edge.first + 1)).returncode == 0
