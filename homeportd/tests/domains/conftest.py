@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import uvloop
 
@@ -37,11 +39,14 @@ def scheme():
 
 @pytest.fixture
 def world(tmp_path, dns_server, scheme):
-    """What is there before the agent: authorities, ports, settings."""
+    """What is there before the agent: authorities, ports, settings. Without TLS, no certificate authority."""
     web, tls, listen = helper.free_port(), helper.free_port(), helper.free_port()
-    with pebble(tmp_path / "pebble", dns_server.address, http_port=web, tls_port=tls) as authority:
+    ports = {"http_port": web, "tls_port": tls}
+    secure = scheme == "https"
+    made = pebble(tmp_path / "pebble", dns_server.address, **ports) if secure else nullcontext()
+    with made as authority:
         edge = EdgeSettings(
-            url=f"{scheme}://{{name}}.{BASE}:{tls if scheme == 'https' else web}",
+            url=f"{scheme}://{{name}}.{BASE}:{tls if secure else web}",
             host=BASE,
             bind=("127.0.0.1",),
             tcp_ports="43000-43999",
@@ -50,8 +55,8 @@ def world(tmp_path, dns_server, scheme):
             routes_dir=tmp_path / "routes",
             access_log=tmp_path / "access.json",
             log=tmp_path / "traefik.json",
-            domain_resolver="homeport-domains",
-            acme_ca=authority.root,
+            domain_resolver="homeport-domains" if secure else None,
+            acme_ca=authority.root if authority else None,
             dns_server=dns_server.address,
         )
         yield World(tmp_path, edge, dns_server, authority, web, tls)

@@ -31,7 +31,7 @@ class World:
     folder: Path
     settings: EdgeSettings
     knot: Knot
-    pebble: Pebble
+    pebble: Pebble | None
     web: int
     tls: int
     process: subprocess.Popen[bytes] | None = None
@@ -53,7 +53,7 @@ class World:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(5)
+                self.process.wait(1.5)  # it waits for the authority, for long
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -63,7 +63,7 @@ class World:
         self, domain: str, path: str = "/", *, trust: bool = True, **options: object
     ) -> httpx.Response:
         """As a visitor of a domain; `trust`: a certificate that does not hold is an httpx.ConnectError."""
-        context = ssl.create_default_context(cafile=self.pebble.root)
+        context = ssl.create_default_context(cafile=self.pebble.root if self.pebble else None)
         if not trust:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         secure = self.settings.scheme == "https"
@@ -104,16 +104,6 @@ class World:
         return {"http": {"services": {"edge": listen}, "routers": routers}}
 
     def _static(self, challenge: dict[str, object]) -> dict[str, object]:
-        acme = {
-            "email": "owner@example.test",
-            "caServer": self.pebble.directory,
-            "caCertificates": [str(self.pebble.ca)],
-        }
-        dns01 = {
-            "provider": "rfc2136",
-            "resolvers": [self.knot.address],
-            "propagation": {"disableChecks": True, "delayBeforeChecks": "0s"},
-        }
         return {
             "entryPoints": {
                 "web": {"address": f"127.0.0.1:{self.web}"},
@@ -123,6 +113,24 @@ class World:
                 "providersThrottleDuration": "100ms",
                 "file": {"directory": str(self.settings.routes_dir), "watch": True},
             },
+            **(self._resolvers(challenge, self.pebble) if self.pebble else {}),
+            "accessLog": {"filePath": str(self.settings.access_log), "format": "json"},
+            "log": {"level": "INFO", "format": "json", "filePath": str(self.settings.log)},
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        }
+
+    def _resolvers(self, challenge: dict[str, object], pebble: Pebble) -> dict[str, object]:
+        acme = {
+            "email": "owner@example.test",
+            "caServer": pebble.directory,
+            "caCertificates": [str(pebble.ca)],
+        }
+        dns01 = {
+            "provider": "rfc2136",
+            "resolvers": [self.knot.address],
+            "propagation": {"disableChecks": True, "delayBeforeChecks": "0s"},
+        }
+        return {
             "certificatesResolvers": {
                 "homeport-domains": {
                     "acme": {**acme, "storage": str(self.folder / "domains.json"), **challenge}
@@ -130,10 +138,7 @@ class World:
                 "homeport-wildcard": {
                     "acme": {**acme, "storage": str(self.folder / "wildcard.json"), "dnsChallenge": dns01}
                 },
-            },
-            "accessLog": {"filePath": str(self.settings.access_log), "format": "json"},
-            "log": {"level": "INFO", "format": "json", "filePath": str(self.settings.log)},
-            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            }
         }
 
     def _dns01(self) -> dict[str, str]:

@@ -194,7 +194,11 @@ class _Question:
 
     async def _find_authority(self, name: dns.name.Name) -> tuple[dns.name.Name, list[str]]:
         try:
-            zone = await dns.asyncresolver.zone_for_name(name, resolver=self._resolver)
+            try:
+                zone = await dns.asyncresolver.zone_for_name(name, resolver=self._resolver)
+            except dns.resolver.NoNameservers:
+                # As resolvers answer for CNAME records that lead in a circle; the name above has none.
+                zone = await dns.asyncresolver.zone_for_name(name.parent(), resolver=self._resolver)
             hosts = await self._resolver.resolve(zone, RdataType.NS, search=False)
         except _ERRORS as error:
             raise Unanswered(f"the DNS resolver did not say which zone holds {name}") from error

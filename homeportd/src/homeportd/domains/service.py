@@ -39,13 +39,11 @@ Changed = Callable[[Mapping | None, str], None]
 class Domains:
     """All domains of this edge. `load`, then `start` once the tunnels listen."""
 
-    def __init__(
-        self, settings: EdgeSettings, store: DomainStore, lookup: Lookup, pace: Pace | None = None
-    ) -> None:
+    def __init__(self, settings: EdgeSettings, store: DomainStore, lookup: Lookup, pace: Pace) -> None:
         self._settings = settings
         self._store = store
         self._lookup = lookup
-        self._pace = pace or Pace()
+        self._pace = pace
         self._tls = settings.scheme == "https"
         self._mappings: dict[str, Mapping] = {}
         self._due: dict[str, float] = {}
@@ -308,9 +306,9 @@ class Domains:
         name, domain, base = self.name_of(mapping), mapping.domain, self._settings.base
         target = self._settings.host_of(name)
         try:
-            addresses = await self._own_addresses(name)
-            trace = await self._lookup.trace(
-                domain, lambda alias: alias == base or alias.endswith(f".{base}")
+            addresses, trace = await asyncio.gather(
+                self._own_addresses(name),
+                self._lookup.trace(domain, lambda alias: alias == base or alias.endswith(f".{base}")),
             )
             sight = verdict.judge(domain, trace, target, base, addresses)
             if sight.verdict is Verdict.HERE and self._tls:

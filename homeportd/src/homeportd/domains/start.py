@@ -13,16 +13,19 @@ from homeportd.domains import api
 from homeportd.domains.lookup import Lookup
 from homeportd.domains.model import Mapping
 from homeportd.domains.service import Domains
+from homeportd.domains.steps import Pace
 from homeportd.domains.store import DomainStore
 from homeportd.domains.view import domain_view
 from homeportd.edge.service import Tunnels
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
 
+PACE = Pace()
+
 
 async def load(settings: EdgeSettings, database: Database) -> Domains:
     """The domains there are; the edge needs their routes before it begins."""
-    domains = Domains(settings, DomainStore(database), Lookup(settings.dns_server))
+    domains = Domains(settings, DomainStore(database), Lookup(settings.dns_server), PACE)
     await domains.load()
     return domains
 
