@@ -6,14 +6,17 @@ import asyncio
 import os
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from edge_helper import HEAD, Refused, echo_server, free_port, link, to_port, until_async, upgraded
 
+from homeportd.edge import arrivals as arrivals_module
 from homeportd.edge import door as door_module
 from homeportd.edge import link as link_module
-from homeportd.edge.door import asks_for_link
+from homeportd.edge.arrivals import Arrivals
+from homeportd.edge.door import asks_for_link, visitor_of
 from homeportd.tunnels.protocol import MAX_LINE, Refusal, from_edge
 from homeportd.yamux.aio import Session
 from homeportd.yamux.frames import Role
@@ -74,6 +77,76 @@ async def test_an_endless_line_ends_the_link(running, port):
     control = await session.open()
     control.write(b"x" * (MAX_LINE + 100))
     await asyncio.wait_for(session.wait_closed(), 2)
+
+
+async def test_a_wrong_token_is_answered_late(port, running):
+    begun = time.monotonic()
+    with pytest.raises(Refused) as caught:
+        await link(port, "hp_" + "x" * 43)
+    assert caught.value.reason is Refusal.TOKEN
+    assert time.monotonic() - begun >= link_module.WRONG_TOKEN_S
+
+
+async def test_few_of_one_address_are_on_the_way_in(port, connect, monkeypatch):
+    monkeypatch.setattr(arrivals_module, "MAX_OF_ONE", 3)
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.1, 203.0.113.7\r\n\r\n")
+
+    async def arrive(head):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        return answer, writer
+
+    came = [await arrive(head) for _ in range(4)]
+    assert [answer[9:12] for answer, _ in came] == [b"101", b"101", b"101", b"429"]
+    other, writer = await arrive(
+        head.replace(b"203.0.113.7", b"203.0.113.8")
+    )  # what Traefik added last counts
+    assert other[9:12] == b"101"
+    await connect()  # this machine's own
+    for _, each in came:
+        each.close()
+    await asyncio.sleep(0.1)
+    again, late = await arrive(head)
+    assert again[9:12] == b"101"
+    for each in (writer, late):
+        each.close()
+
+
+def test_arrivals_are_counted_by_neighbourhood(monkeypatch):
+    monkeypatch.setattr(arrivals_module, "MAX_OF_ONE", 2)
+    monkeypatch.setattr(arrivals_module, "MAX_ARRIVING", 6)
+    arrivals = Arrivals()
+    first = arrivals.enter("2001:db8::1")
+    assert arrivals.enter("2001:db8::2") is not None
+    assert arrivals.enter("2001:db8::3") is None  # of one /64
+    assert arrivals.enter("2001:db8:0:1::1") is not None
+    assert arrivals.enter("::ffff:192.0.2.1") is not None
+    assert arrivals.enter("192.0.2.1") is not None
+    assert arrivals.enter("192.0.2.1") is None
+    first.leave()
+    first.leave()
+    assert arrivals.count == 4
+    assert [arrivals.enter("127.0.0.1") is not None for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("head", "peer", "address"),
+    [
+        (b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1", "127.0.0.1", "192.0.2.1"),
+        (b"GET / HTTP/1.1\r\nx-forwarded-for: 10.0.0.1, 192.0.2.1", "::1", "192.0.2.1"),
+        (
+            b"GET / HTTP/1.1\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 192.0.2.2",
+            "127.0.0.1",
+            "192.0.2.2",
+        ),
+        (b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1", "198.51.100.1", "198.51.100.1"),
+        (b"GET / HTTP/1.1\r\nX-Forwarded-For:", "127.0.0.1", "127.0.0.1"),
+        (b"GET / HTTP/1.1", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_a_stranger_cannot_name_its_own_address(head, peer, address):
+    assert visitor_of(head, peer) == address
 
 
 async def test_garbage_after_the_upgrade_ends_it(running, port):
@@ -207,6 +280,32 @@ def edge_settings(edge_settings, tmp_path, request):
             "tls_key": tmp_path / "key.pem",
         }
     )
+
+
+async def test_tls_handshakes_that_never_end_are_bounded(
+    running, edge_settings, monkeypatch, token, tmp_path
+):
+    monkeypatch.setattr(door_module, "HEAD_S", 0.5)
+    monkeypatch.setattr(arrivals_module, "MAX_ARRIVING", 5)
+    port = int(edge_settings.tls_listen.rpartition(":")[2])
+    before = len(list(FDS.iterdir()))
+    stuck = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+    await asyncio.sleep(0.2)
+    assert len(list(FDS.iterdir())) <= before + 20 + 5  # both ends are ours
+    for reader, writer in stuck:
+        await asyncio.wait_for(gone(reader), 2)
+        writer.close()
+    await until_async(lambda: _tls_answers(port, tmp_path), 5)
+
+
+async def _tls_answers(port, folder):
+    context = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def test_plain_tls_does_without_traefik(running, edge_settings, token, tmp_path):

@@ -7,11 +7,17 @@ that came, to `other`, which makes a protocol for it.
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import re
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from ipaddress import ip_address
 from typing import Final, cast
 
+from homeportd.edge.arrivals import Arrival, Arrivals
+from homeportd.edge.bind import PortInUse, bind
 from homeportd.edge.link import CONFIG, Desk, Link
 from homeportd.tunnels import protocol
 from homeportd.yamux.aio import Session
@@ -20,9 +26,10 @@ from homeportd.yamux.frames import Role
 MAX_HEAD: Final = 16 * 1024  # bytes of a request for an Upgrade
 MAX_FIRST: Final = 64 * 1024  # bytes that are handed on unread
 HEAD_S: Final = 10
-MAX_ARRIVING: Final = 2048  # connections that have not said what they want, or who they are
+MAX_ADDRESS: Final = 64  # characters
 MAX_LINKS: Final = 8192
 BACKLOG: Final = 1024
+RETRY_S: Final = 0.5  # before connections are accepted again, after that failed
 ALPN: Final = "homeport-tunnel"
 
 _REQUEST: Final = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]{1,8000}) HTTP/1\.1")
@@ -30,8 +37,13 @@ _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\
 _SWITCH: Final = (
     f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol.UPGRADE}\r\n\r\n"
 ).encode()
+_TOO_MANY: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 Other = Callable[[], asyncio.Protocol]
+
+_log = logging.getLogger(__name__)
 
 
 def asks_for_link(head: bytes) -> bool:
@@ -61,6 +73,24 @@ def asks_for_link(head: bytes) -> bool:
     )
 
 
+def visitor_of(head: bytes, peer: str) -> str:
+    """The address that a request came from: Traefik's word for it, the last it added, if Traefik is on this machine."""
+    if not _is_loopback(peer):
+        return peer
+    for line in reversed(head.split(b"\r\n")[1:]):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"x-forwarded-for":
+            return value.rpartition(b",")[2].strip().decode("latin-1")[:MAX_ADDRESS] or peer
+    return peer
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
 class Door:
     """Takes connections until it is closed."""
 
@@ -68,8 +98,9 @@ class Door:
         self._desk = desk
         self._other = other
         self._servers: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self.arriving = 0
+        self.arrivals = Arrivals()
 
     async def listen(self, address: str) -> None:
         """Open the plain door, for Traefik. Raises OSError."""
@@ -81,25 +112,65 @@ class Door:
 
     async def listen_tls(self, address: str, context: ssl.SSLContext) -> None:
         """Open the TLS door, for clients: yamux from the first byte. Raises OSError."""
-        loop = asyncio.get_running_loop()
         host, port = split(address)
-        server = await loop.create_server(
-            lambda: _Direct(self), host, port, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=HEAD_S
-        )
-        self._servers.append(server)
+        try:
+            (sock,) = bind((host,), port, socket.SOCK_STREAM)
+        except PortInUse as error:
+            raise OSError(errno.EADDRINUSE, f"another program listens on {error}") from None
+        sock.listen(BACKLOG)
+        self._accepting.append(asyncio.get_running_loop().create_task(self._accept(sock, context)))
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
+        """Count connections before TLS begins: who never ends its handshake must be bounded, too."""
+        loop = asyncio.get_running_loop()
+        with listener:
+            while True:
+                try:
+                    sock, peer = await loop.sock_accept(listener)
+                except OSError as error:  # no descriptor is left, most likely
+                    _log.warning("cannot accept a client: %s", error.strerror)
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                arrival = self.enter(str(peer[0]))
+                if arrival is None:
+                    sock.close()
+                else:
+                    self._spawn(self._secure(sock, context, str(peer[0]), arrival))
+
+    async def _secure(
+        self, sock: socket.socket, context: ssl.SSLContext, address: str, arrival: Arrival
+    ) -> None:
+        session = Session(Role.SERVER, CONFIG)
+        try:
+            # What it returns is of no use: uvloop's gives its own protocol there.
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: session, sock, ssl=context, ssl_handshake_timeout=HEAD_S
+            )
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is one
+            _log.debug("no TLS with %s: %s", address, error)
+            sock.close()
+            arrival.leave()
+            return
+        except BaseException:
+            sock.close()
+            arrival.leave()
+            raise
+        await Link(session, self._desk, address, arrival).run()
 
     def other(self) -> asyncio.Protocol:
         """A protocol for what is no link."""
         return self._other()
 
-    @property
-    def full(self) -> bool:
-        """Whether no more may come in at the moment."""
-        return self.arriving >= MAX_ARRIVING or len(self._tasks) >= MAX_LINKS
+    def enter(self, address: str) -> Arrival | None:
+        """Let one more come as far as saying what it wants; None when there are enough."""
+        return self.arrivals.enter(address) if len(self._tasks) < MAX_LINKS else None
 
-    def serve(self, session: Session, address: str) -> None:
+    def serve(self, session: Session, address: str, arrival: Arrival) -> None:
         """Serve a link until it is gone."""
-        task = asyncio.get_running_loop().create_task(Link(session, self._desk, address).run())
+        self._spawn(Link(session, self._desk, address, arrival).run())
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -107,9 +178,10 @@ class Door:
         """Shut the doors and end the links."""
         for server in self._servers:
             server.close()
-        for task in self._tasks:
+        tasks = [*self._accepting, *self._tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Arrival(asyncio.Protocol):
@@ -119,62 +191,59 @@ class _Arrival(asyncio.Protocol):
         self._door = door
         self._loop = loop
         self._seen = bytearray()
+        self._address = ""
+        self._arrival: Arrival | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        if self._door.full:
-            self._transport.abort()
-            self._transport = None
+        made = cast("asyncio.Transport", transport)
+        self._address = str((made.get_extra_info("peername") or ("",))[0])
+        self._arrival = self._door.enter(self._address)
+        if self._arrival is None:
+            made.abort()
             return
-        self._door.arriving += 1
-        self._timer = self._loop.call_later(HEAD_S, self._transport.abort)
+        self._transport = made
+        self._timer = self._loop.call_later(HEAD_S, made.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
+        looked = max(0, len(self._seen) - 3)
         self._seen += data
-        end = self._seen.find(b"\r\n\r\n")
+        end = self._seen.find(b"\r\n\r\n", looked)
         if end < 0 and len(self._seen) < MAX_FIRST:
             return
         transport, seen = self._transport, bytes(self._seen)
         self._leave()
         if 0 <= end <= MAX_HEAD and asks_for_link(seen[:end]):
-            transport.write(_SWITCH)
-            address = str((transport.get_extra_info("peername") or ("",))[0])
-            self._door.serve(Session.over(transport, Role.SERVER, CONFIG, seen[end + 4 :]), address)
+            self._welcome(transport, seen[:end], seen[end + 4 :])
             return
         other = self._door.other()
         transport.set_protocol(other)
         other.connection_made(transport)
         other.data_received(seen)
 
+    def _welcome(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
+        address = visitor_of(head, self._address)
+        arrival = self._door.enter(address)
+        if arrival is None:
+            transport.write(_TOO_MANY)
+            transport.close()
+            return
+        transport.write(_SWITCH)
+        self._door.serve(Session.over(transport, Role.SERVER, CONFIG, rest), address, arrival)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
 
     def _leave(self) -> None:
-        if self._transport is not None:
-            self._transport = None
-            self._seen.clear()
-            self._door.arriving -= 1
-            if self._timer is not None:
-                self._timer.cancel()
-
-
-class _Direct(Session):
-    """A link from the first byte on."""
-
-    def __init__(self, door: Door) -> None:
-        super().__init__(Role.SERVER, CONFIG)
-        self._door = door
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if self._door.full:
-            self.abort("too many links")
-            return
-        self._door.serve(self, str((transport.get_extra_info("peername") or ("",))[0]))
+        self._transport = None
+        self._seen.clear()
+        if self._arrival is not None:
+            self._arrival.leave()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def split(address: str) -> tuple[str, int]:

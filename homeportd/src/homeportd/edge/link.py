@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from homeportd.auth.model import Token
+from homeportd.edge.arrivals import Arrival
 from homeportd.edge.clients import Client
 from homeportd.edge.model import Refused
 from homeportd.tunnels import protocol
@@ -22,6 +23,9 @@ from homeportd.yamux.stream import Stream
 HELLO_S: Final = 10  # for a client to say who it is
 LINES_BURST: Final = 2 * protocol.MAX_TUNNELS  # control messages: so many at once,
 LINES_PER_S: Final = 50  # so many a second after that; more are read later
+WRONG_TOKEN_S: Final = (
+    1.0  # before a wrong token is answered: with few arrivals of one address, guesses are few
+)
 FAREWELL_S: Final = 0.5  # for a last word to arrive
 
 CONFIG: Final = Config(
@@ -64,7 +68,7 @@ class Desk(Protocol):
 class Link:
     """`run` serves it until it is gone."""
 
-    def __init__(self, session: Session, desk: Desk, address: str) -> None:
+    def __init__(self, session: Session, desk: Desk, address: str, arrival: Arrival) -> None:
         self.session = session
         self.address = address
         self.token: Token | None = None
@@ -72,6 +76,7 @@ class Link:
         self.number = 0
         self.agent = ""
         self._desk = desk
+        self._arrival = arrival  # until it is known who comes
         self._control: Stream | None = None
         self._ending = False
         self._lines = Bucket(LINES_BURST, LINES_PER_S)
@@ -88,6 +93,7 @@ class Link:
         except Exception:
             _log.exception("a link from %s failed", self.address)
         finally:
+            self._arrival.leave()
             self._desk.leave(self)
             self.session.abort()
 
@@ -103,7 +109,12 @@ class Link:
                 f"the client speaks version {hello.version}, this edge {protocol.VERSION}",
                 "install the same release of Homeport on both",
             )
-        self.token = self._desk.admit(hello)
+        try:
+            self.token = self._desk.admit(hello)
+        except Refused:
+            await asyncio.sleep(WRONG_TOKEN_S)
+            raise
+        self._arrival.leave()
         self.number, self.agent = hello.link, hello.agent
         self.client, welcome = self._desk.join(self, hello)
         self.tell(welcome)
