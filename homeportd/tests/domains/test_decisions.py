@@ -246,7 +246,7 @@ def test_how_often_a_domain_is_looked_at():
     assert (pending[0], pending[-1]) == (15, 600)
     assert pending == sorted(pending)
     awaiting = looks(AWAITING, 40)
-    assert (awaiting[0], awaiting[-1]) == (1, 15)
+    assert (awaiting[0], awaiting[-1]) == (1, 3)
     assert looks(ISSUED, 1) == [86400]
     assert looks(replace(ISSUED, certificate=replace(CERTIFICATE, not_after=NOW)), 1) == [3600]
     assert looks(replace(ISSUED, state=State.ERROR), 1) == [600]

@@ -74,14 +74,6 @@ def refuse_own(domain: str, base: str, hosts: Iterable[str]) -> None:
         raise Problem(422, f"{domain} is the edge itself", "use another domain, or one below it")
 
 
-def readable(domain: str) -> str:
-    """The domain as a person writes it."""
-    try:
-        return idna.decode(domain)
-    except (idna.IDNAError, UnicodeError):
-        return domain
-
-
 def records(domain: str, target: str, addresses: Iterable[str], *, apex: bool) -> tuple[Record, ...]:
     """What to enter at the DNS provider: the record to make first, then what would do as well.
 

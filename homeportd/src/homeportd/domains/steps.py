@@ -24,7 +24,7 @@ class Pace:
     pending: float = 15
     pending_most: float = 600
     awaiting: float = 1  # a certificate that Traefik is about to get
-    awaiting_most: float = 15
+    awaiting_most: float = 3  # soon after a refusal Traefik has to lose the resolver
     patience: float = 300  # for a certificate of which Traefik's log says nothing
     refused: float = 900  # before the certificate authority is asked again; doubles
     refused_most: float = 6 * 3600
