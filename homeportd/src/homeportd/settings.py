@@ -177,10 +177,14 @@ class EdgeSettings(BaseModel):
     cert_resolver: str | None = None  # Traefik's, where there is no wildcard certificate
     domain_resolver: str | None = None  # Traefik's for people's own domains, which are refused without it
     log: AbsolutePath | None = None  # Traefik's own, JSON: says why a certificate could not be had
-    tls_probe: Annotated[str, AfterValidator(_address)] | None = None  # Traefik's TLS; None: url's port, on loopback
+    tls_probe: Annotated[str, AfterValidator(_address)] | None = (
+        None  # Traefik's TLS; None: url's port, on loopback
+    )
     acme_ca: AbsolutePath | None = None  # roots to judge certificates by; None: the system's
     acme_caa: str = "letsencrypt.org"  # how CAA records name the certificate authority
-    dns_server: Annotated[str, AfterValidator(_address)] | None = None  # None: the system's, and port 53 everywhere
+    dns_server: Annotated[str, AfterValidator(_address)] | None = (
+        None  # None: the system's, and port 53 everywhere
+    )
     tls_listen: Annotated[str, AfterValidator(_address)] | None = None  # clients without Traefik
     tls_cert: AbsolutePath | None = None
     tls_key: AbsolutePath | None = None

@@ -144,11 +144,11 @@ def test_rates_rise_and_fall_and_the_last_byte_keeps_its_moment():
     assert stats.tick(now, 1.0) is False
     stats.total.bytes_in += 1000
     assert stats.tick(now, 1.0) is True
-    assert (stats.rate_in, stats.last_byte_at) == (500, now)
+    assert (stats.rate_in, stats.last_byte_at(now)) == (500, now)
     for _ in range(20):
         stats.tick(clock.now(), 1.0)
     assert stats.rate_in == 0
-    assert stats.last_byte_at == now
+    assert stats.last_byte_at(clock.now()) == now
     assert stats.roll().bytes_in == 1000
     assert stats.roll() == Counts()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from homeportd import clock
 from homeportd.edge.tunnel import Tunnel
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,13 +33,14 @@ def _lines(tunnels: list[Tunnel], links: int, clients: int) -> Iterator[str]:
         yield f"# TYPE {name} counter"
         for tunnel in tunnels:
             yield f"{name}{labels[tunnel.id]} {getattr(tunnel.stats.total, field)}"
+    now = clock.now()
     gauges: tuple[tuple[str, str, Callable[[Tunnel], float]], ...] = (
         ("homeport_tunnel_up", "Whether a client holds it", lambda t: int(t.live)),
         ("homeport_tunnel_open_connections", "Connections at this moment", lambda t: t.stats.open),
         (
             "homeport_tunnel_last_byte_timestamp_seconds",
             "When the last byte moved",
-            lambda t: t.stats.last_byte_at.timestamp() if t.stats.last_byte_at else 0,
+            lambda t: moved_at.timestamp() if (moved_at := t.stats.last_byte_at(now)) else 0,
         ),
     )
     for name, text, value in gauges:

@@ -20,7 +20,7 @@ PREFIX: Final = "homeport-"
 FILE: Final = "tunnel-"  # how our files begin
 # Above any rule that has the default, its length: the wildcard's, whose names these are.
 PRIORITY: Final = 10_000
-# Traefik reads .yml alone, but looks into folders too, so what is not finished lies beside the others, with another end.
+# Traefik reads .yml alone, but looks into folders too: what is not finished lies beside the others, with another end.
 UNFINISHED: Final = ".new"
 
 _SAFE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")

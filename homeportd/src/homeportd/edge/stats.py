@@ -37,24 +37,31 @@ class Stats:
 
     total: Counts = field(default_factory=Counts)
     open: int = 0  # connections or UDP visitors at this moment
-    last_byte_at: datetime | None = None  # to the second
     rate_in: float = 0.0  # bytes per second
     rate_out: float = 0.0
     rolled: Counts = field(default_factory=Counts)  # what the minutes on disk have
     _in: int = 0
     _out: int = 0
+    _moved: int = 0  # bytes, both ways, when somebody last looked
+    _moved_at: datetime | None = None
 
     def tick(self, now: datetime, seconds: float) -> bool:
         """Take the rates of the `seconds` since the last tick; whether anything shows that did not before."""
         came, went = self.total.bytes_in - self._in, self.total.bytes_out - self._out
         self._in, self._out = self.total.bytes_in, self.total.bytes_out
-        if came or went:
-            self.last_byte_at = now
-        elif not self.rate_in and not self.rate_out:
+        self.last_byte_at(now)
+        if not came and not went and not self.rate_in and not self.rate_out:
             return False
         self.rate_in = _smooth(self.rate_in, came / seconds)
         self.rate_out = _smooth(self.rate_out, went / seconds)
         return True
+
+    def last_byte_at(self, now: datetime) -> datetime | None:
+        """When the last byte moved, late by a tick at most; None before the first."""
+        moved = self.total.bytes_in + self.total.bytes_out
+        if moved != self._moved:
+            self._moved, self._moved_at = moved, now
+        return self._moved_at
 
     def roll(self) -> Counts:
         """What happened since the last call."""

@@ -115,7 +115,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
         client=holder.name if holder else None,
         state="live" if tunnel.live else "offline",
         since=clock.to_text(tunnel.since),
-        last_byte_at=_text(stats.last_byte_at),
+        last_byte_at=_text(stats.last_byte_at(clock.now())),
         connections=stats.open,
         bytes_in=stats.total.bytes_in,
         bytes_out=stats.total.bytes_out,
@@ -147,7 +147,7 @@ def rates_view(tunnel: Tunnel) -> RatesView:
         rate_in=round(stats.rate_in, 1),
         rate_out=round(stats.rate_out, 1),
         requests=stats.total.requests,
-        last_byte_at=_text(stats.last_byte_at),
+        last_byte_at=_text(stats.last_byte_at(clock.now())),
         round_trip_ms=_round_trip(tunnel),
     )
 
