@@ -201,7 +201,9 @@ class _Question:
                 zone = await dns.asyncresolver.zone_for_name(name.parent(), resolver=self._resolver)
             hosts = await self._resolver.resolve(zone, RdataType.NS, search=False)
         except _ERRORS as error:
-            raise Unanswered(f"the DNS resolver did not say which zone holds {name.to_text(omit_final_dot=True)}") from error
+            raise Unanswered(
+                f"the DNS resolver did not say which zone holds {name.to_text(omit_final_dot=True)}"
+            ) from error
         names = sorted(item.target for item in hosts)[:MAX_NAME_SERVERS]
         asked = [self.resolve(host, kind) for kind in _KINDS for host in names]
         found = await asyncio.gather(*asked, return_exceptions=True)
