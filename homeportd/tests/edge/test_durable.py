@@ -80,12 +80,12 @@ async def test_a_crash_loses_nothing(start, settings, port):
     process = await start()
     async with over_socket(settings.socket("cli")) as api:
         token = (await api.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
-        body = {"kind": "tcp", "port": 42700, "allow": ["127.0.0.2"], "limits": {"connections": 5}}
+        body = {"kind": "tcp", "port": 22700, "allow": ["127.0.0.2"], "limits": {"connections": 5}}
         kept = (await api.post("/api/reservations", json=body)).json()
         client = await link(port, token["token"])
         chosen = await client.open("http", name="app")
         given = await client.open("http")
-        assert (await client.open("tcp", port=42700)).tunnel == kept["id"]
+        assert (await client.open("tcp", port=22700)).tunnel == kept["id"]
     await crash(process)
     await client.close()
     stale = settings.edge.routes_dir / "tunnel-0123456789ab.yml"
@@ -108,7 +108,7 @@ async def test_a_crash_loses_nothing(start, settings, port):
         kept_now = {item["id"] for item in (await api.get("/api/reservations")).json()}
     assert kept_now == {kept["id"], chosen.tunnel}
     with pytest.raises(ConnectionResetError):
-        await first_byte(42700)
+        await first_byte(22700)
     await client.close()
 
 

@@ -166,7 +166,7 @@ async def test_watchers_hear_of_tunnels_and_rates(connect, peer, running):
         ) as events,
     ):
         client = await connect(to_port(server))
-        opened = await client.open("tcp", port=42800)
+        opened = await client.open("tcp", port=22800)
         _, writer = await asyncio.open_connection("127.0.0.1", opened.port)
         writer.write(b"hello")
         heard = {}
@@ -174,7 +174,7 @@ async def test_watchers_hear_of_tunnels_and_rates(connect, peer, running):
             while not {"tunnel.opened", "tunnel.rates"} <= heard.keys():
                 message = json.loads(await events.recv())
                 heard[message["type"]] = message
-        assert heard["tunnel.opened"]["data"]["address"] == "localhost:42800"
+        assert heard["tunnel.opened"]["data"]["address"] == "localhost:22800"
         assert heard["tunnel.rates"]["id"] is None
         (rates,) = heard["tunnel.rates"]["data"]["tunnels"]
         assert (rates["id"], rates["bytes_in"]) == (opened.tunnel, 5)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from edge_helper import echo_server, refuse, to_port
+from edge_helper import Refused, echo_server, refuse, to_port, until_async
 
-from homeportd.edge import clients
-from homeportd.tunnels.protocol import Close, Closed
+from homeportd.edge import claims, clients
+from homeportd.tunnels.protocol import Close, Closed, Refusal
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ async def test_a_visitor_that_waits_ends_with_its_tunnel(connect, echo, held):
 
 async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held):
     older = await connect(refuse)
-    opened = await older.open("tcp", port=42100)
+    opened = await older.open("tcp", port=22100)
     reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
     writer.write(b"hello")
     await asyncio.sleep(0.1)
     newer = await connect(to_port(echo))
-    await newer.open("tcp", port=42100)
+    await newer.open("tcp", port=22100)
     held.set()
     assert await asyncio.wait_for(reader.readexactly(5), 2) == b"hello"
     writer.close()
@@ -58,7 +58,7 @@ async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held
 async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect, echo, monkeypatch):
     monkeypatch.setattr(clients, "SILENT_S", 0.2)
     silent = await connect(refuse, run="one")
-    opened = await silent.open("tcp", port=42101)
+    opened = await silent.open("tcp", port=22101)
     lively = await connect(to_port(echo), run="one", number=1)
     silent.session._transport.pause_reading()
     await asyncio.sleep(0.3)
@@ -69,6 +69,50 @@ async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect,
         assert await asyncio.wait_for(reader.readexactly(5), 2) == b"hello"
         writer.close()
     newer = await connect(to_port(echo))
-    await newer.open("tcp", port=42101)
+    await newer.open("tcp", port=22101)
     assert (await lively.next(Closed)).reason == "taken-over"
     assert silent.said.empty()
+
+
+async def test_who_was_away_does_not_take_a_name_back(connect, echo):
+    older = await connect(refuse, run="older")
+    opened = await older.open("tcp", port=42102)
+    await older.close()
+    newer = await connect(to_port(echo), run="newer")
+    await newer.open("tcp", port=42102)
+    woken = await connect(refuse, run="older")
+    with pytest.raises(Refused) as caught:
+        await woken.open("tcp", port=42102, again=True)
+    assert caught.value.reason is Refusal.TAKEN_OVER
+    assert (
+        await newer.open("tcp", port=42102, again=True)
+    ).tunnel == opened.tunnel  # its own, asked for twice
+    await newer.close()  # unclean: what nobody has is anybody's of the lineage
+    await until_async(lambda: _again(woken, opened))
+
+
+async def _again(client, opened):
+    try:
+        return (await client.open("tcp", port=opened.port, again=True)).tunnel == opened.tunnel
+    except Refused:
+        return False
+
+
+async def test_a_client_that_is_started_takes_the_name(connect, echo):
+    older = await connect(refuse)
+    await older.open("tcp", port=42103)
+    newer = await connect(to_port(echo))
+    await newer.open("tcp", port=42103)
+    assert (await older.next(Closed)).reason == "taken-over"
+    await older.open("tcp", port=42103)
+    assert (await newer.next(Closed)).reason == "taken-over"
+
+
+async def test_one_token_cannot_have_every_place(connect, monkeypatch):
+    monkeypatch.setattr(claims, "MAX_OF_LINEAGE", 2)
+    client = await connect()
+    await client.open("tcp")
+    await client.open("http")
+    with pytest.raises(Refused) as caught:
+        await client.open("tcp")
+    assert caught.value.reason is Refusal.LIMIT

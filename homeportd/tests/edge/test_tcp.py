@@ -40,7 +40,7 @@ async def echo():
 async def test_bytes_go_through_and_back_with_the_half_close(connect, echo):
     client = await connect(to_port(echo))
     opened = await client.open("tcp")
-    assert 42000 <= opened.port <= 42999
+    assert 22000 <= opened.port <= 22999
     assert opened.address == f"localhost:{opened.port}"
     reader, writer = await visitor(opened.port)
     payload = os.urandom(8 * 1024 * 1024)
@@ -203,14 +203,14 @@ async def test_the_newest_client_has_the_port_at_once(connect, echo):
         stream.close()
 
     old = await connect(to_port(echo))
-    opened = await old.open("tcp", port=42001)
-    reader, writer = await visitor(42001)
+    opened = await old.open("tcp", port=22001)
+    reader, writer = await visitor(22001)
     writer.write(b"x")
     assert await reader.read(1) == b"x"
     started = time.monotonic()
     client = await connect(new)
-    again = await client.open("tcp", port=42001)
-    assert await talk(42001, b"abc") == b"new"
+    again = await client.open("tcp", port=22001)
+    assert await talk(22001, b"abc") == b"new"
     assert time.monotonic() - started < 1
     assert again.tunnel == opened.tunnel
     assert (await old.next(Closed)).reason == "taken-over"
@@ -220,26 +220,26 @@ async def test_the_newest_client_has_the_port_at_once(connect, echo):
     # The old client ends what it no longer has: that changes nothing.
     old.say(Close(tunnel=opened.tunnel))
     await asyncio.sleep(0.05)
-    assert await talk(42001, b"abc") == b"new"
+    assert await talk(22001, b"abc") == b"new"
 
 
 async def test_a_silent_client_is_replaced_at_once(connect, echo, port):
     """Its machine is gone without a word: the socket is there, and nobody reads it."""
     old = await connect(to_port(echo), run="one")
-    await old.open("tcp", port=42002)
+    await old.open("tcp", port=22002)
     transport = old.session._transport
     transport.pause_reading()
     started = time.monotonic()
     new = await connect(to_port(echo), run="one")
-    await new.open("tcp", port=42002)
-    assert await talk(42002) == b"hello"
+    await new.open("tcp", port=22002)
+    assert await talk(22002) == b"hello"
     assert time.monotonic() - started < 1
 
 
 @pytest.mark.slow
 async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer):
     client = await connect(to_port(echo))
-    await client.open("tcp", port=42003)
+    await client.open("tcp", port=22003)
     client.session._transport.pause_reading()
     client.session._heartbeat.stop("as a machine that was unplugged")
 
@@ -254,16 +254,16 @@ async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer)
 async def test_a_port_in_use_is_refused(connect):
     taken = free_port()
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 42004))
+        sock.bind(("127.0.0.1", 22004))
         sock.listen()
         client = await connect()
         with pytest.raises(Refused) as caught:
-            await client.open("tcp", port=42004)
+            await client.open("tcp", port=22004)
     assert caught.value.reason is Refusal.PORT_TAKEN
     with pytest.raises(Refused) as caught:
-        await client.open("tcp", port=taken if taken < 42000 or taken > 42999 else 80)
+        await client.open("tcp", port=taken if taken < 22000 or taken > 22999 else 80)
     assert caught.value.reason is Refusal.PORT_RANGE
-    assert "42000" in caught.value.message.fix
+    assert "22000" in caught.value.message.fix
     with pytest.raises(Refused) as caught:
         await client.open("tcp", allow=("10.0.0.1/8",))
     assert caught.value.reason is Refusal.NETWORK_BAD
@@ -272,14 +272,14 @@ async def test_a_port_in_use_is_refused(connect):
 
 async def test_the_owner_kills_a_tunnel(connect, echo, peer):
     client = await connect(to_port(echo))
-    chosen = await client.open("tcp", port=42005)
+    chosen = await client.open("tcp", port=22005)
     given = await client.open("tcp")
     for opened in (chosen, given):
         assert (await peer.delete(f"/api/tunnels/{opened.tunnel}")).status_code == 204
         assert (await client.next(Closed)).reason == "killed"
         assert await talk(opened.port) == b""
     left = (await peer.get("/api/tunnels")).json()
-    assert [(t["port"], t["state"], t["reserved"]) for t in left] == [(42005, "offline", True)]
+    assert [(t["port"], t["state"], t["reserved"]) for t in left] == [(22005, "offline", True)]
     assert (await peer.delete(f"/api/tunnels/{given.tunnel}")).status_code == 404
     assert (await peer.delete(f"/api/tunnels/{chosen.tunnel}")).status_code == 409
 

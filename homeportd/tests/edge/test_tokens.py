@@ -37,16 +37,16 @@ async def test_only_tunnel_tokens_of_this_version_come_in(connect, peer):
 async def test_names_belong_to_the_lineage(connect, peer):
     mine = await connect()
     opened = await mine.open("http", name="app")
-    chosen = await mine.open("tcp", port=42100)
+    chosen = await mine.open("tcp", port=22100)
     other = await connect(secret=(await another(peer, "friend"))["token"])
     with pytest.raises(Refused) as caught:
         await other.open("http", name="APP")
     assert caught.value.reason is Refusal.NAME_TAKEN
     with pytest.raises(Refused) as caught:
-        await other.open("tcp", port=42100)
+        await other.open("tcp", port=22100)
     assert caught.value.reason is Refusal.PORT_TAKEN
     # The same port of UDP is another place.
-    assert (await other.open("udp", port=42100)).port == 42100
+    assert (await other.open("udp", port=22100)).port == 22100
     await mine.close()
     with pytest.raises(Refused):
         await other.open("http", name="app")  # reserved, live or not
