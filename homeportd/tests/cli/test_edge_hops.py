@@ -84,9 +84,9 @@ def test_something_that_is_not_http(serve: Serve) -> None:
 def test_a_certificate_is_told_from_traefiks_own(serve: Serve) -> None:
     ca = trustme.CA()
     signed = serve(426, ca.issue_cert("tunnel.localhost"))
-    assert states(signed, "https") == {"traefik": "ok", "certificate": "ok"}
+    assert states(signed, "https") == {"traefik": "ok", "tls": "ok"}
     unsigned = serve(426, ca.issue_cert("tunnel.localhost", common_name=TRAEFIKS_OWN))
-    assert states(unsigned, "https") == {"traefik": "ok", "certificate": "fail"}
+    assert states(unsigned, "https") == {"traefik": "ok", "tls": "fail"}
 
 
 def test_names_that_the_dns_lacks(serve: Serve) -> None:

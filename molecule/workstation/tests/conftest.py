@@ -1,20 +1,12 @@
 """What the tests of every stage share: the person of the machines, their dev server, and curl."""
 
 import json
-import os
-import re
-import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from machines import wait_for
 from testinfra.host import Host
-
-ROOT = Path(__file__).parents[3]
-EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
-INVENTORY = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
 
 USER = "dev"
 UNITS = ("homeportd.service", "homeport-caddy.service")
@@ -31,27 +23,6 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: str
-
-
-def playbook(*arguments: str) -> dict[str, dict[str, int]]:
-    """Run site.yml on the machines; the recap by host: {"debian12": {"ok": 40, "changed": 0, ...}}."""
-    result = subprocess.run(
-        ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, ROOT / "site.yml"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return recap(result.stdout)
-
-
-def recap(output: str) -> dict[str, dict[str, int]]:
-    last = output.rpartition("PLAY RECAP")[2]
-    return {
-        host: {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", counts)}
-        for host, counts in re.findall(r"^.*?(\S+)\s+: (ok=.*)$", last, re.MULTILINE)
-    }
 
 
 def as_user(host: Host, command: str) -> str:
@@ -99,12 +70,3 @@ def dev_server(host: Host) -> None:
         serve = f"python3 -m http.server --bind 127.0.0.1 {PORT}"
         host.check_output(f"systemd-run --unit=demo --uid={USER} --working-directory={REPO} {serve}")
     wait_for(lambda: host.socket(f"tcp://127.0.0.1:{PORT}").is_listening)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> object:
-    """The first true value of `condition`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not true within {seconds} s"
-        time.sleep(0.2)
-    return value

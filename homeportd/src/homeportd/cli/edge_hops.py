@@ -72,9 +72,9 @@ def _ask(scheme: str, target: str, port: int, base: str) -> tuple[int, bytes]:
 
 def _certificate(certificate: bytes, settings: EdgeSettings) -> Hop:
     if UNSIGNED not in certificate:
-        return Hop("certificate", "ok", f"there is one for {settings.base}")
+        return Hop("tls", "ok", f"there is one for {settings.base}")
     return Hop(
-        "certificate",
+        "tls",
         "fail",
         f"Traefik has none for {settings.base} yet",
         f"let {settings.base} lead here and port 443 be open; Traefik's log says what the authority answered",

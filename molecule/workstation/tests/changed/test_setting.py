@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from testinfra import get_hosts
+from machines import machines, pids, playbook, wait_for
 from testinfra.host import Host
 
-from conftest import EPHEMERAL, INVENTORY, UNITS, as_user, playbook, wait_for
+from conftest import UNITS, as_user
 
 testinfra_hosts = ["ansible://workstation"]
 
 Pids = dict[str, dict[str, str]]  # host -> unit -> main process
 
 
-def pids(host: Host) -> dict[str, str]:
-    return {unit: host.check_output("systemctl show --property=MainPID --value %s", unit) for unit in UNITS}
-
-
 @pytest.fixture(scope="module")
 def before() -> Pids:
     """The processes before the setting changed; then it is changed on all machines by one run."""
-    hosts = get_hosts(
-        testinfra_hosts, ansible_inventory=str(INVENTORY), ssh_identity_file=str(EPHEMERAL / "id_ed25519")
-    )
-    found = {host.backend.host: pids(host) for host in hosts}
+    found = {host.backend.host: pids(host, UNITS) for host in machines("workstation")}
     for counts in playbook("--extra-vars", '{"homeport_port_ranges": ["5000-5999"]}').values():
         assert counts["failed"] == 0
         assert counts["changed"] > 0
@@ -32,7 +25,7 @@ def before() -> Pids:
 
 def test_the_agent_reads_it_after_a_restart_and_caddy_runs_on(host: Host, before: Pids) -> None:
     wait_for(lambda: host.run("runuser -l dev -c %s", "homeport status").rc == 0)
-    old, new = before[host.backend.host], pids(host)
+    old, new = before[host.backend.host], pids(host, UNITS)
     assert new["homeportd.service"] != old["homeportd.service"]
     assert new["homeport-caddy.service"] == old["homeport-caddy.service"]
     assert '"5000-5999"' in host.file("/etc/homeport/agent.toml").content_string

@@ -1,12 +1,12 @@
 """What site.yml made of a bare Debian: users, units, sockets, files."""
 
 import json
-import re
 
 import pytest
+from machines import assert_the_preview_was_true, exposure, playbook
 from testinfra.host import Host
 
-from conftest import EPHEMERAL, UNITS, USER, as_user, playbook
+from conftest import UNITS, USER, as_user
 
 testinfra_hosts = ["ansible://workstation"]
 
@@ -22,9 +22,7 @@ def test_unit_runs_and_starts_at_boot(host: Host, unit: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_unit_is_hardened(host: Host, unit: str) -> None:
-    report = host.check_output("systemd-analyze security --no-pager %s", unit)
-    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", report)[1])
-    assert exposure <= MOST_EXPOSURE[unit], report
+    assert exposure(host, unit) <= MOST_EXPOSURE[unit]
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -113,34 +111,5 @@ def test_firewall_is_where_it_was_asked_for(host: Host) -> None:
         assert "policy drop" in rules.stdout
 
 
-def changes(log: str, host: str) -> list[set[str]]:
-    """Of each run in Ansible's log, the tasks that changed this host; handlers included."""
-    runs = []
-    for run in log.split("PLAY RECAP")[:-1]:
-        task = ""
-        changed = set()
-        for line in run.splitlines():
-            if match := re.search(r"(?:TASK|HANDLER) \[(.+?)\] \*", line):
-                # A step that needs what is not there yet has a task of its own for the preview.
-                task = match[1].removesuffix(" (preview)")
-            elif re.search(rf"changed: \[{re.escape(host)}[\] ]", line):
-                changed.add(task)
-        runs.append(changed)
-    return runs
-
-
-# A change of the controller's cache, not of the host; the preview may have made it.
-BUILD = "release : Build the dashboard and the agent"
-
-
 def test_the_preview_was_true(host: Host) -> None:
-    """All that the virgin machine's preview announced happened, and no role did something unannounced.
-
-    Within a role the preview may tell less than the run: it says that a release will be made, not each step.
-    """
-    runs = changes((EPHEMERAL / "ansible.log").read_text(), host.backend.host)
-    homeport = [{task for task in run if " : " in task} - {BUILD} for run in runs]
-    preview, real = [run for run in homeport if run][:2]
-    assert preview - real == set(), "announced, but did not happen"
-    roles = [{task.partition(" : ")[0] for task in run} for run in (preview, real)]
-    assert roles[0] == roles[1]
+    assert_the_preview_was_true(host)

@@ -5,9 +5,10 @@ import json
 from collections.abc import Callable
 
 import pytest
+from machines import wait_for
 from testinfra.host import Host
 
-from conftest import PASSWORD, PORT, REPO, SEEN_WITHIN_S, Answer, as_user, wait_for
+from conftest import PASSWORD, PORT, REPO, SEEN_WITHIN_S, Answer, as_user
 
 testinfra_hosts = ["ansible://workstation"]
 

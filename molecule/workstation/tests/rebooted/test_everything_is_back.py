@@ -4,9 +4,10 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from machines import wait_for
 from testinfra.host import Host
 
-from conftest import PASSWORD, PORT, UNITS, Answer, as_user, wait_for
+from conftest import PASSWORD, PORT, UNITS, Answer, as_user
 
 testinfra_hosts = ["ansible://workstation"]
 
