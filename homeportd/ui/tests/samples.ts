@@ -1,4 +1,4 @@
-import type { Port, Repo, Share } from "../src/model/types";
+import type { Port, Repo, Share, Tunnel } from "../src/model/types";
 import { NO_SHARE, unlisted, worldOf } from "../src/model/world";
 
 const ORIGIN = "http://{port}.localhost:8080";
@@ -30,3 +30,30 @@ export const repo = (name: string, part: Partial<Repo> = {}): Repo => ({
 });
 
 export const world = (ports: Port[], repos: Repo[] = []) => worldOf(ports, repos, ORIGIN);
+
+export const tunnel = (name: string, part: Partial<Tunnel> = {}): Tunnel => ({
+  id: name,
+  kind: "http",
+  name,
+  port: null,
+  address: `https://${name}.tunnel.example.com`,
+  client: "laptop",
+  state: "live",
+  since: "2026-11-21T12:00:00Z",
+  last_byte_at: null,
+  connections: 0,
+  bytes_in: 0,
+  bytes_out: 0,
+  rate_in: 0,
+  rate_out: 0,
+  requests: 0,
+  refused: 0,
+  dropped: 0,
+  allow: [],
+  limits: { bytes_per_second: null, connections: null },
+  passcode: false,
+  reserved: false,
+  links: 2,
+  round_trip_ms: 12.5,
+  ...part,
+});

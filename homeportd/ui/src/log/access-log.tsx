@@ -14,7 +14,7 @@ const BURST_MS = 250;
 
 /** Who came to a port and what was decided, newest first; new visits appear as they happen. */
 export function AccessLog({ number }: { number: number }) {
-  const [log, setLog] = useState<Log | null>(null);
+  const [log, setLog] = useState<Log<Access> | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
   const load = async (before?: number) => {

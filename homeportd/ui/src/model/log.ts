@@ -1,24 +1,26 @@
 /** The part of an access log that is shown: newest first, each entry once, without a gap. */
 
-import type { Access } from "./types";
-
 export const PAGE = 50;
 /** New visits push older rows out beyond this; those are fetched again by asking for them. */
 const MOST = 1000;
 
-export interface Log {
-  rows: readonly Access[];
+interface Row {
+  id: number;
+}
+
+export interface Log<T extends Row> {
+  rows: readonly T[];
   /** Whether the agent has rows older than the last one shown. */
   more: boolean;
 }
 
 /** The log with a page that was asked for below its last row. */
-export function withOlder(log: Log, page: readonly Access[]): Log {
+export function withOlder<T extends Row>(log: Log<T>, page: readonly T[]): Log<T> {
   return { rows: merged(page, log.rows), more: page.length === PAGE };
 }
 
 /** The log with the newest page; `log` null where nothing was shown yet. */
-export function withNewest(log: Log | null, page: readonly Access[]): Log {
+export function withNewest<T extends Row>(log: Log<T> | null, page: readonly T[]): Log<T> {
   const newest = log?.rows[0]?.id ?? 0;
   // More came than one page holds: what lies between is not known, so the list starts anew.
   if (log === null || (page.length === PAGE && (page.at(-1)?.id ?? 0) > newest)) {
@@ -28,7 +30,7 @@ export function withNewest(log: Log | null, page: readonly Access[]): Log {
   return rows.length > MOST ? { rows: rows.slice(0, MOST), more: true } : { rows, more: log.more };
 }
 
-function merged(fresh: readonly Access[], known: readonly Access[]): Access[] {
+function merged<T extends Row>(fresh: readonly T[], known: readonly T[]): T[] {
   const byId = new Map([...known, ...fresh].map((row) => [row.id, row]));
   return [...byId.values()].sort((a, b) => b.id - a.id);
 }

@@ -59,8 +59,10 @@ export interface Status {
   started_at: string;
   uptime_s: number;
   dashboard_url: string;
-  /** Pattern of a port's own origin, with `{port}` once. */
-  origin: string;
+  /** Pattern of a port's own origin, with `{port}` once; null on an edge that is no workstation. */
+  origin: string | null;
+  /** Null on a machine that is no edge. */
+  edge: EdgeInfo | null;
   system: System;
   counts: { ports: number; shared: number; repos: number };
 }
@@ -110,4 +112,148 @@ export type AgentEvent =
   | { id: number | null; type: "share.changed"; data: { port: number; share: Share } }
   | { id: number | null; type: "repos.changed"; data: { repos: Repo[] } }
   | { id: number | null; type: "system"; data: System }
-  | { id: number | null; type: "access"; data: Access & { port: number } };
+  | { id: number | null; type: "access"; data: Access & { port: number } }
+  | TunnelEvent
+  | DomainEvent;
+
+/** What this machine is as an edge. */
+export interface EdgeInfo {
+  /** Pattern of HTTP names, with `{name}` once. */
+  url: string;
+  admin_url: string;
+  /** Where TCP and UDP ports are reached. */
+  host: string;
+  /** "20000-29999" */
+  tcp_ports: string;
+  udp_ports: string;
+}
+
+export type Kind = "http" | "tcp" | "udp";
+
+export interface Limits {
+  bytes_per_second: number | null;
+  connections: number | null;
+}
+
+/** What changes all the time. Rates are in bytes a second; `in` is from visitors to the server. */
+export interface Rates {
+  id: string;
+  connections: number;
+  bytes_in: number;
+  bytes_out: number;
+  rate_in: number;
+  rate_out: number;
+  requests: number;
+  last_byte_at: string | null;
+  round_trip_ms: number | null;
+}
+
+/** A name or port of the edge; live while a client holds it. */
+export interface Tunnel extends Rates {
+  kind: Kind;
+  name: string | null;
+  port: number | null;
+  address: string;
+  client: string | null;
+  state: "live" | "offline";
+  /** When the present state began. */
+  since: string;
+  refused: number;
+  dropped: number;
+  allow: string[];
+  limits: Limits;
+  passcode: boolean;
+  reserved: boolean;
+  links: number;
+}
+
+export interface Reservation {
+  id: string;
+  kind: Kind;
+  name: string | null;
+  port: number | null;
+  address: string;
+  /** Name of the token it belongs to; null: of the first that uses it. */
+  token: string | null;
+  allow: string[];
+  limits: Limits;
+  passcode: boolean;
+  created_at: string;
+  live: boolean;
+}
+
+/** An absent passcode keeps the one that is set, null removes it. */
+export interface RulesRequest {
+  allow: string[];
+  limits: Limits;
+  passcode?: string | null;
+}
+
+export interface ReservationRequest extends RulesRequest {
+  kind: Kind;
+  name?: string;
+  port?: number;
+  token?: string;
+}
+
+/** A row of a tunnel's access log. `event`: request, open, close or refused. */
+export interface Visit {
+  id: number;
+  time: string;
+  event: string;
+  address: string;
+  port: number;
+  method: string | null;
+  path: string | null;
+  status: number | null;
+  bytes_in: number | null;
+  bytes_out: number | null;
+  duration_ms: number | null;
+}
+
+export interface Minute {
+  minute: string;
+  bytes_in: number;
+  bytes_out: number;
+  connections: number;
+  requests: number;
+  refused: number;
+  dropped: number;
+}
+
+export type DomainState = "pending" | "verified" | "issued" | "error";
+
+export interface DnsRecord {
+  name: string;
+  type: "CNAME" | "A" | "AAAA";
+  value: string;
+}
+
+/** A person's own domain, and the reserved name that it leads to. */
+export interface Domain {
+  domain: string;
+  reservation: string;
+  name: string;
+  state: DomainState;
+  /** The record to make first, then others that would do. */
+  records: DnsRecord[];
+  found: string[];
+  error: { detail: string; fix: string } | null;
+  /** Whose answer `found` is, where it is not the zone's own servers'. */
+  note?: string | null;
+  certificate: { issuer: string; not_before: string; not_after: string; serial: string } | null;
+  checked_at: string | null;
+  retry_at?: string | null;
+  created_at: string;
+  url: string;
+}
+
+export type TunnelEvent =
+  | { id: number | null; type: "tunnel.opened" | "tunnel.changed"; data: Tunnel }
+  | { id: number | null; type: "tunnel.closed"; data: { id: string } }
+  | { id: number | null; type: "tunnel.rates"; data: { tunnels: Rates[] } }
+  | { id: number | null; type: "tunnel.visit"; data: Visit & { tunnel: string } };
+
+export type DomainEvent =
+  | { id: number | null; type: "domain.changed"; data: Domain }
+  | { id: number | null; type: "domain.removed"; data: { domain: string } };

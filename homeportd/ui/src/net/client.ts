@@ -17,7 +17,7 @@ export class Problem extends Error {
   }
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const request = `${method} ${path}`;
   let response: Response;
   try {
@@ -69,7 +69,13 @@ export const setPassword = (password: string) => call<void>("PUT", "/api/passwor
 export const setShare = (port: number, request: ShareRequest) =>
   call<Share>("POST", `/api/ports/${port}/share`, request);
 export const getTokens = () => call<Token[]>("GET", "/api/tokens");
-export const createToken = (name: string) => call<Token & { token: string }>("POST", "/api/tokens", { name });
+export const createToken = (name: string, scope: Token["scope"]) =>
+  call<Token & { token: string }>("POST", "/api/tokens", { name, scope });
+/** A successor; the old one holds for `grace_s` seconds more. */
+export const rotateToken = (id: Token["id"], grace_s: number) =>
+  call<Token & { token: string }>("POST", `/api/tokens/${encodeURIComponent(String(id))}/rotate`, {
+    grace_s,
+  });
 export const revokeToken = (id: Token["id"]) =>
   call<void>("DELETE", `/api/tokens/${encodeURIComponent(String(id))}`);
 

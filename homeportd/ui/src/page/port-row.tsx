@@ -14,6 +14,7 @@ export function PortRow({ port }: { port: Port }) {
   return (
     <li
       data-port={port.port}
+      data-row={`port ${port.port}`}
       class="appear grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1 max-sm:pr-2 sm:gap-x-3 focus-within:bg-accent-wash hover:bg-hover focus-within:hover:bg-accent-wash sm:grid-cols-[0.625rem_minmax(0,1fr)_16rem_5rem_auto] sm:py-0.5 lg:grid-cols-[0.625rem_minmax(0,1fr)_21rem_5rem_auto]"
     >
       <Dot mode={modeNow(port)} filled={port.listening} />

@@ -1,16 +1,26 @@
 import { isShared } from "../model/describe";
 import { CommandIcon, GearIcon, SearchIcon } from "../parts/icons";
+import { edgePart } from "../state/edge";
 import { COMMAND_KEY, FILTER_ID, moveRow, paletteOpen } from "../state/keyboard";
-import { open } from "../state/route";
+import { open, type PageName } from "../state/route";
 import { filter, grouped, world } from "../state/store";
+import { shownPage } from "./nav";
+
+const FILTERS: Record<PageName, string> = {
+  list: "Filter ports and repos",
+  tunnels: "Filter tunnels",
+  reservations: "Filter reservations",
+  domains: "Filter domains",
+  tokens: "Filter tokens",
+};
 
 /** Filter, commands and settings: above the list, and within the thumb's reach on a phone. */
 export function Toolbar() {
+  const page = shownPage();
+  const edge = edgePart.value;
   return (
     <div class="mt-5 flex items-center gap-4 sm:mt-6">
-      <p class="flex-1 text-soft">
-        <Summary />
-      </p>
+      <p class="flex-1 text-soft">{page === "list" ? <Summary /> : edge && <edge.Summary page={page} />}</p>
       <search class="fixed inset-x-0 bottom-0 z-10 flex gap-2 border-t border-line bg-ground px-4 pt-2 pb-[max(0.5rem,env(safe-area-inset-bottom))] sm:static sm:border-0 sm:p-0">
         <div class="relative min-w-0 flex-1 sm:w-56">
           <span class="pointer-events-none absolute inset-y-0 left-2.5 flex items-center text-soft">
@@ -21,7 +31,7 @@ export function Toolbar() {
             type="search"
             class="field border-line pl-9 sm:pr-8 [&::-webkit-search-cancel-button]:hidden"
             placeholder="Filter"
-            aria-label="Filter ports and repos"
+            aria-label={FILTERS[page]}
             autocomplete="off"
             value={filter.value}
             onInput={(event) => {

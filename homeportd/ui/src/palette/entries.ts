@@ -4,6 +4,7 @@ import { MODE_WORDS, modeNow, portName } from "../model/describe";
 import type { Port, Repo } from "../model/types";
 import type { World } from "../model/world";
 import { copyLink, openPort, unshare } from "../state/actions";
+import { edgePart } from "../state/edge";
 import { focusFilter } from "../state/keyboard";
 import { open } from "../state/route";
 import { filter } from "../state/store";
@@ -21,6 +22,7 @@ export function entries(world: World): Entry[] {
   const names = new Map(world.repos.map((repo) => [repo.id, repo.name]));
   return [
     ...ports.flatMap((port) => portEntries(port, names.get(port.repo ?? "") ?? "")),
+    ...(edgePart.value?.entries() ?? []),
     ...[...world.repos].sort((a, b) => a.name.localeCompare(b.name)).map(repoEntry),
     {
       id: "settings",

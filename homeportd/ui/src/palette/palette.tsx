@@ -17,6 +17,7 @@ export function Palette() {
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  // Made once, when it opens: a list that moves while it is read is no help.
   const all = useMemo(() => entries(world.value), [world.value]);
   const found = useMemo(
     () => rank(query, all, (entry) => `${entry.label} ${entry.about}`).slice(0, SHOWN),

@@ -102,3 +102,23 @@ export const ChevronIcon = () => (
     <path d="m8 6 4 4-4 4" />
   </Icon>
 );
+export const PlusIcon = () => (
+  <Icon>
+    <path d="M10 4v12M4 10h12" />
+  </Icon>
+);
+export const TrashIcon = () => (
+  <Icon>
+    <path d="M4 6h12M8 6V4h4v2M5.5 6l.7 10h7.6l.7-10" />
+  </Icon>
+);
+export const PencilIcon = () => (
+  <Icon>
+    <path d="m4 16 .8-3.2L13 4.6 15.4 7l-8.2 8.2L4 16Z" />
+  </Icon>
+);
+export const RefreshIcon = () => (
+  <Icon>
+    <path d="M15.5 8A6 6 0 0 0 5 6.5L4 8M4.5 12A6 6 0 0 0 15 13.5l1-1.5M4 4v4h4M16 16v-4h-4" />
+  </Icon>
+);

@@ -1,18 +1,39 @@
 import { useEffect, useState } from "preact/hooks";
+import { edgeAddress } from "../model/tunnels";
 import type { Token } from "../model/types";
 import { agoWords, untilWords } from "../model/when";
-import { createToken, getTokens, Problem, revokeToken } from "../net/client";
+import { createToken, getTokens, Problem, revokeToken, rotateToken } from "../net/client";
+import { Chips } from "../parts/chips";
 import { Command } from "../parts/command";
 import { ProblemBox } from "../parts/problem-box";
 import { notify } from "../state/notice";
-import { fail, now } from "../state/store";
+import { fail, now, status } from "../state/store";
 
-/** Tokens for scripts: made here, shown once, revoked here. */
-export function Tokens() {
+const GRACES = [
+  { value: "0", words: "At once" },
+  { value: "600", words: "10 min" },
+  { value: "3600", words: "1 h" },
+  { value: "86400", words: "24 h" },
+] as const;
+const SCOPES = [
+  { value: "tunnel", words: "Tunnels of this edge" },
+  { value: "owner", words: "All that you can do" },
+] as const;
+
+/** Tokens for clients and scripts: made here, shown once, replaced and revoked here. */
+export function Tokens({ filter = "" }: { filter?: string }) {
+  const edge = status.value?.edge ?? null;
   const [tokens, setTokens] = useState<Token[] | null>(null);
-  const [secret, setSecret] = useState<string | null>(null);
+  const [made, setMade] = useState<{ secret: string; scope: Token["scope"] } | null>(null);
   const [name, setName] = useState("");
+  const [scope, setScope] = useState<Token["scope"]>(edge ? "tunnel" : "owner");
+  const [rotating, setRotating] = useState<Token["id"] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
+
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = tokens?.filter((token) =>
+    words.every((word) => `${token.name} ${token.prefix} ${token.scope}`.toLowerCase().includes(word)),
+  );
 
   const attempt = async (work: () => Promise<void>) => {
     setProblem(null);
@@ -30,10 +51,15 @@ export function Tokens() {
   const create = (event: Event) => {
     event.preventDefault();
     void attempt(async () => {
-      setSecret((await createToken(name.trim())).token);
+      setMade({ secret: (await createToken(name.trim(), scope)).token, scope });
       setName("");
     });
   };
+  const rotate = (token: Token, grace: number) =>
+    void attempt(async () => {
+      setMade({ secret: (await rotateToken(token.id, grace)).token, scope: token.scope });
+      setRotating(null);
+    });
   const revoke = (token: Token) =>
     void attempt(async () => {
       await revokeToken(token.id);
@@ -43,51 +69,89 @@ export function Tokens() {
   return (
     <section aria-labelledby="tokens">
       <h3 id="tokens" class="font-semibold">
-        API tokens
+        {edge ? "Tokens" : "API tokens"}
       </h3>
       <p class="mt-1 mb-3 text-soft">
-        For scripts on other machines. A token made here can do all that you can.
+        {edge
+          ? "For the machines that open tunnels here, and for scripts."
+          : "For scripts on other machines. A token made here can do all that you can."}
       </p>
-      {tokens?.map((token) => (
-        <div key={token.id} class="flex items-center gap-3 border-t border-line py-1">
-          <p class="min-w-0 flex-1 [overflow-wrap:anywhere]">
-            {token.name} <span class="font-mono text-small text-soft">{token.prefix}…</span>{" "}
-            <span class="block text-small text-soft">
-              made {agoWords(token.created_at, now.value)},{" "}
-              {token.last_used_at ? `used ${agoWords(token.last_used_at, now.value)}` : "never used"}
-              {token.scope === "tunnel" && ", for tunnels alone"}
-              {token.expires_at && `, ${untilWords(token.expires_at, now.value)}`}
-            </span>
-          </p>
-          <button
-            type="button"
-            class="button-quiet"
-            aria-label={`Revoke ${token.name}`}
-            onClick={() => revoke(token)}
-          >
-            Revoke
-          </button>
+      {shown?.map((token) => (
+        <div key={token.id} class="border-t border-line py-1" data-token={token.id}>
+          <div class="flex flex-wrap items-center gap-x-3">
+            <p class="min-w-0 flex-1 basis-44 [overflow-wrap:anywhere]">
+              {token.name} <span class="font-mono text-small text-soft">{token.prefix}…</span>{" "}
+              <span class="block text-small text-soft">
+                made {agoWords(token.created_at, now.value)},{" "}
+                {token.last_used_at ? `used ${agoWords(token.last_used_at, now.value)}` : "never used"}
+                {token.scope === "tunnel" && ", for tunnels alone"}
+                {token.expires_at && `, replaced, ${untilWords(token.expires_at, now.value)}`}
+              </span>
+            </p>
+            <div class="flex max-sm:-ml-3">
+              {token.expires_at === null && (
+                <button
+                  type="button"
+                  class="button-quiet"
+                  aria-label={`Replace ${token.name}`}
+                  aria-expanded={rotating === token.id}
+                  onClick={() => setRotating(rotating === token.id ? null : token.id)}
+                >
+                  Replace
+                </button>
+              )}
+              <button
+                type="button"
+                class="button-quiet"
+                aria-label={`Revoke ${token.name}`}
+                onClick={() => revoke(token)}
+              >
+                Revoke
+              </button>
+            </div>
+          </div>
+          {rotating === token.id && (
+            <Rotation
+              token={token}
+              onCancel={() => setRotating(null)}
+              onRotate={(grace) => rotate(token, grace)}
+            />
+          )}
         </div>
       ))}
+      {shown?.length === 0 && tokens?.length !== 0 && (
+        <p class="text-soft">No token matches “{filter.trim()}”.</p>
+      )}
       {tokens === null && !problem && <p class="text-soft">Fetching the tokens …</p>}
-      {secret && (
-        <div class="my-3" data-secret>
-          <p class="mb-1.5">Copy it now. It is not shown again.</p>
-          <Command text={secret} />
+      {made && (
+        <div class="my-3 space-y-3" data-secret>
+          <div>
+            <p class="mb-1.5">Copy it now. It is not shown again.</p>
+            <Command text={made.secret} />
+          </div>
+          {made.scope === "tunnel" && edge && (
+            <div>
+              <p class="mb-1.5">Then, on the machine it is for, paste it when this asks:</p>
+              <Command text={`homeport init --edge ${edgeAddress(edge.url)}`} />
+            </div>
+          )}
         </div>
       )}
-      <form class="mt-3 flex gap-2" onSubmit={create}>
-        <input
-          class="field min-w-0 flex-1"
-          aria-label="Name of the new token"
-          placeholder="What is it for?"
-          maxLength={64}
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-        <button type="submit" class="button-plain" disabled={name.trim() === ""}>
-          Create
-        </button>
+      <form class="mt-4 space-y-3 border-t border-line pt-4" onSubmit={create}>
+        {edge && <Chips legend="A new token may" chips={SCOPES} value={scope} onChange={setScope} />}
+        <div class="flex gap-2">
+          <input
+            class="field min-w-0 flex-1"
+            aria-label="Name of the new token"
+            placeholder="What is it for?"
+            maxLength={64}
+            value={name}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
+          <button type="submit" class="button-plain" disabled={name.trim() === ""}>
+            Create
+          </button>
+        </div>
       </form>
       {problem && (
         <div class="mt-3">
@@ -95,5 +159,34 @@ export function Tokens() {
         </div>
       )}
     </section>
+  );
+}
+
+interface RotationProps {
+  token: Token;
+  onCancel: () => void;
+  onRotate: (grace: number) => void;
+}
+
+/** A new token in place of this one, and how long both hold. */
+function Rotation({ token, onCancel, onRotate }: RotationProps) {
+  const [grace, setGrace] = useState<(typeof GRACES)[number]["value"]>("3600");
+  return (
+    <div class="appear mb-2 space-y-3 rounded-box bg-ground p-3">
+      <Chips legend="The old one ends after" chips={GRACES} value={grace} onChange={setGrace} />
+      <p class="text-small text-soft">
+        {token.scope === "tunnel"
+          ? "Clients that are connected get the new one by themselves. Others get it when they return in that time."
+          : "Put the new one where the old one is used, in that time."}
+      </p>
+      <div class="flex gap-2">
+        <button type="button" class="button-main" onClick={() => onRotate(Number(grace))}>
+          Replace {token.name}
+        </button>
+        <button type="button" class="button-plain" onClick={onCancel}>
+          Cancel
+        </button>
+      </div>
+    </div>
   );
 }

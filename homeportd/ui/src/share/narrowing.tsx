@@ -1,5 +1,6 @@
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Draft, DraftProblems } from "../model/draft";
+import { Field } from "../parts/field";
 import { ChevronIcon } from "../parts/icons";
 
 interface Props {
@@ -46,41 +47,5 @@ export function Narrowing({ draft, problems, onChange }: Props) {
         )}
       </div>
     </details>
-  );
-}
-
-interface FieldProps {
-  label: string;
-  help: string;
-  problem: string | undefined;
-  value: string;
-  onInput: (value: string) => void;
-  style: string;
-  numeric?: boolean;
-}
-
-function Field({ label, help, problem, value, onInput, style, numeric = false }: FieldProps) {
-  const id = useId();
-  return (
-    <div>
-      <label class="label" for={id}>
-        {label}
-      </label>
-      <input
-        id={id}
-        class={`field ${style}`}
-        inputMode={numeric ? "numeric" : "text"}
-        autocomplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        value={value}
-        aria-invalid={problem !== undefined}
-        aria-describedby={`${id}-help`}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-      <p id={`${id}-help`} class={`mt-1 text-small ${problem ? "text-danger" : "text-soft"}`}>
-        {problem ?? help}
-      </p>
-    </div>
   );
 }

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import type { Port } from "../model/types";
 import { copyLink } from "./actions";
+import { edgePart } from "./edge";
 import { open } from "./route";
 import { phase, world } from "./store";
 
@@ -26,7 +27,7 @@ export function focusFilter(): void {
 /** Moves the focus `step` rows on, from the row that has it or from the edge of the list. */
 export function moveRow(step: 1 | -1): void {
   const links = rowLinks();
-  const row = document.activeElement?.closest("[data-port]");
+  const row = document.activeElement?.closest("[data-row]");
   const at = links.findIndex((link) => row?.contains(link));
   const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
   const link = links[Math.min(links.length - 1, Math.max(0, next))];
@@ -34,9 +35,11 @@ export function moveRow(step: 1 | -1): void {
   link?.scrollIntoView({ block: "nearest" });
 }
 
+const focusedRow = () => document.activeElement?.closest<HTMLElement>("[data-row]");
+
 function focusedPort(): Port | undefined {
-  const row = document.activeElement?.closest<HTMLElement>("[data-port]");
-  return row ? world.peek().ports.get(Number(row.dataset.port)) : undefined;
+  const number = focusedRow()?.dataset.port;
+  return number ? world.peek().ports.get(Number(number)) : undefined;
 }
 
 function onKey(event: KeyboardEvent): void {
@@ -54,7 +57,7 @@ function onKey(event: KeyboardEvent): void {
   const onRow = ROW_KEYS[event.key];
   if (onPage) onPage();
   else if (onRow && port) onRow(port);
-  else return;
+  else if (!edgePart.peek()?.onRowKey(focusedRow()?.dataset.row ?? "", event.key)) return;
   event.preventDefault();
 }
 

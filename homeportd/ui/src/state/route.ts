@@ -1,47 +1,117 @@
-/** Which sheet is open, in the address, so that links reach it and the back button closes it. */
+/** Which page and which sheet over it are open, in the address, so that links reach them and "back" closes them. */
 
 import { computed, signal } from "@preact/signals";
+import type { Kind } from "../model/types";
+
+export type PageName = "list" | "tunnels" | "reservations" | "domains" | "tokens";
 
 export type Route =
-  | { name: "list" }
-  | { name: "share"; port: number }
-  | { name: "log"; port: number }
+  | { name: PageName }
+  | { name: "share" | "log"; port: number }
+  | { name: "tunnel" | "reservation"; id: string }
+  /** A reservation to be made, with what is known of it. */
+  | { name: "reserve"; kind: Kind; label: string }
+  | { name: "add-domain" }
   | { name: "settings" };
 
+const PAGES: readonly string[] = ["tunnels", "reservations", "domains", "tokens"];
+
 export function readRoute(hash: string): Route {
-  const match = /^#\/ports\/(\d{1,5})\/(share|log)$/.exec(hash);
-  if (match) return { name: match[2] as "share" | "log", port: Number(match[1]) };
-  return hash === "#/settings" ? { name: "settings" } : { name: "list" };
+  const [root, page = "", first = "", second = "", third = "", ...rest] = hash.split("/");
+  if (root !== "#" || rest.length > 0) return { name: "list" };
+  if (page === "ports" && /^\d{1,5}$/.test(first) && (second === "share" || second === "log") && third === "")
+    return { name: second, port: Number(first) };
+  if (page === "reservations" && first === "new") {
+    const kind = second === "tcp" || second === "udp" ? second : "http";
+    return { name: "reserve", kind, label: decode(third) };
+  }
+  if (page === "domains" && first === "new" && second === "") return { name: "add-domain" };
+  if (second !== "") return { name: "list" };
+  if (page === "tunnels" && first !== "") return { name: "tunnel", id: decode(first) };
+  if (page === "reservations" && first !== "") return { name: "reservation", id: decode(first) };
+  if (first !== "") return { name: "list" };
+  if (page === "settings") return { name: "settings" };
+  return PAGES.includes(page) ? { name: page as PageName } : { name: "list" };
+}
+
+/** A typed address may hold anything, and a lone "%" is no code. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export function routeHash(route: Route): string {
-  if (route.name === "list") return "#/";
-  return route.name === "settings" ? "#/settings" : `#/ports/${route.port}/${route.name}`;
+  switch (route.name) {
+    case "list":
+      return "#/";
+    case "share":
+    case "log":
+      return `#/ports/${route.port}/${route.name}`;
+    case "tunnel":
+    case "reservation":
+      return `#/${route.name}s/${encodeURIComponent(route.id)}`;
+    case "reserve":
+      return `#/reservations/new/${route.kind}${route.label ? `/${encodeURIComponent(route.label)}` : ""}`;
+    case "add-domain":
+      return "#/domains/new";
+    default:
+      return `#/${route.name}`;
+  }
+}
+
+/** The page that a sheet lies on; null for the settings, which lie on any. */
+export function pageOf(route: Route): PageName | null {
+  switch (route.name) {
+    case "share":
+    case "log":
+      return "list";
+    case "tunnel":
+      return "tunnels";
+    case "reservation":
+    case "reserve":
+      return "reservations";
+    case "add-domain":
+      return "domains";
+    case "settings":
+      return null;
+    default:
+      return route.name;
+  }
 }
 
 const hash = signal(location.hash);
 export const route = computed(() => readRoute(hash.value));
 
+const under = signal<PageName>("list");
+/** The page that is seen, under whatever sheet. */
+export const page = computed(() => pageOf(route.value) ?? under.value);
+
 const read = () => {
+  const before = page.peek();
   hash.value = location.hash;
+  under.value = pageOf(route.peek()) ?? before;
 };
 window.addEventListener("hashchange", read);
 window.addEventListener("popstate", read);
 
-/** Opens a sheet. From one sheet to another takes the first's place, so that "back" always leads to the list. */
+const isSheet = (of: Route): boolean => pageOf(of) !== of.name;
+
+/** Opens a page or sheet. From one sheet to another takes the first's place, so that "back" leads to the page. */
 export function open(to: Route): void {
-  const sheetIsOpen = route.peek().name !== "list";
-  if (sheetIsOpen) history.replaceState(history.state, "", routeHash(to));
-  else history.pushState({ fromList: true }, "", routeHash(to));
+  if (isSheet(route.peek())) history.replaceState(history.state, "", routeHash(to));
+  else history.pushState({ fromPage: isSheet(to) }, "", routeHash(to));
   read();
 }
 
-/** Back to the list: by the browser's own "back" where the list came before, so that no copy of it piles up. */
+/** Back to the page: by the browser's own "back" where it came before, so that no copy of it piles up. */
 export function close(): void {
-  if (route.peek().name === "list") return;
-  if (history.state?.fromList === true) history.back();
+  if (!isSheet(route.peek())) return;
+  if (history.state?.fromPage === true) history.back();
   else {
-    history.replaceState(null, "", "#/");
+    history.replaceState(null, "", routeHash({ name: page.peek() }));
     read();
   }
 }

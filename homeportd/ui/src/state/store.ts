@@ -3,11 +3,12 @@
 import { batch, computed, signal } from "@preact/signals";
 import { portName } from "../model/describe";
 import { group } from "../model/grouping";
-import type { Access, AgentEvent, Session, Status, System } from "../model/types";
+import type { Access, AgentEvent, Port, Session, Status, System } from "../model/types";
 import { applyEvent, EMPTY_WORLD, worldOf } from "../model/world";
 import { getPorts, getRepos, getSession, getStatus, Problem } from "../net/client";
 import { EventSocket } from "../net/socket";
-import { held, hold, takeBack } from "./held";
+import { loadEdge } from "./edge";
+import { holding } from "./held";
 import { announce } from "./notice";
 
 export type Phase = "starting" | "login" | "failed" | "ready";
@@ -27,8 +28,9 @@ export const system = signal<System | null>(null);
 /** CPU in percent, oldest first. */
 export const cpuHistory = signal<readonly number[]>([]);
 export const filter = signal("");
+const rows = holding<number, Port>("port ");
 export const grouped = computed(() => {
-  const ports = new Map([...held.value, ...world.value.ports]);
+  const ports = new Map([...rows.held.value, ...world.value.ports]);
   return group({ ...world.value, ports }, filter.value);
 });
 /** Null while connected, else when the line broke and when the next attempt comes. */
@@ -46,6 +48,13 @@ const accessListeners = new Set<(access: Access & { port: number }) => void>();
 export function onAccess(listener: (access: Access & { port: number }) => void): () => void {
   accessListeners.add(listener);
   return () => accessListeners.delete(listener);
+}
+
+const listeners = new Set<(event: AgentEvent) => void>();
+
+/** Hears of each event, after the page itself. */
+export function onEvent(listener: (event: AgentEvent) => void): void {
+  listeners.add(listener);
 }
 
 let downSince: number | null = null;
@@ -96,11 +105,15 @@ export async function start(): Promise<void> {
 async function load(): Promise<void> {
   loading += 1;
   try {
-    const [newStatus, ports, repos] = await Promise.all([getStatus(), getPorts(), getRepos()]);
+    const newStatus = await getStatus();
+    // An edge alone has neither.
+    const [ports, repos] = newStatus.origin === null ? [[], []] : await Promise.all([getPorts(), getRepos()]);
+    // Beside the rest: its pages say that they are on their way, or what went wrong.
+    if (newStatus.edge !== null) void loadEdgePages();
     batch(() => {
       status.value = newStatus;
       receiveSystem(newStatus.system);
-      world.value = pending.reduce(applyEvent, worldOf(ports, repos, newStatus.origin));
+      world.value = pending.reduce(applyEvent, worldOf(ports, repos, newStatus.origin ?? ""));
       phase.value = "ready";
       failure.value = null;
     });
@@ -112,6 +125,28 @@ async function load(): Promise<void> {
     if (loading === 0) pending = [];
   }
 }
+
+/** Why the pages of an edge are not there, or null. */
+export const edgeFailure = signal<Problem | null>(null);
+
+export async function loadEdgePages(): Promise<void> {
+  edgeFailure.value = null;
+  try {
+    await loadEdge();
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) fail(error);
+    else edgeFailure.value = error instanceof Problem ? error : notLoaded(error);
+  }
+}
+
+const notLoaded = (error: unknown) =>
+  new Problem(
+    0,
+    "This page could not be loaded",
+    "A part of the dashboard did not come, perhaps since a new release was installed meanwhile.",
+    "Reload the page.",
+    String(error),
+  );
 
 /** The socket cannot tell "logged out" from "agent down"; the session endpoint can. */
 async function checkSession(): Promise<void> {
@@ -151,9 +186,11 @@ export function receive(event: AgentEvent): void {
   if (event.type === "port.closed") {
     announce(`Port ${event.data.port} stopped.`);
     const port = before.ports.get(event.data.port);
-    if (port !== undefined && !after.ports.has(port.port)) hold(port);
-  } else if (event.type === "port.opened") takeBack(event.data.port);
+    if (port !== undefined && !after.ports.has(port.port))
+      rows.hold(port.port, { ...port, listening: false });
+  } else if (event.type === "port.opened") rows.takeBack(event.data.port);
   world.value = after;
+  for (const listener of listeners) listener(event);
 }
 
 function receiveSystem(data: System): void {

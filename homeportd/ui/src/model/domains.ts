@@ -1,0 +1,59 @@
+/** Custom domains: how events change them, and the words for their states. */
+
+import type { Domain, DomainEvent, DomainState } from "./types";
+import { agoWords, whenWords } from "./when";
+
+/** By name, so that the order does not move while it is read. */
+export const sortDomains = (domains: readonly Domain[]): Domain[] =>
+  [...domains].sort((a, b) => a.domain.localeCompare(b.domain));
+
+export function applyDomainEvent(domains: readonly Domain[], event: DomainEvent): readonly Domain[] {
+  if (event.type === "domain.removed") return domains.filter((each) => each.domain !== event.data.domain);
+  if (event.type !== "domain.changed") return domains;
+  return sortDomains([...domains.filter((each) => each.domain !== event.data.domain), event.data]);
+}
+
+/** Whether there is a TLS certificate to wait for. */
+const hasTls = (domain: Domain): boolean => domain.url.startsWith("https:");
+
+/** What the state means for whoever opens the domain, and its colour. */
+export function stateOf(domain: Domain): { word: string; tone: "works" | "waits" | "broken" } {
+  const words: Record<DomainState, { word: string; tone: "works" | "waits" | "broken" }> = {
+    pending: { word: "Waiting for DNS", tone: "waits" },
+    verified: hasTls(domain) ? { word: "Points here", tone: "waits" } : { word: "Works", tone: "works" },
+    issued: { word: "Works", tone: "works" },
+    error: { word: "Does not work", tone: "broken" },
+  };
+  return words[domain.state] ?? { word: domain.state, tone: "waits" };
+}
+
+/** What comes after the state: "its certificate is on the way", "certificate by X until 3 Feb 10:00". */
+export function stateDetail(domain: Domain, now: Date): string {
+  if (domain.state === "verified") {
+    return hasTls(domain) ? "its certificate is on the way" : "without TLS, as all names of this edge";
+  }
+  if (domain.certificate !== null && domain.state === "issued") {
+    return `certificate by ${domain.certificate.issuer} until ${whenWords(new Date(domain.certificate.not_after), now)}`;
+  }
+  return "";
+}
+
+/** Whether the DNS record is what the person has to see. */
+export const wantsRecord = (domain: Domain): boolean =>
+  domain.state === "pending" || domain.state === "error";
+
+/** The API's words as a sentence of their own: "the record is missing" becomes "The record is missing." */
+export function asSentence(text: string): string {
+  const upper = text.charAt(0).toUpperCase() + text.slice(1);
+  return text === "" || /[.!?]$/.test(text) ? upper : `${upper}.`;
+}
+
+/** "DNS says now: CNAME other.example. · asked 3 min ago, and again by itself" */
+export function foundWords(domain: Domain, now: Date): string {
+  const found =
+    domain.found.length > 0 ? `DNS says now: ${domain.found.join(", ")}` : "DNS has no record of it yet";
+  // What went wrong may be all that the note has to say.
+  const note = domain.note && domain.note !== domain.error?.detail ? ` (${domain.note})` : "";
+  const asked = domain.checked_at ? ` · asked ${agoWords(domain.checked_at, now)}, and again by itself` : "";
+  return found + note + asked;
+}

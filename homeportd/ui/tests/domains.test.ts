@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import {
+  applyDomainEvent,
+  asSentence,
+  foundWords,
+  stateDetail,
+  stateOf,
+  wantsRecord,
+} from "../src/model/domains";
+import type { Domain, DomainEvent } from "../src/model/types";
+
+const NOW = new Date("2026-11-21T14:00:00Z");
+const domain = (name: string, part: Partial<Domain> = {}): Domain => ({
+  domain: name,
+  reservation: "r1",
+  name: "docs",
+  state: "pending",
+  records: [{ name: `${name}.`, type: "CNAME", value: "docs.tunnel.example.com." }],
+  found: [],
+  error: null,
+  certificate: null,
+  checked_at: null,
+  created_at: "2026-11-21T12:00:00Z",
+  url: `https://${name}`,
+  ...part,
+});
+const event = (type: string, data: unknown): DomainEvent => ({ id: 1, type, data }) as DomainEvent;
+
+test("events add, change and remove, by name", () => {
+  const added = applyDomainEvent([domain("b.example")], event("domain.changed", domain("a.example")));
+  expect(added.map((each) => each.domain)).toEqual(["a.example", "b.example"]);
+  const changed = applyDomainEvent(added, event("domain.changed", domain("b.example", { state: "issued" })));
+  expect(changed.map((each) => each.state)).toEqual(["pending", "issued"]);
+  expect(applyDomainEvent(changed, event("domain.removed", { domain: "a.example" }))).toHaveLength(1);
+  expect(applyDomainEvent(changed, event("tunnel.closed", {}))).toBe(changed);
+});
+
+describe("states", () => {
+  test.each([
+    ["pending", "https:", "Waiting for DNS", "waits", true],
+    ["verified", "https:", "Points here", "waits", false],
+    ["verified", "http:", "Works", "works", false],
+    ["issued", "https:", "Works", "works", false],
+    ["error", "https:", "Does not work", "broken", true],
+  ] as const)("%s over %s", (state, scheme, word, tone, record) => {
+    const each = domain("a.example", { state, url: `${scheme}//a.example` });
+    expect(stateOf(each)).toEqual({ word, tone });
+    expect(wantsRecord(each)).toBe(record);
+  });
+
+  test("what the certificate is, and until when", () => {
+    const certificate = {
+      issuer: "Let's Encrypt",
+      not_before: "2026-11-01T12:00:00Z",
+      not_after: "2027-02-01T12:00:00Z",
+      serial: "01",
+    };
+    expect(stateDetail(domain("a.example", { state: "issued", certificate }), NOW)).toMatch(
+      /^certificate by Let's Encrypt until 1 Feb 2027 \d\d:00$/,
+    );
+    expect(stateDetail(domain("a.example", { state: "verified" }), NOW)).toBe(
+      "its certificate is on the way",
+    );
+    expect(stateDetail(domain("a.example"), NOW)).toBe("");
+  });
+});
+
+test("what DNS says, once", () => {
+  expect(foundWords(domain("a.example"), NOW)).toBe("DNS has no record of it yet");
+  const asked = domain("a.example", {
+    found: ["CNAME other.example."],
+    note: "from a resolver",
+    checked_at: "2026-11-21T13:57:00Z",
+  });
+  expect(foundWords(asked, NOW)).toBe(
+    "DNS says now: CNAME other.example. (from a resolver) · asked 3 min ago, and again by itself",
+  );
+  const same = { detail: "nobody answers", fix: "wait" };
+  expect(foundWords({ ...asked, error: same, note: same.detail }, NOW)).not.toContain(same.detail);
+});
+
+test.each([
+  ["the record is missing", "The record is missing."],
+  ["Is it there?", "Is it there?"],
+  ["", ""],
+])("a sentence of %j", (text, sentence) => {
+  expect(asSentence(text)).toBe(sentence);
+});

@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import { draftOf, newDraft, problemsOf, requestOf, rulesOf, sentenceOf } from "../src/model/reservation";
+import type { Reservation } from "../src/model/types";
+
+const EDGE = { tcp_ports: "20000-20010", udp_ports: "30000-30010" };
+const KEPT: Reservation = {
+  id: "r1",
+  kind: "http",
+  name: "docs",
+  port: null,
+  address: "https://docs.tunnel.example.com",
+  token: "laptop",
+  allow: ["203.0.113.0/24"],
+  limits: { connections: 5, bytes_per_second: 1536 },
+  passcode: true,
+  created_at: "2026-11-21T12:00:00Z",
+  live: false,
+};
+
+describe("what stands in the way", () => {
+  test.each([
+    ["http", "", undefined],
+    ["http", "my-app", undefined],
+    ["http", "MyApp", undefined],
+    ["http", "my.app", "label"],
+    ["http", "-app", "label"],
+    ["tcp", "20010", undefined],
+    ["tcp", "20011", "label"],
+    ["udp", "20010", "label"],
+    ["udp", "3e4", "label"],
+  ] as const)("%s %s", (kind, label, wrong) => {
+    expect(Object.keys(problemsOf(newDraft(kind, label), EDGE))).toEqual(wrong ? [wrong] : []);
+  });
+
+  test("networks, connections and rate", () => {
+    const draft = { ...newDraft(), networks: "10.0.0.1/8", connections: "0", rate: "0.5" };
+    expect(Object.keys(problemsOf(draft, EDGE)).sort()).toEqual(["connections", "networks", "rate"]);
+  });
+});
+
+describe("what is sent", () => {
+  test("a draft of what there is changes nothing, the passcode included", () => {
+    expect(rulesOf(draftOf(KEPT))).toEqual({ allow: KEPT.allow, limits: KEPT.limits });
+  });
+
+  test("a new passcode, and none any more", () => {
+    expect(rulesOf({ ...draftOf(KEPT), passcode: "sesame" }).passcode).toBe("sesame");
+    expect(rulesOf({ ...draftOf(KEPT), open: true }).passcode).toBeNull();
+  });
+
+  test("a new name is in lower case and for its token", () => {
+    expect(requestOf({ ...newDraft("http", " MyApp "), token: "t1" })).toEqual({
+      kind: "http",
+      name: "myapp",
+      token: "t1",
+      allow: [],
+      limits: { connections: null, bytes_per_second: null },
+    });
+  });
+
+  test("a port that the edge chooses; no passcode for anything but HTTP", () => {
+    const request = requestOf({ ...newDraft("tcp"), passcode: "left over", rate: "1.5" });
+    expect(request).toEqual({
+      kind: "tcp",
+      allow: [],
+      limits: { connections: null, bytes_per_second: 1536 },
+    });
+  });
+});
+
+test.each([
+  [newDraft("http", "docs"), "Anyone can open docs, while a client holds it."],
+  [newDraft("tcp"), "Anyone can open a TCP port that the edge chooses, while a client holds it."],
+  [
+    draftOf(KEPT),
+    "Anyone with the passcode can open docs, from 203.0.113.0/24 only, while a client holds it.",
+  ],
+  [{ ...draftOf(KEPT), open: true, networks: "" }, "Anyone can open docs, while a client holds it."],
+  [
+    { ...newDraft("udp", "30000"), networks: "10.0.0.0/8, ::1" },
+    "Anyone can open UDP port 30000, from 2 networks only, while a client holds it.",
+  ],
+])("the sentence", (draft, sentence) => {
+  expect(sentenceOf(draft)).toBe(sentence);
+});
