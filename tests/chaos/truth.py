@@ -12,9 +12,10 @@ from homeportd import clock
 from homeportd.tunnels.protocol import HEARTBEAT_S
 
 from . import net
-from .world import Edge, edge, peer, reaches, until, visit
+from .world import Edge, Peer, edge, peer, reaches, until, visit
 
 PORT: Final = 20_200
+PLACES: Final = {"cut": 0, "hung": 1, "slept": 2, "newer": 2}
 NOTICED_S: Final = 2 * HEARTBEAT_S + 1.0  # two missed heartbeats, and a moment
 BACK_S: Final = 15.0  # for a client to come back by itself: a dial that was under way may have to time out
 
@@ -23,17 +24,21 @@ async def truth(folder: Path) -> dict[str, Any]:
     """Seconds until both sides knew of a cut, and until the way was whole again."""
     with net.network("edge", "a", "b", "visitor") as wires:
         async with edge(folder, wires["edge"]) as here:
-            cut = await peer(here, [{"kind": "tcp", "port": PORT}], wires["a"], name="cut", links=2)
-            hung = await peer(here, [{"kind": "tcp", "port": PORT + 1}], wires["b"], name="hung", links=2)
+            where = {"cut": "a", "hung": "b", "slept": "b", "newer": "visitor"}
+            peers = {}
             try:
-                return await _truth(here, wires, cut, hung)
+                for name, machine in where.items():
+                    tunnels = [{"kind": "tcp", "port": PORT + PLACES[name]}]
+                    peers[name] = await peer(here, tunnels, wires[machine], name=name, links=2)
+                return await _truth(here, wires, peers)
             finally:
-                await cut.kill()
-                await hung.kill()
+                for each in peers.values():
+                    await each.kill()
 
 
-async def _truth(here: Edge, wires: net.Network, cut: Any, hung: Any) -> dict[str, Any]:
-    for each in (cut, hung):
+async def _truth(here: Edge, wires: net.Network, peers: dict[str, Peer]) -> dict[str, Any]:
+    cut, hung, slept, newer = peers.values()
+    for each in (cut, hung, slept):
         each.go()
         await each.next("live")
     visitor = await visit(here, PORT, 1, wires["visitor"])
@@ -47,7 +52,8 @@ async def _truth(here: Edge, wires: net.Network, cut: Any, hung: Any) -> dict[st
     assert (await here.tunnel(PORT + 1))["last_byte_at"] is None
 
     wires["a"].weather.cut = True
-    hung.process.send_signal(signal.SIGSTOP)
+    for each in (hung, slept):
+        each.process.send_signal(signal.SIGSTOP)
     begun = time.monotonic()
     noticed: dict[str, float] = {}
 
@@ -72,16 +78,26 @@ async def _truth(here: Edge, wires: net.Network, cut: Any, hung: Any) -> dict[st
     except OSError:
         visitor.close()
 
+    newer.go()
+    await newer.next("live")
     wires["a"].weather.cut = False
-    hung.process.send_signal(signal.SIGCONT)
+    for each in (hung, slept):
+        each.process.send_signal(signal.SIGCONT)
     healed = time.monotonic()
     back = {
         name: await reaches(here, port, 2, wires["visitor"], BACK_S) - healed
         for port, name in ((PORT + 1, "hung"), (PORT, "cut"))
     }
     assert {(await here.tunnel(port))["state"] for port in (PORT, PORT + 1)} == {"live"}
+    # Who slept while its name was taken over learns that, and leaves it alone.
+    await until(lambda: _overcome(slept), BACK_S)
+    assert (await here.tunnel(PORT + PLACES["slept"]))["client"] == newer.name
     return {
         **{f"noticed_by_edge_{name}_s": round(noticed[name], 2) for name in ("cut", "hung")},
         "noticed_by_client_s": round(noticed["client"], 2),
         **{f"back_{name}_s": round(seconds, 2) for name, seconds in back.items()},
     }
+
+
+async def _overcome(client: Peer) -> bool:
+    return {tunnel["state"] for tunnel in (await client.view())["tunnels"]} == {"taken-over"}

@@ -76,16 +76,16 @@ async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect,
 
 async def test_who_was_away_does_not_take_a_name_back(connect, echo):
     older = await connect(refuse, run="older")
-    opened = await older.open("tcp", port=42102)
+    opened = await older.open("tcp", port=22102)
     await older.close()
     newer = await connect(to_port(echo), run="newer")
-    await newer.open("tcp", port=42102)
+    await newer.open("tcp", port=22102)
     woken = await connect(refuse, run="older")
     with pytest.raises(Refused) as caught:
-        await woken.open("tcp", port=42102, again=True)
+        await woken.open("tcp", port=22102, again=True)
     assert caught.value.reason is Refusal.TAKEN_OVER
     assert (
-        await newer.open("tcp", port=42102, again=True)
+        await newer.open("tcp", port=22102, again=True)
     ).tunnel == opened.tunnel  # its own, asked for twice
     await newer.close()  # unclean: what nobody has is anybody's of the lineage
     await until_async(lambda: _again(woken, opened))
@@ -100,11 +100,11 @@ async def _again(client, opened):
 
 async def test_a_client_that_is_started_takes_the_name(connect, echo):
     older = await connect(refuse)
-    await older.open("tcp", port=42103)
+    await older.open("tcp", port=22103)
     newer = await connect(to_port(echo))
-    await newer.open("tcp", port=42103)
+    await newer.open("tcp", port=22103)
     assert (await older.next(Closed)).reason == "taken-over"
-    await older.open("tcp", port=42103)
+    await older.open("tcp", port=22103)
     assert (await newer.next(Closed)).reason == "taken-over"
 
 

@@ -12,7 +12,7 @@ from time import monotonic
 from homeportd import clock
 from homeportd.auth.model import Token
 from homeportd.auth.service import Auth
-from homeportd.edge import names
+from homeportd.edge import claims, names
 from homeportd.edge.clients import Client
 from homeportd.edge.link import Link
 from homeportd.edge.links import Links
@@ -30,7 +30,6 @@ from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind, Limits, Refusal
 
 KEEP_S = 120  # a name or port that is not reserved waits so long for its client to come back
-MAX_PLACES = 8192
 PORT_TRIES = 64  # other programs may hold ports of the range
 
 Change = Callable[[str, Tunnel], None]
@@ -116,7 +115,8 @@ class Tunnels:
             )
         label = self._label(message)
         known = self.registry.called(message.kind, label) if label else None
-        passcode = await self._passcodes.hash_again(message.passcode, known)
+        ours = known if known is not None and known.place.lineage == client.lineage else None
+        passcode = await self._passcodes.hash_again(message.passcode, ours)
         wish = Wish(message.host, allow, message.limits, passcode)
         if len(client.tunnels) >= protocol.MAX_TUNNELS and (known is None or known.id not in client.tunnels):
             raise Refused(
@@ -125,7 +125,7 @@ class Tunnels:
         async with self._changing:
             tunnel = self.registry.called(message.kind, label) if label else None
             if tunnel is not None:
-                await self._claim(tunnel, client, reserve=message.reserve)
+                await self._claim(tunnel, client, message)
             else:
                 reserved = label is not None and message.reserve
                 tunnel = await self._found(message.kind, label, client.lineage, reserved=reserved)
@@ -261,30 +261,14 @@ class Tunnels:
             return None
         return str(names.check_port(message.port, self._settings.span(message.kind), message.kind))
 
-    async def _claim(self, tunnel: Tunnel, client: Client, *, reserve: bool) -> None:
-        place = tunnel.place
-        owner = place.lineage
-        if owner not in (None, client.lineage) and self._auth.lineage_alive(str(owner)):
-            kind = Refusal.NAME_TAKEN if place.kind is Kind.HTTP else Refusal.PORT_TAKEN
-            what = (
-                f"the name {place.label}"
-                if place.kind is Kind.HTTP
-                else f"{place.kind.upper()} port {place.label}"
-            )
-            raise Refused(
-                kind,
-                f"{what} belongs to another token",
-                "choose another, or remove it: homeport reservations",
-            )
-        # Its own, nobody's, or of a token that is gone: names are never stuck.
-        claimed = replace(place, lineage=client.lineage, reserved=place.reserved or reserve)
-        if claimed != place:
-            await self._store.save(claimed)
-            tunnel.place = claimed
+    async def _claim(self, tunnel: Tunnel, client: Client, message: protocol.Open) -> None:
+        place = claims.claimed(tunnel, client, message, self._auth.lineage_alive)
+        if place != tunnel.place:
+            await self._store.save(place)
+            tunnel.place = place
 
     async def _found(self, kind: Kind, label: str | None, lineage: str | None, *, reserved: bool) -> Tunnel:
-        if len(self.registry) >= MAX_PLACES:
-            raise Refused(Refusal.LIMIT, f"this edge has {MAX_PLACES} names and ports", "remove reservations")
+        claims.check_room(self.registry, lineage)
         tunnel, last = None, None
         for _ in range(1 if label else PORT_TRIES):
             place = self._place(kind, label, lineage, reserved=reserved)

@@ -135,7 +135,8 @@ class Board:
             self._asked.pop(tunnel.request, None)
         self._requests += 1
         number = self._requests
-        if not self._tell(tunnel.wish.open(number, tunnel.name, tunnel.port)):
+        message = tunnel.wish.open(number, tunnel.name, tunnel.port, again=tunnel.id is not None)
+        if not self._tell(message):
             return
         tunnel.become(State.OPENING)
         tunnel.request = number
@@ -165,6 +166,10 @@ class Board:
             return
         problem = problem_of(said)
         _log.warning("%s was refused: %s", tunnel.wish.target, problem.detail)
+        if said.reason is Refusal.TAKEN_OVER:
+            tunnel.become(State.TAKEN_OVER, _last_word(State.TAKEN_OVER, tunnel.wish.target, said.detail))
+            tunnel.cut()
+            return
         tunnel.become(State.REFUSED, problem)
         if (
             said.reason in _NOT_OURS

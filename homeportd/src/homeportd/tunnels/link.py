@@ -32,6 +32,7 @@ _REASONS: Final = {
     Refusal.LIMIT: Reason.LIMIT,
     Refusal.NAME_TAKEN: Reason.TAKEN,
     Refusal.PORT_TAKEN: Reason.TAKEN,
+    Refusal.TAKEN_OVER: Reason.TAKEN,
 }
 _LASTING: Final = frozenset((Refusal.TOKEN, Refusal.VERSION, Refusal.BAD))
 

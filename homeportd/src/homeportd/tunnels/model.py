@@ -47,14 +47,15 @@ class Wish(BaseModel):
     def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(check_network(text) for text in allow)
 
-    def open(self, request: int, name: str | None, port: int | None) -> Open:
-        """The message that asks for it; `name` and `port` are what it had before, if it was open."""
+    def open(self, request: int, name: str | None, port: int | None, *, again: bool = False) -> Open:
+        """The message that asks for it; `name` and `port` are what it had before, if it was open (`again`)."""
         return Open(
             request=request,
             kind=self.kind,
             name=self.name or name,
             port=self.port or port,
             reserve=self.name is not None or self.port is not None,
+            again=again,
             host=self.host,
             allow=self.allow,
             passcode=self.passcode,

@@ -42,6 +42,7 @@ class Refusal(StrEnum):
     VERSION = "version"
     LIMIT = "limit"  # too many links, tunnels or reservations
     NAME_TAKEN = "name-taken"  # reserved by another token
+    TAKEN_OVER = "taken-over"  # by a newer client, while this one was away
     NAME_BAD = "name-bad"
     PORT_TAKEN = "port-taken"
     PORT_RANGE = "port-range"
@@ -93,7 +94,8 @@ class Open(_Message):
     """Ask for a tunnel. `name` is for HTTP, `port` for TCP and UDP; without one the edge chooses.
 
     A name or port of one's own choice is reserved: it stays when no client holds it. Without `reserve` it is
-    one that the edge chose before, and stays the edge's to give away again.
+    one that the edge chose before, and stays the edge's to give away again. `again`: the client had it
+    already, and lost its links since; it does not take it from a newer client, as one that is started does.
 
     `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to, `localhost:3000`, so
     that dev servers accept them; None leaves them.
@@ -105,6 +107,7 @@ class Open(_Message):
     name: Annotated[str, Field(max_length=63)] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     reserve: bool = True
+    again: bool = False
     host: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9.:\[\]-]+$")] | None = None
     allow: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] = ()
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None

@@ -1,0 +1,53 @@
+"""Whether a client may have a name or port: whose it is, who holds it, how many there are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from homeportd.edge.clients import Client
+from homeportd.edge.model import Place, Refused
+from homeportd.edge.registry import Registry
+from homeportd.edge.tunnel import Tunnel
+from homeportd.tunnels.protocol import Kind, Open, Refusal
+
+MAX_PLACES: Final = 8192
+MAX_OF_LINEAGE: Final = 4096  # one token shall not use up what the others may want
+
+
+def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str], bool]) -> Place:
+    """The place in this client's hands; `alive` says whether a lineage has a token left. Raises Refused."""
+    place = tunnel.place
+    owner = place.lineage
+    web = place.kind is Kind.HTTP
+    if owner not in (None, client.lineage) and alive(str(owner)):
+        what = f"the name {place.label}" if web else f"{place.kind.upper()} port {place.label}"
+        raise Refused(
+            Refusal.NAME_TAKEN if web else Refusal.PORT_TAKEN,
+            f"{what} belongs to another token",
+            "choose another, or remove it: homeport reservations",
+        )
+    if message.again and tunnel.live and tunnel.holder is not client:
+        # A laptop that wakes up must not take back what its owner has started elsewhere since.
+        raise Refused(
+            Refusal.TAKEN_OVER,
+            f"a newer client has {place.label} since this one was away",
+            "end that one, or start this one again to take it back",
+        )
+    # Its own, nobody's, or of a token that is gone: names are never stuck.
+    return replace(place, lineage=client.lineage, reserved=place.reserved or message.reserve)
+
+
+def check_room(registry: Registry, lineage: str | None) -> None:
+    """Raises Refused when this edge, or the token, has names and ports enough."""
+    if len(registry) >= MAX_PLACES:
+        raise Refused(Refusal.LIMIT, f"this edge has {MAX_PLACES} names and ports", "remove reservations")
+    if lineage is None or len(registry) < MAX_OF_LINEAGE:
+        return
+    if sum(tunnel.place.lineage == lineage for tunnel in registry) >= MAX_OF_LINEAGE:
+        raise Refused(
+            Refusal.LIMIT,
+            f"this token has {MAX_OF_LINEAGE} names and ports",
+            "remove some: homeport reservations",
+        )
