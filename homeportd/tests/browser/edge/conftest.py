@@ -1,0 +1,296 @@
+"""A workstation that is an edge as well: the agent, Caddy and Traefik in front of it, real clients behind it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from ...cli.conftest import HOMEPORT
+from ..conftest import (
+    DESKTOP,
+    PORTS_A_TEST,
+    Errors,
+    Home,
+    caddy,
+    free_span,
+    is_open,
+    wait_for,
+    watch_errors,
+)
+
+TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
+
+
+@dataclass
+class EdgeHome(Home):
+    """The agent as an edge: `web` is Traefik's port, `listen` where it reaches the agent."""
+
+    web: int = 0
+    listen: int = 0
+
+    @property
+    def admin(self) -> str:
+        """The edge's own origin of the dashboard."""
+        return f"http://admin.tunnel.localhost:{self.web}"
+
+    def admin_link(self) -> str:
+        """A login link at the admin origin."""
+        return self.login_link().replace(self.url, self.admin)
+
+    def token(self, name: str = "laptop") -> str:
+        """A fresh token for tunnels."""
+        return str(self.call("POST", "/api/tokens", {"name": name, "scope": "tunnel"})["token"])
+
+    def visit(self, name: str, path: str = "/") -> tuple[int, bytes]:
+        """What a visitor of an HTTP name gets."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+        with closing(connection):
+            connection.request("GET", path, headers={"Host": f"{name}.tunnel.localhost:{self.web}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def tunnel(self, label: str) -> dict[str, Any]:
+        """A tunnel as the API shows it, once it is live."""
+
+        def find() -> Any:
+            listed = self.call("GET", "/api/tunnels")
+            return next(
+                (t for t in listed if label in (t["name"], str(t["port"])) and t["state"] == "live"), None
+            )
+
+        return dict(wait_for(find, f"tunnel {label} is live"))
+
+    def routed(self, name: str) -> None:
+        """Wait until the front door leads to a live HTTP name: Traefik takes a route in after a moment."""
+        self.tunnel(name)
+        wait_for(lambda: self.visit(name)[0] == 200, f"{name} is routed")
+
+    def reset(self) -> None:
+        """As of a workstation; nothing is reserved, and no token is left."""
+        super().reset()
+        for domain in self.call("GET", "/api/domains"):
+            self.call("DELETE", f"/api/domains/{domain['domain']}")
+        for kept in self.call("GET", "/api/reservations"):
+            self.call("DELETE", f"/api/reservations/{kept['id']}")
+        for token in self.call("GET", "/api/tokens"):
+            self.call("DELETE", f"/api/tokens/{token['id']}")
+        wait_for(lambda: not self.call("GET", "/api/tunnels"), "the tunnels are gone")
+
+
+class Client:
+    """A machine with servers: its own home, the real command line."""
+
+    def __init__(self, edge: EdgeHome, secret: str) -> None:
+        self._folder = tempfile.mkdtemp(prefix="hp")
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"},
+            "HOME": self._folder,
+            "HOMEPORT_CONFIG": f"{self._folder}/none.toml",
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+        done = subprocess.run(
+            [HOMEPORT, "init", "--edge", f"http://127.0.0.1:{edge.listen}", "--token-stdin"],
+            input=secret.encode(),
+            env=self._environment,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def open(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """`homeport http 3000 --domain myapp` and the like, in the foreground."""
+        process = subprocess.Popen(
+            [HOMEPORT, *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """End every tunnel."""
+        for process in self.processes:
+            Home.stop(process)
+        shutil.rmtree(self._folder)
+
+
+@contextmanager
+def traefik(home: EdgeHome) -> Iterator[None]:
+    """The edge's front door, with the route that Ansible writes."""
+    service = {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{home.listen}"}]}}
+    fallback = {"rule": "HostRegexp(`.+`)", "priority": 1, "service": "edge", "entryPoints": ["web"]}
+    (home.folder / "routes" / "edge.yml").write_text(
+        json.dumps({"http": {"services": {"edge": service}, "routers": {"fallback": fallback}}})
+    )
+    config = home.folder / "traefik.yml"
+    config.write_text(
+        json.dumps(
+            {
+                "entryPoints": {"web": {"address": f"127.0.0.1:{home.web}"}},
+                "providers": {
+                    "providersThrottleDuration": "100ms",
+                    "file": {"directory": str(home.folder / "routes"), "watch": True},
+                },
+                "accessLog": {"filePath": str(home.folder / "access.json"), "format": "json"},
+                "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            }
+        )
+    )
+    with (home.folder / "traefik.log").open("wb") as log:
+        process = subprocess.Popen([TRAEFIK, f"--configFile={config}"], stdout=log, stderr=log)
+    try:
+        wait_for(lambda: is_open(home.web), "Traefik listens")
+        wait_for(lambda: home.visit("admin", "/api/health")[0] == 200, "Traefik routes")
+        yield
+    finally:
+        home.stop(process)
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[EdgeHome]:
+    """One edge for the tests of a file."""
+    first = free_span()
+    sockets = Path(tempfile.mkdtemp(prefix="hp"))
+    home = EdgeHome(
+        tmp_path_factory.mktemp("home"),
+        sockets,
+        front=first,
+        first=first + 20,
+        web=first + 1,
+        listen=first + 2,
+    )
+    for name in ("repos", "routes"):
+        (home.folder / name).mkdir()
+    home.config.write_text(
+        f"""\
+origin = "http://{{port}}.localhost:{home.front}"
+port_ranges = ["{first}-{first + 299}"]
+own_ports = [{home.front}, {home.web}, {home.listen}]
+repo_root = "{home.folder}/repos"
+data_dir = "{home.folder}/data"
+socket_dir = "{home.sockets}"
+
+[edge]
+url = "http://{{name}}.tunnel.localhost:{home.web}"
+host = "localhost"
+bind = ["127.0.0.1"]
+tcp_ports = "{first + 300}-{first + 340}"
+udp_ports = "{first + 350}-{first + 390}"
+listen = "127.0.0.1:{home.listen}"
+routes_dir = "{home.folder}/routes"
+access_log = "{home.folder}/access.json"
+domain_resolver = "homeport-domains"
+dns_server = "127.0.0.1:9"
+"""
+    )
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, sockets)
+        stack.callback(home.stop_agent)
+        stack.callback(home.stop_servers)
+        home.start_agent()
+        stack.enter_context(caddy(home))
+        stack.enter_context(traefik(home))
+        yield home
+
+
+@pytest.fixture
+def home(agent: EdgeHome) -> Iterator[EdgeHome]:
+    """The edge, empty again after the test."""
+    agent.first += PORTS_A_TEST
+    yield agent
+    agent.reset()
+
+
+@pytest.fixture
+def client(home: EdgeHome) -> Iterator[Client]:
+    """A laptop that knows the edge."""
+    made = Client(home, home.token())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def web_server() -> Iterator[int]:
+    """A local web server; `/big` is a megabyte."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"x" * 1_000_000 if self.path == "/big" else b"hello"
+            self.send_response(404 if self.path == "/none" else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture
+def echo_server() -> Iterator[int]:
+    """A local TCP server that sends back what it gets."""
+
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):  # killed on the way
+                while data := self.request.recv(65536):
+                    self.request.sendall(data)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def echo(port: int, data: bytes) -> socket.socket:
+    """A visitor of a TCP port who has heard an echo of `data` and stays."""
+    visitor = socket.create_connection(("127.0.0.1", port), 10)
+    visitor.sendall(data)
+    seen = b""
+    while len(seen) < len(data):
+        part = visitor.recv(65536)
+        assert part, "the visitor was turned away"
+        seen += part
+    return visitor
+
+
+@pytest.fixture
+def at_edge(home: EdgeHome, contexts: Callable[..., BrowserContext], errors: Errors) -> Callable[..., Page]:
+    """A page of the dashboard at the admin origin, logged in, at the page that is asked for."""
+
+    def enter(page_name: str = "tunnels", options: dict[str, Any] | None = None) -> Page:
+        page = contexts(**(options or DESKTOP)).new_page()
+        watch_errors(page, errors)
+        page.goto(home.admin_link())
+        page.goto(f"{home.admin}/#/{page_name}")
+        page.get_by_role("navigation", name="Pages").wait_for()
+        return page
+
+    return enter

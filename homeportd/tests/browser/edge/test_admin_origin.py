@@ -1,0 +1,121 @@
+"""The dashboard at the edge's own origin: its own login, and no other page may use it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from ..conftest import watch_errors
+
+PASSWORD = "correct horse battery"
+
+
+def test_the_login_is_of_this_origin_alone(home, contexts, errors):
+    page = contexts().new_page()
+    watch_errors(page, errors)
+    page.goto(f"{home.admin}/")
+    expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
+    errors.clear()  # the browser complains of the 401
+    page.goto(home.admin_link())
+    expect(page.get_by_role("link", name="Tunnels")).to_be_visible()
+    # Live: the WebSocket was let in from this origin.
+    home.call("POST", "/api/reservations", {"kind": "http", "name": "docs"})
+    page.goto(f"{home.admin}/#/tunnels")
+    expect(page.get_by_role("link", name="docs", exact=True)).to_be_visible()
+    home.call("POST", "/api/reservations", {"kind": "http", "name": "more"})
+    expect(page.get_by_role("link", name="more", exact=True)).to_be_visible(timeout=3000)
+    expect(page.locator("[data-lost]")).to_have_count(0)
+    # The other origin does not know this browser.
+    page.goto(f"{home.url}/")
+    expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
+    errors.clear()
+
+
+def test_the_password_lets_in_here_too(home, contexts, errors):
+    home.call("PUT", "/api/password", {"password": PASSWORD})
+    page = contexts().new_page()
+    page.goto(f"{home.admin}/#/tokens")
+    page.get_by_label("Dashboard password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Tokens")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
+
+
+ATTEMPT = """async admin => {
+    const answers = [];
+    for (const [method, path, body] of [
+        ['POST', '/api/tokens', '{"name": "stolen"}'],
+        ['DELETE', '/api/session', null],
+    ]) {
+        try {
+            await fetch(admin + path, {method, body, mode: 'no-cors', credentials: 'include'});
+        } catch {}
+        try {
+            const answer = await fetch(admin + path, {method, body, credentials: 'include'});
+            answers.push(answer.status);
+        } catch { answers.push('refused'); }
+    }
+    answers.push(await new Promise(done => {
+        const socket = new WebSocket(admin.replace('http', 'ws') + '/api/events');
+        socket.onmessage = () => done('listening');
+        socket.onclose = () => done('refused');
+    }));
+    return answers;
+}"""
+
+
+@pytest.mark.parametrize("where", ["tunnel", "workstation"])
+def test_a_foreign_page_cannot_use_the_owners_login(home, client, web_server, at_edge, errors, where):
+    """The tunnel is of the same site, so that the browser sends it the cookie; its Origin gives it away."""
+    client.open("http", str(web_server), "--domain", "evil")
+    page = at_edge()
+    home.routed("evil")
+    expect(page.get_by_role("link", name="evil", exact=True)).to_be_visible()
+    names = [token["name"] for token in home.call("GET", "/api/tokens")]
+    stranger = page.context.new_page()
+    url = f"http://evil.tunnel.localhost:{home.web}" if where == "tunnel" else home.url
+    stranger.goto(f"{url}/")
+    assert stranger.evaluate(ATTEMPT, home.admin) == ["refused"] * 3
+    assert [token["name"] for token in home.call("GET", "/api/tokens")] == names
+    page.reload()
+    expect(page.get_by_role("link", name="evil", exact=True)).to_be_visible()
+    errors.clear()
+
+
+def test_the_page_is_in_no_frame(home, client, web_server, at_edge, errors):
+    client.open("http", str(web_server), "--domain", "evil")
+    page = at_edge()
+    home.routed("evil")
+    stranger = page.context.new_page()
+    stranger.goto(f"http://evil.tunnel.localhost:{home.web}/")
+    stranger.evaluate(
+        """admin => new Promise(done => {
+            const frame = document.createElement('iframe');
+            frame.onload = done; frame.src = admin; document.body.append(frame);
+        })""",
+        f"{home.admin}/",
+    )
+    assert stranger.frames[1].locator("#app").count() == 0
+    errors.clear()
+
+
+def test_a_workstation_without_an_edge_shows_none_of_it(home, contexts, errors):
+    """The same page, told that this machine is no edge."""
+    page = contexts().new_page()
+    watch_errors(page, errors)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    def no_edge(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "edge": None})
+
+    page.route("**/api/status", no_edge)
+    page.goto(home.login_link())
+    page.get_by_label("Filter ports and repos").wait_for()
+    expect(page.get_by_role("navigation", name="Pages")).to_have_count(0)
+    page.goto(f"{home.url}/#/tunnels")
+    expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
+    assert not [url for url in asked if "/part-" in url or "/api/tunnels" in url]

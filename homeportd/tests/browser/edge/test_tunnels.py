@@ -1,0 +1,323 @@
+"""The pages of the edge: what happens at the edge is seen at once, and can be ruled from there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from ..conftest import DESKTOP, NARROW
+from .conftest import echo
+
+LIVE_MS = 3000
+TOUCH_PX = 44
+
+
+def row(page, label):
+    return page.locator("[data-row]").filter(has=page.get_by_role("link", name=label, exact=True))
+
+
+def tcp_port(home):
+    return int(home.call("GET", "/api/status")["edge"]["tcp_ports"].partition("-")[0])
+
+
+def test_an_empty_page_teaches(home, at_edge):
+    page = at_edge()
+    expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy homeport init").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"homeport init --edge http://tunnel.localhost:{home.web}"
+
+
+def test_a_tunnel_appears_moves_and_goes_offline(home, client, web_server, at_edge):
+    page = at_edge()
+    expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
+    process = client.open("http", str(web_server), "--domain", "myapp")
+    mine = row(page, "myapp")
+    expect(mine).to_contain_text("Public · from anywhere", timeout=10_000)
+    expect(mine.locator("[data-holder]")).to_contain_text("nothing has come yet")
+    expect(mine.locator("[data-rates]")).to_have_text("quiet")
+    expect(page.get_by_text("1 tunnel live")).to_be_visible()
+
+    home.routed("myapp")
+    assert home.visit("myapp", "/big")[0] == 200
+    expect(mine.locator("[data-rates]")).to_have_text(
+        re.compile(r"in \d.*/s, out \d.*[kM]B/s"), timeout=LIVE_MS
+    )
+    expect(mine.locator("[data-holder]")).to_contain_text(re.compile("last byte (just now|[2-4] s ago)"))
+    # It does not say "active" for ever: silence is told by the second.
+    expect(mine.locator("[data-rates]")).to_have_text("quiet", timeout=30_000)
+    expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte \d+ s ago"))
+
+    home.stop(process)
+    expect(mine).to_contain_text("no client since today", timeout=LIVE_MS)
+    expect(mine.locator("[data-rates]")).to_have_count(0)
+
+
+def test_killing_asks_first_and_cuts_visitors_off(home, client, echo_server, at_edge):
+    port = tcp_port(home)
+    process = client.open("tcp", f"{echo_server}={port}")
+    page = at_edge()
+    home.tunnel(str(port))
+    mine = row(page, str(port))
+    with echo(port, b"hello") as visitor:
+        expect(mine.locator("[data-holder]")).to_contain_text("1 connection", timeout=LIVE_MS)
+        mine.get_by_role("button", name=f"More for {port}").click()
+        page.get_by_role("menuitem", name="Kill").click()
+        question = page.get_by_role("dialog", name=f"Kill {port}?")
+        expect(question).to_contain_text("The reservation stays.")
+        question.get_by_role("button", name="Cancel").click()
+        visitor.sendall(b"still")
+        assert visitor.recv(5) == b"still"
+
+        mine.get_by_role("button", name=f"More for {port}").click()
+        page.get_by_role("menuitem", name="Kill").click()
+        question.get_by_role("button", name=f"Kill {port}").click()
+        expect(question).to_have_count(0)
+        expect(mine).to_contain_text("no client since today", timeout=LIVE_MS)
+        visitor.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            assert visitor.recv(1) == b""
+    process.wait(10)
+
+
+def test_chart_and_log_show_real_visits(home, client, web_server, at_edge):
+    client.open("http", str(web_server), "--domain", "myapp")
+    page = at_edge()
+    home.routed("myapp")
+    home.visit("myapp", "/big")
+    row(page, "myapp").get_by_role("link", name="myapp", exact=True).click()
+    sheet = page.get_by_role("dialog", name="Tunnel myapp")
+    visits = sheet.locator("[data-visits]")
+    expect(visits).to_contain_text("GET /big", timeout=LIVE_MS)
+    expect(sheet.locator("figcaption")).to_contain_text("In the last hour", timeout=12_000)
+    expect(sheet.locator("[data-minute]").first).to_be_attached()
+    expect(sheet).to_contain_text("an hour ago")
+
+    # A visit while the sheet is open.
+    home.visit("myapp", "/none")
+    expect(visits.get_by_role("listitem").first).to_contain_text("GET /none", timeout=LIVE_MS)
+    expect(visits.get_by_role("listitem").first).to_contain_text("Answered 404")
+    expect(sheet.locator("figcaption")).to_contain_text(re.compile(r"\d requests"), timeout=12_000)
+    page.go_back()
+    expect(sheet).to_have_count(0)
+    assert page.url == f"{home.admin}/#/tunnels"
+
+
+def test_visitors_of_a_port_are_logged_as_they_come(home, client, echo_server, at_edge):
+    port = tcp_port(home) + 1
+    client.open("tcp", f"{echo_server}={port}")
+    page = at_edge()
+    tunnel = home.tunnel(str(port))
+    page.goto(f"{home.admin}/#/tunnels/{tunnel['id']}")
+    sheet = page.get_by_role("dialog", name=f"Tunnel {port}")
+    expect(sheet).to_contain_text("Nobody has come yet")
+    with echo(port, b"hello"):
+        expect(sheet.locator("[data-visits]")).to_contain_text("Connected", timeout=LIVE_MS)
+    expect(sheet.get_by_text(re.compile("Left after"))).to_be_visible(timeout=LIVE_MS)
+    expect(sheet).to_contain_text("in 5 B, out 5 B")
+
+
+def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_server, at_edge):
+    page = at_edge("reservations")
+    page.get_by_role("button", name="Reserve a name or port").click()
+    sheet = page.get_by_role("dialog", name="Reserve a name or port")
+    sheet.get_by_label("Name", exact=True).fill("no dots.please")
+    sheet.get_by_role("button", name="Reserve").click()
+    expect(sheet.get_by_text("Write one label of letters")).to_be_visible()
+    sheet.get_by_label("Name", exact=True).fill("Docs")
+    sheet.get_by_label("For").select_option(label=sheet.get_by_role("option", name="laptop").inner_text())
+    expect(sheet.locator("[data-sentence]")).to_have_text("Anyone can open Docs, while a client holds it.")
+    sheet.get_by_role("button", name="Reserve").click()
+    expect(sheet).to_have_count(0)
+    mine = row(page, "docs")
+    expect(mine).to_contain_text("not live · for laptop")
+
+    client.open("http", str(web_server), "--domain", "docs")
+    expect(mine).to_contain_text("live · for laptop", timeout=10_000)
+    expect(mine).not_to_contain_text("not live")
+    home.routed("docs")
+
+    mine.get_by_role("button", name="Change docs").click()
+    sheet = page.get_by_role("dialog", name="Who may reach docs")
+    sheet.get_by_label("Allowed networks").fill("203.0.113.7/24")
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(sheet.get_by_text("Write 203.0.113.0/24")).to_be_visible()
+    sheet.get_by_label("Allowed networks").fill("203.0.113.0/24")
+    sheet.get_by_label("Connections at a time").fill("7")
+    expect(sheet.locator("[data-sentence]")).to_contain_text("from 203.0.113.0/24 only")
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(mine).to_contain_text("from 203.0.113.0/24")
+    expect(mine).to_contain_text("at most 7 connections")
+    (kept,) = home.call("GET", "/api/reservations")
+    assert (kept["allow"], kept["limits"]["connections"]) == (["203.0.113.0/24"], 7)
+    # It holds at the front door: we are not of that network.
+    page.wait_for_timeout(500)
+    assert home.visit("docs")[0] == 403
+
+
+def test_a_passcode_is_set_kept_and_taken_away(home, at_edge):
+    page = at_edge("reservations/new/http/docs")
+    sheet = page.get_by_role("dialog", name="Reserve a name or port")
+    sheet.get_by_label("Passcode", exact=True).fill("open sesame")
+    sheet.get_by_role("button", name="Reserve").click()
+    mine = row(page, "docs")
+    expect(mine).to_contain_text("Passcode · from anywhere")
+    sheet = page.get_by_role("dialog", name="Who may reach docs")
+    mine.get_by_role("link", name="docs", exact=True).click()
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(sheet).to_have_count(0)
+    expect(mine).to_contain_text("Passcode")
+    mine.get_by_role("link", name="docs", exact=True).click()
+    sheet.get_by_label("Ask nobody for a passcode any more").check()
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(mine).to_contain_text("Public · from anywhere")
+
+
+def test_what_the_edge_refuses_is_told_with_the_next_step(home, at_edge, errors):
+    page = at_edge("reservations/new/http/admin")
+    sheet = page.get_by_role("dialog", name="Reserve a name or port")
+    sheet.get_by_role("button", name="Reserve").click()
+    expect(sheet.get_by_role("alert")).to_contain_text("is kept for the edge itself")
+    expect(sheet.get_by_label("Name", exact=True)).to_have_value("admin")
+    errors.clear()
+
+
+def test_a_reservation_is_removed_after_a_question(home, at_edge):
+    home.call("POST", "/api/reservations", {"kind": "udp"})
+    (kept,) = home.call("GET", "/api/reservations")
+    page = at_edge("reservations")
+    port = str(kept["port"])
+    row(page, port).get_by_role("button", name=f"More for {port}").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("heading", name="Nothing is reserved yet")).to_be_visible()
+    assert home.call("GET", "/api/reservations") == []
+
+
+def test_a_domain_shows_the_record_to_make(home, at_edge):
+    home.call("POST", "/api/reservations", {"kind": "http", "name": "docs"})
+    page = at_edge("domains")
+    page.get_by_role("button", name="Add a domain").click()
+    sheet = page.get_by_role("dialog", name="Add a domain")
+    sheet.get_by_label("Domain", exact=True).fill("app.example.org")
+    sheet.get_by_role("button", name="Add and show its record").click()
+    # No DNS server answers in this test, and waiting for one is part of adding.
+    mine = row(page, "app.example.org")
+    expect(mine).to_contain_text("Waiting for DNS", timeout=20_000)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    record = mine.locator("[data-record]").first
+    record.get_by_role("button", name="Copy the record's value").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "docs.tunnel.localhost."
+    mine.get_by_role("button", name="More for app.example.org").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("heading", name="No domain of your own yet")).to_be_visible()
+
+
+def test_a_token_is_made_replaced_and_revoked(home, client, web_server, at_edge):
+    client.open("http", str(web_server), "--domain", "myapp")
+    home.routed("myapp")
+    (laptop,) = home.call("GET", "/api/tokens")
+    page = at_edge("tokens")
+    page.get_by_label("Name of the new token").fill("desk")
+    page.get_by_role("button", name="Create").click()
+    secret = page.locator("[data-secret] code").first.inner_text()
+    assert secret.startswith("hp_")
+    expect(page.locator("[data-secret]")).to_contain_text("homeport init --edge")
+    made = next(token for token in home.call("GET", "/api/tokens") if token["name"] == "desk")
+    assert made["scope"] == "tunnel"
+    page.reload()
+    expect(page.get_by_text("desk", exact=False).first).to_be_visible()
+    expect(page.get_by_text(secret)).to_have_count(0)
+
+    page.get_by_role("button", name="Replace laptop").click()
+    page.get_by_text("At once").click()
+    page.locator(f"[data-token='{laptop['id']}']").get_by_role("button", name="Replace laptop").last.click()
+    expect(page.locator("[data-secret] code").first).to_have_text(re.compile("^hp_"))
+    # The client was connected: it has the new one and keeps its name.
+    page.wait_for_timeout(1500)
+    assert home.visit("myapp")[0] == 200
+    assert home.tunnel("myapp")["state"] == "live"
+
+    page.get_by_role("button", name="Revoke desk").click()
+    expect(page.get_by_text("desk", exact=True)).to_have_count(0)
+
+
+def test_keys_and_palette_reach_all_of_it(home, client, web_server, at_edge):
+    client.open("http", str(web_server), "--domain", "alpha")
+    client.open("http", str(web_server), "--domain", "beta")
+    home.tunnel("alpha")
+    home.tunnel("beta")
+    page = at_edge()
+    expect(row(page, "beta")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("bet")
+    expect(row(page, "alpha")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="beta", exact=True)).to_be_focused()
+    page.keyboard.press("e")
+    expect(page.get_by_role("dialog", name="Who may reach beta")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("kill alpha")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Kill alpha").click()
+    expect(row(page, "alpha")).to_contain_text("no client since")
+    for word, heading in (("domains", "No domain of your own yet"), ("tokens", "Tokens")):
+        page.keyboard.press("Control+k")
+        page.keyboard.type(word)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+
+
+@pytest.mark.parametrize("options", [DESKTOP, NARROW], ids=["desktop", "narrow"])
+def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_edge, options):
+    home.call(
+        "POST",
+        "/api/reservations",
+        {"kind": "http", "name": "a-long-name-" + "x" * 50, "allow": ["2001:db8::/32"]},
+    )
+    client.open("http", str(web_server), "--domain", "myapp")
+    home.tunnel("myapp")
+    home.call("POST", "/api/domains", {"domain": "a-rather-long-label.app.example.org", "name": "myapp"})
+    page = at_edge("tunnels", options)
+    page.evaluate((home.ui / "node_modules/axe-core/axe.min.js").read_text())
+    (kept,) = (each for each in home.call("GET", "/api/reservations") if each["name"] == "myapp")
+    for path in (
+        "tunnels",
+        "reservations",
+        "domains",
+        "tokens",
+        f"tunnels/{kept['id']}",
+        f"reservations/{kept['id']}",
+        "reservations/new/tcp",
+        "domains/new",
+    ):
+        page.evaluate("path => { location.hash = path }", f"#/{path}")
+        page.wait_for_timeout(400)
+        assert home.overflow(page) == 0, path
+        result = page.evaluate(
+            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+            " 'best-practice']})"
+        )
+        serious = [
+            (found["id"], [node["html"][:200] for node in found["nodes"]])
+            for found in result["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], path
+        if options is NARROW:
+            small = page.evaluate(
+                """least => [...document.querySelectorAll('button, nav a, a.button-quiet, input:not(.sr-only), select')]
+                    .map(e => [e, e.closest('label:has(input[type=checkbox])') ?? e])
+                    .filter(([e, t]) => t.offsetParent && t.getBoundingClientRect().height < least)
+                    .map(([e]) => e.outerHTML.slice(0, 120))""",
+                TOUCH_PX,
+            )
+            assert not small, (path, small)
