@@ -61,6 +61,7 @@ def main() -> None:
     print(f"seed {options.seed}")
     scenarios: dict[str, Callable[[Path], Any]] = {
         "crowd": lambda folder: crowds.crowd(folder, options.tunnels, options.visitors),
+        "flood": lambda folder: crowds.flood(folder, 2000),
         "pressure": lambda folder: pressure.pressure(folder, 1 << 30),
         "crashes": lambda folder: crashes.crashes(folder, 20),
         "truth": truth.truth,

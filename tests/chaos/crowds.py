@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import statistics
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from homeportd.tunnels.protocol import MAX_TUNNELS
 
-from .world import Edge, Visitor, descriptors, edge, memory, peer, raise_limit, until, visit
+from .world import Edge, Visitor, descriptors, edge, memory, peer, raise_limit, reaches, until, visit
 
 BASE: Final = 21_000
 SPARE: Final = 1_000  # descriptors of a process beside visitors' and tunnels'
@@ -110,3 +111,41 @@ async def _links(here: Edge) -> bool:
 
 def _memory(pids: dict[str, int]) -> dict[str, int]:
     return {who: memory(pid) for who, pid in pids.items()}
+
+
+async def flood(folder: Path, descriptors_of_edge: int) -> dict[str, Any]:
+    """More visitors than the edge has descriptors: clients and the owner get in all the same, and it recovers."""
+
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors_of_edge, descriptors_of_edge))
+
+    async with edge(folder, preexec=few) as here:
+        wish: list[dict[str, Any]] = [{"kind": "tcp", "port": BASE}]
+        clients = [await peer(here, wish, name=name) for name in ("one", "two")]
+        guests: list[Visitor] = []
+        try:
+            clients[0].go()
+            await clients[0].next("live")
+            turned_away = 0
+            for number in range(descriptors_of_edge + 100):
+                try:
+                    guest = await visit(here, BASE, number)
+                    guests.append(guest)
+                    await asyncio.wait_for(guest.exchange(1), 5)
+                except OSError:
+                    turned_away += 1
+            assert turned_away >= 100
+            begun = clients[1].go()
+            taken = await clients[1].next("live", 5) - begun
+            assert (await here.tunnel(BASE))["refused"] >= turned_away
+        finally:
+            for guest in guests:
+                guest.close()
+        try:
+            served = await reaches(here, BASE, 1, None, 5) - time.monotonic()
+        finally:
+            for each in clients:
+                await each.kill()
+    assert taken < 1
+    assert served < 1
+    return {"descriptors": descriptors_of_edge, "turned_away": turned_away, "take_over_s": round(taken, 3)}

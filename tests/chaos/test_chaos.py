@@ -44,6 +44,10 @@ def test_a_tunnel_and_a_visitor_cost_little(tmp_path):
     uvloop.run(crowds.crowd(tmp_path, tunnels=100, visitors=1000))
 
 
+def test_visitors_do_not_use_up_what_clients_need(tmp_path):
+    uvloop.run(crowds.flood(tmp_path, descriptors_of_edge=300))
+
+
 def test_who_does_not_read_holds_up_nobody_else(tmp_path):
     uvloop.run(pressure.pressure(tmp_path, 128 * MIB))
 

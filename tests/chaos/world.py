@@ -31,8 +31,16 @@ BLOCK: Final = 1 << 16
 class Edge:
     """A whole agent that is an edge, as a process; `machine` is the namespace that it lives in."""
 
-    def __init__(self, folder: Path, machine: Machine | None = None, *, tls: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        machine: Machine | None = None,
+        *,
+        tls: bool = False,
+        preexec: Callable[[], None] | None = None,
+    ) -> None:
         self.folder = folder
+        self._preexec = preexec or (machine.enter if machine else None)
         self.machine = machine
         self.port = free_port() if machine is None else 7070
         self.tls_port = (free_port() if machine is None else 7443) if tls else None
@@ -94,7 +102,7 @@ class Edge:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "CHAOS_CENSUS": str(self._census)},
-                preexec_fn=self.machine.enter if self.machine else None,
+                preexec_fn=self._preexec,
             )
         await until(self._answers, START_S, self._log)
         if not self.token:
@@ -156,10 +164,16 @@ class Edge:
 
 
 @asynccontextmanager
-async def edge(folder: Path, machine: Machine | None = None, *, tls: bool = False) -> AsyncIterator[Edge]:
-    """A running edge; nothing may have gone wrong in it that nobody handled."""
+async def edge(
+    folder: Path,
+    machine: Machine | None = None,
+    *,
+    tls: bool = False,
+    preexec: Callable[[], None] | None = None,
+) -> AsyncIterator[Edge]:
+    """A running edge; nothing may have gone wrong in it that nobody handled. `preexec` runs in it before it does."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
-    made = Edge(folder, machine, tls=tls)
+    made = Edge(folder, machine, tls=tls, preexec=preexec)
     try:
         await made.start()
         yield made

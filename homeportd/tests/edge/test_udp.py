@@ -194,3 +194,45 @@ async def test_the_rate_holds_datagrams_too(connect, visit, peer):
     assert 5 <= len(echo.seen) <= 20
     (shown,) = (await peer.get("/api/tunnels")).json()
     assert shown["dropped"] > 70
+
+
+async def test_forged_addresses_do_not_lock_others_out(connect, monkeypatch):
+    monkeypatch.setattr(datagrams, "MAX_VISITORS", 20)
+    monkeypatch.setattr(datagrams, "UNANSWERED_S", 0.2)
+    monkeypatch.setattr(datagrams, "CLEAR_EVERY_S", 0.1)
+
+    async def some(introduction, stream):
+        """Answers those alone who say hello."""
+        while size := int.from_bytes(await stream.readexactly(2), "big"):
+            data = await stream.readexactly(size)
+            if data == b"hello":
+                stream.write(size.to_bytes(2, "big") + data)
+
+    client = await connect(some)
+    opened = await client.open("udp")
+    loop = asyncio.get_running_loop()
+
+    def visitor():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.connect(("127.0.0.1", opened.port))
+        return sock
+
+    async def answered(sock):
+        sock.send(b"hello")
+        try:
+            return await asyncio.wait_for(loop.sock_recv(sock, 100), 0.5) == b"hello"
+        except TimeoutError:
+            return False
+
+    real = visitor()
+    assert await answered(real)
+    flood = [visitor() for _ in range(40)]
+    for sock in flood:
+        sock.send(b"?")
+    await asyncio.sleep(0.4)
+    late = visitor()
+    assert await answered(late)
+    assert await answered(real)  # its stream is the one it had
+    for sock in (real, late, *flood):
+        sock.close()

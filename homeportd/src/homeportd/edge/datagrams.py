@@ -19,6 +19,8 @@ from homeportd.yamux.stream import Stream
 
 IDLE_S: Final = 60  # without a datagram either way, a visitor is forgotten
 SWEEP_S: Final = 5
+UNANSWERED_S: Final = 2.0  # a visitor without an answer for so long goes, where there is no room for others;
+CLEAR_EVERY_S: Final = 1.0  # looked for so often at most
 MAX_VISITORS: Final = 4096  # of one tunnel, where its limit is not lower
 MAX_EARLY: Final = 64  # datagrams of a visitor whose stream is being opened,
 MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
@@ -35,6 +37,7 @@ class DatagramListener:
         self._endpoints: list[_Endpoint] = []
         self.port = int(sockets[0].getsockname()[1])
         self.visitors = 0
+        self._cleared_at = 0.0
         self._sweep: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -61,6 +64,21 @@ class DatagramListener:
         if not self._endpoints:
             for sock in self._sockets:
                 sock.close()
+
+    def has_room(self) -> bool:
+        """Whether one more visitor may come.
+
+        Addresses of datagrams are easily forged: those that were never answered make room for others, so that
+        a flood of them does not lock everybody out for as long as a visitor is remembered.
+        """
+        most = min(MAX_VISITORS, self.tunnel.rules.connections)
+        now = monotonic()
+        if self.visitors >= most and now >= self._cleared_at + CLEAR_EVERY_S:
+            self._cleared_at = now
+            for endpoint in self._endpoints:
+                for visitor in [v for v in endpoint.visitors.values() if v.forlorn(now - UNANSWERED_S)]:
+                    visitor.end()
+        return self.visitors < most
 
     def recheck(self) -> None:
         """Forget visitors that the rules do not allow any more."""
@@ -98,11 +116,7 @@ class _Endpoint(asyncio.DatagramProtocol):
     def _welcome(self, peer: Peer) -> _Visitor | None:
         listener, tunnel = self.listener, self.listener.tunnel
         address = ip_address(peer[0])
-        if (
-            not tunnel.admits(address)
-            or not tunnel.live
-            or listener.visitors >= min(MAX_VISITORS, tunnel.rules.connections)
-        ):
+        if not tunnel.admits(address) or not tunnel.live or not listener.has_room():
             tunnel.refuse(address, peer[1])
             tunnel.stats.total.dropped += 1
             return None
@@ -199,6 +213,10 @@ class _Visitor:
             rate.spend(size)
         self._bytes_in += size
         self._stats.total.bytes_in += size
+
+    def forlorn(self, before: float) -> bool:
+        """Whether it was never answered, and has said nothing since that time."""
+        return not self._bytes_out and self.moved_at < before
 
     # Called by the stream
 

@@ -32,6 +32,7 @@ from homeportd.edge.visits import Visit, Visits
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
+from homeportd.tunnels.limits import raise_descriptors
 from homeportd.yamux.bucket import Bucket
 
 SWEEP_S = 1.0
@@ -95,6 +96,7 @@ async def edge(
 
     `domains`: the host names that lead to a tunnel, by its id, besides its own.
     """
+    raise_descriptors()
     async with contextlib.AsyncExitStack() as stack:
         visits = Visits(database)
         visits.start()

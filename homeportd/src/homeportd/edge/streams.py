@@ -15,6 +15,7 @@ from homeportd.edge.carrier import Carrier, LimitedCarrier
 from homeportd.edge.clients import Offline
 from homeportd.edge.tunnel import Tunnel
 from homeportd.shares.model import Address
+from homeportd.tunnels.limits import descriptors_for_visitors
 from homeportd.tunnels.protocol import Kind
 from homeportd.yamux.bridge import RESET_ON_CLOSE
 
@@ -32,6 +33,7 @@ class StreamListener:
         self._carriers: dict[Carrier, Address] = {}
         self.port = int(sockets[0].getsockname()[1])
         self.waiting = 0  # connections whose stream is being opened
+        self.descriptors = descriptors_for_visitors()
 
     async def start(self) -> None:
         """Begin to accept."""
@@ -142,7 +144,7 @@ class _Arrival(asyncio.Protocol):
         if not tunnel.admits(address):
             tunnel.refuse(address, port)
             reset(self._transport)
-        elif self._listener.open >= tunnel.rules.connections:
+        elif self._listener.open >= tunnel.rules.connections or self._scarce():
             tunnel.refuse(address, port)
             if tunnel.place.kind is Kind.HTTP:
                 self.apologise(apology.BUSY)
@@ -160,6 +162,12 @@ class _Arrival(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.ended = True
         return True
+
+    def _scarce(self) -> bool:
+        """Whether descriptors are short: the kernel gives the lowest that is free."""
+        assert self._transport is not None  # noqa: S101 - the caller has one
+        sock = self._transport.get_extra_info("socket")
+        return sock is not None and int(sock.fileno()) >= self._listener.descriptors
 
     def apologise(self, answer: bytes) -> None:
         """Answer with a page instead."""

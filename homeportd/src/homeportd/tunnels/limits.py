@@ -7,6 +7,8 @@ import resource
 from typing import Final
 
 WANTED: Final = 65_536
+KEPT: Final = 8  # one in so many is kept for clients, the owner and files: visitors must not use up the last
+KEPT_MOST: Final = 4096
 
 
 def raise_descriptors() -> None:
@@ -18,3 +20,11 @@ def raise_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             return
         most //= 2  # macOS refuses more than its own limit, whatever the hard one says
+
+
+def descriptors_for_visitors() -> int:
+    """Descriptors from this number on are not for visitors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return WANTED
+    return soft - min(soft // KEPT, KEPT_MOST)
