@@ -66,17 +66,19 @@ describe("states", () => {
 });
 
 test("what DNS says, once", () => {
-  expect(foundWords(domain("a.example"), NOW)).toBe("DNS has no record of it yet");
+  expect(foundWords(domain("a.example"), NOW)).toBe("DNS has no record of it yet.");
   const asked = domain("a.example", {
     found: ["CNAME other.example."],
     note: "from a resolver",
     checked_at: "2026-11-21T13:57:00Z",
   });
   expect(foundWords(asked, NOW)).toBe(
-    "DNS says now: CNAME other.example. (from a resolver) · asked 3 min ago, and again by itself",
+    "DNS says now: CNAME other.example. (from a resolver) · asked 3 min ago, and again by itself.",
   );
   const same = { detail: "nobody answers", fix: "wait" };
-  expect(foundWords({ ...asked, error: same, note: same.detail }, NOW)).not.toContain(same.detail);
+  expect(foundWords({ ...asked, found: [], error: same, note: same.detail }, NOW)).toBe(
+    "Asked 3 min ago, and again by itself.",
+  );
 });
 
 test.each([

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 from playwright.sync_api import expect
 
@@ -101,21 +103,45 @@ def test_the_page_is_in_no_frame(home, client, web_server, at_edge, errors):
     errors.clear()
 
 
+@contextmanager
+def told(page, home, **changes):
+    """The page, with these in the status that the agent tells it."""
+    # Not by route.fetch(): it asks the machine's resolver, which may not know names below localhost.
+    page.route(
+        "**/api/status", lambda route: route.fulfill(json={**home.call("GET", "/api/status"), **changes})
+    )
+    try:
+        yield
+    finally:
+        # The page asks once more when its socket is up, which may be later than what a test looks for.
+        page.unroute_all(behavior="wait")
+
+
 def test_a_workstation_without_an_edge_shows_none_of_it(home, contexts, errors):
     """The same page, told that this machine is no edge."""
     page = contexts().new_page()
     watch_errors(page, errors)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-
-    def no_edge(route):
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "edge": None})
-
-    page.route("**/api/status", no_edge)
-    page.goto(home.login_link())
-    page.get_by_label("Filter ports and repos").wait_for()
-    expect(page.get_by_role("navigation", name="Pages")).to_have_count(0)
-    page.goto(f"{home.url}/#/tunnels")
-    expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
+    with told(page, home, edge=None):
+        page.goto(home.login_link())
+        page.get_by_label("Filter ports and repos").wait_for()
+        expect(page.get_by_role("navigation", name="Pages")).to_have_count(0)
+        page.goto(f"{home.url}/#/tunnels")
+        expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
     assert not [url for url in asked if "/part-" in url or "/api/tunnels" in url]
+
+
+def test_an_edge_alone_begins_with_its_tunnels(home, contexts, errors):
+    """The same page, told that this machine is no workstation: it asks for no ports."""
+    page = contexts().new_page()
+    watch_errors(page, errors)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    with told(page, home, origin=None):
+        page.goto(home.admin_link())
+        expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
+        pages = page.get_by_role("navigation", name="Pages")
+        expect(pages.get_by_role("link", name="Ports")).to_have_count(0)
+        expect(pages.get_by_role("link", name="Tunnels")).to_have_attribute("aria-current", "page")
+    assert not [url for url in asked if url.endswith(("/api/ports", "/api/repos"))]

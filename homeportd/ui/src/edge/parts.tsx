@@ -98,7 +98,7 @@ export function PlaceRow({ id, place, to, tone, live, action, menu, children }: 
       <a
         data-row-link
         href={routeHash(to)}
-        class={`min-w-0 py-1.5 font-semibold [overflow-wrap:anywhere] sm:pb-0 ${place.kind === "http" ? "" : "font-mono"} ${live ? "" : "text-soft"}`}
+        class={`min-w-0 py-1.5 font-semibold [overflow-wrap:anywhere] sm:pb-1 ${place.kind === "http" ? "" : "font-mono"} ${live ? "" : "text-soft"}`}
         onClick={(event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return;
           event.preventDefault();

@@ -50,10 +50,12 @@ export function asSentence(text: string): string {
 
 /** "DNS says now: CNAME other.example. · asked 3 min ago, and again by itself" */
 export function foundWords(domain: Domain, now: Date): string {
-  const found =
-    domain.found.length > 0 ? `DNS says now: ${domain.found.join(", ")}` : "DNS has no record of it yet";
+  const { found, error } = domain;
   // What went wrong may be all that the note has to say.
-  const note = domain.note && domain.note !== domain.error?.detail ? ` (${domain.note})` : "";
-  const asked = domain.checked_at ? ` · asked ${agoWords(domain.checked_at, now)}, and again by itself` : "";
-  return found + note + asked;
+  const note = domain.note && domain.note !== error?.detail ? ` (${domain.note})` : "";
+  // Nothing found is no record only where DNS could be asked; the error knows which it is.
+  const says =
+    found.length > 0 ? `DNS says now: ${found.join(", ")}` : error ? "" : "DNS has no record of it yet";
+  const asked = domain.checked_at ? `asked ${agoWords(domain.checked_at, now)}, and again by itself` : "";
+  return asSentence([says + note, asked].filter(Boolean).join(" · "));
 }
