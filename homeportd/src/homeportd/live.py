@@ -41,7 +41,7 @@ class Live:
         ports.on_change(self._port_changed)
         shares.on_change(self._share_changed)
         repos.on_change(self._repos_changed)
-        log.on_access(self._accessed)
+        log.on_row(self._accessed)
 
     def start(self) -> None:
         """Begin to show what only changes while somebody looks."""

@@ -11,8 +11,8 @@ from edge_helper import echo_server, to_port, until, until_async
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd import clock
-from homeportd.edge import accesslog, rollups, visits
+from homeportd import clock, journal
+from homeportd.edge import accesslog, rollups
 from homeportd.edge.accesslog import AccessLog, read_line
 from homeportd.edge.model import Place
 from homeportd.edge.registry import Registry
@@ -88,7 +88,7 @@ async def test_the_log_is_followed_across_restarts(log):
     path.write_text(entry(5) + "\n")
     await until(lambda: len(seen) == 4)
     await second.close()
-    assert [row.path for row in await written.list("abc", 10, None)] == ["/5", "/4", "/2", "/1"]
+    assert [row.path for row in await written.newest("abc", 10, None)] == ["/5", "/4", "/2", "/1"]
 
 
 async def test_a_long_log_is_emptied(log, monkeypatch):
@@ -105,8 +105,8 @@ async def test_a_long_log_is_emptied(log, monkeypatch):
 
 
 async def test_rows_are_pruned(database, monkeypatch):
-    monkeypatch.setattr(visits, "KEPT_ROWS", 5)
-    monkeypatch.setattr(visits, "PENDING", 20)
+    monkeypatch.setattr(journal, "KEPT_ROWS", 5)
+    monkeypatch.setattr(journal, "PENDING", 20)
     log = Visits(database)
     for _ in range(30):
         log.record("a", "open", "::1", 1)
@@ -115,7 +115,7 @@ async def test_rows_are_pruned(database, monkeypatch):
     log.record("b", "open", "::1", 1)
     await log.flush()
     await log.prune()
-    assert (len(await log.list("a", 100, None)), len(await log.list("b", 100, None))) == (5, 1)
+    assert (len(await log.newest("a", 100, None)), len(await log.newest("b", 100, None))) == (5, 1)
 
 
 async def test_minutes_are_summed_and_pruned(database, monkeypatch):

@@ -89,7 +89,7 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
     ) -> list[VisitView]:
         """Who came, newest first."""
         tunnels.get(tunnel_id)
-        return [visit_view(visit) for visit in await visits.list(tunnel_id, limit, before)]
+        return [visit_view(visit) for visit in await visits.newest(tunnel_id, limit, before)]
 
     @routes.get("/api/tunnels/{tunnel_id}/minutes", responses=problems(401, 404, 422))
     async def read_tunnel_minutes(

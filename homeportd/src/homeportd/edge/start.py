@@ -126,7 +126,7 @@ async def edge(
                 events.show("tunnel.visit", {"tunnel": visit.tunnel, **visit_view(visit).model_dump()})
 
         tunnels.on_change(tell)
-        visits.on_visit(show)
+        visits.on_row(show)
         if settings.access_log is not None:
             log = AccessLog(settings.access_log, visits, tunnels.registry, show)
             log.start()

@@ -122,6 +122,6 @@ def router(shares: Shares, log: AccessLog, guard: Guard, origin: Origin) -> APIR
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         before: Annotated[int, Query(ge=0, le=2**63 - 1)] | None = None,
     ) -> list[AccessView]:
-        return [access_view(access) for access in await log.list(port, limit, before)]
+        return [access_view(access) for access in await log.newest(port, limit, before)]
 
     return routes
