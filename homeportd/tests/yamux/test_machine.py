@@ -75,9 +75,11 @@ def test_open_accept_write_finish() -> None:
         == bytes.fromhex(
             "00 01 0001 00000001 00000000"  # window update, SYN
             "00 01 0001 00000003 00000000"
-            "00 00 0004 00000001 00000005"  # data, FIN rides along
+            "00 00 0000 00000001 00000005"  # data
         )
         + b"hello"
+        # FIN alone: hashicorp's loses data that come with it, now and then.
+        + bytes.fromhex("00 00 0004 00000001 00000000")
     )
     assert server.receive(wire) == [Opened(1), Opened(3), Data(1, memoryview(b"hello")), Finished(1)]
     server.accept(1)

@@ -78,16 +78,18 @@ class Flow:
     def data_frame(self, limit: int, into: list[Chunk]) -> int:
         """Append one data frame of at most `limit` payload bytes to `into`; return its size with the header.
 
-        The end of the stream rides on the last data frame.
+        The end of the stream follows the last data in a frame of its own. It may ride on the data, says the
+        specification, but hashicorp's implementation then tells its reader of the end before it has the data,
+        and the reader loses them now and then.
         """
         size = min(self.unsent, self.send_window, limit)
+        if not size:
+            self.fin_sent = True
+            into.append(HEADER.pack(VERSION, DATA, FIN, self.stream_id, 0))
+            return HEADER.size
         self.unsent -= size
         self.send_window -= size
-        flags = 0
-        if self.finishing and not self.unsent:
-            self.fin_sent = True
-            flags = FIN
-        into.append(HEADER.pack(VERSION, DATA, flags, self.stream_id, size))
+        into.append(HEADER.pack(VERSION, DATA, 0, self.stream_id, size))
         queue, left = self.queue, size
         while left:
             chunk = queue[0]

@@ -107,6 +107,7 @@ async def test_both_ways(request, peer, window, role):
                 await asyncio.gather(*(ask(session, number) for number in range(STREAMS)))
                 reset = await session.open()
                 reset.write(b"never mind")
+                await asyncio.sleep(0)  # else both leave as nothing
                 reset.reset()
                 said = await process.stdout.readline()
                 assert said == b"done\n", (await process.stderr.read()).decode()
