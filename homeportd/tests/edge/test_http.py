@@ -225,3 +225,63 @@ async def test_visitors_speak_http_2_over_tls(traefik, connect, devserver):
         assert seen["origin"] == "http://localhost:3000"
         answers = await asyncio.gather(*(ask() for _ in range(50)))
         assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_an_allowlist_holds_from_the_first_byte(visit, traefik, connect, devserver, peer):
+    """Traefik takes a moment to read a changed route; nobody may slip in by the one before."""
+    older = await connect(to_port(devserver))
+    opened = await older.open("http", name="strict")
+    await once_up(visit, "strict")
+    came = []
+
+    async def count(introduction, stream):
+        came.append(introduction)
+        stream.reset()
+
+    statuses = []
+
+    async def knock():
+        while True:
+            statuses.append((await visit("strict")).status_code)
+
+    visitors = [asyncio.create_task(knock()) for _ in range(3)]
+    newer = await connect(count)
+    await newer.open("http", name="strict", allow=("203.0.113.0/24",))
+    await until_async(lambda: asyncio.sleep(0, 403 in statuses[-3:]))
+    # The owner's own rules, for a client that stays.
+    again = await connect(to_port(devserver))
+    await again.open("http", name="strict")
+    await until_async(lambda: asyncio.sleep(0, 200 in statuses[-3:]))
+    rules = {"allow": ["203.0.113.0/24"], "limits": {}}
+    assert (await peer.put(f"/api/reservations/{opened.tunnel}", json=rules)).status_code == 200
+    statuses.clear()
+    await asyncio.sleep(1)
+    for task in visitors:
+        task.cancel()
+    await asyncio.gather(*visitors, return_exceptions=True)
+    assert came == []
+    assert 403 in statuses
+    assert 200 not in statuses[3:]  # what was under way may have had its answer
+
+
+async def test_a_visitor_cannot_say_where_it_comes_from(visit, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="listed", allow=("203.0.113.0/24",))
+    names = (
+        "X-Forwarded-For",
+        "X-Real-Ip",
+        "Forwarded",
+        "X-Homeport-Client",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+    )
+
+    async def routed():
+        return (await visit("listed")).status_code == 403
+
+    await until_async(routed)
+    for name in names:
+        value = "for=203.0.113.7" if name == "Forwarded" else "203.0.113.7"
+        assert (await visit("listed", headers={name: value})).status_code == 403
+    hop = {"Connection": "X-Forwarded-For, X-Real-Ip", "X-Forwarded-For": "203.0.113.7"}
+    assert (await visit("listed", headers=hop)).status_code == 403

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from homeportd.edge.model import MAX_CONNECTIONS, Rules, stricter
 from homeportd.edge.routes import Domain, Route, Routes, route
 
 PLAIN = Route(
@@ -104,3 +105,19 @@ def test_stale_files_go_and_others_stay(tmp_path):
     routes.remove(PLAIN.id)
     routes.remove(PLAIN.id)
     assert {path.name for path in tmp_path.glob("*.yml")} == {"edge.yml"}
+
+
+def test_rules_that_keep_somebody_out_are_stricter():
+    home, work = (ip_network("192.0.2.0/24"),), (ip_network("198.51.100.0/24"),)
+
+    def rules(*allow, passcode=None):
+        return Rules(allow, None, MAX_CONNECTIONS, passcode)
+
+    assert stricter(rules(), rules(home))
+    assert stricter(rules(home), rules(work))
+    assert stricter(rules(home), rules(home, work))
+    assert stricter(rules(home), rules(home, passcode="$2b$"))
+    assert not stricter(rules(), rules())
+    assert not stricter(rules(home, work), rules(work))
+    assert not stricter(rules(passcode="$2b$"), rules())
+    assert not stricter(rules(passcode="$2b$1"), rules(passcode="$2b$2"))  # the edge is asked each time

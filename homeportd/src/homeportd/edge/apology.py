@@ -51,6 +51,13 @@ BUSY: Final = page(
     "This tunnel is limited to a number of connections, which is reached. Try again a little later.",
 )
 
+MOVED: Final = page(
+    "503 Service Unavailable",
+    "Who may use this tunnel has just changed",
+    "The page tries again by itself.",
+    refresh=True,
+)
+
 
 class Apology(asyncio.Protocol):
     """Waits for a request, unless it came already, gives the answer, and ends the connection."""

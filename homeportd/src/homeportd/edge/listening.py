@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from homeportd.edge.bind import PortInUse, bind
 from homeportd.edge.datagrams import DatagramListener
@@ -16,6 +18,9 @@ from homeportd.settings import EdgeSettings
 from homeportd.tunnels.protocol import Kind, Refusal
 
 LOOPBACK = ("127.0.0.1",)
+# A port that was given up stays bound so long: Traefik goes there until it has read the new route, at most three
+# seconds with its defaults, and must not find a stranger.
+RETIRED_S: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ class Listening:
         self._settings = settings
         self._routes = routes
         self._domains: Callable[[str], Sequence[Domain]] = lambda _tunnel_id: ()
+        self._retired: dict[StreamListener, asyncio.TimerHandle] = {}
 
     def set_domains(self, domains: Callable[[str], Sequence[Domain]]) -> None:
         """Let another room name the host names that lead to a tunnel besides its own."""
@@ -70,6 +76,32 @@ class Listening:
             listener.close()
             raise _cannot(place, error) from error
         tunnel.listener = listener
+
+    async def move(self, tunnel: Tunnel) -> None:
+        """Give an HTTP name another port, before stricter rules hold. Raises Refused.
+
+        Traefik alone knows whose request is whose, and reads a route a moment after it was written: by the old
+        route, which has the old rules, nobody must get to the client any more.
+        """
+        before, tunnel.listener = tunnel.listener, None
+        try:
+            await self.listen(tunnel)
+        except BaseException:
+            tunnel.listener = before
+            raise
+        if isinstance(before, StreamListener):
+            before.retire()
+            self._retired[before] = asyncio.get_running_loop().call_later(RETIRED_S, self._forget, before)
+
+    def close(self) -> None:
+        """Close the ports that were given up."""
+        for listener, timer in list(self._retired.items()):
+            timer.cancel()
+            self._forget(listener)
+
+    def _forget(self, listener: StreamListener) -> None:
+        del self._retired[listener]
+        listener.close()
 
     def unlisten(self, tunnel: Tunnel) -> None:
         """Take no more visitors, and remove the route."""

@@ -84,6 +84,13 @@ def rules(place: Place, wish: Wish) -> Rules:
     )
 
 
+def stricter(before: Rules, after: Rules) -> bool:
+    """Whether somebody whom the rules of before let in may have to stay out by those of after."""
+    return not set(after.allow) <= set(before.allow) or (
+        after.passcode_hash is not None and before.passcode_hash is None
+    )
+
+
 def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     """Parse an allowlist. Raises Refused."""
     if len(texts) > MAX_NETWORKS:

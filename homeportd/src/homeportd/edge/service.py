@@ -17,7 +17,7 @@ from homeportd.edge.clients import Client
 from homeportd.edge.link import Link
 from homeportd.edge.links import Links
 from homeportd.edge.listening import Listening
-from homeportd.edge.model import NO_LIMITS, Place, Refused, Wish, networks
+from homeportd.edge.model import NO_LIMITS, Place, Refused, Wish, networks, rules, stricter
 from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.edge.routes import Routes
@@ -84,6 +84,7 @@ class Tunnels:
         await self.links.close()
         for tunnel in self.registry:
             tunnel.close()
+        self.listening.close()
         await asyncio.gather(*self._closings, return_exceptions=True)
 
     # What clients do; the links call these
@@ -131,7 +132,7 @@ class Tunnels:
                 tunnel = await self._found(message.kind, label, client.lineage, reserved=reserved)
             if tunnel.listener is None:
                 await self.listening.listen(tunnel)
-            self._hold(tunnel, client, wish)
+            await self._hold(tunnel, client, wish)
         return protocol.Opened(
             request=message.request,
             tunnel=tunnel.id,
@@ -302,7 +303,8 @@ class Tunnels:
             port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
         return Place(secrets.token_hex(6), kind, name, port, lineage, reserved, clock.now())
 
-    def _hold(self, tunnel: Tunnel, client: Client, wish: Wish) -> None:
+    async def _hold(self, tunnel: Tunnel, client: Client, wish: Wish) -> None:
+        await self._guard(tunnel, tunnel.place, wish)
         before = tunnel.holder
         if before is not client:
             if before is not None:
@@ -347,9 +349,15 @@ class Tunnels:
 
     async def _change(self, tunnel: Tunnel, place: Place) -> None:
         await self._store.save(place)
+        await self._guard(tunnel, place, tunnel.wish)
         tunnel.set_rules(place, tunnel.wish)
         self.listening.write_route(tunnel)
         self._announce("changed", tunnel)
+
+    async def _guard(self, tunnel: Tunnel, place: Place, wish: Wish) -> None:
+        """Before stricter rules hold; nothing may be awaited between this and that. Raises Refused."""
+        if place.kind is Kind.HTTP and stricter(tunnel.rules, rules(place, wish)):
+            await self.listening.move(tunnel)
 
     def _gone(self, client: Client) -> None:
         """The last link of a client was lost: its tunnels wait for it."""

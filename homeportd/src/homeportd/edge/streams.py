@@ -18,6 +18,7 @@ from homeportd.shares.model import Address
 from homeportd.tunnels.limits import descriptors_for_visitors
 from homeportd.tunnels.protocol import Kind
 from homeportd.yamux.bridge import RESET_ON_CLOSE
+from homeportd.yamux.stream import Stream
 
 BACKLOG: Final = 1024
 MAX_EARLY: Final = 256 * 1024  # bytes that a loop may hand over before reading has stopped
@@ -32,7 +33,8 @@ class StreamListener:
         self._servers: list[asyncio.Server] = []
         self._carriers: dict[Carrier, Address] = {}
         self.port = int(sockets[0].getsockname()[1])
-        self.waiting = 0  # connections whose stream is being opened
+        self._arriving: set[asyncio.Task[None]] = set()  # connections whose stream is being opened
+        self.retired = False
         self.descriptors = descriptors_for_visitors()
 
     async def start(self) -> None:
@@ -47,7 +49,7 @@ class StreamListener:
     @property
     def open(self) -> int:
         """Connections at this moment."""
-        return len(self._carriers) + self.waiting
+        return len(self._carriers) + len(self._arriving)
 
     def close(self) -> None:
         """Accept no more; what is connected goes on."""
@@ -56,6 +58,16 @@ class StreamListener:
         if not self._servers:
             for sock in self._sockets:
                 sock.close()
+
+    def retire(self) -> None:
+        """Give way to another listener of the tunnel: nobody gets to the client by this one any more.
+
+        Whoever still comes, by a route of before, is asked to try again, until `close`.
+        """
+        self.retired = True
+        self.cut()
+        for task in self._arriving:
+            task.cancel()
 
     def recheck(self) -> None:
         """End what the rules do not allow any more; of HTTP all, since Traefik alone knows whose is whose."""
@@ -68,13 +80,18 @@ class StreamListener:
         for carrier in list(self._carriers):
             carrier.abort()
 
-    async def carry(
+    def welcome(self, arrival: _Arrival, transport: asyncio.Transport, address: Address, port: int) -> None:
+        """Begin to join a connection with a stream."""
+        task = self._tunnel.spawn(self._carry(arrival, transport, address, port))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _carry(
         self, arrival: _Arrival, transport: asyncio.Transport, address: Address, port: int
     ) -> None:
-        """Join one connection with a stream, or say why not."""
+        """Join it, or say why not."""
         tunnel = self._tunnel
         web = tunnel.place.kind is Kind.HTTP
-        self.waiting += 1
         try:
             stream = await tunnel.dial(address, port)
         except Offline:
@@ -84,14 +101,28 @@ class StreamListener:
             else:
                 reset(transport)
             return
-        except asyncio.CancelledError:  # the tunnel was closed
-            reset(transport)
+        except asyncio.CancelledError:
+            if self.retired:
+                arrival.apologise(apology.MOVED)
+            else:  # the tunnel was closed
+                reset(transport)
             raise
-        finally:
-            self.waiting -= 1
         if transport.is_closing():
             stream.reset()
             return
+        if not tunnel.admits(address):  # since a moment ago
+            tunnel.refuse(address, port)
+            stream.reset()
+            reset(transport)
+            return
+        self._join(arrival, transport, stream, address, port)
+
+    def _join(
+        self, arrival: _Arrival, transport: asyncio.Transport, stream: Stream, address: Address, port: int
+    ) -> None:
+        """Let a connection and its stream go on by themselves."""
+        tunnel = self._tunnel
+        web = tunnel.place.kind is Kind.HTTP
         begun = monotonic()
         stats = tunnel.stats
 
@@ -144,6 +175,8 @@ class _Arrival(asyncio.Protocol):
         if not tunnel.admits(address):
             tunnel.refuse(address, port)
             reset(self._transport)
+        elif self._listener.retired:
+            self.apologise(apology.MOVED)
         elif self._listener.open >= tunnel.rules.connections or self._scarce():
             tunnel.refuse(address, port)
             if tunnel.place.kind is Kind.HTTP:
@@ -152,7 +185,7 @@ class _Arrival(asyncio.Protocol):
                 reset(self._transport)
         else:
             self._transport.pause_reading()
-            tunnel.spawn(self._listener.carry(self, self._transport, address, port))
+            self._listener.welcome(self, self._transport, address, port)
 
     def data_received(self, data: bytes) -> None:
         self.early += data

@@ -110,11 +110,12 @@ class Tunnel:
         """Write a row of the access log about a connection."""
         self._visits.record(self.id, event, str(address), port, **figures)
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run something short for a visitor."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def close(self) -> None:
         """Take no more visitors, end those that are here."""
