@@ -143,7 +143,7 @@ class Home:
     def repo(self, name: str) -> Path:
         """A git repository with one commit."""
         path = self.folder / "repos" / name
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         (path / "index.html").write_text(f"<!doctype html><title>{name}</title><h1>Hello from {name}</h1>")
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
         for arguments in (

@@ -6,6 +6,8 @@ import time
 
 from playwright.sync_api import expect
 
+from .conftest import wait_for
+
 LIVE_MS = 2000
 
 
@@ -55,6 +57,50 @@ def test_a_row_under_the_hand_does_not_vanish(home, page):
     page.mouse.move(5, 5)
     page.get_by_label("Filter ports and repos").hover()
     expect(row(page, number)).to_have_count(0)
+
+
+def test_an_open_menu_outlives_the_move_of_its_row(home, page):
+    """A port is seen before its repo is: its row then moves into the repo's block."""
+    number = home.first
+    folder = home.folder / "repos" / "late"
+    folder.mkdir()
+    home.serve(folder, number)
+    row(page, number).get_by_role("button", name="More").click()
+    page.keyboard.press("ArrowDown")
+    item = page.get_by_role("menuitem", name="Share …")
+    expect(item).to_be_focused()
+    home.repo("late")
+    moved = page.get_by_role("region", name="late").locator(f"[data-port='{number}']")
+    expect(moved).to_be_visible(timeout=15_000)
+    expect(item).to_be_focused()
+    expect(moved.get_by_role("button", name="More")).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu")).to_have_count(0)
+    expect(moved.get_by_role("button", name="More")).to_be_focused()
+    # A row that goes takes its menu with it, for good.
+    moved.get_by_role("button", name="More").click()
+    page.evaluate("location.hash = '#/settings'")
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("menu")).to_have_count(0)
+
+
+def test_a_menu_scrolls_with_its_row(home, page):
+    home.serve(home.folder, home.first)
+    page.evaluate("document.body.style.paddingBottom = '200vh'")  # as of many rows
+    button = row(page, home.first).get_by_role("button", name="More")
+    button.click()
+    menu = page.get_by_role("menu")
+    before, anchor = menu.bounding_box(), button.bounding_box()
+    page.mouse.move(5, 5)
+    page.mouse.wheel(0, 30)
+    wait_for(lambda: button.bounding_box()["y"] < anchor["y"] - 20, "the page scrolls")
+    expect(menu).to_be_visible()
+    wait_for(
+        lambda: menu.bounding_box()["y"] - button.bounding_box()["y"] == before["y"] - anchor["y"],
+        "the menu is at its button",
+    )
+    page.mouse.wheel(0, 600)
+    expect(menu).to_have_count(0)
 
 
 def test_an_empty_list_teaches(home, page):

@@ -77,7 +77,7 @@ function Row({ domain }: { domain: Domain }) {
         >
           Check
         </button>
-        <Menu label={`More for ${domain.domain}`} items={menuItems(domain)} />
+        <Menu row={`domain ${domain.domain}`} label={`More for ${domain.domain}`} items={menuItems(domain)} />
       </div>
       {(wantsRecord(domain) || domain.error) && <ToDo domain={domain} />}
     </li>

@@ -112,7 +112,7 @@ export function PlaceRow({ id, place, to, tone, live, action, menu, children }: 
       </div>
       <div class="grid sm:row-span-2">{action}</div>
       <div class="sm:row-span-2">
-        <Menu label={`More for ${label}`} items={menu} />
+        <Menu row={id} label={`More for ${label}`} items={menu} />
       </div>
       <div class="col-[2/-1] min-w-0 sm:col-[2/3] sm:row-start-2">
         <Address place={place} />

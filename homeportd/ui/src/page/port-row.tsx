@@ -53,7 +53,7 @@ export function PortRow({ port }: { port: Port }) {
           Share
         </a>
       )}
-      <Menu label={`More for ${port.port}`} items={menuItems(port)} />
+      <Menu row={`port ${port.port}`} label={`More for ${port.port}`} items={menuItems(port)} />
     </li>
   );
 }

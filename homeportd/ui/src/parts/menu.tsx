@@ -1,5 +1,6 @@
-import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
+import type { ComponentChildren, RefObject } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { MoreIcon } from "./icons";
 
 export interface MenuItem {
@@ -12,9 +13,25 @@ export interface MenuItem {
 
 const GAP_PX = 4;
 
+/** The row whose menu is open and its item that has the focus: a row that moves to another block is mounted anew. */
+const opened = signal<string | null>(null);
+let focused: string | undefined;
+
+function show(row: string): void {
+  focused = undefined;
+  opened.value = row;
+}
+
+interface Props {
+  /** What the menu belongs to, as no other on the page. */
+  row: string;
+  label: string;
+  items: MenuItem[];
+}
+
 /** A button with a menu: arrows move, Enter chooses, Escape or a click elsewhere closes. */
-export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
-  const [isOpen, setOpen] = useState(false);
+export function Menu({ row, label, items }: Props) {
+  const isOpen = opened.value === row;
   const button = useRef<HTMLButtonElement>(null);
   return (
     <>
@@ -25,50 +42,62 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
         aria-label={label}
         aria-haspopup="menu"
         aria-expanded={isOpen}
-        onClick={() => setOpen(!isOpen)}
+        data-menu={row}
+        onClick={() => (isOpen ? close() : show(row))}
         onKeyDown={(event) => {
           if (event.key !== "ArrowDown" || isOpen) return;
           event.preventDefault();
-          setOpen(true);
+          show(row);
         }}
       >
         <MoreIcon />
       </button>
-      {isOpen && button.current && (
-        <MenuList label={label} items={items} anchor={button.current} onClose={() => setOpen(false)} />
-      )}
+      {isOpen && <MenuList row={row} label={label} items={items} button={button} />}
     </>
   );
 }
 
-interface ListProps {
-  label: string;
-  items: MenuItem[];
-  anchor: HTMLElement;
-  onClose: () => void;
+function close(): void {
+  opened.value = null;
 }
 
-function MenuList({ label, items, anchor, onClose }: ListProps) {
+interface ListProps extends Props {
+  button: RefObject<HTMLButtonElement | null>;
+}
+
+function MenuList({ row, label, items, button }: ListProps) {
   const ref = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
-    const list = ref.current;
-    if (list === null) return;
+    const [list, anchor] = [ref.current, button.current];
+    if (list === null || anchor === null) return;
     // In the top layer, so that no block cuts it off; below its button, or above where there is no room.
     list.showPopover();
-    const [at, size] = [anchor.getBoundingClientRect(), list.getBoundingClientRect()];
-    const below = at.bottom + GAP_PX;
-    list.style.left = `${Math.max(GAP_PX, at.right - size.width)}px`;
-    list.style.top = `${below + size.height > innerHeight ? Math.max(GAP_PX, at.top - GAP_PX - size.height) : below}px`;
-    list.querySelector("button")?.focus();
+    const place = () => {
+      const [at, size] = [anchor.getBoundingClientRect(), list.getBoundingClientRect()];
+      const below = at.bottom + GAP_PX;
+      list.style.left = `${Math.max(GAP_PX, at.right - size.width)}px`;
+      list.style.top = `${below + size.height > innerHeight ? Math.max(GAP_PX, at.top - GAP_PX - size.height) : below}px`;
+      if (at.bottom < 0 || at.top > innerHeight) close();
+    };
+    place();
+    const buttons = [...list.querySelectorAll("button")];
+    const known = buttons.find((each) => each.dataset.item === focused);
+    (known ?? buttons[0])?.focus({ preventScroll: true });
     const away = (event: Event) => {
       if (!(event.target instanceof Node && (list.contains(event.target) || anchor.contains(event.target))))
-        onClose();
+        close();
     };
     document.addEventListener("pointerdown", away);
-    window.addEventListener("scroll", onClose, { passive: true });
+    // The page scrolls by itself, too: where rows come above the ones that are read.
+    window.addEventListener("scroll", place, { passive: true });
     return () => {
       document.removeEventListener("pointerdown", away);
-      window.removeEventListener("scroll", onClose);
+      window.removeEventListener("scroll", place);
+      // Once the page is drawn it is known whether the row is elsewhere or gone.
+      queueMicrotask(() => {
+        const here = document.querySelector(`[data-menu="${CSS.escape(row)}"]`);
+        if (here === null && opened.peek() === row) close();
+      });
     };
   }, []);
 
@@ -83,8 +112,8 @@ function MenuList({ label, items, anchor, onClose }: ListProps) {
     event.stopPropagation();
   };
   const leave = () => {
-    anchor.focus();
-    onClose();
+    button.current?.focus();
+    close();
   };
   return (
     <div
@@ -101,6 +130,10 @@ function MenuList({ label, items, anchor, onClose }: ListProps) {
           key={item.label}
           type="button"
           role="menuitem"
+          data-item={item.label}
+          onFocus={() => {
+            focused = item.label;
+          }}
           tabIndex={-1}
           class="target flex w-full items-center gap-2.5 rounded-box px-2.5 text-left hover:bg-hover focus-visible:bg-accent-wash focus-visible:-outline-offset-2"
           onClick={() => {
