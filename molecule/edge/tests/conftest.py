@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from machines import machine, wait_for
+from machines import machine
+from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
 UNITS = ("homeportd.service", "homeport-traefik.service")
@@ -35,6 +36,17 @@ class Edge:
             and self.visit("udp", self.base, self.udp, "1200") == "same"
         )
 
+    def ask(self, command: str, *words: str) -> str:
+        """What a command of the client's user prints; it must succeed."""
+        result = self.run(command, *words)
+        assert result.rc == 0, result
+        return result.stdout.strip()
+
+    def run(self, command: str, *words: str) -> CommandResult:
+        """A command of the client's user."""
+        with self.client.sudo("dev"):
+            return self.client.run(f"export XDG_RUNTIME_DIR=/run/user/$(id -u); {command}", *words)
+
     def tunnels(self) -> list[dict]:
         """As the edge itself has them."""
         return json.loads(self.host.check_output("homeport tunnels list --json"))["edge"]
@@ -54,16 +66,13 @@ def edge(host: Host) -> Edge:
 @pytest.fixture
 def connected(edge: Edge) -> Edge:
     """Its client has the token, and three tunnels to the servers of this test."""
-    if not edge.client.file("/root/.config/homeport/edge.toml").exists:
+    if not edge.client.file("/home/dev/.config/homeport/edge.toml").exists:
         made = json.loads(edge.host.check_output("homeport token create laptop --scope tunnel --json"))
-        edge.client.check_output(
-            "echo %s | homeport init --edge %s --token-stdin", made["token"], f"https://{edge.base}"
-        )
-        edge.client.check_output("systemctl enable --now test-client.service")
-        wait_for(lambda: edge.client.run("homeport daemon status").rc == 0)
-        edge.client.check_output("homeport tunnels add http 3000 --domain web")
-        edge.client.check_output("homeport tunnels add tcp 3001 --reserve-port %s", edge.tcp)
-        edge.client.check_output("homeport tunnels add udp 3002 --reserve-port %s", edge.udp)
+        edge.ask("echo %s | homeport init --edge %s --token-stdin", made["token"], f"https://{edge.base}")
+        edge.ask("homeport daemon start")
+        edge.ask("homeport tunnels add http 3000 --domain web")
+        edge.ask("homeport tunnels add tcp 3001 --reserve-port %s", edge.tcp)
+        edge.ask("homeport tunnels add udp 3002 --reserve-port %s", edge.udp)
     return edge
 
 

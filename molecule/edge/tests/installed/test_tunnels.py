@@ -36,14 +36,14 @@ def test_datagrams_go_through(connected: Edge, size: str) -> None:
 
 
 def test_an_allowlist_is_enforced_by_the_visitors_real_address(connected: Edge) -> None:
-    connected.client.check_output("homeport tunnels add http 3000=guarded --allow 192.0.2.0/24")
+    connected.ask("homeport tunnels add http 3000=guarded --allow 192.0.2.0/24")
     try:
         wait_for(lambda: connected.visit("http", f"https://guarded.{connected.base}/").startswith("403"), 30)
         own = connected.client.check_output("hostname -I").split()[0]
-        connected.client.check_output("homeport tunnels add http 3000=guarded --allow %s", own)
+        connected.ask("homeport tunnels add http 3000=guarded --allow %s", own)
         wait_for(lambda: connected.visit("http", f"https://guarded.{connected.base}/").startswith("200"))
     finally:
-        connected.client.check_output("homeport tunnels remove guarded")
+        connected.ask("homeport tunnels remove guarded")
 
 
 def test_the_admin_origin_answers_those_it_should(connected: Edge) -> None:
@@ -78,10 +78,11 @@ def test_whatever_is_killed_comes_back_with_its_tunnels(connected: Edge, unit: s
 
 
 def test_no_secret_in_the_logs(connected: Edge) -> None:
-    token = connected.client.check_output("grep -o 'hp_[A-Za-z0-9_-]*' /root/.config/homeport/edge.toml")
+    token = connected.ask("grep -o 'hp_[A-Za-z0-9_-]*' ~/.config/homeport/edge.toml")
     journal = connected.host.check_output(
         "journalctl --no-pager --output=cat --unit=homeportd --unit=homeport-traefik"
     )
+    journal += connected.client.check_output("journalctl --no-pager --output=cat _UID=$(id -u dev)")
     logs = connected.host.check_output(
         "cat /var/log/homeport-traefik/access.json /var/log/homeport-traefik/traefik.json"
     )
