@@ -28,7 +28,7 @@ import uvloop
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.chaos import crashes, crowds, hostile, net, parsers, pressure, takeovers, truth  # noqa: E402
+from tests.chaos import crashes, crowds, front, hostile, net, parsers, pressure, takeovers, truth  # noqa: E402
 
 
 def fuzz_yamux(count: int) -> dict[str, Any]:
@@ -62,6 +62,7 @@ def main() -> None:
     scenarios: dict[str, Callable[[Path], Any]] = {
         "crowd": lambda folder: crowds.crowd(folder, options.tunnels, options.visitors),
         "flood": lambda folder: crowds.flood(folder, 2000),
+        "front": lambda folder: front.front(folder, 2000, 30),
         "pressure": lambda folder: pressure.pressure(folder, 1 << 30),
         "crashes": lambda folder: crashes.crashes(folder, 20),
         "truth": truth.truth,

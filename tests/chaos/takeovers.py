@@ -23,6 +23,7 @@ WEATHERS: Final = (net.Weather(), net.Weather(delay_s=0.01), net.Weather(delay_s
 TAKEN_S: Final = 1.0  # in which a new client has the name, where no packet is lost
 STREAMS: Final = 4  # visitors that exchange bytes when it happens
 SETTLED_S: Final = 30.0  # links that were cut in silence are given up when two heartbeats were missed
+GROWTH_MOST: Final = 8 << 20  # bytes by which the edge may grow in the second half of the rounds
 SPARE: Final = 3  # objects of a kind that come and go by themselves
 
 
@@ -103,14 +104,18 @@ class _Run:
         await reaches(self.edge, PORT, 1, visitors, 10)
         await asyncio.sleep(1)
         before = await self._count()
+        half = before.memory
         for number in range(rounds):
             how = ENDS[number % len(ENDS)]
             weather = WEATHERS[number // len(ENDS) % len(WEATHERS)]
             holder = await self._round(holder, where, other, how, weather)
             where, other = other, where
+            if number == rounds // 2:
+                half = memory(self.edge.pid)
         self.wires[where].weather = net.Weather()
         assert (await self._truth())["client"] == holder.name
         after = await self._settled(before)
+        assert after.memory - half < GROWTH_MOST, (before.memory, half, after.memory)
         every = [value for values in self.took.values() for value in values]
         dry = [v for key, values in self.took.items() if "loss" not in key for v in values]
         return {
@@ -128,6 +133,7 @@ class _Run:
             "leaked_descriptors": max(0, after.files.total() - before.files.total()),
             "leaked_tasks": max(0, after.tasks.total() - before.tasks.total()),
             "edge_rss_growth_bytes": after.memory - before.memory,
+            "edge_rss_growth_of_second_half_bytes": after.memory - half,
         }
 
     async def _round(self, holder: Peer, where: str, other: str, how: str, weather: net.Weather) -> Peer:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import uvloop
 
-from . import crashes, crowds, hostile, net, parsers, pressure, takeovers, truth
+from . import crashes, crowds, front, hostile, net, parsers, pressure, takeovers, truth
 
 MIB = 1 << 20
 WITHOUT = net.missing()
@@ -46,6 +46,11 @@ def test_a_tunnel_and_a_visitor_cost_little(tmp_path):
 
 def test_visitors_do_not_use_up_what_clients_need(tmp_path):
     uvloop.run(crowds.flood(tmp_path, descriptors_of_edge=300))
+
+
+def test_visitors_at_traefik_can_neither_lie_nor_hold_up_others(tmp_path):
+    figures = uvloop.run(front.front(tmp_path, dawdlers=100, seconds=2))
+    assert figures["good_visits_meanwhile"] > 10
 
 
 def test_who_does_not_read_holds_up_nobody_else(tmp_path):

@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -47,7 +48,8 @@ class Edge:
         self.process: asyncio.subprocess.Process | None = None
         self.token = ""
         # A socket's path has 107 bytes at most, fewer than a folder of pytest's may need.
-        self.sockets = Path(f"/tmp/hp{os.getpid()}{folder.name[-8:]}")  # noqa: S108
+        self._short = tempfile.TemporaryDirectory(prefix="hp")
+        self.sockets = Path(self._short.name)
         self._config = folder / "agent.toml"
         self._census = folder / "census.json"
 
@@ -70,7 +72,6 @@ class Edge:
     async def start(self) -> float:
         """Start it; seconds until it answered."""
         begun = time.monotonic()
-        self.sockets.mkdir(exist_ok=True)
         lines = {
             "origin": "http://{port}.localhost:8080",
             "port_ranges": ["61000-61001"],
@@ -150,17 +151,15 @@ class Edge:
 
     async def stop(self) -> None:
         """End it in good order."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.terminate()
-            try:
-                async with asyncio.timeout(20):
-                    await self.process.wait()
-            except TimeoutError:
-                await self.kill()
-                raise AssertionError("the edge did not stop") from None
-        for path in self.sockets.iterdir():
-            path.unlink()
-        self.sockets.rmdir()
+        with self._short:
+            if self.process is not None and self.process.returncode is None:
+                self.process.terminate()
+                try:
+                    async with asyncio.timeout(20):
+                        await self.process.wait()
+                except TimeoutError:
+                    await self.kill()
+                    raise AssertionError("the edge did not stop") from None
 
 
 @asynccontextmanager
