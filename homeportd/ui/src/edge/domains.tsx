@@ -99,7 +99,7 @@ function ToDo({ domain }: { domain: Domain }) {
     </div>
   );
   return (
-    <div class="space-y-3 border-t border-line px-4 py-3">
+    <div class="flex flex-col gap-3 border-t border-line px-4 py-3">
       {broken && trouble}
       {wantsRecord(domain) && first && (
         <div>

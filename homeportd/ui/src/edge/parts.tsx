@@ -27,7 +27,7 @@ export function Dot({ tone, filled }: { tone: Tone; filled: boolean }) {
   return (
     <span
       aria-hidden="true"
-      class={`size-2.5 shrink-0 rounded-full border-2 ${DOTS[tone]} ${filled ? "" : "bg-transparent"}`}
+      class={`block size-2.5 shrink-0 rounded-full border-2 ${DOTS[tone]} ${filled ? "" : "bg-transparent"}`}
     />
   );
 }
@@ -94,11 +94,13 @@ export function PlaceRow({ id, place, to, tone, live, action, menu, children }: 
       data-row={id}
       class="appear grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1.5 max-sm:pr-2 sm:grid-cols-[0.625rem_minmax(0,1fr)_16rem_5rem_auto] sm:gap-x-3 lg:grid-cols-[0.625rem_minmax(0,1fr)_20rem_5rem_auto] focus-within:bg-accent-wash hover:bg-hover focus-within:hover:bg-accent-wash"
     >
-      <Dot tone={live ? tone : "private"} filled={live} />
+      <span class="max-sm:self-start max-sm:pt-[17px]">
+        <Dot tone={live ? tone : "private"} filled={live} />
+      </span>
       <a
         data-row-link
         href={routeHash(to)}
-        class={`min-w-0 py-1.5 font-semibold [overflow-wrap:anywhere] sm:pb-1 ${place.kind === "http" ? "" : "font-mono"} ${live ? "" : "text-soft"}`}
+        class={`min-w-0 py-1.5 font-semibold max-sm:self-start max-sm:py-[11px] [overflow-wrap:anywhere] sm:pb-1 ${place.kind === "http" ? "" : "font-mono"} ${live ? "" : "text-soft"}`}
         onClick={(event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return;
           event.preventDefault();
@@ -110,8 +112,8 @@ export function PlaceRow({ id, place, to, tone, live, action, menu, children }: 
       <div class="min-w-0 max-sm:order-1 max-sm:col-[2/-1] max-sm:pb-1 max-sm:text-small sm:row-span-2">
         {children}
       </div>
-      <div class="grid sm:row-span-2">{action}</div>
-      <div class="sm:row-span-2">
+      <div class="grid max-sm:self-start sm:row-span-2">{action}</div>
+      <div class="max-sm:self-start sm:row-span-2">
         <Menu row={id} label={`More for ${label}`} items={menu} />
       </div>
       <div class="col-[2/-1] min-w-0 sm:col-[2/3] sm:row-start-2">
@@ -131,7 +133,7 @@ export function Audience({
 }) {
   const [mode, from] = audienceWords(of).split(" · ");
   return (
-    <p>
+    <p class="[overflow-wrap:anywhere]">
       <span class={live ? `font-semibold ${TONE_WORDS[toneOf(of)]}` : "text-soft"}>{mode}</span>{" "}
       <span class="text-soft">· {from}</span>
     </p>

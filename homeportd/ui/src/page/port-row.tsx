@@ -30,7 +30,7 @@ export function PortRow({ port }: { port: Port }) {
           {portName(port)}
         </span>
       </a>
-      <p class="min-w-0 max-sm:col-start-2 max-sm:self-start max-sm:text-small">
+      <p class="min-w-0 [overflow-wrap:anywhere] max-sm:col-start-2 max-sm:self-start max-sm:text-small">
         <Audience port={port} />
       </p>
       {port.listening ? (

@@ -40,13 +40,18 @@ export function Confirm({ question, onClose }: { question: Question; onClose: ()
           <button type="button" class="button-plain" onClick={onClose}>
             Cancel
           </button>
-          <button type="button" class="button-danger" disabled={busy} onClick={() => void run()}>
+          <button
+            type="button"
+            class="button-danger min-w-0 py-1.5 whitespace-normal [overflow-wrap:anywhere]"
+            disabled={busy}
+            onClick={() => void run()}
+          >
             {question.yes}
           </button>
         </div>
       }
     >
-      <p>{question.text}</p>
+      <p class="[overflow-wrap:anywhere]">{question.text}</p>
       {problem && (
         <div class="mt-4">
           <ProblemBox problem={problem} />

@@ -5,6 +5,7 @@ import { agoWords, untilWords } from "../model/when";
 import { createToken, getTokens, Problem, revokeToken, rotateToken } from "../net/client";
 import { Chips } from "../parts/chips";
 import { Command } from "../parts/command";
+import { Confirm, type Question } from "../parts/confirm";
 import { ProblemBox } from "../parts/problem-box";
 import { notify } from "../state/notice";
 import { fail, now, status } from "../state/store";
@@ -28,6 +29,7 @@ export function Tokens({ filter = "" }: { filter?: string }) {
   const [name, setName] = useState("");
   const [scope, setScope] = useState<Token["scope"]>(edge ? "tunnel" : "owner");
   const [rotating, setRotating] = useState<Token["id"] | null>(null);
+  const [question, setQuestion] = useState<Question | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -60,10 +62,16 @@ export function Tokens({ filter = "" }: { filter?: string }) {
       setMade({ secret: (await rotateToken(token.id, grace)).token, scope: token.scope });
       setRotating(null);
     });
-  const revoke = (token: Token) =>
-    void attempt(async () => {
-      await revokeToken(token.id);
-      notify(`Token “${token.name}” no longer works.`);
+  const askToRevoke = (token: Token) =>
+    setQuestion({
+      title: `Revoke ${token.name}?`,
+      text: revokedWords(token),
+      yes: `Revoke ${token.name}`,
+      run: async () => {
+        await revokeToken(token.id);
+        notify(`Token “${token.name}” no longer works.`);
+        setTokens((before) => before?.filter((each) => each.id !== token.id) ?? null);
+      },
     });
 
   return (
@@ -104,7 +112,7 @@ export function Tokens({ filter = "" }: { filter?: string }) {
                 type="button"
                 class="button-quiet"
                 aria-label={`Revoke ${token.name}`}
-                onClick={() => revoke(token)}
+                onClick={() => askToRevoke(token)}
               >
                 Revoke
               </button>
@@ -158,8 +166,15 @@ export function Tokens({ filter = "" }: { filter?: string }) {
           <ProblemBox problem={problem} />
         </div>
       )}
+      {question && <Confirm question={question} onClose={() => setQuestion(null)} />}
     </section>
   );
+}
+
+function revokedWords({ scope, expires_at }: Token): string {
+  if (scope !== "tunnel") return "Whoever uses it is refused from now on.";
+  if (expires_at) return "Clients that have the new one stay. Others are cut off now.";
+  return "Clients that use it are cut off now, with whoever is connected through them. What it reserved stays, for the first token that uses it.";
 }
 
 interface RotationProps {
@@ -172,7 +187,7 @@ interface RotationProps {
 function Rotation({ token, onCancel, onRotate }: RotationProps) {
   const [grace, setGrace] = useState<(typeof GRACES)[number]["value"]>("3600");
   return (
-    <div class="appear mb-2 space-y-3 rounded-box bg-ground p-3">
+    <div class="appear mt-1 mb-2 space-y-3 rounded-box bg-ground p-3">
       <Chips legend="The old one ends after" chips={GRACES} value={grace} onChange={setGrace} />
       <p class="text-small text-soft">
         {token.scope === "tunnel"
@@ -180,7 +195,11 @@ function Rotation({ token, onCancel, onRotate }: RotationProps) {
           : "Put the new one where the old one is used, in that time."}
       </p>
       <div class="flex gap-2">
-        <button type="button" class="button-main" onClick={() => onRotate(Number(grace))}>
+        <button
+          type="button"
+          class="button-main min-w-0 py-1.5 whitespace-normal [overflow-wrap:anywhere]"
+          onClick={() => onRotate(Number(grace))}
+        >
           Replace {token.name}
         </button>
         <button type="button" class="button-plain" onClick={onCancel}>
