@@ -11,10 +11,11 @@ const LEAST = 1.5;
 export function HourChart({ minutes, now }: { minutes: readonly Minute[]; now: Date }) {
   const bars = lastHour(minutes, now);
   const peak = Math.max(...bars);
+  if (peak === 0) return <p>{hourWords(minutes)}</p>;
   return (
     <figure>
       <p class="text-small text-soft" aria-hidden="true">
-        {peak > 0 ? `most in a minute ${sizeWords(peak)}` : "\u00a0"}
+        most in a minute {sizeWords(peak)}
       </p>
       <svg
         class="h-16 w-full"

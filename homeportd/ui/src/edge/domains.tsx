@@ -53,7 +53,9 @@ function Row({ domain }: { domain: Domain }) {
   return (
     <li data-row={`domain ${domain.domain}`} class="appear rounded-box border border-line bg-paper">
       <div class="grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1.5 max-sm:pr-2 sm:gap-x-3">
-        <Dot tone={TONES[tone]} filled={tone !== "waits"} />
+        <span class="self-start pt-2.5">
+          <Dot tone={TONES[tone]} filled={tone !== "waits"} />
+        </span>
         <div class="min-w-0">
           <a
             data-row-link

@@ -29,7 +29,7 @@ function Page({ page }: { page: PageName }) {
     case "tokens":
       return (
         <div class="max-w-3xl rounded-box border border-line bg-paper p-4 sm:p-6">
-          <Tokens filter={filter.value} />
+          <Tokens filter={filter.value} heading="h2" />
         </div>
       );
     default:

@@ -92,7 +92,7 @@ export function PlaceRow({ id, place, to, tone, live, action, menu, children }: 
   return (
     <li
       data-row={id}
-      class="appear grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1.5 max-sm:pr-2 sm:grid-cols-[0.625rem_minmax(0,1fr)_16rem_5rem_auto] sm:gap-x-3 lg:grid-cols-[0.625rem_minmax(0,1fr)_20rem_5rem_auto] focus-within:bg-accent-wash hover:bg-hover focus-within:hover:bg-accent-wash"
+      class="appear grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1.5 max-sm:pr-2 sm:grid-cols-[0.625rem_minmax(0,1fr)_16rem_5rem_auto] sm:grid-rows-[auto_1fr] sm:gap-x-3 lg:grid-cols-[0.625rem_minmax(0,1fr)_20rem_5rem_auto] focus-within:bg-accent-wash hover:bg-hover focus-within:hover:bg-accent-wash"
     >
       <span class="max-sm:self-start max-sm:pt-[17px]">
         <Dot tone={live ? tone : "private"} filled={live} />
@@ -116,7 +116,7 @@ export function PlaceRow({ id, place, to, tone, live, action, menu, children }: 
       <div class="max-sm:self-start sm:row-span-2">
         <Menu row={id} label={`More for ${label}`} items={menu} />
       </div>
-      <div class="col-[2/-1] min-w-0 sm:col-[2/3] sm:row-start-2">
+      <div class="col-[2/-1] min-w-0 sm:col-[2/3] sm:row-start-2 sm:self-start">
         <Address place={place} />
       </div>
     </li>

@@ -38,7 +38,7 @@ export function Dialog({ title, about, width = "sm:max-w-xl", onClose, foot, chi
     >
       <div class="flex max-h-[inherit] flex-col">
         <header class="flex items-start gap-3 border-b border-line py-2 pr-2 pl-4 sm:pl-5">
-          <div class="min-w-0 flex-1 py-1.5">
+          <div class="min-w-0 flex-1 py-1.5 max-sm:py-2.5">
             <h2
               id={id}
               class="text-title font-semibold outline-none [overflow-wrap:anywhere]"

@@ -22,7 +22,7 @@ const SCOPES = [
 ] as const;
 
 /** Tokens for clients and scripts: made here, shown once, replaced and revoked here. */
-export function Tokens({ filter = "" }: { filter?: string }) {
+export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: string; heading?: "h2" | "h3" }) {
   const edge = status.value?.edge ?? null;
   const [tokens, setTokens] = useState<Token[] | null>(null);
   const [made, setMade] = useState<{ secret: string; scope: Token["scope"] } | null>(null);
@@ -76,9 +76,9 @@ export function Tokens({ filter = "" }: { filter?: string }) {
 
   return (
     <section aria-labelledby="tokens">
-      <h3 id="tokens" class="font-semibold">
+      <Heading id="tokens" class="font-semibold">
         {edge ? "Tokens" : "API tokens"}
-      </h3>
+      </Heading>
       <p class="mt-1 mb-3 text-soft">
         {edge
           ? "For the machines that open tunnels here, and for scripts."
