@@ -32,7 +32,7 @@ from homeportd.edge.visits import Visit, Visits
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
-from homeportd.tunnels.limits import raise_descriptors
+from homeportd.tunnels.limits import keep_memory, raise_descriptors
 from homeportd.yamux.bucket import Bucket
 
 SWEEP_S = 1.0
@@ -97,6 +97,7 @@ async def edge(
     `domains`: the host names that lead to a tunnel, by its id, besides its own.
     """
     raise_descriptors()
+    keep_memory()
     async with contextlib.AsyncExitStack() as stack:
         visits = Visits(database)
         visits.start()

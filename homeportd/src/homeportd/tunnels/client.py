@@ -17,6 +17,7 @@ from homeportd.tunnels.account import Account
 from homeportd.tunnels.backoff import STABLE_S, Backoff
 from homeportd.tunnels.board import Board
 from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.limits import keep_memory
 from homeportd.tunnels.link import FromEdge, Link, Who, problem_of
 from homeportd.tunnels.model import State, Wish
 from homeportd.tunnels.protocol import MAX_LINKS
@@ -116,6 +117,7 @@ class Client:
 
     async def run(self) -> None:
         """Keep links up and tunnels open. Ends with everything when it is cancelled, and for nothing else."""
+        keep_memory()
         sampler = asyncio.create_task(self._sample())
         try:
             while True:

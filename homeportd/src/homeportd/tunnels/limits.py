@@ -1,14 +1,20 @@
-"""What the system allows a process: as many descriptors as it may have, for many visitors need many."""
+"""What a process asks of the system: descriptors for many visitors, and to keep the memory that bytes pass through."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import resource
 from typing import Final
 
 WANTED: Final = 65_536
 KEPT: Final = 8  # one in so many is kept for clients, the owner and files: visitors must not use up the last
 KEPT_MOST: Final = 4096
+HEAP_KEPT: Final = 16 * 1024 * 1024  # bytes of freed memory that are not given back to the system
+MAPPED_FROM: Final = 2 * 1024 * 1024  # bytes of one block that gets pages of its own
+
+_M_TRIM_THRESHOLD: Final = -1  # of glibc's malloc.h
+_M_MMAP_THRESHOLD: Final = -3
 
 
 def raise_descriptors() -> None:
@@ -20,6 +26,16 @@ def raise_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             return
         most //= 2  # macOS refuses more than its own limit, whatever the hard one says
+
+
+def keep_memory() -> None:
+    """Reuse the memory of chunks that have passed. By itself glibc gives it back after each chunk, and every 4 KiB
+    of the next one is a page fault: up to a seventh of the work for a gigabyte. Elsewhere nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, HEAP_KEPT)
+        mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM)
 
 
 def descriptors_for_visitors() -> int:
