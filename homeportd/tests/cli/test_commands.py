@@ -53,7 +53,8 @@ def test_what_is_no_port_is_wrong_usage(homeport, text) -> None:
         (("share", "3000", "--max-uses", "0"), "--max-uses"),
         (("share", "3000", "--max-uses", "many"), "--max-uses"),
         (("share",), "Missing argument 'PORT'"),
-        (("token",), "Missing command"),
+        (("token", "bogus"), "No such command 'bogus'"),
+        (("token", "--json", "list"), "--json belongs behind the command"),
         (("shar", "3000"), "Did you mean 'share'"),
         (("share", "3000", "--publik"), "No such option"),
         (("logs", "3000", "-n", "0"), "greater than or equal to 1"),
@@ -88,7 +89,8 @@ def test_a_password_from_a_pipe_must_be_one(homeport, folder, text) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("list",), ("ports",), ("status",), ("url", "1"), ("token", "list"), ("login-link",)]
+    "command",
+    [("list",), ("ports",), ("status",), ("url", "1"), ("token", "list"), ("token",), ("login-link",)],
 )
 def test_without_an_agent_every_command_says_so(homeport, command) -> None:
     done = homeport(*command)

@@ -70,13 +70,18 @@ _TOKEN_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = 
 def build() -> typer.Typer:
     """The whole command line."""
     app = _group(
-        "See your dev servers, share them, know who came.",
-        ("homeport list", "homeport share 5173 --password --expires 24h", "homeport unshare 5173"),
+        "See your dev servers, share them, give them public addresses, know who came.",
+        (
+            "homeport list",
+            "homeport share 5173 --password --expires 24h",
+            "homeport http 3000 --domain myapp",
+        ),
         name="homeport",
         completion=True,
     )
     app.callback()(_root)
-    tokens = _group("Make, list and revoke tokens for scripts.", ("homeport token create ci",))
+    tokens = _group("Make, list, replace and revoke tokens.", ("homeport token create ci",))
+    tokens.callback(invoke_without_command=True)(_alone(logins.list_tokens))
     for group, commands in ((app, _COMMANDS), (tokens, _TOKEN_COMMANDS)):
         for name, function, examples in commands:
             group.command(name, epilog=_foot(examples))(function)
@@ -90,6 +95,7 @@ def _add_tunnels(app: typer.Typer, tokens: typer.Typer) -> None:
     groups = [(app, tunnel_commands.TOP), (tokens, tunnel_commands.TOKENS)]
     for name, help_text, commands in tunnel_commands.GROUPS:
         group = _group(help_text, commands[0][2], codes=TUNNEL_EXIT_CODES)
+        group.callback(invoke_without_command=True)(_alone(tunnel_commands.ALONE[name]))
         app.add_typer(group, name=name)
         groups.append((group, commands))
     for group, commands in groups:
@@ -114,6 +120,18 @@ def _group(
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def _alone(function: Callable[[bool], None]) -> Callable[..., None]:
+    """What a group does when no command of it is named: it shows what there is."""
+
+    def callback(context: typer.Context, json: Json = False) -> None:
+        if context.invoked_subcommand is None:
+            function(json)
+        elif json:
+            raise typer.BadParameter("--json belongs behind the command")
+
+    return callback
 
 
 def _foot(examples: Examples, codes: Codes = EXIT_CODES) -> str:

@@ -1,4 +1,4 @@
-"""Commands that start and stop the tunnel daemon: a unit of systemd's user manager, else a process of its own."""
+"""Commands that start and stop the tunnel daemon: in the care of systemd or launchd, else a process of its own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import typer
 
-from homeportd.cli import daemon_client, user_unit
+from homeportd.cli import daemon_client, launch_agent, user_unit
 from homeportd.cli.arguments import Json
 from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
 from homeportd.cli.terminal import lay_out, screen, write, write_json
@@ -26,14 +26,41 @@ MAX_SAID: Final = 4096  # characters of the log in which a reason is looked for
 if TYPE_CHECKING:
     import psutil
 
-NoSystemd = Annotated[
+Alone = Annotated[
     bool,
-    typer.Option("--no-systemd", help="Start a process of its own, even where systemd would look after it."),
+    typer.Option(
+        "--no-systemd",
+        "--no-launchd",
+        help="Start a process of its own, even where systemd or launchd would look after it.",
+    ),
 ]
 
 
-def start(no_systemd: NoSystemd = False, json: Json = False) -> None:
-    """Start the daemon; with systemd it also starts whenever you log in.
+class Manager(Protocol):
+    """What looks after a user's daemons: the modules `user_unit` and `launch_agent`."""
+
+    MANAGER: str
+
+    def has_manager(self) -> bool: ...
+
+    def start(self, command: list[str], log: Path) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def is_enabled(self) -> bool: ...
+
+    def notes(self) -> list[str]: ...
+
+    def out_of_reach(self) -> str: ...
+
+    def where(self, log: Path) -> str: ...
+
+
+_MANAGERS: Final[tuple[Manager, ...]] = (user_unit, launch_agent)
+
+
+def start(alone: Alone = False, json: Json = False) -> None:
+    """Start the daemon; with systemd or launchd it also starts whenever you log in.
 
     Its tunnels come back with it.
     """
@@ -45,20 +72,18 @@ def start(no_systemd: NoSystemd = False, json: Json = False) -> None:
     if _status() is not None:
         raise Failure("the daemon runs already", "homeport daemon status", REFUSED)
     trying(lambda: state.load_tunnels(files))  # what is wrong with them is said best here
-    by_systemd = not no_systemd and user_unit.has_manager()
-    if by_systemd:
-        user_unit.start(_command())
-        found = _wait_for_start(None)
+    manager = None if alone else next((one for one in _MANAGERS if one.has_manager()), None)
+    if manager:
+        manager.start(_command(), files.log)
+        found = _wait_for_start(None, files.log, manager.where(files.log))
     else:
-        found = _wait_for_start(_spawn(files.log), files.log)
+        found = _wait_for_start(_spawn(files.log), files.log, f"tail {shlex.quote(str(files.log))}")
     if json:
-        write_json(
-            {"pid": found["pid"], "systemd": by_systemd, "log": None if by_systemd else str(files.log)}
-        )
+        log = None if manager is user_unit else str(files.log)
+        write_json({"pid": found["pid"], "manager": manager and manager.MANAGER, "log": log})
         return
     lines = [f"The daemon runs (pid {found['pid']}), {_count(len(found['tunnels']))}."]
-    if by_systemd and not user_unit.lingers():
-        lines.append("It ends when you log out; to keep it: loginctl enable-linger")
+    lines += manager.notes() if manager else []
     write([*lines, "Next: homeport tunnels add http 3000 --domain myapp"])
 
 
@@ -68,14 +93,12 @@ def stop(json: Json = False) -> None:
 
     files = state.Files.of_user()
     process = state.running(files)
-    enabled = user_unit.is_enabled()
-    if enabled and user_unit.has_manager():
-        user_unit.stop()
-    elif enabled:
-        sys.stderr.write(
-            "note: systemd is not reachable from here and will start it again at the next login; then:"
-            f" XDG_RUNTIME_DIR=/run/user/{os.getuid()} homeport daemon stop\n"
-        )
+    enabled = [manager for manager in _MANAGERS if manager.is_enabled()]
+    for manager in enabled:
+        if manager.has_manager():
+            manager.stop()
+        else:
+            sys.stderr.write(manager.out_of_reach())
     if process is None and not enabled and _status() is None:
         raise daemon_client.NoDaemon
     _end(process)
@@ -197,20 +220,19 @@ def _spawn(log: Path) -> int:
     os._exit(1)
 
 
-def _wait_for_start(pid: int | None, log: Path | None = None) -> dict[str, Any]:
-    """The status of the daemon that was started; `pid` where systemd does not know better."""
+def _wait_for_start(pid: int | None, log: Path, where: str) -> dict[str, Any]:
+    """The status of the daemon that was started; `pid` where no manager knows better, `where` to see more."""
     end = time.monotonic() + START_S
     why = ""
     while time.monotonic() < end:
         found = _status()
         if found is not None:
             return found
-        if pid is not None and log is not None and not _lives(pid):
+        if pid is not None and not _lives(pid):
             said = log.read_text(errors="replace")[-MAX_SAID:].rpartition("error: ")[2]
             why = f": {said.splitlines()[0]}" if said else ""
             break
         time.sleep(STEP_S)
-    where = f"journalctl --user -u {user_unit.NAME} -n 30" if log is None else f"tail {shlex.quote(str(log))}"
     raise Failure(f"the daemon did not start{why}", f"see more: {where}", UNREACHABLE)
 
 

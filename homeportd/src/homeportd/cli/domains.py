@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
 
 from homeportd.cli.arguments import COMPLETION_TIMEOUT, Json
-from homeportd.cli.client import Agent
-from homeportd.cli.edge_client import connect
-from homeportd.cli.errors import REQUEST, TAKEN, Failure
+from homeportd.cli.edge_client import asking, connect
+from homeportd.cli.errors import REQUEST, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 from homeportd.clock import from_text
 
 LOOK_S: Final = 40.0  # the edge asks DNS servers, some of which are slow
-_CODES: Final = {409: TAKEN, 422: REQUEST}
 _STYLES: Final = {"issued": Style.GREEN, "verified": Style.GREEN, "error": Style.RED, "pending": Style.AMBER}
 _COLUMNS: Final = (
     Column("DOMAIN", 9),
@@ -78,7 +74,7 @@ def add_domain(
     json: Json = False,
 ) -> None:
     """Let a domain lead to a reserved name; prints the DNS record to make."""
-    with _edge() as edge:
+    with asking(LOOK_S) as edge:
         made = edge.post("/domains", {"domain": domain, "name": name})
     _report(made, json)
 
@@ -88,7 +84,7 @@ def check_domain(domain: Domain, json: Json = False) -> None:
 
     Exit code 7 when it does not lead to the edge, or has no certificate for some reason.
     """
-    with _edge() as edge:
+    with asking(LOOK_S) as edge:
         found = edge.post(f"/domains/{quote(domain, safe='')}/check")
     _report(found, json)
     if found["state"] in ("pending", "error"):
@@ -97,7 +93,7 @@ def check_domain(domain: Domain, json: Json = False) -> None:
 
 def remove_domain(domain: Domain, json: Json = False) -> None:
     """Take a domain off its name. Its visitors get 404 from then on."""
-    with _edge() as edge:
+    with asking(LOOK_S) as edge:
         path = f"/domains/{quote(domain, safe='')}"
         found = edge.get(path)
         edge.delete(path)
@@ -105,16 +101,6 @@ def remove_domain(domain: Domain, json: Json = False) -> None:
         write_json(found)
     else:
         write([f"{found['domain']} leads nowhere any more. Its DNS record can go too."])
-
-
-@contextmanager
-def _edge() -> Iterator[Agent]:
-    try:
-        with connect(LOOK_S) as edge:
-            yield edge
-    except Failure as failure:
-        code = _CODES.get(failure.status, failure.code)
-        raise Failure(failure.detail, failure.fix, code, failure.status) from failure
 
 
 def _row(item: dict[str, Any]) -> tuple[Cell, ...]:
@@ -133,11 +119,12 @@ def _report(item: dict[str, Any], json: bool) -> None:
         write_json(item)
         return
     lines = [f"{item['domain']} is {item['state']}{_meaning(item)}"]
-    if item["note"]:
-        lines.append(f"Note: {item['note']}.")
     why = item["error"]
-    if why:
-        lines.append(f"{why['detail']}.")
+    said = why["detail"] if why else None
+    if item["note"] and item["note"] != said:
+        lines.append(f"Note: {item['note']}.")
+    if said:
+        lines.append(f"{said[:1].upper()}{said[1:]}.")
     if item["state"] == "pending":
         first, *others = [f"  {x['name']}  {x['type']}  {x['value']}" for x in item["records"]]
         lines += ["", "Make this DNS record:", first]

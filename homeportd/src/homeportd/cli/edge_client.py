@@ -8,8 +8,9 @@ from __future__ import annotations
 import http.client
 import os
 import socket
-import ssl
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +18,11 @@ from urllib.parse import urlsplit
 
 from homeportd.cli import installation
 from homeportd.cli.client import TIMEOUT, Agent
-from homeportd.cli.errors import NOT_FOUND, REFUSED, TOKEN, UNREACHABLE, Failure
+from homeportd.cli.errors import NOT_FOUND, REFUSED, REQUEST, TAKEN, TOKEN, UNREACHABLE, Failure
 from homeportd.cli.installation import Installation
 from homeportd.cli.wishes import trying
 from homeportd.tunnels import account as accounts
+from homeportd.tunnels import trust
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import LOOPBACK, is_local
 
@@ -28,7 +30,7 @@ _HOW: Final = (
     "make a token on the edge (homeport token create NAME), then here: homeport init --api-token-stdin"
 )
 
-
+_CODES: Final = {409: TAKEN, 422: REQUEST}
 _NOWHERE: Final = Installation(Path(os.devnull), Path(os.devnull))  # the socket of an agent of this machine
 
 
@@ -61,7 +63,7 @@ class EdgeAgent(Agent):
         parts = urlsplit(self._url)
         host = parts.hostname or ""
         if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=account.ca)
+            context = trust.context(account.ca)
             made: _Bearer = _BearerTls(host, parts.port, timeout=timeout, context=context)
         else:
             made = _Bearer(host, parts.port, timeout=timeout)
@@ -110,6 +112,17 @@ def connect(timeout: float = TIMEOUT) -> Agent:
             NOT_FOUND,
         )
     return EdgeAgent(account, timeout)
+
+
+@contextmanager
+def asking(timeout: float = TIMEOUT) -> Iterator[Agent]:
+    """The same for `with`: a refusal that is about a name, port, network or domain has its own exit code."""
+    try:
+        with connect(timeout) as edge:
+            yield edge
+    except Failure as failure:
+        code = _CODES.get(failure.status, failure.code)
+        raise Failure(failure.detail, failure.fix, code, failure.status) from failure
 
 
 def api_url_of(pattern: str) -> str:

@@ -32,6 +32,8 @@ def http(
     *,
     domain: wishes.Domain = None,
     allow: wishes.Allow = None,
+    max_connections: wishes.MaxConnections = None,
+    max_rate: wishes.MaxRate = None,
     passcode: wishes.Passcode = False,
     passcode_stdin: wishes.PasscodeStdin = False,
     host_header: wishes.HostHeader = "auto",
@@ -47,6 +49,7 @@ def http(
         targets,
         domain=domain,
         allow=allow,
+        limits=wishes.limits_of(max_connections, max_rate),
         passcode=wishes.passcode_of(passcode, passcode_stdin),
         host_header=host_header,
     )
@@ -58,11 +61,14 @@ def tcp(
     *,
     reserve_port: wishes.ReservePort = None,
     allow: wishes.Allow = None,
+    max_connections: wishes.MaxConnections = None,
+    max_rate: wishes.MaxRate = None,
     json: JsonLines = False,
 ) -> None:
     """Give local TCP servers public ports, until Ctrl-C."""
     trying(_account)
-    _run(wishes.make("tcp", targets, reserve_port=reserve_port, allow=allow), json)
+    limits = wishes.limits_of(max_connections, max_rate)
+    _run(wishes.make("tcp", targets, reserve_port=reserve_port, allow=allow, limits=limits), json)
 
 
 def udp(
@@ -70,11 +76,14 @@ def udp(
     *,
     reserve_port: wishes.ReservePort = None,
     allow: wishes.Allow = None,
+    max_connections: wishes.MaxConnections = None,
+    max_rate: wishes.MaxRate = None,
     json: JsonLines = False,
 ) -> None:
     """Give local UDP servers public ports, until Ctrl-C."""
     trying(_account)
-    _run(wishes.make("udp", targets, reserve_port=reserve_port, allow=allow), json)
+    limits = wishes.limits_of(max_connections, max_rate)
+    _run(wishes.make("udp", targets, reserve_port=reserve_port, allow=allow, limits=limits), json)
 
 
 def _account() -> Any:
@@ -96,7 +105,7 @@ def _run(made: list[dict[str, Any]], json: bool) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         what = ".".join(str(part) for part in first["loc"])
-        raise Failure(f"{what}: {first['msg']}", "homeport http --help", REQUEST) from None
+        raise Failure(f"{what}: {first['msg']}", f"homeport {made[0]['kind']} --help", REQUEST) from None
     raise_descriptors()
     logging.disable(logging.CRITICAL)  # the view says what a person should know
     code = uvloop.run(_serve(parsed, view(json)))

@@ -30,6 +30,7 @@ COLUMNS: Final = (
     Column("RATE IN", 1, right=True),
     Column("RATE OUT", 1, right=True),
     Column("LAST BYTE", 7),
+    Column("ALLOW", 0, least=12),
 )
 
 
@@ -167,7 +168,7 @@ def row(tunnel: dict[str, Any], now: datetime) -> tuple[Cell, ...]:
     """One tunnel."""
     state = tunnel["state"]
     return (
-        Cell(tunnel["address"] or f"{tunnel['kind']} …", Style.BOLD),
+        Cell(tunnel["address"] or f"{tunnel['kind']} {tunnel['name'] or tunnel['port'] or '…'}", Style.BOLD),
         Cell(tunnel["target"]),
         Cell(state, _STYLES.get(state, Style.RED)),
         Cell(str(tunnel["connections"])),
@@ -177,6 +178,7 @@ def row(tunnel: dict[str, Any], now: datetime) -> tuple[Cell, ...]:
         Cell(f"{words.size(tunnel['rate_in'])}/s"),
         Cell(f"{words.size(tunnel['rate_out'])}/s"),
         Cell(_ago(tunnel["last_byte_at"], now)),
+        Cell(", ".join(tunnel["allow"])),
     )
 
 

@@ -66,13 +66,15 @@ class Access(TypedDict):
 
 
 class Token(TypedDict):
-    """An API token, by its first characters."""
+    """A token, by its first characters: for the whole API, or for tunnels alone."""
 
     id: str
     name: str
     created_at: str
     last_used_at: str | None
     prefix: str
+    scope: Literal["owner", "tunnel"]
+    expires_at: str | None  # of one that was replaced, and still holds for a while
 
 
 class Amount(TypedDict):

@@ -10,8 +10,9 @@ import typer
 
 from homeportd.cli import completion, wishes, words
 from homeportd.cli.arguments import Json
-from homeportd.cli.edge_client import connect
-from homeportd.cli.errors import NOT_FOUND, USAGE, Failure
+from homeportd.cli.client import Agent
+from homeportd.cli.edge_client import asking, connect
+from homeportd.cli.errors import NOT_FOUND, TAKEN, USAGE, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 
 GRACE: Final = "1h"
@@ -23,10 +24,16 @@ _RESERVED: Final = (
     Column("TOKEN", 4, least=6),
     Column("ALLOW", 3, least=12),
     Column("PASSCODE", 1),
+    Column("LIMITS", 0, least=12),
     Column("NOW", 7),
 )
 
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="http, tcp or udp.")]
+Reservation = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESERVATION", help="Its id, address, name or port.", autocompletion=completion.reservations
+    ),
+]
 
 
 def list_reservations(json: Json = False) -> None:
@@ -46,6 +53,7 @@ def list_reservations(json: Json = False) -> None:
             Cell(item["token"] or ""),
             Cell(", ".join(item["allow"])),
             Cell("yes" if item["passcode"] else ""),
+            Cell(", ".join(_limits(item))),
             Cell("live", Style.GREEN) if item["live"] else Cell("offline", Style.GREY),
         )
         for item in found
@@ -54,12 +62,15 @@ def list_reservations(json: Json = False) -> None:
 
 
 def add_reservation(
-    kind: Kind,
+    kind: wishes.Kind,
     place: Annotated[
-        str | None, typer.Argument(metavar="[NAME|PORT]", help="Without it, the edge chooses.")
+        str | None,
+        typer.Argument(metavar="PLACE", help="A name for HTTP, else a port; without it the edge chooses."),
     ] = None,
     *,
     allow: wishes.Allow = None,
+    max_connections: wishes.MaxConnections = None,
+    max_rate: wishes.MaxRate = None,
     passcode: wishes.Passcode = False,
     passcode_stdin: wishes.PasscodeStdin = False,
     token: Annotated[
@@ -68,53 +79,108 @@ def add_reservation(
     json: Json = False,
 ) -> None:
     """Keep a name or port; prints its address."""
-    if kind not in ("http", "tcp", "udp"):
-        raise Failure(f"{kind!r} is no kind of tunnel", "write http, tcp or udp", USAGE)
-    body: dict[str, Any] = {"kind": kind, "allow": allow or []}
-    if place and kind == "http":
-        body["name"] = place
-    elif place:
-        if not (place.isascii() and place.isdigit() and 1 <= int(place[:6]) <= 65535):
-            raise Failure(f"{place!r} is not a port", "write a number from 1 to 65535", USAGE)
-        body["port"] = int(place)
+    body: dict[str, Any] = {
+        "kind": wishes.kind_of(kind),
+        "allow": [wishes.network(text) for text in allow or []],
+        "limits": wishes.limits_of(max_connections, max_rate),
+    }
+    if place is not None and kind == "http":
+        body["name"] = wishes.name(place)
+    elif place is not None:
+        body["port"] = wishes.port(place)
     if token:
         body["token"] = token
-    with connect() as edge:
-        word = wishes.passcode_of(passcode, passcode_stdin)
-        if word:
-            body["passcode"] = word
-        made = edge.post("/reservations", body)
+    try:
+        with asking() as edge:
+            word = wishes.passcode_of(passcode, passcode_stdin)
+            if word:
+                body["passcode"] = word
+            made = edge.post("/reservations", body)
+    except Failure as failure:
+        if failure.code != TAKEN:
+            raise
+        fix = f"homeport reservations change {place} has other rules for it"
+        raise Failure(failure.detail, fix, failure.code) from failure
     if json:
         write_json(made)
     else:
         write([made["address"]])
 
 
-def remove_reservation(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="RESERVATION",
-            help="Its id, address, name or port.",
-            autocompletion=completion.reservations,
-        ),
-    ],
+def change_reservation(
+    what: Reservation,
+    *,
+    allow: wishes.Allow = None,
+    allow_all: Annotated[bool, typer.Option("--allow-all", help="Let in every network.")] = False,
+    max_connections: wishes.MaxConnections = None,
+    max_rate: wishes.MaxRate = None,
+    no_limits: Annotated[bool, typer.Option("--no-limits", help="Take limits away.")] = False,
+    passcode: wishes.Passcode = False,
+    passcode_stdin: wishes.PasscodeStdin = False,
+    no_passcode: Annotated[bool, typer.Option("--no-passcode", help="Take the passcode away.")] = False,
     json: Json = False,
 ) -> None:
+    """Give a name or port other rules, at once and for visitors that are here too. What is not named stays."""
+    limits = wishes.limits_of(max_connections, max_rate)
+    for flag, clash in (
+        ("--allow-all", allow_all and allow),
+        ("--no-limits", no_limits and limits),
+        ("--no-passcode", no_passcode and (passcode or passcode_stdin)),
+    ):
+        if clash:
+            raise Failure(f"{flag} takes away what is given beside it", "choose one", USAGE)
+    networks = [wishes.network(text) for text in allow or []]
+    with asking() as edge:
+        found = _find(edge, what)
+        kept = {key: value for key, value in found["limits"].items() if value is not None and not no_limits}
+        body: dict[str, Any] = {
+            "allow": networks or ([] if allow_all else found["allow"]),
+            "limits": kept | limits,
+        }
+        word = wishes.passcode_of(passcode, passcode_stdin)
+        if word or no_passcode:
+            body["passcode"] = word
+        made = edge.put(f"/reservations/{found['id']}", body)
+    if json:
+        write_json(made)
+    else:
+        rules = (
+            f"lets in {' and '.join(made['allow']) or 'every network'}",
+            *(["asks for a passcode"] if made["passcode"] else []),
+            *(f"at most {limit}" for limit in _limits(made)),
+        )
+        write([f"{made['address']} {', '.join(rules)}."])
+
+
+def remove_reservation(what: Reservation, json: Json = False) -> None:
     """Give a name or port up. A live tunnel goes on until its client ends it."""
     with connect() as edge:
-        listed: list[dict[str, Any]] = edge.get("/reservations")
-        found = [x for x in listed if what in (x["id"], x["address"], x["name"], str(x["port"]))]
-        if not found:
-            raise Failure(f"{what} is not reserved", "homeport reservations list", NOT_FOUND)
-        if len(found) > 1:
-            ids = ", ".join(item["id"] for item in found)
-            raise Failure(f"{what} is more than one reservation", f"name one by its id: {ids}", USAGE)
-        edge.delete(f"/reservations/{found[0]['id']}")
+        found = _find(edge, what)
+        edge.delete(f"/reservations/{found['id']}")
     if json:
-        write_json(found[0])
+        write_json(found)
     else:
-        write([f"{found[0]['address']} is not reserved any more."])
+        write([f"{found['address']} is not reserved any more."])
+
+
+def _find(edge: Agent, what: str) -> dict[str, Any]:
+    """The reservation that is meant. Raises Failure."""
+    listed: list[dict[str, Any]] = edge.get("/reservations")
+    found = [x for x in listed if what in (x["id"], x["address"], x["name"], str(x["port"]))]
+    if not found:
+        raise Failure(f"{what} is not reserved", "homeport reservations list", NOT_FOUND)
+    if len(found) > 1:
+        ids = ", ".join(item["id"] for item in found)
+        raise Failure(f"{what} is more than one reservation", f"name one by its id: {ids}", USAGE)
+    return found[0]
+
+
+def _limits(item: dict[str, Any]) -> list[str]:
+    connections, rate = item["limits"]["connections"], item["limits"]["bytes_per_second"]
+    return [
+        *([f"{connections} connection{'' if connections == 1 else 's'}"] if connections else []),
+        *([f"{words.size(rate)}/s"] if rate else []),
+    ]
 
 
 def rotate_token(

@@ -72,6 +72,14 @@ GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
                     "homeport reservations add tcp 20022 --allow 192.0.2.0/24",
                 ),
             ),
+            (
+                "change",
+                reservations.change_reservation,
+                (
+                    "homeport reservations change myapp --allow 203.0.113.0/24",
+                    "homeport reservations change 20022 --allow-all --max-connections 10",
+                ),
+            ),
             ("remove", reservations.remove_reservation, ("homeport reservations remove myapp",)),
         ),
     ),
@@ -90,6 +98,13 @@ GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
         ),
     ),
 )
+# What each group does alone.
+ALONE: Final[dict[str, Callable[[bool], None]]] = {
+    "daemon": daemon.status,
+    "tunnels": tunnels.show,
+    "reservations": reservations.list_reservations,
+    "domains": domains.list_domains,
+}
 TOKENS: Final[Commands] = (
     (
         "rotate",

@@ -13,7 +13,6 @@ from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, USAGE, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 from homeportd.cli.wishes import failure_of
 
-KINDS: Final = ("http", "tcp", "udp")
 _COLUMNS: Final = (
     Column("ID", 3),
     Column("ADDRESS", 9),
@@ -24,9 +23,8 @@ _COLUMNS: Final = (
     Column("IN", 2, right=True),
     Column("OUT", 2, right=True),
     Column("LAST BYTE", 7),
+    Column("ALLOW", 1, least=12),
 )
-
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="http, tcp or udp.")]
 
 
 def show(json: Json = False) -> None:
@@ -51,12 +49,14 @@ def show(json: Json = False) -> None:
 
 
 def add(
-    kind: Kind,
+    kind: wishes.Kind,
     targets: wishes.Targets,
     *,
     domain: wishes.Domain = None,
     reserve_port: wishes.ReservePort = None,
     allow: wishes.Allow = None,
+    max_connections: wishes.MaxConnections = None,
+    max_rate: wishes.MaxRate = None,
     passcode: wishes.Passcode = False,
     passcode_stdin: wishes.PasscodeStdin = False,
     host_header: wishes.HostHeader = "auto",
@@ -66,8 +66,8 @@ def add(
 
     One that asks for the same place as another takes its place.
     """
-    if kind not in KINDS:
-        raise Failure(f"{kind!r} is no kind of tunnel", "write http, tcp or udp", USAGE)
+    wishes.kind_of(kind)
+    limits = wishes.limits_of(max_connections, max_rate)
     if kind == "http" and reserve_port:
         raise Failure("--reserve-port is for TCP and UDP", "use --domain for HTTP", USAGE)
     if kind != "http" and (domain or passcode or passcode_stdin):
@@ -79,6 +79,7 @@ def add(
         domain=domain,
         reserve_port=reserve_port,
         allow=allow,
+        limits=limits,
         passcode=wishes.passcode_of(passcode, passcode_stdin),
         host_header=host_header,
     )
@@ -182,6 +183,7 @@ def _table(tunnels: list[dict[str, Any]], nothing: str) -> list[str]:
             Cell(words.size(tunnel["bytes_in"])),
             Cell(words.size(tunnel["bytes_out"])),
             Cell(words.past(tunnel["last_byte_at"], now) if tunnel["last_byte_at"] else "never"),
+            Cell(", ".join(tunnel["allow"])),
         )
         for tunnel in tunnels
     ]

@@ -10,6 +10,7 @@ from typing import Final
 
 from homeportd.cli.errors import Failure
 
+MANAGER: Final = "systemd"
 NAME: Final = "homeport-tunnels.service"
 NEVER: Final = 3  # exit code of a daemon that will not run however often it is started
 SYSTEMCTL_S: Final = 45.0  # longer than the unit's own time to start
@@ -47,8 +48,8 @@ def has_manager() -> bool:
     )
 
 
-def start(command: list[str]) -> None:
-    """Write the unit, start it, and have it started at each login. Raises Failure."""
+def start(command: list[str], log: Path) -> None:
+    """Write the unit, start it, and have it started at each login; the journal has its log. Raises Failure."""
     path = Path(FOLDER).expanduser() / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(command))
@@ -66,11 +67,26 @@ def is_enabled() -> bool:
     return (Path(FOLDER).expanduser() / "default.target.wants" / NAME).is_symlink()
 
 
-def lingers() -> bool:
-    """Whether this user's units stay when nobody is logged in."""
+def notes() -> list[str]:
+    """What a person should know once it runs."""
     import getpass
 
-    return Path("/var/lib/systemd/linger", getpass.getuser()).exists()
+    if Path("/var/lib/systemd/linger", getpass.getuser()).exists():
+        return []
+    return ["It ends when you log out; to keep it: loginctl enable-linger"]
+
+
+def out_of_reach() -> str:
+    """How to stop it where the manager cannot be asked."""
+    return (
+        "note: systemd is not reachable from here and will start it again at the next login; then:"
+        f" XDG_RUNTIME_DIR=/run/user/{os.getuid()} homeport daemon stop\n"
+    )
+
+
+def where(log: Path) -> str:
+    """How to see what it said."""
+    return f"journalctl --user -u {NAME} -n 30"
 
 
 def text(command: list[str]) -> str:

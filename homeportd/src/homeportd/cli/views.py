@@ -41,8 +41,10 @@ _TOKENS: Final = (
     Column("ID", 9, right=True),
     Column("NAME", 8, least=6),
     Column("STARTS WITH", 4),
+    Column("FOR", 6),
     Column("CREATED", 3),
     Column("LAST USED", 5),
+    Column("ENDS", 7),
 )
 _EXAMPLE: Final = "python3 -m http.server 8000 --bind 127.0.0.1"
 
@@ -170,8 +172,10 @@ def token_table(tokens: Sequence[Token], screen: Screen, now: datetime) -> list[
             Cell(str(token["id"]), Style.BOLD),
             Cell(token["name"]),
             Cell(f"{token['prefix']}…"),
+            Cell("tunnels" if token["scope"] == "tunnel" else "all"),
             Cell(words.past(token["created_at"], now)),
             Cell(words.past(token["last_used_at"], now) if token["last_used_at"] else "never"),
+            Cell(words.moment(token["expires_at"], now) if token["expires_at"] else "", Style.AMBER),
         )
         for token in tokens
     ]

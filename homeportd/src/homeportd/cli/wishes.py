@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, TypeVar
 
@@ -24,6 +25,10 @@ from homeportd.tunnels.address import Target, check_network
 from homeportd.tunnels.errors import Problem, Reason
 
 MAX_LABEL: Final = 63  # characters of a name
+KINDS: Final = ("http", "tcp", "udp")
+LEAST_RATE: Final = 1024  # bytes a second, as the protocol has it
+_RATE: Final = re.compile(r"([0-9]{1,12})([kMG]?)B?")
+_UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
 _T = TypeVar("_T")
 _CODES: Final = {
     Reason.UNREACHABLE: UNREACHABLE,
@@ -35,10 +40,18 @@ _CODES: Final = {
     Reason.SETUP: NOT_FOUND,
 }
 
+Kind = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="http, tcp or udp.",
+        autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
+    ),
+]
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET...",
+        metavar="TARGET",
         help="A port, host:port or [address]:port; several are several tunnels. Each may have its place behind"
         " an equals sign: 3000=myapp, or for TCP and UDP 5432=25432.",
     ),
@@ -54,6 +67,16 @@ ReservePort = Annotated[
 Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="CIDR", help="Let in this network alone; may be repeated."),
+]
+MaxConnections = Annotated[
+    int | None,
+    typer.Option(
+        "--max-connections", min=1, max=100_000, metavar="N", help="Let in so many connections at a time."
+    ),
+]
+MaxRate = Annotated[
+    str | None,
+    typer.Option("--max-rate", metavar="SIZE", help="Carry so much a second each way, such as 500k or 20M."),
 ]
 Passcode = Annotated[
     bool, typer.Option("--passcode", help="Let in who knows a passcode (HTTP); asks for it.")
@@ -101,6 +124,7 @@ def make(
     domain: str | None = None,
     reserve_port: int | None = None,
     allow: list[str] | None = None,
+    limits: dict[str, int] | None = None,
     passcode: str | None = None,
     host_header: str = "auto",
 ) -> list[dict[str, Any]]:
@@ -113,17 +137,19 @@ def make(
             f"write the place behind each: {example}",
             USAGE,
         )
-    networks = [_network(text) for text in allow or []]
+    networks = [network(text) for text in allow or []]
     wishes = []
     for text in given:
-        written, _, place = text.partition("=")
-        target = _target(written)
+        written, chosen_here, place = text.partition("=")
+        target = _target(written, kind)
         wish: dict[str, Any] = {"kind": kind, "target": str(target), "allow": networks}
         if kind == "http":
-            wish["name"] = _name(domain or place or None)
+            wish["name"] = name(place if domain is None and chosen_here else domain)
             wish["host"] = _host(host_header, target)
         else:
-            wish["port"] = reserve_port or (_port(place) if place else None)
+            wish["port"] = reserve_port or (port(place) if chosen_here else None)
+        if limits:
+            wish["limits"] = limits
         if passcode:
             wish["passcode"] = passcode
         wishes.append({key: value for key, value in wish.items() if value is not None})
@@ -132,6 +158,31 @@ def make(
     if len(set(chosen)) < len(chosen):
         raise Failure("two targets ask for the same place", "give each a name or port of its own", USAGE)
     return wishes
+
+
+def kind_of(text: str) -> str:
+    """A kind of tunnel. Raises Failure."""
+    if text not in KINDS:
+        raise Failure(f"{text!r} is no kind of tunnel", "write http, tcp or udp", USAGE)
+    return text
+
+
+def limits_of(max_connections: int | None, max_rate: str | None) -> dict[str, int]:
+    """The limits that are wanted, as the protocol has them. Raises Failure."""
+    limits = {}
+    if max_connections is not None:
+        limits["connections"] = max_connections
+    if max_rate is not None:
+        match = _RATE.fullmatch(max_rate.strip())
+        rate = int(match[1]) * _UNITS[match[2]] if match else 0
+        if rate < LEAST_RATE:
+            raise Failure(
+                f"{max_rate!r} is no rate",
+                f"write {LEAST_RATE} bytes a second or more, such as 500k or 20M",
+                USAGE,
+            )
+        limits["bytes_per_second"] = rate
+    return limits
 
 
 def passcode_of(ask: bool, stdin: bool) -> str | None:
@@ -143,14 +194,15 @@ def passcode_of(ask: bool, stdin: bool) -> str | None:
     return passwords.from_stdin("passcode") if stdin else None
 
 
-def _target(text: str) -> Target:
+def _target(text: str, kind: str) -> Target:
     try:
         return Target.parse(text)
     except ValueError as error:
-        raise Failure(str(error), "homeport http --help", USAGE) from None
+        raise Failure(str(error), f"homeport {kind} --help", USAGE) from None
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
+    """A network of an allowlist, normalised. Raises Failure."""
     try:
         return check_network(text)
     except ValueError as error:
@@ -159,13 +211,25 @@ def _network(text: str) -> str:
         ) from None
 
 
-def _name(text: str | None) -> str | None:
-    if text is not None and len(text) > MAX_LABEL:
+def name(text: str | None) -> str | None:
+    """A name for the edge to judge, or None for one of its choice. Raises Failure for what is none at all."""
+    if text is None:
+        return None
+    if not text:
+        raise Failure("the name is empty", "write one, such as myapp, or leave it to the edge", USAGE)
+    if "." in text:
+        raise Failure(
+            f"{text!r} is a whole domain; a name has no dots",
+            "write the first part alone, such as myapp; a domain of your own leads to a name by homeport domains add",
+            REQUEST,
+        )
+    if len(text) > MAX_LABEL:
         raise Failure(f"{text!r} is longer than {MAX_LABEL} characters", "choose a shorter name", REQUEST)
     return text
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port at the edge. Raises Failure."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
     if not 1 <= number <= 65535:
         raise Failure(f"{text!r} is not a port", "write it as 5432=25432", USAGE)

@@ -109,8 +109,13 @@ def check_network(text: str) -> str:
     """An address or CIDR, normalised. Raises ValueError, in words for people."""
     try:
         return str(ip_network(text.strip()))
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a network: {error}") from None
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a network") from None
+    raise ValueError(f"{text!r} is not a network but an address in one: {meant} is the network")
 
 
 def _is_host(host: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from typing import Final, cast
 
 from homeportd import __version__
-from homeportd.tunnels import dial
+from homeportd.tunnels import dial, trust
 from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.protocol import HEARTBEAT_S, PATH, UPGRADE
@@ -40,7 +41,7 @@ def tls_context(address: EdgeAddress, ca: str | None) -> ssl.SSLContext | None:
     if not address.secure:
         return None
     try:
-        context = ssl.create_default_context(cafile=ca)
+        context = trust.context(ca)
         context.set_alpn_protocols([UPGRADE if address.scheme == "tls" else "http/1.1"])
         return context
     except (OSError, ssl.SSLError) as error:
@@ -192,8 +193,9 @@ def _unreachable(detail: str, fix: str, *, lasting: bool = False) -> Problem:
 def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return "time-out"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text or type(error).__name__
+    if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)  # asyncio puts words of its own into `strerror`
+    return str(error) or type(error).__name__
 
 
 class _Upgrade(asyncio.Protocol):

@@ -49,7 +49,7 @@ BAD = [
     (("init", "hp_unknown"), 5, "unknown, revoked"),
     (("init", "two words"), 2, "is no token"),
     (("init", "hp_x", "--edge", "ftp://x"), 2, "not an edge's address"),
-    (("init", "hp_x", "--edge", "http://127.0.0.1:1"), 3, "cannot be reached"),
+    (("init", "hp_x", "--edge", "http://127.0.0.1:1"), 3, "cannot be reached: Connection refused"),
     (("init", "hp_x", "--edge", "https://no-such-name.invalid"), 3, "cannot be resolved"),
     (("init", "hp_x", "--edge", "http://127.0.0.1:1", "--ca", "/nowhere"), 3, ""),
     (("init", "hp_x", "--edge", "https://127.0.0.1:1", "--ca", "/nowhere"), 4, "cannot read certificates"),
@@ -73,6 +73,14 @@ REFUSED = [
     (("http", "3000", "--domain", "x" * 64), 7, "is longer than 63"),
     (("tcp", "3000", "--allow", "10.0.0.0/99"), 7, "is not a network"),
     (("tcp", "3000", "--allow", "example.com"), 7, "is not a network"),
+    (("tcp", "3000", "--allow", "10.0.0.1/24"), 7, "10.0.0.0/24 is the network"),
+    (("http", "3000", "--domain", "app.example.org"), 7, "is a whole domain"),
+    (("http", "3000", "--domain", ""), 2, "the name is empty"),
+    (("http", "3000="), 2, "the name is empty"),
+    (("tcp", "3000="), 2, "is not a port"),
+    (("tcp", "3000", "--max-rate", "fast"), 2, "is no rate"),
+    (("tcp", "3000", "--max-rate", "100"), 2, "write 1024 bytes a second or more"),
+    (("udp", "3000", "--max-connections", "0"), 2, "--max-connections"),
     (("http", "3000", "--host-header", "a b"), 7, "host"),
     (("tcp", "70000"), 2, "is not a target"),
     (("tcp", "3000=0"), 2, "is not a port"),
@@ -100,7 +108,7 @@ def test_a_name_of_another_token(homeport, owner, edge) -> None:
     assert kept.returncode == 0, kept.stderr
     try:
         done = homeport("http", "3000", "--domain", "theirs")
-        assert (done.returncode, "belongs to another token" in done.stderr) == (6, True)
+        assert (done.returncode, "belongs to another token" in done.stderr) == (6, True), done.stderr
     finally:
         assert owner("reservations", "remove", "theirs").returncode == 0
 
@@ -114,6 +122,26 @@ def test_several_tunnels_in_a_pipe(homeport, edge, server) -> None:
     code, rest, errors = end(process)
     assert (code, rest, errors) == (130, "", "")
     until(lambda: not echoes(addresses[0]))
+
+
+def test_limits(homeport, owner, edge, server) -> None:
+    process = homeport.start(
+        "tcp", f"{server}={edge.first}", "--max-connections", "1", "--max-rate", "1M", "--json"
+    )
+    assert json.loads(process.stdout.readline())["event"] == "opened"
+    listed = json.loads(owner("tunnels", "--json").stdout)["edge"]
+    mine = next(tunnel for tunnel in listed if tunnel["port"] == edge.first)
+    assert mine["limits"] == {"connections": 1, "bytes_per_second": 1_000_000}
+    with socket.create_connection(("127.0.0.1", edge.first), 10) as one:
+        one.sendall(b"hello")
+        assert one.recv(5, socket.MSG_WAITALL) == b"hello"
+        assert not echoes(f"localhost:{edge.first}")  # one too many
+        begun = time.monotonic()
+        threading.Thread(target=one.sendall, args=(bytes(3_000_000),), daemon=True).start()
+        with one.makefile("rb") as coming:
+            assert len(coming.read(3_000_000)) == 3_000_000
+        assert 1 < time.monotonic() - begun < 10
+    assert end(process)[0] == 130
 
 
 def test_http_with_a_name_and_a_passcode(homeport, edge, server) -> None:

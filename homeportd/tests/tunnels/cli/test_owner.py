@@ -14,11 +14,62 @@ def test_reservations(owner, edge) -> None:
     assert (made.returncode, made.stdout) == (0, f"localhost:{edge.first + 5}\n")
     assert "192.0.2.0/24" in owner("reservations", "list").stdout
     twice = owner("reservations", "add", "tcp", str(edge.first + 5))
-    assert (twice.returncode, "is reserved already" in twice.stderr) == (1, True)
+    assert (twice.returncode, "is reserved already" in twice.stderr) == (6, True)
+    assert f"fix: homeport reservations change {edge.first + 5}" in twice.stderr
     assert owner("reservations", "remove", f"localhost:{edge.first + 5}").returncode == 0
     assert owner("reservations", "remove", "nothing").returncode == 4
-    assert owner("reservations", "add", "tcp", "99").returncode == 1
-    assert owner("reservations", "add", "sctp").returncode == 2
+    for arguments, code, said in (
+        (("tcp", "99"), 7, "is not one of this edge's"),
+        (("http", "under_score"), 7, "cannot be a name"),
+        (("http", "app.example.org"), 7, "is a whole domain"),
+        (("tcp", "--allow", "10.0.0.1/24"), 7, "10.0.0.0/24 is the network"),
+        (("tcp", "--max-rate", "9"), 2, "is no rate"),
+        (("tcp", "many"), 2, "is not a port"),
+        (("sctp",), 2, "is no kind of tunnel"),
+    ):
+        done = owner("reservations", "add", *arguments)
+        assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_a_reservation_is_changed(owner, edge) -> None:
+    made = json.loads(
+        owner("reservations", "add", "http", "rules", "--allow", "192.0.2.0/24", "--json").stdout
+    )
+    try:
+        done = owner("reservations", "change", "rules", "--max-connections", "9", "--max-rate", "500k")
+        assert (
+            done.stdout
+            == f"{made['address']} lets in 192.0.2.0/24, at most 9 connections, at most 500 kB/s.\n"
+        )
+        assert "9 connections, 500 kB/s" in owner("reservations").stdout
+        done = owner(
+            "reservations", "change", "rules", "--passcode-stdin", "--max-rate", "1M", input="sesame"
+        )
+        assert "asks for a passcode, at most 9 connections, at most 1.0 MB/s" in done.stdout
+        done = owner("reservations", "change", "rules", "--allow-all", "--no-limits", "--json")
+        said = json.loads(done.stdout)
+        assert (said["allow"], said["passcode"]) == ([], True)
+        assert said["limits"] == {"connections": None, "bytes_per_second": None}
+        done = owner("reservations", "change", "rules", "--no-passcode")
+        assert done.stdout == f"{made['address']} lets in every network.\n"
+        for arguments in (
+            ("--allow-all", "--allow", "192.0.2.0/24"),
+            ("--no-limits", "--max-rate", "1M"),
+            ("--no-passcode", "--passcode"),
+        ):
+            done = owner("reservations", "change", "rules", *arguments)
+            assert (done.returncode, "takes away what is given beside it" in done.stderr) == (2, True)
+        assert owner("reservations", "change", "nothing").returncode == 4
+    finally:
+        assert owner("reservations", "remove", "rules").returncode == 0
+
+
+def test_groups_alone_show_what_there_is(owner, homeport) -> None:
+    for group in ("tunnels", "reservations", "domains", "token"):
+        assert owner(group).stdout == owner(group, "list").stdout
+        assert json.loads(owner(group, "--json").stdout) == json.loads(owner(group, "list", "--json").stdout)
+    assert "tunnels" in owner("token").stdout  # what each is for
+    assert homeport("daemon").returncode == 3
 
 
 def test_the_owner_elsewhere(homeport, owner, edge) -> None:
