@@ -36,7 +36,11 @@ def test_a_plain_name_is_one_router_and_one_service():
                     "rule": "Host(`app.tunnel.example.com`)",
                     "priority": 10_000,
                     "tls": {},
+                    "middlewares": ["homeport-0a1b2c-forwarded"],
                 }
+            },
+            "middlewares": {
+                "homeport-0a1b2c-forwarded": {"headers": {"customRequestHeaders": {"Forwarded": ""}}}
             },
             "services": {
                 "homeport-0a1b2c": {

@@ -102,6 +102,9 @@ def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     parsed = []
     for text in texts:
         try:
+            # Python takes fe80::1%eth0 for a network. Traefik does not, and drops the whole route for it.
+            if "%" in text:
+                raise ValueError("interfaces have no place in it")
             parsed.append(ip_network(text.strip()))
         except ValueError as error:
             raise Refused(

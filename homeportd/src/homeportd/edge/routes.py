@@ -67,8 +67,9 @@ def route(wanted: Route) -> dict[str, Any]:
         chain.append(
             add(f"allow{number}", {"ipAllowList": {"sourceRange": [str(network) for network in networks]}})
         )
-    # The visitor's own word for how it came here is not to be believed further in.
     guarded = list(chain)
+    # The visitor's own word for how it came here is not to be believed further in; Traefik deletes X-Forwarded-* alone.
+    chain.append(add("forwarded", {"headers": {"customRequestHeaders": {"Forwarded": ""}}}))
     if wanted.passcode:
         chain.append(
             add(
@@ -119,16 +120,10 @@ def route(wanted: Route) -> dict[str, Any]:
                     add("id", {"headers": {"customRequestHeaders": {"X-Homeport-Tunnel": wanted.id}}}),
                 ],
             }
-    for router in routers.values():
-        if not router["middlewares"]:
-            del router["middlewares"]
     services: dict[str, Any] = {name: _service(wanted.upstream)}
     if wanted.passcode:
         services[f"{name}-edge"] = _service(wanted.edge)
-    http: dict[str, Any] = {"routers": routers, "services": services}
-    if middlewares:
-        http["middlewares"] = middlewares
-    return {"http": http}
+    return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
 
 
 def _service(url: str) -> dict[str, Any]:
