@@ -12,7 +12,7 @@ from typing import Any, Final
 from .world import Edge, descriptors, edge, peer, reaches
 
 BASE: Final = 20_300
-BACK_S: Final = 20.0  # after the edge answers again: clients wait about as long as it was away, with jitter
+BACK_S: Final = 8.0  # after the edge answers again: no client waits for much longer than it was away
 KEPT: Final = ("id", "kind", "name", "port", "token", "allow", "limits", "passcode", "created_at")
 
 

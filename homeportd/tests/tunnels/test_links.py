@@ -136,6 +136,20 @@ def test_the_waits_grow_and_are_bounded() -> None:
     assert len({backoff.delay() for _ in range(20)}) > 10
 
 
+def test_nobody_stays_away_for_much_longer_than_the_edge_did() -> None:
+    for _ in range(200):
+        backoff = Backoff()
+        backoff.lost(3)
+        waited = 0.0
+        while waited < 20:
+            wait = backoff.delay()
+            assert wait <= max(4 * FIRST_S, waited)
+            waited += wait
+            backoff.failed()
+    backoff.lasting()
+    assert max(backoff.delay() for _ in range(100)) > LONGEST_S / 2
+
+
 async def test_taken_over_is_final(edge, client, serve) -> None:
     tunnel = await opened(client, Kind.TCP, await serve())
     other = await opened(client, Kind.TCP, await serve(), port=20007)
