@@ -3,6 +3,7 @@ import {
   applyDomainEvent,
   asSentence,
   foundWords,
+  retryWords,
   stateDetail,
   stateOf,
   wantsRecord,
@@ -63,6 +64,17 @@ describe("states", () => {
     );
     expect(stateDetail(domain("a.example"), NOW)).toBe("");
   });
+});
+
+test("a record that is there is not asked for", () => {
+  const made = domain("a.example", { state: "error", found: ["CNAME docs.tunnel.example.com."] });
+  expect(wantsRecord(made)).toBe(false);
+  expect(wantsRecord({ ...made, found: ["CNAME other.example."] })).toBe(true);
+  expect(retryWords(made, NOW)).toBe("");
+  const later = `${NOW.toISOString().slice(0, 11)}14:30:00Z`;
+  expect(retryWords({ ...made, retry_at: later }, NOW)).toMatch(
+    /^The certificate is asked for again today \d\d:30\. Check asks now\.$/,
+  );
 });
 
 test("what DNS says, once", () => {

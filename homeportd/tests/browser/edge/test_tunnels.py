@@ -342,3 +342,7 @@ def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_
     page.get_by_role("menuitem", name="Remove").click()
     expect(page.get_by_role("dialog", name=f"Remove the reservation of {LONG_NAME}?")).to_be_visible()
     assert cut_off(page) == []
+    # The page that is open is seen among the tabs, though its tab comes later than the rest.
+    page.goto(f"{home.admin}/#/domains")
+    page.reload()
+    expect(page.get_by_role("link", name="Domains")).to_be_in_viewport(ratio=0.9)

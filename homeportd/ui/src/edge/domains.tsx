@@ -1,4 +1,4 @@
-import { asSentence, foundWords, stateDetail, stateOf, wantsRecord } from "../model/domains";
+import { asSentence, foundWords, retryWords, stateDetail, stateOf, wantsRecord } from "../model/domains";
 import type { DnsRecord, Domain } from "../model/types";
 import { Command } from "../parts/command";
 import { CopyButton } from "../parts/copy-button";
@@ -91,12 +91,12 @@ function ToDo({ domain }: { domain: Domain }) {
   const [first, ...others] = domain.records;
   const broken = domain.state === "error";
   const trouble = domain.error && (
-    <div>
+    <div class="[overflow-wrap:anywhere]">
       <p class={broken ? "font-medium text-danger" : ""}>
         <Prose text={asSentence(domain.error.detail)} />
       </p>
       <p class={broken ? "mt-0.5" : "mt-0.5 text-soft"}>
-        <Prose text={asSentence(domain.error.fix)} />
+        <Prose text={asSentence(domain.error.fix)} /> {retryWords(domain, now.value)}
       </p>
     </div>
   );

@@ -38,9 +38,16 @@ export function stateDetail(domain: Domain, now: Date): string {
   return "";
 }
 
-/** Whether the DNS record is what the person has to see. */
-export const wantsRecord = (domain: Domain): boolean =>
-  domain.state === "pending" || domain.state === "error";
+/** Whether the DNS record is what the person has to see: not where it is there, and something else is wrong. */
+export const wantsRecord = ({ state, records, found }: Domain): boolean =>
+  (state === "pending" || state === "error") &&
+  !records.some((record) => found.includes(`${record.type} ${record.value}`));
+
+/** When a refused certificate is asked for again, "" where none was refused. */
+export function retryWords({ retry_at }: Domain, now: Date): string {
+  if (!retry_at) return "";
+  return `The certificate is asked for again ${whenWords(new Date(retry_at), now)}. Check asks now.`;
+}
 
 /** The API's words as a sentence of their own: "the record is missing" becomes "The record is missing." */
 export function asSentence(text: string): string {

@@ -19,7 +19,7 @@ export function Nav() {
   // On a narrow phone they do not all fit.
   useLayoutEffect(() => {
     list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [here]);
+  }, [here, pages.length]);
   return (
     <nav aria-label="Pages" class="mt-4 -mb-1 overflow-x-auto">
       <ul ref={list} class="flex w-max gap-1">

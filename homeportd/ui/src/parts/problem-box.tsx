@@ -20,7 +20,10 @@ export function Prose({ text }: { text: string }) {
 /** What happened, what it means, the next step; the technical cause is one click away. */
 export function ProblemBox({ problem }: { problem: Problem }) {
   return (
-    <div role="alert" class="rounded-box border border-danger bg-danger-wash px-3 py-2.5">
+    <div
+      role="alert"
+      class="rounded-box border border-danger bg-danger-wash px-3 py-2.5 [overflow-wrap:anywhere]"
+    >
       <p class="font-medium text-danger">
         <Prose text={problem.title} />
       </p>
