@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -90,6 +90,22 @@ def _no_bool(value: object) -> object:
 
 NoBool = BeforeValidator(_no_bool)
 """For an integer of a request body, last among its annotations; pydantic alone would take `true` for 1."""
+
+
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORK: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "pattern": rf"^{_OCTET}(\.{_OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?$"},
+        {"type": "string", "format": "ipv6"},
+        {
+            "type": "string",
+            "pattern": r"^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){7}/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$",
+        },
+    ],
+    "description": "an address or a CIDR; host bits are taken for zero",
+}
+Network = Annotated[str, Field(max_length=64), WithJsonSchema(_NETWORK)]
+"""A network of an allowlist as text: the schema says what it can, so that a client finds most mistakes by itself."""
 
 
 def _methods(routers: Sequence[APIRouter], path: str) -> set[str]:

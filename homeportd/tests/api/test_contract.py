@@ -1,7 +1,9 @@
-"""The API against its own description, by a fuzzer that reads it: real agent, real Caddy, a token."""
+"""The API against its own description, by a fuzzer that reads it: real agent, real proxies, a token."""
 
+import contextlib
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -10,7 +12,36 @@ from pathlib import Path
 
 import pytest
 
+from ..cli.conftest import HOMEPORT, Homeport
 from ..machine import machine
+from ..tunnels.cli.conftest import Edge, make_token, until
+
+# Which ports there are, and that a passcode is for HTTP, no schema says: 422 is right for some valid requests.
+CONFIG = """
+[[operations]]
+include-path = ["/api/reservations", "/api/reservations/{tunnel_id}"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 404, 409, 422, 503]
+
+[parameters]
+"""
+OF_THE_EDGE = r"^/(api/(tunnels|reservations|domains|tokens)|metrics)"
+
+
+def fuzz(folder: Path, url: str, token: str, *options: str, examples: int = 30) -> None:
+    """Run the fuzzer, which must find nothing."""
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"{url}/api/openapi.json",
+        f"--header=Authorization: Bearer {token}",
+        "--seed=20261121",
+        f"--max-examples={examples}",
+        "--no-color",
+        *options,
+    ]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "generated" in result.stdout, "it must have made requests"
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +59,56 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_a_fuzzer_finds_nothing(whole, tmp_path):
     made, token = whole
-    command = [
-        str(Path(sys.executable).with_name("schemathesis")),
-        "run",
-        f"http://localhost:{made.front}/api/openapi.json",
-        f"--header=Authorization: Bearer {token}",
-        "--seed=20261121",
-        "--max-examples=30",
-        "--no-color",
-    ]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert result.returncode == 0, result.stdout
-    assert "generated" in result.stdout, "it must have made requests"
+    fuzz(tmp_path, f"http://localhost:{made.front}", token)
     log = (made.folder / "agent.log").read_text()
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory):
+    """An edge on which something is: a live tunnel, a reserved name, a domain. No DNS server answers it."""
+    folder = tmp_path_factory.mktemp("e")
+    with machine(folder) as whole, contextlib.ExitStack() as stack:
+        whole.stop("agent")
+        made = Edge(whole)
+        with made.config.open("a") as file:
+            file.write('dns_server = "127.0.0.1:1"\n')
+        whole.start_agent()
+        made.start_traefik()
+        owner = Homeport(made.config)
+        home = folder / "home"
+        environment = {**os.environ, "HOME": str(home), "HOMEPORT_CONFIG": "/nowhere"}
+        init = [HOMEPORT, "init", "--edge", made.url, "--token-stdin"]
+        subprocess.run(
+            init, input=make_token(owner).encode(), env=environment, check=True, capture_output=True
+        )
+        client = [HOMEPORT, "http", f"{whole.dev}=live"]
+        live = stack.enter_context(subprocess.Popen(client, env=environment, stdout=subprocess.PIPE))
+        stack.callback(live.terminate)
+        assert live.stdout.readline()
+        until(lambda: made.visit("live")[0] == 200, "a row for the log")
+        assert owner("domains", "add", "app.example.org", "live").returncode == 0
+        yield made, owner("token", "create", "fuzzer").stdout.splitlines()[-1], owner
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known", [True, False], ids=["ids of what is there", "any ids"])
+def test_a_fuzzer_finds_nothing_at_an_edge(edge, tmp_path, known):
+    made, token, owner = edge
+    options = [
+        f"--url=http://127.0.0.1:{made.web}",
+        f"--header=Host: admin.tunnel.localhost:{made.web}",
+        f"--include-path-regex={OF_THE_EDGE}",
+    ]
+    values = {}
+    if known:
+        tunnel = next(x for x in json.loads(owner("tunnels", "--json").stdout)["edge"] if x["name"] == "live")
+        values = {"tunnel_id": tunnel["id"], "domain": "app.example.org"}
+        options += ["--exclude-method=DELETE", "--exclude-path-regex=/tokens"]
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+    (tmp_path / "schemathesis.toml").write_text(CONFIG + text)
+    fuzz(
+        tmp_path, f"http://127.0.0.1:{made.web}", token, *options, examples=10
+    )  # hashing passcodes takes time
+    log = (made.whole.folder / "agent.log").read_text()
     assert "Traceback" not in log, log

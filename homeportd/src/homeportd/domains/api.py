@@ -1,9 +1,9 @@
 """The addresses of domains."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from homeportd.auth.guard import Guard
 from homeportd.domains.model import Mapping
@@ -12,7 +12,13 @@ from homeportd.domains.view import DomainView, domain_view
 from homeportd.http import problems
 from homeportd.settings import EdgeSettings
 
-DomainName = Annotated[str, Path(max_length=1024)]  # as typed, before it is looked at
+# What the schema can say of a domain; one of another script, or with a dot at its end, is taken as well.
+_DOMAIN: dict[str, Any] = {
+    "type": "string",
+    "pattern": "^([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,3}[A-Za-z]{2,24}$",
+}
+DomainText = Annotated[str, WithJsonSchema(_DOMAIN)]
+DomainName = Annotated[DomainText, Path(max_length=1024)]  # as typed, before it is looked at
 
 
 class DomainBody(BaseModel):
@@ -20,7 +26,7 @@ class DomainBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    domain: Annotated[str, Field(min_length=1, max_length=1024)]
+    domain: Annotated[DomainText, Field(min_length=1, max_length=1024)]
     name: Annotated[str, Field(min_length=1, max_length=63)]
 
 
@@ -35,7 +41,7 @@ def router(domains: Domains, settings: EdgeSettings, guard: Guard) -> APIRouter:
     async def list_domains() -> list[DomainView]:
         return [shown(mapping) for mapping in domains.all()]
 
-    @routes.post("/api/domains", status_code=201, responses=problems(401, 403, 404, 409, 413, 422))
+    @routes.post("/api/domains", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
     async def add_domain(body: DomainBody) -> DomainView:
         """Map a domain to a name; the answer has the DNS record to make."""
         return shown(await domains.add(body.domain, body.name))

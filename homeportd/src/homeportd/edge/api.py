@@ -1,9 +1,9 @@
 """Tunnels, reservations, and the figures of an edge."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
@@ -24,11 +24,15 @@ from homeportd.edge.view import (
     visit_view,
 )
 from homeportd.edge.visits import Visits
-from homeportd.http import problems
+from homeportd.http import Network, problems
 from homeportd.problems import not_found
+from homeportd.tunnels.address import check_network
 from homeportd.tunnels.protocol import Kind, Limits
 
 MAX_HOURS = 14 * 24
+
+# What the schema can say of a name. Its own words about one that cannot be are the edge's.
+_LABEL: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}
 
 TunnelId = Annotated[str, Path(max_length=64)]
 
@@ -38,7 +42,9 @@ class RulesBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=MAX_NETWORKS)
+    allow: list[Annotated[Network, AfterValidator(check_network)]] = Field(
+        default=[], max_length=MAX_NETWORKS
+    )
     limits: Limits = Limits()
     passcode: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
 
@@ -50,7 +56,7 @@ class ReservationBody(RulesBody):
     """
 
     kind: Kind
-    name: Annotated[str, Field(max_length=63)] | None = None
+    name: Annotated[str, Field(max_length=63), WithJsonSchema(_LABEL)] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     token: Annotated[str, Field(max_length=64)] | None = None
 
@@ -104,7 +110,9 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
     async def list_reservations() -> list[ReservationView]:
         return [reserved(tunnel) for tunnel in tunnels.registry if tunnel.place.reserved]
 
-    @routes.post("/api/reservations", status_code=201, responses=problems(401, 403, 404, 409, 413, 422, 503))
+    @routes.post(
+        "/api/reservations", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422, 503)
+    )
     async def reserve(body: ReservationBody) -> ReservationView:
         lineage = None
         if body.token is not None:
@@ -116,7 +124,7 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
         )
         return reserved(tunnel)
 
-    @routes.put("/api/reservations/{tunnel_id}", responses=problems(401, 403, 404, 413, 422, 503))
+    @routes.put("/api/reservations/{tunnel_id}", responses=problems(400, 401, 403, 404, 413, 422, 503))
     async def change_reservation(tunnel_id: TunnelId, body: RulesBody) -> ReservationView:
         """Let other rules hold, for visitors that are here too. A passcode of null removes it."""
         kept = "passcode" not in body.model_fields_set

@@ -1,13 +1,13 @@
 """Sharing a port, and reading who came."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
-from homeportd.http import NoBool, problems
+from homeportd.http import Network, NoBool, problems
 from homeportd.problems import not_found
 from homeportd.settings import Origin
 from homeportd.shares.access import AccessLog
@@ -20,18 +20,6 @@ PortNumber = Annotated[int, Path(ge=1, le=65535)]
 
 # What the schema can say of an expiry and a network, so that a client finds most mistakes by itself.
 _SPAN = r"^([1-9][0-9]{0,3} ?[mhdwMHDW]|never)$"
-_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_NETWORK_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"type": "string", "pattern": rf"^{_OCTET}(\.{_OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?$"},
-        {"type": "string", "format": "ipv6"},
-        {
-            "type": "string",
-            "pattern": r"^[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{1,4}){7}/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$",
-        },
-    ],
-    "description": "an address or a CIDR; host bits are taken for zero",
-}
 
 Expires = Annotated[
     str | None,
@@ -47,10 +35,7 @@ Expires = Annotated[
         }
     ),
 ]
-Allowed = Annotated[
-    list[Annotated[str, Field(max_length=64), WithJsonSchema(_NETWORK_SCHEMA)]],
-    Field(max_length=MAX_NETWORKS),
-]
+Allowed = Annotated[list[Network], Field(max_length=MAX_NETWORKS)]
 
 
 class _ShareBody(BaseModel):

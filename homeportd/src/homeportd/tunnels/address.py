@@ -106,16 +106,12 @@ def is_loopback(host: str) -> bool:
 
 
 def check_network(text: str) -> str:
-    """An address or CIDR, normalised. Raises ValueError, in words for people."""
+    """An address or CIDR, normalised; host bits are taken for zero, as for a share. Raises ValueError, in words
+    for people."""
     try:
-        return str(ip_network(text.strip()))
-    except ValueError:
-        pass
-    try:
-        meant = ip_network(text.strip(), strict=False)
+        return str(ip_network(text.strip(), strict=False))
     except ValueError:
         raise ValueError(f"{text!r} is not a network") from None
-    raise ValueError(f"{text!r} is not a network but an address in one: {meant} is the network")
 
 
 def _is_host(host: str) -> bool:
