@@ -60,6 +60,7 @@ _TOKEN_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = 
             "homeport token create ci",
             "TOKEN=$(homeport token create ci | tail -n 1)",
             "homeport token create laptop --scope tunnel",
+            "homeport token create phone --scope tunnel --edge",
         ),
     ),
     ("list", logins.list_tokens, ("homeport token list",)),
@@ -81,7 +82,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     tokens = _group("Make, list, replace and revoke tokens.", ("homeport token create ci",))
-    tokens.callback(invoke_without_command=True)(_alone(logins.list_tokens))
+    tokens.callback(invoke_without_command=True)(_alone(lambda json: logins.list_tokens(json=json)))
     for group, commands in ((app, _COMMANDS), (tokens, _TOKEN_COMMANDS)):
         for name, function, examples in commands:
             group.command(name, epilog=_foot(examples))(function)

@@ -8,10 +8,14 @@ import typer
 
 from homeportd.cli import passwords, views, words
 from homeportd.cli.arguments import Json
-from homeportd.cli.client import connect
+from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import USAGE, Failure
 from homeportd.cli.objects import LoginLink, Token
 from homeportd.cli.terminal import screen, write, write_json
+
+OfEdge = Annotated[
+    bool, typer.Option("--edge", help="Those of the edge, where this machine has an agent of its own.")
+]
 
 
 def login_link(json: Json = False) -> None:
@@ -46,6 +50,8 @@ def create_token(
             "--scope", metavar="owner|tunnel", help="The whole API, or the tunnels of an edge alone."
         ),
     ] = "owner",
+    *,
+    edge: OfEdge = False,
     json: Json = False,
 ) -> None:
     """Make a token, shown this once: for the API, or for clients of this edge.
@@ -54,7 +60,7 @@ def create_token(
     """
     if scope not in ("owner", "tunnel"):
         raise Failure(f"{scope!r} is no scope", "write owner or tunnel", USAGE)
-    with connect() as agent:
+    with _keeper(edge) as agent:
         made = agent.post("/tokens", {"name": name, "scope": scope})
     if json:
         write_json(made)
@@ -63,9 +69,9 @@ def create_token(
     write([f"Keep this token: it is not shown again. {use}", made["token"]])
 
 
-def list_tokens(json: Json = False) -> None:
+def list_tokens(edge: OfEdge = False, json: Json = False) -> None:
     """List the tokens, by their first characters."""
-    with connect() as agent:
+    with _keeper(edge) as agent:
         tokens: list[Token] = agent.get("/tokens")
     if json:
         write_json(tokens)
@@ -73,10 +79,27 @@ def list_tokens(json: Json = False) -> None:
         write(views.token_table(tokens, screen(), words.local_now()))
 
 
-def revoke_token(id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")]) -> None:
+def revoke_token(
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")], edge: OfEdge = False
+) -> None:
     """Revoke a token: who uses it is refused from now on."""
     from urllib.parse import quote  # one command needs it
 
-    with connect() as agent:
+    with _keeper(edge) as agent:
         agent.delete(f"/tokens/{quote(id, safe='')}")
     write([f"Token {id} is revoked."])
+
+
+def _keeper(edge: bool) -> Agent:
+    """Who keeps the tokens that are meant: this machine's agent, or without one the edge. Raises Failure."""
+    from homeportd.cli import edge_client  # ssl: of no use to most
+
+    if edge:
+        return edge_client.connect()
+    try:
+        return connect()
+    except Failure as none:
+        try:
+            return edge_client.connect()
+        except Failure:
+            raise none from None

@@ -73,6 +73,7 @@ def test_groups_alone_show_what_there_is(owner, homeport) -> None:
 
 
 def test_the_owner_elsewhere(homeport, owner, edge) -> None:
+    assert homeport("token", "list").returncode == 3  # no agent here
     none = homeport("reservations", "list")
     assert (none.returncode, "--api-token-stdin" in none.stderr) == (4, True)
     wrong = homeport("init", "--api-token-stdin", input="hp_wrong\n")
@@ -85,6 +86,11 @@ def test_the_owner_elsewhere(homeport, owner, edge) -> None:
     )
     assert "fromafar" in homeport("reservations", "list").stdout
     assert homeport("reservations", "remove", "fromafar").returncode == 0
+    made = json.loads(homeport("token", "create", "phone", "--scope", "tunnel", "--json").stdout)
+    assert made["id"] in homeport("token", "list", "--edge").stdout
+    assert homeport("token", "rotate", made["id"], "--grace", "0").returncode == 0
+    assert homeport("token", "revoke", made["id"]).returncode in (0, 4)  # its grace is over
+    assert homeport("token").stdout == owner("token").stdout
     assert "fromafar" not in homeport("tunnels", "list", "--json").stdout
 
 
