@@ -84,7 +84,17 @@ class StreamListener:
         """Begin to join a connection with a stream."""
         task = self._tunnel.spawn(self._carry(arrival, transport, address, port))
         self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
+        task.add_done_callback(partial(self._arrived, arrival, transport))
+
+    def _arrived(self, arrival: _Arrival, transport: asyncio.Transport, task: asyncio.Task[None]) -> None:
+        # Not within the task: one that is cancelled before its first step never gets to its own `except`.
+        self._arriving.discard(task)
+        if not task.cancelled():
+            return
+        if self.retired:
+            arrival.apologise(apology.MOVED)
+        else:  # the tunnel was closed
+            reset(transport)
 
     async def _carry(
         self, arrival: _Arrival, transport: asyncio.Transport, address: Address, port: int
@@ -101,12 +111,6 @@ class StreamListener:
             else:
                 reset(transport)
             return
-        except asyncio.CancelledError:
-            if self.retired:
-                arrival.apologise(apology.MOVED)
-            else:  # the tunnel was closed
-                reset(transport)
-            raise
         if transport.is_closing():
             stream.reset()
             return
