@@ -142,6 +142,13 @@ class Socket(socket.socket):
         if self.type == socket.SOCK_DGRAM and self.family != socket.AF_UNIX:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER // 2)  # Linux doubles it
 
+    def send(self, data: bytes, *flags: int) -> int:
+        if self.type == socket.SOCK_DGRAM and len(data) > self.getsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF
+        ):
+            raise OSError(errno.EMSGSIZE, "Message too long")
+        return super().send(data, *flags)
+
     def listen(self, backlog: int = SOMAXCONN) -> None:
         super().listen(min(backlog, SOMAXCONN))
 
