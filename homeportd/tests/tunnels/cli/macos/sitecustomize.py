@@ -60,6 +60,9 @@ for module, names in ONLY_LINUX.items():
         if hasattr(module, name):
             delattr(module, name)
 
+if sys.version_info >= (3, 13):
+    os.process_cpu_count = os.cpu_count  # it would ask sched_getaffinity
+
 sys.platform = "darwin"
 proxies = types.ModuleType("_scproxy")  # a part of Python on macOS, in C
 proxies._get_proxy_settings = proxies._get_proxies = dict
