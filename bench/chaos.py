@@ -67,7 +67,7 @@ def main() -> None:
         "crashes": lambda folder: crashes.crashes(folder, 20),
         "truth": truth.truth,
         "takeovers": lambda folder: takeovers.takeovers(folder, options.rounds, options.seed),
-        "hostile": lambda folder: hostile.hostile(folder, 200, options.fuzz // 50, options.seed),
+        "hostile": lambda folder: hostile.hostile(folder, 200, options.fuzz // 50, options.seed, rest=True),
     }
     fuzzers: dict[str, Callable[[], Any]] = {
         "fuzz_yamux": lambda: fuzz_yamux(options.fuzz),

@@ -167,7 +167,8 @@ class _Traefik:
         reader, writer = await asyncio.open_connection("127.0.0.1", port or self.port)
         try:
             writer.write(request)
-            return await asyncio.wait_for(reader.read(65536), 20)
+            async with asyncio.timeout(20):  # Python 3.11's wait_for may lose a cancellation
+                return await reader.read(65536)
         finally:
             writer.close()
 

@@ -32,10 +32,11 @@ from homeportd.edge.visits import Visit, Visits
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
-from homeportd.tunnels.limits import keep_memory, raise_descriptors
+from homeportd.tunnels.limits import give_back, keep_memory, raise_descriptors
 from homeportd.yamux.bucket import Bucket
 
 SWEEP_S = 1.0
+GIVE_BACK_S = 30.0  # between two times that freed memory is given back
 RATES_S = 2.0
 # Visits that are shown as they happen: a watcher that lags behind 256 events is cut off. All are in the log.
 SHOWN_BURST = 50
@@ -139,12 +140,16 @@ async def edge(
 
 
 async def _sweep(tunnels: Tunnels) -> None:
+    given_back_at = monotonic()
     while True:
         await asyncio.sleep(SWEEP_S)
         try:
             await tunnels.sweep()
         except sqlite3.Error as error:
             _log.warning("what was left for too long could not be removed: %s", error)
+        if monotonic() >= given_back_at + GIVE_BACK_S:
+            given_back_at = monotonic()
+            give_back()
 
 
 async def _show_rates(tunnels: Tunnels, events: Events) -> None:
