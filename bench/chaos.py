@@ -3,7 +3,7 @@
     python bench/chaos.py [--only NAME …] [--rounds 200] [--tunnels 1000] [--visitors 10000] [--fuzz 1000000]
 
 Run it as root (it makes network namespaces) with a Python that has homeportd and the test's tools installed, such as
-.venv-test/bin/python; about twenty minutes. It stops at the first promise that is broken. The last line is one JSON
+.venv-test/bin/python; about twelve minutes. It stops at the first promise that is broken. The last line is one JSON
 object: takeover_p50_s and takeover_max_s (aim: below 1, where no packet is lost), names_lost, streams_corrupt,
 leaked_descriptors and leaked_tasks (aim: 0 each), edge_bytes_per_tunnel, edge_bytes_per_visitor, edge_rss_mb,
 noticed_by_edge_cut_s (aim: 10), and the rest of each scenario's figures under its name.
