@@ -124,7 +124,7 @@ def _report(item: dict[str, Any], json: bool) -> None:
     if item["note"] and item["note"] != said:
         lines.append(f"Note: {item['note']}.")
     if said:
-        lines.append(f"{said[:1].upper()}{said[1:]}.")
+        lines.append(f"{said}.")
     if item["state"] == "pending":
         first, *others = [f"  {x['name']}  {x['type']}  {x['value']}" for x in item["records"]]
         lines += ["", "Make this DNS record:", first]
