@@ -93,10 +93,10 @@ class Database:
             await self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                await self._connection.commit()
             except BaseException:
                 await self._connection.rollback()
                 raise
-            await self._connection.commit()
 
     async def close(self) -> None:
         """Close the file; nothing acknowledged is still in memory."""

@@ -1,5 +1,7 @@
 """HTTP as the whole API speaks it: problem bodies (RFC 9457), limits, headers."""
 
+import logging
+import sqlite3
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -16,6 +18,8 @@ from homeportd.problems import Problem
 
 MAX_BODY = 64 * 1024  # bytes of a request to the API
 PROBLEM = "application/problem+json"
+
+_log = logging.getLogger(__name__)
 
 _FIXES = {
     404: "GET /api/openapi.json lists every address",
@@ -77,7 +81,13 @@ def answer_problems(app: FastAPI, routers: Sequence[APIRouter]) -> None:
             headers["Allow"] = ", ".join(sorted(methods)) or "GET, HEAD"
         return problem_response(status, detail, _FIXES.get(status, "correct the request"), headers)
 
+    async def unwritten(_request: Request, error: Exception) -> JSONResponse:
+        _log.error("the database cannot be used: %s", error)
+        fix = "make room on the disk of data_dir; then try again"
+        return problem_response(503, f"the agent's database cannot be used: {error}", fix)
+
     app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(sqlite3.OperationalError, unwritten)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, refused)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 
 import pytest
-from edge_helper import link, over_socket, until_async
+from edge_helper import Refused, echo_server, link, over_socket, to_port, until_async
+
+from homeportd.tunnels.protocol import Refusal
 
 
 def _toml(settings):
@@ -127,3 +130,39 @@ async def test_what_was_acknowledged_is_there_however_soon_the_crash(start, sett
         async with over_socket(settings.socket("cli")) as api:
             kept = {item["name"] for item in (await api.get("/api/reservations")).json()}
         assert kept == set(names)
+
+
+async def test_a_full_disk_costs_nobody_a_tunnel(start, settings, port):
+    process = await start()
+    async with over_socket(settings.socket("cli")) as api, echo_server() as server:
+        token = (await api.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
+        client = await link(port, token["token"], to_port(server))
+        opened = await client.open("tcp")
+        given = await client.open("tcp")
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
+
+        async def echoes():
+            writer.write(b"x")
+            return await asyncio.wait_for(reader.readexactly(1), 5) == b"x"
+
+        assert await echoes()
+        no_limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, no_limit[1]))
+        with pytest.raises(Refused) as caught:
+            await client.open("http", name="more")
+        assert caught.value.reason is Refusal.LIMIT
+        assert "disk" in caught.value.message.fix
+        answer = await api.post("/api/reservations", json={"kind": "tcp"})
+        assert (answer.status_code, "disk" in answer.json()["fix"]) == (503, True)
+        # What ends does, even if that cannot be written down yet.
+        ended, _ = await asyncio.open_connection("127.0.0.1", given.port)
+        assert (await api.delete(f"/api/tunnels/{given.tunnel}")).status_code == 503
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(ended.read(), 5)
+        assert await echoes()
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, no_limit)
+        assert (await client.open("http", name="more")).name == "more"
+        assert (await api.post("/api/reservations", json={"kind": "tcp"})).status_code == 201
+        assert await echoes()
+        writer.close()
+        await client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from time import monotonic
 from typing import Final, Protocol
 
@@ -136,8 +137,15 @@ class Link:
                     self.tell(await self._desk.open(client, message))
                 except Refused as refusal:
                     self.tell(_refused(refusal, message.request))
+                except sqlite3.Error as error:
+                    # A full disk, most likely, which must not cost the client its other tunnels.
+                    _log.warning("what a client asks for could not be kept: %s", error)
+                    self.tell(_refused(_unwritten(error), message.request))
             case protocol.Close(tunnel=tunnel_id):
-                await self._desk.close_for(client, tunnel_id)
+                try:
+                    await self._desk.close_for(client, tunnel_id)
+                except sqlite3.Error as error:
+                    _log.warning("a tunnel that was closed could not be removed: %s", error)
             case protocol.Rotated():
                 self._desk.rotated(self)
             case _:
@@ -172,6 +180,12 @@ class Link:
 
 def _refused(refusal: Refused, request: int | None) -> protocol.Refused:
     return protocol.Refused(request=request, reason=refusal.reason, detail=refusal.detail, fix=refusal.fix)
+
+
+def _unwritten(error: sqlite3.Error) -> Refused:
+    return Refused(
+        Refusal.LIMIT, f"the edge cannot keep it: {error}", "its owner has to make room on its disk"
+    )
 
 
 def _read(line: bytes) -> object:

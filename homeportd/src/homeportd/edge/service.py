@@ -333,9 +333,9 @@ class Tunnels:
             if self.registry.get(tunnel.id) is not tunnel:
                 return
             self._let_go(tunnel, reason)
+            if tunnel.listener is not None:
+                tunnel.listener.cut()
             if tunnel.place.reserved:
-                if tunnel.listener is not None:
-                    tunnel.listener.cut()
                 tunnel.set_rules(tunnel.place, Wish())
                 self._announce("changed", tunnel)
             else:
