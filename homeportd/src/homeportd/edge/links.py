@@ -19,11 +19,14 @@ from homeportd.tunnels.protocol import Refusal
 
 MAX_CLIENTS = 4096
 
-REVOKED = Refused(
-    Refusal.TOKEN,
-    "the token is unknown, revoked, or not for tunnels",
-    "make one for tunnels on the edge (homeport token create NAME --scope tunnel), then homeport init",
-)
+
+def revoked() -> Refused:
+    """A new one each time: an exception that is raised again keeps the frames of every time, and all they hold."""
+    return Refused(
+        Refusal.TOKEN,
+        "the token is unknown, revoked, or not for tunnels",
+        "make one for tunnels on the edge (homeport token create NAME --scope tunnel), then homeport init",
+    )
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Links:
         """The token behind a hello. Raises Refused."""
         token = self._auth.token(hello.token, Scope.TUNNEL)
         if token is None:
-            raise REVOKED
+            raise revoked()
         return token
 
     def join(self, link: Link, hello: protocol.Hello) -> tuple[Client, protocol.Welcome]:
@@ -141,7 +144,7 @@ class Links:
         self._successors = {id_: item for id_, item in self._successors.items() if item.until > now}
 
     def _spawn(self, link: Link) -> None:
-        task = asyncio.get_running_loop().create_task(link.end(REVOKED))
+        task = asyncio.get_running_loop().create_task(link.end(revoked()))
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 
