@@ -45,10 +45,11 @@ def test_a_tunnel_appears_moves_and_goes_offline(home, client, web_server, at_ed
 
     home.routed("myapp")
     assert home.visit("myapp", "/big")[0] == 200
+    # The edge tells what moved every 2 s; a busy machine is later.
     expect(mine.locator("[data-rates]")).to_have_text(
-        re.compile(r"in \d.*/s, out \d.*[kM]B/s"), timeout=LIVE_MS
+        re.compile(r"in \d.*/s, out \d.*[kM]B/s"), timeout=2 * LIVE_MS
     )
-    expect(mine.locator("[data-holder]")).to_contain_text(re.compile("last byte (just now|[2-4] s ago)"))
+    expect(mine.locator("[data-holder]")).to_contain_text(re.compile("last byte (just now|[2-9] s ago)"))
     # It does not say "active" for ever: silence is told by the second.
     expect(mine.locator("[data-rates]")).to_have_text("quiet", timeout=30_000)
     expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte \d+ s ago"))
