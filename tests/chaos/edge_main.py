@@ -1,4 +1,7 @@
-"""The agent as it is, but that SIGUSR1 has it write what its event loop holds to the file $CHAOS_CENSUS."""
+"""The agent as it is, but that SIGUSR1 has it write what its event loop holds to the file $CHAOS_CENSUS.
+
+$CHAOS_PATIENCE and $CHAOS_HEARTBEAT are its seconds for a first word, and between heartbeats, where they are set.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 COUNTED = {"Stream", "Flow", "Session", "Carrier", "LimitedCarrier", "Link", "Client", "Apology"}
@@ -30,8 +34,20 @@ def census(_number: int, _frame: object) -> None:
     fresh.rename(file)
 
 
+def hasten() -> None:
+    from homeportd.edge import clients, door, link
+
+    if patience := os.environ.get("CHAOS_PATIENCE"):
+        door.HEAD_S = link.HELLO_S = float(patience)
+    if heartbeat := os.environ.get("CHAOS_HEARTBEAT"):
+        door.CONFIG = replace(door.CONFIG, keepalive_interval=float(heartbeat))
+        clients.SILENT_S = float(heartbeat) + 1
+
+
 if __name__ == "__main__":
     from homeportd.__main__ import main
+
+    hasten()
 
     signal.signal(signal.SIGUSR1, census)
     sys.exit(main())

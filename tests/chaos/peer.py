@@ -10,10 +10,12 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import uvloop
 
+from homeportd.tunnels import transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.limits import raise_descriptors
@@ -59,6 +61,8 @@ async def live(client: Client) -> None:
 
 async def main() -> None:
     wanted = json.loads(sys.argv[1])
+    if heartbeat := wanted.get("heartbeat"):
+        transport.CONFIG = replace(transport.CONFIG, keepalive_interval=heartbeat)
     raise_descriptors()
     loop = asyncio.get_running_loop()
     server = await asyncio.start_server(echo, "127.0.0.1", 0, backlog=4096)

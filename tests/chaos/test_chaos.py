@@ -20,7 +20,8 @@ def test_names_come_back_and_what_is_slow_or_silent_is_shown_out(tmp_path):
     # Both mostly wait for heartbeats and for patience to end, so they wait together.
     async def both():
         return await asyncio.gather(
-            truth.truth(tmp_path / "truth"), hostile.hostile(tmp_path / "hostile", dawdlers=15, inputs=400)
+            truth.truth(tmp_path / "truth", heartbeat=2),
+            hostile.hostile(tmp_path / "hostile", dawdlers=15, inputs=400, patience=4),
         )
 
     _noticed, shown_out = uvloop.run(both())

@@ -39,8 +39,10 @@ class Edge:
         *,
         tls: bool = False,
         preexec: Callable[[], None] | None = None,
+        haste: dict[str, float] | None = None,
     ) -> None:
         self.folder = folder
+        self._haste = {f"CHAOS_{name.upper()}": str(seconds) for name, seconds in (haste or {}).items()}
         self._preexec = preexec or (machine.enter if machine else None)
         self.machine = machine
         self.port = free_port() if machine is None else 7070
@@ -102,7 +104,7 @@ class Edge:
                 "--allow-root",
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "CHAOS_CENSUS": str(self._census)},
+                env={**os.environ, **self._haste, "CHAOS_CENSUS": str(self._census)},
                 preexec_fn=self._preexec,
             )
         await until(self._answers, START_S, self._log)
@@ -169,10 +171,14 @@ async def edge(
     *,
     tls: bool = False,
     preexec: Callable[[], None] | None = None,
+    haste: dict[str, float] | None = None,
 ) -> AsyncIterator[Edge]:
-    """A running edge; nothing may have gone wrong in it that nobody handled. `preexec` runs in it before it does."""
+    """A running edge; nothing may have gone wrong in it that nobody handled.
+
+    `preexec` runs in it before it does; `haste` has other seconds for `patience` and `heartbeat` (`edge_main.py`).
+    """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
-    made = Edge(folder, machine, tls=tls, preexec=preexec)
+    made = Edge(folder, machine, tls=tls, preexec=preexec, haste=haste)
     try:
         await made.start()
         yield made
@@ -240,6 +246,7 @@ async def peer(
     links: int = 1,
     target: int | None = None,
     log: Path | None = None,
+    heartbeat: float | None = None,
 ) -> Peer:
     """Start a client and wait until it is ready to connect."""
     wanted = {"url": edge.url, "token": edge.token, "links": links, "name": name, "target": target}
@@ -247,7 +254,7 @@ async def peer(
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(HERE / "peer.py"),
-            json.dumps({**wanted, "tunnels": tunnels}),
+            json.dumps({**wanted, "tunnels": tunnels, "heartbeat": heartbeat}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

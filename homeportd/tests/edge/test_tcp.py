@@ -8,10 +8,12 @@ import hashlib
 import os
 import socket
 import time
+from dataclasses import replace
 
 import pytest
 from edge_helper import Refused, echo_server, free_port, refuse, to_port, until_async
 
+from homeportd.edge import door
 from homeportd.tunnels.protocol import Close, Closed, Limits, Refusal
 
 
@@ -237,7 +239,9 @@ async def test_a_silent_client_is_replaced_at_once(connect, echo, port):
 
 
 @pytest.mark.slow
-async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer):
+async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer, monkeypatch):
+    heartbeat = 1.5
+    monkeypatch.setattr(door, "CONFIG", replace(door.CONFIG, keepalive_interval=heartbeat))
     client = await connect(to_port(echo))
     await client.open("tcp", port=22003)
     client.session._transport.pause_reading()
@@ -248,7 +252,7 @@ async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer)
 
     started = time.monotonic()
     await until_async(offline, 20)
-    assert time.monotonic() - started < 15.5
+    assert time.monotonic() - started < 2 * heartbeat + 1
 
 
 async def test_a_port_in_use_is_refused(connect):
