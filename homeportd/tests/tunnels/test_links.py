@@ -12,11 +12,10 @@ import trustme
 
 from homeportd.tunnels import transport
 from homeportd.tunnels.account import Account
-from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.backoff import FIRST_S, FLAPPING, LONGEST_S, Backoff
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.errors import Problem, Reason
-from homeportd.tunnels.model import State, Wish
+from homeportd.tunnels.model import State
 from homeportd.tunnels.protocol import Closed, Kind, Rotate, Rotated
 from homeportd.yamux.errors import YamuxError
 
@@ -352,63 +351,3 @@ async def test_certificates_and_clocks(tls) -> None:
     _, url, ca = await tls(not_before=now + timedelta(days=1), not_after=now + timedelta(days=9))
     problem = await _problem(url, ca)
     assert (problem.reason, "clock is likely behind" in problem.detail) == (Reason.CLOCK, True)
-
-
-@pytest.mark.parametrize(
-    ("text", "whole"),
-    [
-        ("tunnel.example.com", "https://tunnel.example.com"),
-        ("https://tunnel.example.com/", "https://tunnel.example.com"),
-        ("http://tunnel.localhost:8081", "http://tunnel.localhost:8081"),
-        ("tls://192.0.2.1:7443", "tls://192.0.2.1:7443"),
-        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
-    ],
-)
-def test_addresses_of_edges(text, whole) -> None:
-    assert str(EdgeAddress.parse(text)) == whole
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "https://",
-        "ftp://a.example",
-        "https://a.example/path",
-        "https://a b",
-        "https://u@a.example",
-        "https://a.example:0",
-        "https://a.example:99999",
-        "https://a..example\n\r",
-        "https://[::zz]",
-    ],
-)
-def test_what_is_no_address_of_an_edge(text) -> None:
-    with pytest.raises(ValueError, match=r"not an edge's address|IPv6|netloc"):
-        EdgeAddress.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "addresses"),
-    [
-        ("3000", ("127.0.0.1", "::1")),
-        ("localhost:3000", ("127.0.0.1", "::1")),
-        (":3000", ("127.0.0.1", "::1")),
-        ("[::1]:3000", ("::1",)),
-        ("192.168.1.5:22", ("192.168.1.5",)),
-        ("db.internal:5432", ("db.internal",)),
-    ],
-)
-def test_targets(text, addresses) -> None:
-    assert Wish(kind=Kind.TCP, target=text).target.endswith((":3000", ":22", ":5432"))
-    from homeportd.tunnels.address import Target
-
-    assert Target.parse(text).addresses == addresses
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0", "70000", "x", "::1:3000", "a b:3000", "[zz]:3000", "3000/tcp", "٣"]
-)
-def test_what_is_no_target(text) -> None:
-    with pytest.raises(ValueError, match="is not a target"):
-        Wish(kind=Kind.TCP, target=text)
