@@ -140,6 +140,12 @@ def test_a_window_grows_only_while_the_peer_waits_and_within_the_budget() -> Non
         (update,) = headers(sent(b))
         granted.append((update.length - half, half * 2 + update.length - half))
     assert [grown for grown, _ in granted] == [256 * KIB, 0, 512 * KIB, 0, 0]
+    _, b, stream = opened(server=config)
+    b.round_trip = 0.0001  # a peer so near may still have had to wait for its processor
+    half = INITIAL_WINDOW // 2
+    b.receive(Header(DATA, 0, stream, half).encode() + bytes(half), 0.002)
+    b.consume(stream, half, 0.002)
+    assert headers(sent(b)) == [Header(WINDOW_UPDATE, 0, stream, half + INITIAL_WINDOW)]
     other = Config(receive_window_max=MIB, receive_budget=0)
     _a, b, stream = opened(server=other)
     b.round_trip = 1.0

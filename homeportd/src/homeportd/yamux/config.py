@@ -28,7 +28,7 @@ class Config:
     """How much a stream may hold unread at first; the protocol's own start value is the least."""
 
     receive_window_max: int = 16 * MIB
-    """Up to this the window of a stream is doubled, while it is emptied within two round trips."""
+    """Up to this the window of a stream is doubled, while half of it is emptied within two round trips or 3 ms."""
 
     receive_budget: int = 64 * MIB
     """How much all windows of a session may grow together beyond `receive_window` each."""

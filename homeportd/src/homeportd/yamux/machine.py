@@ -41,10 +41,9 @@ from homeportd.yamux.frames import (
 )
 from homeportd.yamux.outbox import Outbox
 
-# A writer that ignores `drain` is stopped at so many times its share of the send buffer.
-OVERRUN = 4
-# A window grows when half of it was consumed within so many round trips: the peer was waiting for the update.
-GROW_WITHIN_ROUND_TRIPS = 2
+OVERRUN = 4  # a writer that ignores `drain` is stopped at so many times its share of the send buffer
+GROW_WITHIN_ROUND_TRIPS = 2  # a window grows when half of it is consumed so soon: the peer waited for the update,
+GROW_WITHIN = 0.003  # or in so many seconds, if they are more: a near peer may wait for its processor, too
 
 
 class Machine:
@@ -381,7 +380,8 @@ class Machine:
         return max(config.stream_send_buffer_min, min(config.stream_send_buffer_max, share))
 
     def _grow(self, flow: Flow, now: float) -> None:
-        if self.round_trip is None or now - flow.granted_at > GROW_WITHIN_ROUND_TRIPS * self.round_trip:
+        trip = self.round_trip
+        if trip is None or now - flow.granted_at > max(GROW_WITHIN, GROW_WITHIN_ROUND_TRIPS * trip):
             return
         room = min(self.config.receive_window_max - flow.window, self.config.receive_budget - self._grown)
         growth = max(0, min(flow.window, room))
