@@ -42,7 +42,7 @@ from homeportd.yamux.frames import (
 from homeportd.yamux.outbox import Outbox
 
 OVERRUN = 4  # a writer that ignores `drain` is stopped at so many times its share of the send buffer
-GROW_WITHIN_ROUND_TRIPS = 2  # a window grows when half of it is consumed so soon: the peer waited for the update,
+GROW_WITHIN_ROUND_TRIPS = 2  # half of a window consumed so soon: the peer waited for the update, so it grows
 GROW_WITHIN = 0.003  # or in so many seconds, if they are more: a near peer may wait for its processor, too
 
 
