@@ -1,6 +1,6 @@
 import type { Repo } from "../model/types";
 import { ChevronIcon } from "../parts/icons";
-import { filter, grouped, world } from "../state/store";
+import { filter, grouped } from "../state/store";
 import { EmptyList, NoMatch } from "./empty-list";
 import { PortRow } from "./port-row";
 import { RepoBlock, RepoHead } from "./repo-block";
@@ -14,7 +14,7 @@ export function PortList() {
   if (filtering && count === 0 && idle.length === 0) return <NoMatch />;
   return (
     <div class="space-y-4">
-      {world.value.ports.size === 0 && !filtering && <EmptyList />}
+      {count === 0 && !filtering && <EmptyList />}
       {active.map(({ repo, ports }) => (
         <RepoBlock key={repo.id} repo={repo}>
           {ports.map((port) => (
