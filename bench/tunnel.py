@@ -267,7 +267,13 @@ def measure(stack: ExitStack, folder: Path, turns: int, seconds: int) -> dict[st
         through.append(first_byte(ways["homeport"].plain))
     memory = {f"{n}_rss_mb": round(w.memory_mb(), 1) for n, w in ways.items()}
     added = statistics.median(through) - statistics.median(straight)
-    return {**results(figures), "ttfb_added_ms": round(added, 3), **memory, "load_before": load, "missing": missing}
+    return {
+        **results(figures),
+        "ttfb_added_ms": round(added, 3),
+        **memory,
+        "load_before": load,
+        "missing": missing,
+    }
 
 
 def main() -> None:
