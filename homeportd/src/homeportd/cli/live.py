@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _STYLES: Final = {"live": Style.GREEN, "opening": Style.AMBER, "offline": Style.AMBER, "refused": Style.RED}
 COLUMNS: Final = (
+    Column("KIND", 3),
     Column("ADDRESS", 9),
     Column("TO", 5, least=6),
     Column("STATE", 8),
@@ -168,7 +169,8 @@ def row(tunnel: dict[str, Any], now: datetime) -> tuple[Cell, ...]:
     """One tunnel."""
     state = tunnel["state"]
     return (
-        Cell(tunnel["address"] or f"{tunnel['kind']} {tunnel['name'] or tunnel['port'] or '…'}", Style.BOLD),
+        Cell(tunnel["kind"]),
+        Cell(tunnel["address"] or str(tunnel["name"] or tunnel["port"] or "…"), Style.BOLD),
         Cell(tunnel["target"]),
         Cell(state, _STYLES.get(state, Style.RED)),
         Cell(str(tunnel["connections"])),

@@ -20,6 +20,7 @@ _SPAN: Final = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _RESERVED: Final = (
     Column("ID", 5),
+    Column("KIND", 6),
     Column("ADDRESS", 9),
     Column("TOKEN", 4, least=6),
     Column("ALLOW", 3, least=12),
@@ -49,6 +50,7 @@ def list_reservations(json: Json = False) -> None:
     rows = [
         (
             Cell(item["id"]),
+            Cell(item["kind"]),
             Cell(item["address"], Style.BOLD),
             Cell(item["token"] or ""),
             Cell(", ".join(item["allow"])),

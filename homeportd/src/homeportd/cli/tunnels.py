@@ -15,6 +15,7 @@ from homeportd.cli.wishes import failure_of
 
 _COLUMNS: Final = (
     Column("ID", 3),
+    Column("KIND", 5),
     Column("ADDRESS", 9),
     Column("TO", 6, least=6),
     Column("CLIENT", 5, least=6),
@@ -175,6 +176,7 @@ def _table(tunnels: list[dict[str, Any]], nothing: str) -> list[str]:
     rows = [
         (
             Cell(str(tunnel.get("key") or tunnel["id"])),
+            Cell(tunnel["kind"]),
             Cell(tunnel["address"] or "", Style.BOLD),
             Cell(tunnel.get("target", "")),
             Cell(tunnel.get("client") or ""),

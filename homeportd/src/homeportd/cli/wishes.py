@@ -224,8 +224,10 @@ def name(text: str | None) -> str | None:
             REQUEST,
         )
     if len(text) > MAX_LABEL:
-        raise Failure(f"{text!r} is longer than {MAX_LABEL} characters", "choose a shorter name", REQUEST)
-    return text
+        raise Failure(
+            f"{text[:MAX_LABEL]!r}… is longer than {MAX_LABEL} characters", "choose a shorter name", REQUEST
+        )
+    return text.lower()  # as the edge takes it: the daemon tells by it what is the same place
 
 
 def port(text: str) -> int:

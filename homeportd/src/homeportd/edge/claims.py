@@ -26,7 +26,7 @@ def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str]
         raise Refused(
             Refusal.NAME_TAKEN if web else Refusal.PORT_TAKEN,
             f"{what} belongs to another token",
-            "choose another, or remove it: homeport reservations",
+            "choose another, or let its owner give it up: homeport reservations remove",
         )
     if message.again and tunnel.live and tunnel.holder is not client:
         # A laptop that wakes up must not take back what its owner has started elsewhere since.
@@ -49,5 +49,5 @@ def check_room(registry: Registry, lineage: str | None) -> None:
         raise Refused(
             Refusal.LIMIT,
             f"this token has {MAX_OF_LINEAGE} names and ports",
-            "remove some: homeport reservations",
+            "remove some: homeport reservations remove",
         )

@@ -256,6 +256,8 @@ class Tunnels:
     # Inside; what changes the registry runs under the lock
 
     def _label(self, message: protocol.Open) -> str | None:
+        if (message.port if message.kind is Kind.HTTP else message.name) is not None:
+            raise Refused(Refusal.BAD, "names are for HTTP, ports for TCP and UDP", "leave the other out")
         if message.kind is Kind.HTTP:
             return names.check_name(message.name) if message.name is not None else None
         if message.port is None:

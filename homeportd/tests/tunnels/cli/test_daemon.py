@@ -137,6 +137,24 @@ def test_rotation_reaches_it(homeport, owner, edge, server) -> None:
     assert owner("token", "rotate", mine, "--grace", "soon").returncode == 2
 
 
+def test_a_port_of_tcp_and_of_udp_are_told_apart(homeport, owner, edge, server) -> None:
+    port = edge.first + 9
+    homeport("daemon", "start")
+    assert homeport("tunnels", "add", "tcp", f"{server}={port}").returncode == 0
+    assert homeport("tunnels", "add", "udp", f"{server}={port}").returncode == 0
+    for page in (homeport("tunnels", "list"), owner("tunnels", "list"), owner("reservations", "list")):
+        found = [line.split()[1:3] for line in page.stdout.splitlines() if f":{port} " in line]
+        assert found == [["tcp", f"localhost:{port}"], ["udp", f"localhost:{port}"]]
+
+
+def test_capitals_make_no_other_name(homeport, edge, server) -> None:
+    homeport("daemon", "start")
+    for name in ("Capital", "capital"):
+        assert homeport("tunnels", "add", "http", str(server), "--domain", name).returncode == 0
+    (only,) = status(homeport)["tunnels"]
+    assert (only["name"], only["state"]) == ("capital", "live")
+
+
 def test_killed_by_the_owner_is_final(homeport, owner, edge, server) -> None:
     homeport("daemon", "start")
     assert homeport("tunnels", "add", "tcp", f"{server}={edge.first}").returncode == 0
