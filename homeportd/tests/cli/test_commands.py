@@ -252,3 +252,12 @@ def test_the_commands_of_every_minute_import_little(homeport, folder, command) -
     assert done.returncode == 0
     assert "http.client" in imported
     assert not {"pydantic", "rich", "asyncio", "fastapi", "httpx", "shellingham", "typer"} & imported
+
+
+@pytest.mark.parametrize("command", ["list", "ports"])
+def test_an_edge_alone_has_no_dev_servers(homeport, folder, command) -> None:
+    with canned(folder, {}):
+        done = homeport(command)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("error: this machine is an edge alone")
+    assert "fix: homeport tunnels list" in done.stderr

@@ -265,18 +265,19 @@ async def _problem(url: str, ca: str | None = None) -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "said", "fix"),
     [
-        (404, "is no edge of Homeport: it answers 404"),
-        (301, "redirects to https://elsewhere.example/"),
-        (502, "its tunnel service does not"),
-        (426, "does not take this client's protocol"),
+        (404, "is no edge of Homeport: it answers 404", ""),
+        (301, "redirects to https://elsewhere.example/", "use --edge https://elsewhere.example"),
+        (502, "its tunnel service does not", "systemctl status homeportd"),
+        (426, "does not take this client's protocol", ""),
     ],
 )
-async def test_answers_that_are_no_upgrade(edge, status, said) -> None:
+async def test_answers_that_are_no_upgrade(edge, status, said, fix) -> None:
     edge.status = status
     problem = await _problem(f"http://127.0.0.1:{edge.port}")
     assert said in problem.detail
+    assert problem.fix.endswith(fix)
     assert problem.reason is (Reason.VERSION if status == 426 else Reason.UNREACHABLE)
 
 

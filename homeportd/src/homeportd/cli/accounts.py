@@ -96,7 +96,7 @@ def _finish(account: Account, json: bool) -> None:
     from homeportd.cli.edge_client import EdgeAgent, api_url_of
     from homeportd.tunnels import account as accounts
 
-    welcome = trying(lambda: _verify(account))
+    welcome = trying(lambda: verify(account))
     account = replace(account, api_url=api_url_of(welcome.url))
     if account.api_token:
         with EdgeAgent(account) as agent:
@@ -149,7 +149,7 @@ def _asked() -> str:
     return getpass.getpass("Token of the edge: ")
 
 
-def _verify(account: Account) -> Welcome:
+def verify(account: Account) -> Welcome:
     """Say hello to the edge, and leave. Raises Problem."""
     import asyncio
 

@@ -37,7 +37,7 @@ OptionalPort = Annotated[
 
 
 def doctor(port: OptionalPort = None, json: Json = False) -> None:
-    """Test each hop from a browser to a dev server; say what to fix.
+    """Test each hop from a browser to a dev server, and from here to the edge of tunnels; say what to fix.
 
     Exit code 1 when a hop fails.
     """
@@ -53,7 +53,18 @@ def doctor(port: OptionalPort = None, json: Json = False) -> None:
 
 def examine(port: int | None) -> list[Hop]:
     """Test every hop in order; later ones are skipped where an earlier one leaves nothing to test."""
-    from homeportd import settings as settings_module  # pydantic: too slow for the other commands
+    from homeportd.cli import client_hops  # asyncio, pydantic: too slow for the other commands
+
+    _progress("edge")
+    client = client_hops.client()
+    _progress("")
+    if client and port is None and not installation.exists():
+        return client  # a laptop with tunnels, and no agent
+    return _examine_agent(port) + client
+
+
+def _examine_agent(port: int | None) -> list[Hop]:
+    from homeportd import settings as settings_module
 
     found: list[Hop] = []
     try:

@@ -36,10 +36,14 @@ class Installation:
         return "run bin/site, which starts what does not run"
 
 
+def exists() -> bool:
+    """Whether this machine and user have an agent, fit or not."""
+    return any(path.exists() for path in _paths())
+
+
 def find() -> Installation:
     """The agent of this machine and user; raises Failure when there is none."""
-    named = os.environ.get("HOMEPORT_CONFIG")
-    paths = [Path(named)] if named else [Path(text).expanduser() for text in CANDIDATES]
+    paths = _paths()
     for path in paths:
         try:
             with path.open("rb") as file:
@@ -60,3 +64,8 @@ def find() -> Installation:
         "run bin/site, or name the file in HOMEPORT_CONFIG",
         UNREACHABLE,
     )
+
+
+def _paths() -> list[Path]:
+    named = os.environ.get("HOMEPORT_CONFIG")
+    return [Path(named)] if named else [Path(text).expanduser() for text in CANDIDATES]

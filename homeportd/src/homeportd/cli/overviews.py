@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from homeportd.cli import views, words
-from homeportd.cli.client import connect
+from homeportd.cli.client import Agent, connect
+from homeportd.cli.errors import NOT_FOUND, Failure
 from homeportd.cli.objects import Port, Repo, Status
 from homeportd.cli.terminal import screen, write, write_json
 
 
 def by_repo(json: bool) -> None:
     """List repos with their ports: what runs, who may open it."""
-    with connect() as agent:
+    with _workstation() as agent:
         repos: list[Repo] = agent.get("/repos")
         ports: list[Port] = agent.get("/ports")
     if json:
@@ -24,12 +28,27 @@ def by_repo(json: bool) -> None:
 
 def ports(json: bool) -> None:
     """List ports as a table, one a line."""
-    with connect() as agent:
+    with _workstation() as agent:
         found: list[Port] = agent.get("/ports")
     if json:
         write_json(found)
     else:
         write(views.port_table(found, screen(), words.local_now()))
+
+
+@contextmanager
+def _workstation() -> Iterator[Agent]:
+    try:
+        with connect() as agent:
+            yield agent
+    except Failure as failure:
+        if failure.status != 404:
+            raise
+        raise Failure(
+            "this machine is an edge alone, where no dev servers are looked for",
+            "homeport tunnels list",
+            NOT_FOUND,
+        ) from failure
 
 
 def status(json: bool) -> None:

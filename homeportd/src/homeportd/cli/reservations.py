@@ -16,6 +16,7 @@ from homeportd.cli.errors import NOT_FOUND, TAKEN, USAGE, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 
 GRACE: Final = "1h"
+MAX_GRACE_S: Final = 7 * 86400  # as the agent has it, which takes longer to import
 _SPAN: Final = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _RESERVED: Final = (
@@ -215,4 +216,9 @@ def _seconds(text: str) -> int:
     match = _SPAN.fullmatch(text.strip())
     if not match:
         raise Failure(f"{text!r} is no length of time", "write it as 10m, 1h or 1d", USAGE)
-    return int(match[1]) * _UNITS[match[2]]
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > MAX_GRACE_S:
+        raise Failure(
+            f"{text!r} is too long for two tokens to hold", f"write {MAX_GRACE_S // 86400}d at most", USAGE
+        )
+    return seconds

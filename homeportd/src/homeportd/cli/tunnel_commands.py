@@ -28,7 +28,11 @@ TOP: Final[Commands] = (
         ),
     ),
     ("tcp", foreground.tcp, ("homeport tcp 22 --reserve-port 20022", "homeport tcp 5432=25432 6379=26379")),
-    ("udp", foreground.udp, ("homeport udp 51820 --reserve-port 20820", "homeport udp [::1]:5353")),
+    (
+        "udp",
+        foreground.udp,
+        ("homeport udp 51820 --reserve-port 20820", "homeport udp 27015-27020=27015-27020"),
+    ),
 )
 GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
     (

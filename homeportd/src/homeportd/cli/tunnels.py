@@ -40,10 +40,12 @@ def show(json: Json = False) -> None:
         write_json({"daemon": mine and mine["tunnels"], "edge": theirs})
         return
     if mine is None and theirs is None:
-        raise Failure("the tunnel daemon does not run", daemon_client.START, UNREACHABLE)
+        if why is not None and why.code == UNREACHABLE:
+            raise why
+        raise daemon_client.NoDaemon
     lines = [] if mine is None else _table(mine["tunnels"], "No tunnels of the daemon.")
     if theirs is None:
-        lines += ["", why]
+        lines += ["", f"The edge's own list is not shown: {why}."]
     else:
         lines += ["", screen().paint("At the edge", Style.BOLD), *_table(theirs, "No tunnels at the edge.")]
     write(lines if mine is not None else lines[1:])
@@ -84,11 +86,18 @@ def add(
         passcode=wishes.passcode_of(passcode, passcode_stdin),
         host_header=host_header,
     )
-    answers = [added(wish) for wish in made]
-    if json:
+    answers, failures = [], []
+    for wish in made:
+        try:
+            answers.append(added(wish))
+        except Failure as failure:
+            failures.append(failure)
+    if json and (answers or not failures):
         write_json(answers)
     else:
         write([answer["address"] for answer in answers])
+    if failures:
+        raise failures[0]
 
 
 def added(wish: dict[str, Any]) -> dict[str, Any]:
@@ -160,13 +169,13 @@ def kill(
         write([f"The tunnel {found[0]['address']} is ended."])
 
 
-def _of_edge() -> tuple[list[dict[str, Any]] | None, str]:
+def _of_edge() -> tuple[list[dict[str, Any]] | None, Failure | None]:
     try:
         with connect(3.0) as edge:
             found: list[dict[str, Any]] = edge.get("/tunnels")
-            return found, ""
+            return found, None
     except Failure as failure:
-        return None, f"The edge's own list is not shown: {failure.detail}."
+        return None, failure
 
 
 def _table(tunnels: list[dict[str, Any]], nothing: str) -> list[str]:

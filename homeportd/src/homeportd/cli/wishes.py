@@ -27,6 +27,8 @@ from homeportd.tunnels.errors import Problem, Reason
 MAX_LABEL: Final = 63  # characters of a name
 KINDS: Final = ("http", "tcp", "udp")
 LEAST_RATE: Final = 1024  # bytes a second, as the protocol has it
+MAX_RANGE: Final = 256  # ports of one target
+_RANGE: Final = re.compile(r"((?:.*:)?)([0-9]{1,5})-([0-9]{1,5})")
 _RATE: Final = re.compile(r"([0-9]{1,12})([kMG]?)B?")
 _UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
 _T = TypeVar("_T")
@@ -53,7 +55,8 @@ Targets = Annotated[
     typer.Argument(
         metavar="TARGET",
         help="A port, host:port or [address]:port; several are several tunnels. Each may have its place behind"
-        " an equals sign: 3000=myapp, or for TCP and UDP 5432=25432.",
+        " an equals sign: 3000=myapp, or for TCP and UDP 5432=25432. A range is a tunnel for each port:"
+        " 27015-27020=27015-27020.",
     ),
 ]
 Domain = Annotated[
@@ -129,7 +132,7 @@ def make(
     host_header: str = "auto",
 ) -> list[dict[str, Any]]:
     """The wishes, one a target, as the daemon and the client take them. Raises Failure."""
-    given = list(targets)
+    given = [one for text in targets for one in each(text)]
     if len(given) > 1 and (domain or reserve_port):
         flag, example = ("--domain", "3000=myapp") if domain else ("--reserve-port", "5432=25432")
         raise Failure(
@@ -158,6 +161,37 @@ def make(
     if len(set(chosen)) < len(chosen):
         raise Failure("two targets ask for the same place", "give each a name or port of its own", USAGE)
     return wishes
+
+
+def each(text: str) -> list[str]:
+    """The targets of a range of ports, `9000-9002=29000-29002`; what is none stays as it is. Raises Failure."""
+    written, chosen_here, place = text.partition("=")
+    local = _RANGE.fullmatch(written)
+    if local is None:
+        return [text]
+    targets = [f"{local[1]}{number}" for number in _span(text, local)]
+    if not chosen_here:
+        return targets
+    there = _RANGE.fullmatch(place)
+    places = _span(text, there) if there is not None and not there[1] else ()
+    if len(places) != len(targets):
+        raise Failure(
+            f"{text!r} is {len(targets)} ports here and not as many at the edge",
+            "write two ranges of one length, such as 27015-27020=27015-27020",
+            USAGE,
+        )
+    return [f"{target}={number}" for target, number in zip(targets, places, strict=True)]
+
+
+def _span(text: str, match: re.Match[str]) -> range:
+    first, last = int(match[2]), int(match[3])
+    if not 1 <= first <= last <= 65535:
+        raise Failure(f"{text!r} is no range of ports", "write the lower port first: 27015-27020", USAGE)
+    if last - first >= MAX_RANGE:
+        raise Failure(
+            f"{text!r} is {last - first + 1} ports; a range has {MAX_RANGE} at most", "write several", USAGE
+        )
+    return range(first, last + 1)
 
 
 def kind_of(text: str) -> str:

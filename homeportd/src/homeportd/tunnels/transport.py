@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 from homeportd import __version__
 from homeportd.tunnels import dial, trust
@@ -136,6 +137,16 @@ async def _ask(address: EdgeAddress, transport: asyncio.Transport, upgrade: _Upg
     raise _not_upgraded(address, status, headers)
 
 
+def _elsewhere(location: str, address: EdgeAddress) -> str:
+    """What to do about a redirect: the edge may be where it leads."""
+    try:
+        parts = urlsplit(location)
+        there = EdgeAddress.parse(f"{parts.scheme}://{parts.netloc}")
+    except ValueError:
+        there = address
+    return f"use --edge {there}" if there != address else "see what is in front of the edge at that address"
+
+
 def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) -> Problem:
     if status in (502, 503, 504):
         return _unreachable(
@@ -143,9 +154,10 @@ def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) ->
             "it may be starting; else, on the edge: systemctl status homeportd",
         )
     if 300 <= status < 400:
+        location = headers.get("location", "")[:200]
         return _unreachable(
-            f"{address} redirects to {headers.get('location', 'another place')[:200]}",
-            "use that address with --edge",
+            f"{address} redirects to {location or 'another place'}",
+            _elsewhere(location, address),
             lasting=True,
         )
     if status == 426:

@@ -227,3 +227,33 @@ def test_a_file_of_tunnels_that_is_broken(homeport) -> None:
 def test_without_an_edge(bare) -> None:
     done = bare("daemon", "start")
     assert (done.returncode, "homeport init" in done.stderr) == (4, True)
+
+
+def test_a_range_is_a_tunnel_for_each_port(homeport, edge, server) -> None:
+    homeport("daemon", "start")
+    first = edge.first + 8
+    added = homeport("tunnels", "add", "tcp", f"{server}-{server + 1}={first}-{first + 1}")
+    assert (added.returncode, added.stdout) == (0, f"localhost:{first}\nlocalhost:{first + 1}\n")
+    assert echoes(f"localhost:{first}")
+    # One that the edge does not give keeps none of the others away.
+    added = homeport("tunnels", "add", "udp", f"{server}=9", f"{server}={first}", "--json")
+    assert (added.returncode, "is not one of this edge's" in added.stderr) == (7, True)
+    assert [tunnel["port"] for tunnel in json.loads(added.stdout)] == [first]
+
+
+def test_the_doctor_of_a_client(homeport, bare, server) -> None:
+    def hops() -> dict[str, str]:
+        done = homeport("doctor", "--json")
+        said = json.loads(done.stdout)
+        assert (done.returncode == 0) is said["ok"]
+        return {hop["name"]: hop["state"] for hop in said["hops"]}
+
+    assert hops() == {"account": "ok", "edge": "ok", "daemon": "note"}
+    homeport("daemon", "start")
+    homeport("tunnels", "add", "tcp", str(server))
+    assert hops() == {"account": "ok", "edge": "ok", "daemon": "ok"}
+    file = Path(homeport.environment["HOME"], ".config/homeport/edge.toml")
+    file.write_text(file.read_text().replace("hp_", "hp_x"))
+    assert hops()["edge"] == "fail"
+    file.chmod(0o644)
+    assert hops() == {"account": "fail"}

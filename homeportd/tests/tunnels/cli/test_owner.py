@@ -29,6 +29,8 @@ def test_reservations(owner, edge) -> None:
     ):
         done = owner("reservations", "add", *arguments)
         assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    done = owner("token", "rotate", "some", "--grace", "8d")
+    assert (done.returncode, "fix: write 7d at most" in done.stderr) == (2, True)
 
 
 def test_a_reservation_is_changed(owner, edge) -> None:

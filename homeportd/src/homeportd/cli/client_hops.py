@@ -1,0 +1,48 @@
+"""The hops of a tunnel's client: its account, the edge, the daemon."""
+
+from __future__ import annotations
+
+from homeportd.cli import daemon_client
+from homeportd.cli.accounts import verify
+from homeportd.cli.errors import Failure
+from homeportd.cli.hops import Hop
+from homeportd.tunnels import account as accounts
+from homeportd.tunnels.errors import Problem
+
+
+def client() -> list[Hop]:
+    """Whether this user's edge takes its token, and what the daemon does. Empty where there was no `homeport init`."""
+    if not accounts.path().exists():
+        return []
+    try:
+        account = accounts.load()
+    except Problem as problem:
+        return [Hop("account", "fail", problem.detail, problem.fix)]
+    found = [Hop("account", "ok", f"{accounts.path()}, for {account.url}")]
+    try:
+        welcome = verify(account)
+        found.append(Hop("edge", "ok", f"{welcome.edge} takes the token; names are {welcome.url}"))
+    except Problem as problem:
+        found.append(Hop("edge", "fail", problem.detail, problem.fix))
+    return [*found, _daemon()]
+
+
+def _daemon() -> Hop:
+    try:
+        tunnels = daemon_client.ask({"do": "status"})["tunnels"]
+    except daemon_client.NoDaemon as failure:
+        return Hop(
+            "daemon", "note", f"{failure.detail}: tunnels are those of commands in terminals", failure.fix
+        )
+    except Failure as failure:
+        return Hop("daemon", "fail", failure.detail, failure.fix)
+    away = [tunnel for tunnel in tunnels if tunnel["state"] != "live"]
+    if not away:
+        return Hop("daemon", "ok", f"tunnels that work: {len(tunnels)}")
+    first = away[0]["address"] or away[0]["target"]
+    return Hop(
+        "daemon",
+        "fail",
+        f"{len(away)} of {len(tunnels)} tunnels do not work, such as {first}",
+        "homeport daemon status",
+    )
