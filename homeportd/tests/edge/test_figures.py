@@ -44,6 +44,10 @@ def test_a_line_becomes_a_row_without_its_query():
     row = read_line(entry(1).encode())
     assert (row.tunnel, row.path, row.time, row.duration_ms) == ("abc", "/1", "2026-11-21T10:00:00.123Z", 2)
     assert read_line(entry(1, "homeport-abc-origin@file").encode()).tunnel == "abc"
+    assert row.event == "request"
+    refused = {**json.loads(entry(1)), "DownstreamStatus": 403}
+    assert read_line(json.dumps(refused).encode()).event == "refused"
+    assert read_line(json.dumps({**refused, "OriginStatus": 403}).encode()).event == "request"
     for line in (b"", b"{", b"[]", b"null", entry(1, "dashboard@file").encode()):
         assert read_line(line) is None
 

@@ -145,14 +145,21 @@ async def test_pages_say_why_there_is_nothing(visit, connect, token):
     assert (status, "no tunnel of this name" in text) == (404, True)
 
 
-async def test_only_allowed_networks_come_in(visit, connect, devserver):
+async def test_only_allowed_networks_come_in(visit, connect, devserver, peer):
     client = await connect(to_port(devserver))
-    await client.open("http", name="net", allow=("10.0.0.0/8", "2001:db8::/32"))
+    opened = await client.open("http", name="net", allow=("10.0.0.0/8", "2001:db8::/32"))
 
     async def refused():
         return (await visit("net")).status_code == 403
 
     await until_async(refused)
+
+    async def told():
+        rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
+        return any(row["event"] == "refused" and row["status"] == 403 for row in rows)
+
+    await until_async(told)
+    assert (await peer.get(f"/api/tunnels/{opened.tunnel}")).json()["refused"] >= 1
     await client.open("http", name="net", allow=("127.0.0.0/8",))
     await once_up(visit, "net")
 

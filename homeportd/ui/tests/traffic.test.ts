@@ -78,6 +78,7 @@ describe("visits", () => {
   test("what was asked for, and what moved", () => {
     const asked = visit({ method: "GET", path: "/a", status: 200, bytes_out: 1234, duration_ms: 4 });
     expect(detailWords(asked)).toBe("GET /a · 1.2 kB in 4 ms");
+    expect(detailWords({ ...asked, event: "refused", status: 403 })).toBe("GET /a · 1.2 kB in 4 ms");
     expect(detailWords(visit({ event: "close", bytes_in: 10, bytes_out: 20 }))).toBe("in 10 B, out 20 B");
     expect(detailWords(visit({ event: "open" }))).toBe("");
   });

@@ -21,6 +21,7 @@ from homeportd.edge.visits import MAX_TEXT, Visit, Visits
 
 POLL_S: Final = 0.5
 CHUNK: Final = 4 * 1024 * 1024  # bytes read at once
+FORBIDDEN: Final = 403
 MAX_LINE: Final = 64 * 1024
 TRUNCATE_AT: Final = 64 * 1024 * 1024  # bytes; a log as long is read to its end and emptied
 
@@ -40,15 +41,18 @@ def read_line(line: bytes) -> Visit | None:
         return None
     id_ = router[len(PREFIX) :].partition("@")[0].partition("-")[0]
     path = _text(entry, "RequestPath").partition("?")[0][:MAX_TEXT]
+    status = _number(entry, "DownstreamStatus")
+    # Without an answer of the server's, it is the allowlist's.
+    refused = status == FORBIDDEN and not _number(entry, "OriginStatus")
     return Visit(
         tunnel=id_,
         time=_moment((_text(entry, "StartUTC") or _text(entry, "time"))[:40]),
-        event="request",
+        event="refused" if refused else "request",
         address=_text(entry, "ClientHost")[:64],
         port=_number(entry, "ClientPort"),
         method=_text(entry, "RequestMethod")[:16],
         path=path,
-        status=_number(entry, "DownstreamStatus"),
+        status=status,
         bytes_in=_number(entry, "RequestContentSize"),
         bytes_out=_number(entry, "DownstreamContentSize"),
         duration_ms=_number(entry, "Duration") // 1_000_000,
@@ -123,7 +127,9 @@ class AccessLog:
         for visit in known:
             tunnel = self._registry.get(visit.tunnel)
             if tunnel is not None:
-                tunnel.stats.total.requests += 1
+                total = tunnel.stats.total
+                total.requests += 1
+                total.refused += visit.event == "refused"
             self._on_request(visit)
         if position >= TRUNCATE_AT and end == len(data):
             await asyncio.to_thread(os.truncate, self._path, 0)

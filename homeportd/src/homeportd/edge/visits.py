@@ -15,7 +15,8 @@ MAX_TEXT = 512  # characters of a path
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A connection that began (`open`), ended (`close`) or was turned away (`refused`), or a `request` over
-    HTTP. `path` is without its query, which may hold secrets. `id` is 0 until it is on disk."""
+    HTTP, which may be turned away as well. `path` is without its query, which may hold secrets. `id` is 0 until
+    it is on disk."""
 
     tunnel: str
     time: str

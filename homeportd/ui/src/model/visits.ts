@@ -41,7 +41,7 @@ export function toneOf(visit: Visit): "good" | "bad" | "plain" {
 /** What was asked for and how much moved: "GET /a · 1.2 kB in 4 ms", "in 1 kB, out 3 kB". */
 export function detailWords(visit: Visit): string {
   const { method, path, bytes_in, bytes_out, duration_ms } = visit;
-  if (visit.event === "request") {
+  if (method !== null) {
     const took = duration_ms === null ? "" : ` in ${durationWords(duration_ms)}`;
     const moved = bytes_out === null ? "" : ` · ${sizeWords(bytes_out)}${took}`;
     return `${method ?? ""} ${path ?? ""}`.trim() + moved;
