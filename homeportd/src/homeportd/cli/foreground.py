@@ -150,6 +150,7 @@ async def _work(client: Client, made: list[Any], view: View, changed: asyncio.Ev
     """Open everything, then show it until nothing is left. Raises Failure."""
     tunnels = [client.add(wish) for wish in made]
     await _begin(client, tunnels, changed)
+    await client.routed(tunnels)
     view.begin(client, tunnels)
     while True:
         with contextlib.suppress(TimeoutError):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Final
@@ -20,11 +20,12 @@ from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.limits import keep_memory
 from homeportd.tunnels.link import FromEdge, Link, Who, problem_of
 from homeportd.tunnels.model import State, Wish
-from homeportd.tunnels.protocol import MAX_LINKS
+from homeportd.tunnels.protocol import MAX_LINKS, Kind
 from homeportd.tunnels.transport import tls_context
 from homeportd.tunnels.tunnel import Tunnel
 
 SAMPLE_S: Final = 1.0
+ROUTED_S: Final = 0.3  # until the edge's Traefik has read the route of a new name, which the edge cannot see
 MAX_SKEW: Final = timedelta(seconds=90)  # between the clocks, before a person is told
 
 _log = logging.getLogger(__name__)
@@ -114,6 +115,11 @@ class Client:
         except TimeoutError:
             return False
         return True
+
+    async def routed(self, tunnels: Iterable[Tunnel]) -> None:
+        """Wait until visitors of names that were just opened get through, so that who is told an address can use it."""
+        if any(tunnel.wish.kind is Kind.HTTP for tunnel in tunnels):
+            await asyncio.sleep(ROUTED_S)
 
     async def run(self) -> None:
         """Keep links up and tunnels open. Ends with everything when it is cancelled, and for nothing else."""

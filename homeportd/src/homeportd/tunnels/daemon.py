@@ -174,6 +174,8 @@ class Daemon:
             for old in before:  # not closed at the edge: the place is the new one's
                 self._client.remove(old)
             self._store()
+        if not before and answered:
+            await self._client.routed([tunnel])
         return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
 
     def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
