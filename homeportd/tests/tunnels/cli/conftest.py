@@ -52,14 +52,14 @@ class Edge:
         self.listen, self.web = free_port(), free_port()
         Edge.made += 1
         # Below the ports that the kernel gives to clients, any of which may be taken for a moment.
-        self.first = 10_000 + os.getpid() % 400 * 20 + Edge.made % 2 * 10
+        self.first = 10_000 + os.getpid() % 200 * 40 + Edge.made % 2 * 20
         self.url = f"http://127.0.0.1:{self.listen}"
         self.config = whole.config
         with whole.config.open("a") as file:
             file.write(
                 f'[edge]\nurl = "{self.scheme}://{{name}}.tunnel.localhost:{self.web}"\nhost = "localhost"\n'
                 f'bind = ["127.0.0.1"]\nlisten = "127.0.0.1:{self.listen}"\n'
-                f'tcp_ports = "{self.first}-{self.first + 9}"\nudp_ports = "{self.first}-{self.first + 9}"\n'
+                f'tcp_ports = "{self.first}-{self.first + 19}"\nudp_ports = "{self.first}-{self.first + 19}"\n'
                 f'routes_dir = "{whole.folder}/routes"\n'
             )
         (whole.folder / "routes").mkdir()

@@ -231,7 +231,7 @@ def test_without_an_edge(bare) -> None:
 
 def test_a_range_is_a_tunnel_for_each_port(homeport, edge, server) -> None:
     homeport("daemon", "start")
-    first = edge.first + 8
+    first = edge.first + 11
     added = homeport("tunnels", "add", "tcp", f"{server}-{server + 1}={first}-{first + 1}")
     assert (added.returncode, added.stdout) == (0, f"localhost:{first}\nlocalhost:{first + 1}\n")
     assert echoes(f"localhost:{first}")
