@@ -145,6 +145,21 @@ async def test_pages_say_why_there_is_nothing(visit, connect, token):
     assert (status, "no tunnel of this name" in text) == (404, True)
 
 
+async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(connect, devserver, port):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="early")
+    async with httpx.AsyncClient() as traefik:
+
+        async def ask(host):
+            return await traefik.get(f"http://127.0.0.1:{port}/", headers={"Host": host})
+
+        answer = await ask("EARLY.tunnel.localhost:8081")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "is being opened" in answer.text
+        for host in ("late.tunnel.localhost", "early.tunnel.example", "early", "\xe4.tunnel.localhost"):
+            assert (await ask(host.encode("latin-1"))).status_code in (400, 404)
+
+
 async def test_only_allowed_networks_come_in(visit, connect, devserver, peer):
     client = await connect(to_port(devserver))
     opened = await client.open("http", name="net", allow=("10.0.0.0/8", "2001:db8::/32"))

@@ -23,6 +23,7 @@ from homeportd.problems import Problem
 from homeportd.settings import EdgeSettings
 from homeportd.shares.model import within
 from homeportd.tunnels import protocol
+from homeportd.tunnels.protocol import Kind
 
 MAX_WATCHER_MESSAGE: Final = 4096  # bytes; a dashboard sends nothing
 CLIENT: Final = b"x-homeport-client"
@@ -45,6 +46,13 @@ _UNKNOWN = page(
     "It was never opened here, or its client has been away for too long. Ask the person who gave you the address.",
 ).partition(b"\r\n\r\n")[2]
 
+_COMING = page(
+    "503 Service Unavailable",
+    "This tunnel is being opened",
+    "The way to it is there in a moment. The page tries again by itself.",
+    refresh=True,
+).partition(b"\r\n\r\n")[2]
+
 
 class EdgeWeb:
     """An ASGI application; `admin` is the dashboard and its API."""
@@ -52,6 +60,7 @@ class EdgeWeb:
     def __init__(
         self, settings: EdgeSettings, registry: Registry, passcodes: Passcodes, admin: ASGIApp
     ) -> None:
+        self._below = f".{settings.base}".encode()
         self._admin_host = settings.host_of("admin").encode()
         self._admin_origin = settings.admin
         self._admin_allow = tuple(ip_network(text) for text in settings.admin_allow)
@@ -74,8 +83,14 @@ class EdgeWeb:
                 426, "clients connect here", "use homeport", {"Upgrade": protocol.UPGRADE}
             )
             await answer(scope, receive, send)
+        elif self._is_known(host):  # and Traefik has not read its route yet
+            await self._page(503, _COMING, send, (b"retry-after", b"1"))
         else:
-            await self._plain(404, _UNKNOWN, b"text/html; charset=utf-8", send)
+            await self._page(404, _UNKNOWN, send)
+
+    def _is_known(self, host: bytes) -> bool:
+        name = host.removesuffix(self._below).decode("latin-1")
+        return host.endswith(self._below) and self._registry.called(Kind.HTTP, name) is not None
 
     async def _answer_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
@@ -130,12 +145,13 @@ class EdgeWeb:
         await send({"type": "http.response.body", "body": answer.body})
         return True
 
-    async def _plain(self, status: int, body: bytes, kind: bytes, send: Send) -> None:
+    async def _page(self, status: int, body: bytes, send: Send, *more: tuple[bytes, bytes]) -> None:
         headers = [
-            (b"content-type", kind),
+            (b"content-type", b"text/html; charset=utf-8"),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
+            *more,
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

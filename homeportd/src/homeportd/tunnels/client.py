@@ -25,7 +25,7 @@ from homeportd.tunnels.transport import tls_context
 from homeportd.tunnels.tunnel import Tunnel
 
 SAMPLE_S: Final = 1.0
-ROUTED_S: Final = 0.3  # until the edge's Traefik has read the route of a new name, which the edge cannot see
+ROUTED_S: Final = 0.5  # until the edge's Traefik has read the route of a new name, which the edge cannot see
 MAX_SKEW: Final = timedelta(seconds=90)  # between the clocks, before a person is told
 
 _log = logging.getLogger(__name__)
