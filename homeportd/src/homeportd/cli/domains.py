@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import typer
 
-from homeportd.cli.arguments import COMPLETION_TIMEOUT, Json
+from homeportd.cli import completion
+from homeportd.cli.arguments import Json
 from homeportd.cli.edge_client import asking, connect
-from homeportd.cli.errors import REQUEST, Failure
+from homeportd.cli.errors import REQUEST
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 from homeportd.clock import from_text
 
@@ -24,32 +25,8 @@ _COLUMNS: Final = (
 )
 
 
-def _listed() -> list[dict[str, Any]]:
-    with connect(COMPLETION_TIMEOUT) as edge:
-        found: list[dict[str, Any]] = edge.get("/domains")
-    return found
-
-
-def complete_domain(incomplete: str) -> list[tuple[str, str]]:
-    """The domains of the edge; none when it does not answer at once."""
-    try:
-        return [(x["domain"], x["state"]) for x in _listed() if x["domain"].startswith(incomplete)]
-    except Failure:
-        return []
-
-
-def complete_name(incomplete: str) -> list[tuple[str, str]]:
-    """The HTTP names that are reserved; none when the edge does not answer at once."""
-    try:
-        with connect(COMPLETION_TIMEOUT) as edge:
-            kept: list[dict[str, Any]] = edge.get("/reservations")
-    except Failure:
-        return []
-    return [(x["name"], x["address"]) for x in kept if x["name"] and x["name"].startswith(incomplete)]
-
-
 Domain = Annotated[
-    str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.", autocompletion=complete_domain)
+    str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.", autocompletion=completion.domains)
 ]
 
 
@@ -69,7 +46,9 @@ def add_domain(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.")],
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="The reserved name it leads to.", autocompletion=complete_name),
+        typer.Argument(
+            metavar="NAME", help="The reserved name it leads to.", autocompletion=completion.names
+        ),
     ],
     json: Json = False,
 ) -> None:

@@ -92,7 +92,7 @@ def add(
             answers.append(added(wish))
         except Failure as failure:
             failures.append(failure)
-    if json and (answers or not failures):
+    if json and answers:
         write_json(answers)
     else:
         write([answer["address"] for answer in answers])

@@ -15,9 +15,20 @@ REFRESH_S: Final = 2
 
 
 def page(status: str, title: str, text: str, *, refresh: bool = False) -> bytes:
-    """A whole answer of HTTP/1.1. The texts are ours: nothing in them is escaped."""
+    """A whole answer of HTTP/1.1."""
+    body = document(title, text, refresh=refresh)
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nRetry-After: 2\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def document(title: str, text: str, *, refresh: bool = False) -> bytes:
+    """The page alone. The texts are ours: nothing in them is escaped."""
     again = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if refresh else ""
-    body = (
+    return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{again}'
         f"<title>{title}</title>"
@@ -25,12 +36,6 @@ def page(status: str, title: str, text: str, *, refresh: bool = False) -> bytes:
         f'padding:0 1rem;color:#1a1c1e;background:#fbfbf9"><h1 style="font-size:1.25rem">{title}</h1><p>{text}</p>'
         "</body></html>\n"
     ).encode()
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
-        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nRetry-After: 2\r\n"
-        "Connection: close\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 OFFLINE: Final = page(

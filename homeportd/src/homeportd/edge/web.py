@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from homeportd.auth.guard import ORIGIN_KEY
-from homeportd.edge.apology import page
+from homeportd.edge.apology import document
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.gateway.answers import problem
@@ -40,18 +40,16 @@ _GUARDED: Final = (
     (b"content-security-policy", b"frame-ancestors 'none'"),
 )
 
-_UNKNOWN = page(
-    "404 Not Found",
+_UNKNOWN = document(
     "There is no tunnel of this name",
     "It was never opened here, or its client has been away for too long. Ask the person who gave you the address.",
-).partition(b"\r\n\r\n")[2]
+)
 
-_COMING = page(
-    "503 Service Unavailable",
+_COMING = document(
     "This tunnel is being opened",
     "The way to it is there in a moment. The page tries again by itself.",
     refresh=True,
-).partition(b"\r\n\r\n")[2]
+)
 
 
 class EdgeWeb:
