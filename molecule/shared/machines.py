@@ -25,7 +25,7 @@ NOISE = (
     "/tmp",
     "/var/tmp",
     "/var/log",
-    "/root/.ansible",
+    "~root/.ansible",
     "/var/lib/systemd",
 )
 # A change of the controller's cache, not of the host; the preview may have made it.
