@@ -2,11 +2,10 @@
 
 import { labelOf } from "../model/tunnels";
 import type { Domain, Reservation, Tunnel } from "../model/types";
-import { Problem } from "../net/client";
 import { copyText } from "../state/actions";
+import { attempt } from "../state/attempt";
 import { notify } from "../state/notice";
 import { open } from "../state/route";
-import { fail } from "../state/store";
 import { checkDomain, killTunnel, removeDomain, removeReservation } from "./calls";
 import { domains, loadReservations, question, reservations, tunnels } from "./state";
 
@@ -75,19 +74,18 @@ export function askToRemoveDomain(domain: Domain): void {
 /** Looks at DNS and the certificate now. */
 export async function check(domain: Domain): Promise<void> {
   notify(`Asking DNS about ${domain.domain} …`);
-  try {
-    const fresh = await checkDomain(domain.domain);
-    domains.value = (domains.peek() ?? []).map((each) => (each.domain === fresh.domain ? fresh : each));
-    notify(
-      fresh.state === domain.state
-        ? `${domain.domain}: nothing has changed.`
-        : `${domain.domain} was checked.`,
-    );
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    if (error.status === 401) fail(error);
-    else notify(`${error.detail || error.title}. ${error.fix}`);
-  }
+  await attempt(
+    async () => {
+      const fresh = await checkDomain(domain.domain);
+      domains.value = (domains.peek() ?? []).map((each) => (each.domain === fresh.domain ? fresh : each));
+      notify(
+        fresh.state === domain.state
+          ? `${domain.domain}: nothing has changed.`
+          : `${domain.domain} was checked.`,
+      );
+    },
+    (problem) => notify(`${problem.detail || problem.title}. ${problem.fix}`),
+  );
 }
 
 /** To the reservation's rules, or to a new one where the name is not kept yet. */

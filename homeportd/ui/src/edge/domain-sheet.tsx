@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import { sortDomains } from "../model/domains";
-import { Problem } from "../net/client";
+import type { Problem } from "../net/client";
 import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { notify } from "../state/notice";
 import { close, open } from "../state/route";
-import { fail } from "../state/store";
 import { addDomain } from "./calls";
 import { domains, reservations } from "./state";
 
@@ -26,7 +26,7 @@ export function DomainSheet() {
     event.preventDefault();
     setBusy(true);
     setProblem(null);
-    try {
+    const done = await attempt(async () => {
       const made = await addDomain(domain.trim(), name);
       domains.value = sortDomains([
         ...(domains.peek() ?? []).filter((each) => each.domain !== made.domain),
@@ -34,12 +34,8 @@ export function DomainSheet() {
       ]);
       notify(`${made.domain} is added. Make its DNS record next.`);
       close();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-      setBusy(false);
-    }
+    }, setProblem);
+    if (!done) setBusy(false);
   };
 
   return (

@@ -4,13 +4,14 @@ import { Command } from "../parts/command";
 import { CopyButton } from "../parts/copy-button";
 import { CopyIcon, OpenIcon, PlusIcon, RefreshIcon, TrashIcon } from "../parts/icons";
 import { Menu, type MenuItem } from "../parts/menu";
+import { NoMatch } from "../parts/no-match";
 import { Prose } from "../parts/problem-box";
 import { copyText } from "../state/actions";
 import { notify } from "../state/notice";
 import { open } from "../state/route";
 import { filter, now } from "../state/store";
 import { askToRemoveDomain, check } from "./actions";
-import { Dot, Lesson, NoMatch, TONE_WORDS, type Tone } from "./parts";
+import { Dot, Lesson, TONE_WORDS, type Tone } from "./parts";
 import { domains } from "./state";
 
 const TONES: Record<ReturnType<typeof stateOf>["tone"], Tone> = {

@@ -4,7 +4,6 @@ import type { Kind } from "../model/types";
 import { CopyIcon } from "../parts/icons";
 import { Menu, type MenuItem } from "../parts/menu";
 import { open, type Route, routeHash } from "../state/route";
-import { filter } from "../state/store";
 import { copyAddress } from "./actions";
 
 export type Tone = "public" | "password" | "private" | "broken";
@@ -141,25 +140,6 @@ export function Audience({
 }
 
 export const toneOf = ({ passcode }: { passcode: boolean }): Tone => (passcode ? "password" : "public");
-
-export function NoMatch({ what }: { what: string }) {
-  return (
-    <div class="py-10 text-center">
-      <p>
-        No {what} matches “<span class="[overflow-wrap:anywhere]">{filter.value.trim()}</span>”.
-      </p>
-      <button
-        type="button"
-        class="button-plain mt-3"
-        onClick={() => {
-          filter.value = "";
-        }}
-      >
-        Clear the filter
-      </button>
-    </div>
-  );
-}
 
 /** A page with nothing on it yet: what would be here, and the exact way to it. */
 export function Lesson({

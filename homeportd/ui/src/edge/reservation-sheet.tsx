@@ -11,15 +11,16 @@ import {
 } from "../model/reservation";
 import { labelOf } from "../model/tunnels";
 import type { Kind, Reservation, Token } from "../model/types";
-import { getTokens, Problem } from "../net/client";
+import { getTokens, type Problem } from "../net/client";
 import { Chips } from "../parts/chips";
 import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
 import { PasswordField } from "../parts/password-field";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { announce, notify } from "../state/notice";
 import { close } from "../state/route";
-import { fail, status } from "../state/store";
+import { status } from "../state/store";
 import { changeReservation, reserve } from "./calls";
 import { loadReservations, reservations } from "./state";
 
@@ -57,7 +58,7 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
       return;
     }
     setBusy(true);
-    try {
+    const done = await attempt(async () => {
       const saved = reservation
         ? await changeReservation(reservation.id, rulesOf(draft))
         : await reserve(requestOf(draft));
@@ -65,12 +66,8 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
       notify(reservation ? `${labelOf(saved)}: the new rules hold.` : `${labelOf(saved)} is reserved.`);
       void loadReservations();
       close();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-      setBusy(false);
-    }
+    }, setProblem);
+    if (!done) setBusy(false);
   };
 
   return (

@@ -3,10 +3,11 @@ import type { Reservation } from "../model/types";
 import { Command } from "../parts/command";
 import { CopyIcon, ListIcon, PencilIcon, PlusIcon, TrashIcon } from "../parts/icons";
 import type { MenuItem } from "../parts/menu";
+import { NoMatch } from "../parts/no-match";
 import { open } from "../state/route";
 import { filter } from "../state/store";
 import { askToRemove, copyAddress } from "./actions";
-import { Audience, BLOCKS, Block, Lesson, NoMatch, PlaceRow, toneOf } from "./parts";
+import { Audience, BLOCKS, Block, Lesson, PlaceRow, toneOf } from "./parts";
 import { reservations } from "./state";
 
 const openNew = () => open({ name: "reserve", kind: "http", label: "" });

@@ -12,11 +12,11 @@ import type {
   TunnelEvent,
   Visit,
 } from "../model/types";
-import { Problem } from "../net/client";
 import type { Question } from "../parts/confirm";
+import { attempt } from "../state/attempt";
 import { holding } from "../state/held";
 import { announce } from "../state/notice";
-import { fail, onEvent, status } from "../state/store";
+import { onEvent, status } from "../state/store";
 import { getDomains, getReservations, getTunnels } from "./calls";
 
 const BURST_MS = 250;
@@ -81,12 +81,12 @@ export async function load(): Promise<void> {
 
 /** Reads the reservations anew: no event carries them. Shows the login page when that is what is needed. */
 export async function loadReservations(): Promise<void> {
-  try {
-    reservations.value = await getReservations();
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    if (error.status === 401) fail(error);
-  }
+  await attempt(
+    async () => {
+      reservations.value = await getReservations();
+    },
+    () => {},
+  );
 }
 
 let burst = 0;

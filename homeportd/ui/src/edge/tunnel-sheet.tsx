@@ -2,11 +2,12 @@ import { useEffect, useState } from "preact/hooks";
 import { type Log, PAGE, withNewest, withOlder } from "../model/log";
 import { audienceWords, holderWords, labelOf, limitWords, rateWords } from "../model/tunnels";
 import type { Minute, Tunnel, Visit } from "../model/types";
-import { Problem } from "../net/client";
+import type { Problem } from "../net/client";
 import { Dialog } from "../parts/dialog";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { close } from "../state/route";
-import { fail, lost } from "../state/store";
+import { lost } from "../state/store";
 import { getMinutes, getVisits } from "./calls";
 import { HourChart } from "./chart";
 import { Address } from "./parts";
@@ -23,24 +24,19 @@ export function TunnelSheet({ id }: { id: string }) {
   const [minutes, setMinutes] = useState<Minute[] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
-  const attempt = async (work: () => Promise<void>) => {
-    try {
+  const run = (work: () => Promise<void>) =>
+    attempt(async () => {
       await work();
       setProblem(null);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-    }
-  };
+    }, setProblem);
   const loadLog = (before?: number) =>
-    attempt(async () => {
+    run(async () => {
       const page = await getVisits(id, PAGE, before);
       setLog((known) =>
         before === undefined || known === null ? withNewest(known, page) : withOlder(known, page),
       );
     });
-  const loadMinutes = () => attempt(async () => setMinutes(await getMinutes(id)));
+  const loadMinutes = () => run(async () => setMinutes(await getMinutes(id)));
 
   const connected = lost.value === null;
   useEffect(() => {

@@ -4,10 +4,11 @@ import type { Tunnel } from "../model/types";
 import { Command } from "../parts/command";
 import { CopyIcon, ListIcon, OpenIcon, PencilIcon, StopIcon } from "../parts/icons";
 import type { MenuItem } from "../parts/menu";
+import { NoMatch } from "../parts/no-match";
 import { open } from "../state/route";
 import { filter, status } from "../state/store";
 import { askToKill, copyAddress, editRules, visit } from "./actions";
-import { Audience, BLOCKS, Block, Lesson, NoMatch, PlaceRow, toneOf } from "./parts";
+import { Audience, BLOCKS, Block, Lesson, PlaceRow, toneOf } from "./parts";
 import { second, shownTunnels } from "./state";
 
 /** More rows than this nobody reads; the filter finds the rest. */

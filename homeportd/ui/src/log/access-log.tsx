@@ -3,12 +3,13 @@ import { agentWords, decisionWords, wasLetIn } from "../model/describe";
 import { type Log, PAGE, withNewest, withOlder } from "../model/log";
 import type { Access } from "../model/types";
 import { logTime } from "../model/when";
-import { getLog, Problem } from "../net/client";
+import { getLog, type Problem } from "../net/client";
 import { Dialog } from "../parts/dialog";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { announce } from "../state/notice";
 import { close } from "../state/route";
-import { fail, lost, now, onAccess } from "../state/store";
+import { lost, now, onAccess } from "../state/store";
 
 const BURST_MS = 250;
 
@@ -17,19 +18,14 @@ export function AccessLog({ number }: { number: number }) {
   const [log, setLog] = useState<Log<Access> | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
-  const load = async (before?: number) => {
-    try {
+  const load = (before?: number) =>
+    attempt(async () => {
       const page = await getLog(number, PAGE, before);
       setLog((known) =>
         before === undefined || known === null ? withNewest(known, page) : withOlder(known, page),
       );
       setProblem(null);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-    }
-  };
+    }, setProblem);
   const connected = lost.value === null;
   // Visits are not replayed after a break, so the newest page is fetched again.
   useEffect(() => {

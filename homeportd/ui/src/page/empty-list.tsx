@@ -1,5 +1,5 @@
 import { Command } from "../parts/command";
-import { filter, world } from "../state/store";
+import { world } from "../state/store";
 
 /** Nothing runs yet: the exact commands that change that. */
 export function EmptyList() {
@@ -23,24 +23,5 @@ export function EmptyList() {
         </li>
       </ol>
     </section>
-  );
-}
-
-export function NoMatch() {
-  return (
-    <div class="py-10 text-center">
-      <p>
-        No port or repo matches “<span class="[overflow-wrap:anywhere]">{filter.value.trim()}</span>”.
-      </p>
-      <button
-        type="button"
-        class="button-plain mt-3"
-        onClick={() => {
-          filter.value = "";
-        }}
-      >
-        Clear the filter
-      </button>
-    </div>
   );
 }

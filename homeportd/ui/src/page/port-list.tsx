@@ -1,7 +1,8 @@
 import type { Repo } from "../model/types";
 import { ChevronIcon } from "../parts/icons";
+import { NoMatch } from "../parts/no-match";
 import { filter, grouped } from "../state/store";
-import { EmptyList, NoMatch } from "./empty-list";
+import { EmptyList } from "./empty-list";
 import { PortRow } from "./port-row";
 import { RepoBlock, RepoHead } from "./repo-block";
 
@@ -11,7 +12,7 @@ const IDLE_SHOWN = 5;
 export function PortList() {
   const { active, idle, others, count } = grouped.value;
   const filtering = filter.value.trim() !== "";
-  if (filtering && count === 0 && idle.length === 0) return <NoMatch />;
+  if (filtering && count === 0 && idle.length === 0) return <NoMatch what="port or repo" />;
   return (
     <div class="space-y-4">
       {count === 0 && !filtering && <EmptyList />}

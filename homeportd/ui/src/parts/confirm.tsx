@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
-import { Problem } from "../net/client";
-import { fail } from "../state/store";
+import type { Problem } from "../net/client";
+import { attempt } from "../state/attempt";
 import { Dialog } from "./dialog";
 import { ProblemBox } from "./problem-box";
 
@@ -20,15 +20,11 @@ export function Confirm({ question, onClose }: { question: Question; onClose: ()
   const run = async () => {
     setBusy(true);
     setProblem(null);
-    try {
+    const done = await attempt(async () => {
       await question.run();
       onClose();
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-      setBusy(false);
-    }
+    }, setProblem);
+    if (!done) setBusy(false);
   };
   return (
     <Dialog

@@ -3,9 +3,10 @@ import { logOut, Problem, setPassword } from "../net/client";
 import { Dialog } from "../parts/dialog";
 import { PasswordField } from "../parts/password-field";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { notify } from "../state/notice";
 import { close } from "../state/route";
-import { fail, session, start, status } from "../state/store";
+import { session, start, status } from "../state/store";
 import { Tokens } from "./tokens";
 
 const SHORTEST = 8;
@@ -44,16 +45,12 @@ function DashboardPassword() {
     event.preventDefault();
     setBusy(true);
     setProblem(null);
-    try {
+    await attempt(async () => {
       await setPassword(password);
       setValue("");
       if (session.value) session.value = { ...session.value, has_password: true };
       notify("The dashboard's password is set. Other browsers were logged out.");
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-    }
+    }, setProblem);
     setBusy(false);
   };
   return (

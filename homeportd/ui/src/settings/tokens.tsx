@@ -2,13 +2,14 @@ import { useEffect, useState } from "preact/hooks";
 import { edgeAddress } from "../model/tunnels";
 import type { Token } from "../model/types";
 import { agoWords, untilWords } from "../model/when";
-import { createToken, getTokens, Problem, revokeToken, rotateToken } from "../net/client";
+import { createToken, getTokens, type Problem, revokeToken, rotateToken } from "../net/client";
 import { Chips } from "../parts/chips";
 import { Command } from "../parts/command";
 import { Confirm, type Question } from "../parts/confirm";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { notify } from "../state/notice";
-import { fail, now, status } from "../state/store";
+import { now, status } from "../state/store";
 
 const GRACES = [
   { value: "0", words: "At once" },
@@ -37,28 +38,24 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
     words.every((word) => `${token.name} ${token.prefix} ${token.scope}`.toLowerCase().includes(word)),
   );
 
-  const attempt = async (work: () => Promise<void>) => {
+  const run = async (work: () => Promise<void>) => {
     setProblem(null);
-    try {
+    await attempt(async () => {
       await work();
       setTokens(await getTokens());
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-    }
+    }, setProblem);
   };
-  useEffect(() => void attempt(async () => {}), []);
+  useEffect(() => void run(async () => {}), []);
 
   const create = (event: Event) => {
     event.preventDefault();
-    void attempt(async () => {
+    void run(async () => {
       setMade({ secret: (await createToken(name.trim(), scope)).token, scope });
       setName("");
     });
   };
   const rotate = (token: Token, grace: number) =>
-    void attempt(async () => {
+    void run(async () => {
       setMade({ secret: (await rotateToken(token.id, grace)).token, scope: token.scope });
       setRotating(null);
     });

@@ -10,13 +10,14 @@ import {
 } from "../model/draft";
 import type { Port } from "../model/types";
 import { NO_SHARE, unlisted } from "../model/world";
-import { Problem, removeShare, setShare } from "../net/client";
+import { type Problem, removeShare, setShare } from "../net/client";
 import { Dialog } from "../parts/dialog";
 import { PasswordField } from "../parts/password-field";
 import { ProblemBox } from "../parts/problem-box";
+import { attempt } from "../state/attempt";
 import { announce, notify } from "../state/notice";
 import { close } from "../state/route";
-import { fail, now, receive, world } from "../state/store";
+import { now, receive, world } from "../state/store";
 import { ExpiryChoice } from "./expiry-choice";
 import { LinkBox } from "./link-box";
 import { ModeChoice } from "./mode-choice";
@@ -47,7 +48,7 @@ export function ShareSheet({ number }: { number: number }) {
       return;
     }
     setBusy(true);
-    try {
+    await attempt(async () => {
       if (draft.mode === "private") await stop(number);
       else {
         const share = await setShare(number, draftRequest(draft));
@@ -60,11 +61,7 @@ export function ShareSheet({ number }: { number: number }) {
         setFresh(true);
         announce(`Saved. ${draftSentence(draft, new Date())}`);
       }
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) fail(error);
-      else setProblem(error);
-    }
+    }, setProblem);
     setBusy(false);
   };
 

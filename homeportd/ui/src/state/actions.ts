@@ -2,9 +2,10 @@
 
 import type { Port } from "../model/types";
 import { NO_SHARE } from "../model/world";
-import { Problem, removeShare } from "../net/client";
+import { removeShare } from "../net/client";
+import { attempt } from "./attempt";
 import { notify } from "./notice";
-import { fail, receive } from "./store";
+import { receive } from "./store";
 
 /** Opens the port in a tab of its own. */
 export function openPort(port: Port): void {
@@ -17,15 +18,14 @@ export async function copyLink(port: Port): Promise<void> {
 
 /** Makes a port private and says so. */
 export async function unshare(port: Port): Promise<void> {
-  try {
-    await removeShare(port.port);
-    receive({ id: null, type: "share.changed", data: { port: port.port, share: NO_SHARE } });
-    notify(`${port.port} is private again. Open visits were ended.`);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    if (error.status === 401) fail(error);
-    else notify(`${error.title}. ${error.fix}`);
-  }
+  await attempt(
+    async () => {
+      await removeShare(port.port);
+      receive({ id: null, type: "share.changed", data: { port: port.port, share: NO_SHARE } });
+      notify(`${port.port} is private again. Open visits were ended.`);
+    },
+    (problem) => notify(`${problem.title}. ${problem.fix}`),
+  );
 }
 
 /** Puts text on the clipboard; false when the browser does not let it. */
