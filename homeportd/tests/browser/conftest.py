@@ -262,13 +262,20 @@ data_dir = "{home.folder}/data"
 socket_dir = "{home.sockets}"
 """
     )
+    with running(home):
+        yield home
+
+
+@contextmanager
+def running(home: Home) -> Iterator[None]:
+    """The agent and Caddy; its sockets' folder goes with them."""
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, sockets)
+        stack.callback(shutil.rmtree, home.sockets)
         stack.callback(home.stop_agent)
         stack.callback(home.stop_servers)
         home.start_agent()
         stack.enter_context(caddy(home))
-        yield home
+        yield
 
 
 @pytest.fixture
@@ -331,6 +338,20 @@ def errors() -> Iterator[Errors]:
 def watch_errors(page: Page, errors: Errors) -> None:
     page.on("pageerror", lambda error: errors.append(f"script: {error}"))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+
+
+def serious_faults(page: Page, home: Home) -> list[tuple[str, list[str]]]:
+    """What keeps people from using the page, by axe: the rule and the elements that break it."""
+    page.evaluate((home.ui / "node_modules/axe-core/axe.min.js").read_text())
+    result = page.evaluate(
+        "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+        " 'best-practice']})"
+    )
+    return [
+        (found["id"], [node["html"][:200] for node in found["nodes"]])
+        for found in result["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.fixture

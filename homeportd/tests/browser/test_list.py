@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import expect
 
-from .conftest import wait_for
+from .conftest import serious_faults, wait_for
 
 LIVE_MS = 2000
 
@@ -286,23 +286,12 @@ def test_axe_finds_nothing_serious(home, log_in, device):
         "POST", f"/api/ports/{number}/share", {"mode": "password", "password": "secret", "expires": "24h"}
     )
     home.call("POST", f"/api/ports/{number + 2}/share", {"mode": "public", "expires": "never"})
-    axe = (home.ui / "node_modules/axe-core/axe.min.js").read_text()
     page = log_in(device)
     expect(row(page, number + 2)).to_contain_text("not running")
 
     def check(where):
         page.wait_for_timeout(200)  # what fades in has its own contrast only once it is there
-        page.evaluate(axe)
-        result = page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
-            " 'best-practice']})"
-        )
-        serious = [
-            (found["id"], [node["html"][:200] for node in found["nodes"]])
-            for found in result["violations"]
-            if found["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], where
+        assert serious_faults(page, home) == [], where
 
     for sheet in SHEETS:
         page.goto(f"{home.url}/{sheet.format(port=number)}")

@@ -7,13 +7,12 @@ import json
 import os
 import shutil
 import socket
-import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,14 +22,15 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from ...cli.conftest import HOMEPORT
+from ...echo import echoing
 from ..conftest import (
     DESKTOP,
     PORTS_A_TEST,
     Errors,
     Home,
-    caddy,
     free_span,
     is_open,
+    running,
     wait_for,
     watch_errors,
 )
@@ -202,13 +202,7 @@ domain_resolver = "homeport-domains"
 dns_server = "127.0.0.1:9"
 """
     )
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, sockets)
-        stack.callback(home.stop_agent)
-        stack.callback(home.stop_servers)
-        home.start_agent()
-        stack.enter_context(caddy(home))
-        stack.enter_context(traefik(home))
+    with running(home), traefik(home):
         yield home
 
 
@@ -253,20 +247,8 @@ def web_server() -> Iterator[int]:
 @pytest.fixture
 def echo_server() -> Iterator[int]:
     """A local TCP server that sends back what it gets."""
-
-    class Echo(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            with suppress(OSError):  # killed on the way
-                while data := self.request.recv(65536):
-                    self.request.sendall(data)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+    with echoing() as port:
+        yield port
 
 
 def echo(port: int, data: bytes) -> socket.socket:

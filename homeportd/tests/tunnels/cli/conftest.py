@@ -8,9 +8,7 @@ import os
 import shutil
 import signal
 import socket
-import socketserver
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 import trustme
 
 from ...cli.conftest import Homeport
+from ...echo import echoing
 from ...machine import BESIDE, Machine, machine
 
 PATIENCE = 15.0
@@ -181,19 +180,8 @@ def homeport(bare: Homeport, edge: Edge, token: str) -> Homeport:
 @pytest.fixture
 def server() -> Iterator[int]:
     """A local server that echoes; the value is its port."""
-
-    class Echo(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            while data := self.request.recv(65536):
-                self.request.sendall(data)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Echo) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield made.server_address[1]
-        made.shutdown()
+    with echoing() as port:
+        yield port
 
 
 def echoes(address: str) -> bool:
