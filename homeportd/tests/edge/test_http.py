@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import time
 
 import httpx
@@ -143,6 +144,20 @@ async def test_pages_say_why_there_is_nothing(visit, connect, token):
     await until_async(offline)
     status, text = await page("nothing-here")
     assert (status, "no tunnel of this name" in text) == (404, True)
+
+
+async def test_nobody_is_answered_before_the_question(running, connect, edge_settings):
+    client = await connect(refuse)
+    await client.open("http", name="app")
+    (route,) = edge_settings.routes_dir.glob("tunnel-*.yml")
+    (port,) = map(int, re.findall(r'"url": "http://127.0.0.1:(\d+)"', route.read_text()))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with pytest.raises(TimeoutError):  # Traefik would say 500: an answer, and it had not asked
+        await asyncio.wait_for(reader.read(1), 0.3)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 502 ")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(connect, devserver, port):

@@ -35,9 +35,10 @@ class Rate:
 
 
 class Carrier(Bridge):
-    """A `Bridge` that counts. `broken` is called in place of a reset when the client gave no byte at all.
+    """A `Bridge` that counts.
 
-    `ended_with(bytes in, bytes out)` is called once, when the connection is gone.
+    `on_end(bytes in, bytes out)` is called once, when the connection is gone. `broken(asked)` is called in place
+    of a reset when the client gave no byte at all, and takes the connection over; `asked`: the visitor sent something.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Carrier(Bridge):
         stream: Stream,
         stats: Stats,
         on_end: Callable[[int, int], None],
-        broken: Callable[[asyncio.Transport], None] | None = None,
+        broken: Callable[[bool], None] | None = None,
     ) -> None:
         super().__init__(stream)
         self.bytes_in = 0
@@ -76,7 +77,7 @@ class Carrier(Bridge):
         if error is not None and self._broken is not None and not self.bytes_out and self._socket is not None:
             socket, self._socket = self._socket, None
             if not socket.is_closing():
-                self._broken(socket)
+                self._broken(self.bytes_in > 0)
                 super().connection_lost(None)  # it is in other hands
                 self._finish()
                 return
@@ -88,6 +89,7 @@ class Carrier(Bridge):
         self._finish()
 
     def _finish(self) -> None:
+        self._broken = None
         on_end, self._on_end = self._on_end, _nothing
         on_end(self.bytes_in, self.bytes_out)
 
@@ -104,7 +106,7 @@ class LimitedCarrier(Carrier):
         stream: Stream,
         stats: Stats,
         on_end: Callable[[int, int], None],
-        broken: Callable[[asyncio.Transport], None] | None,
+        broken: Callable[[bool], None] | None,
         rate_in: Rate,
         rate_out: Rate,
     ) -> None:

@@ -137,8 +137,7 @@ class StreamListener:
                 took = int((monotonic() - begun) * 1000)
                 tunnel.note("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
 
-        loop = asyncio.get_running_loop()
-        broken = partial(_excuse, loop=loop) if web else None
+        broken = partial(arrival.apologise, apology.SILENT) if web else None
         if tunnel.rate_in is not None and tunnel.rate_out is not None:
             carrier: Carrier = LimitedCarrier(stream, stats, ended, broken, tunnel.rate_in, tunnel.rate_out)
         else:
@@ -151,7 +150,9 @@ class StreamListener:
         transport.set_protocol(carrier)
         carrier.connection_made(transport)
         if arrival.early:
-            carrier.data_received(bytes(arrival.early))
+            early = bytes(arrival.early)
+            arrival.early.clear()
+            carrier.data_received(early)
         if arrival.ended:
             carrier.eof_received()
         if not transport.is_closing():
@@ -206,15 +207,14 @@ class _Arrival(asyncio.Protocol):
         sock = self._transport.get_extra_info("socket")
         return sock is not None and int(sock.fileno()) >= self._listener.descriptors
 
-    def apologise(self, answer: bytes) -> None:
-        """Answer with a page instead."""
+    def apologise(self, answer: bytes, asked: bool = False) -> None:
+        """Answer with a page instead; `asked`: more than `early` has come already.
+
+        Not before anything came: for Traefik an answer without a question is a broken connection, and a 500.
+        """
         if self._transport is not None and not self._transport.is_closing():
-            asked = b"\r\n\r\n" in self.early
+            asked = asked or bool(self.early)
             Apology.take_over(self._transport, answer, asyncio.get_running_loop(), asked=asked)
-
-
-def _excuse(transport: asyncio.Transport, *, loop: asyncio.AbstractEventLoop) -> None:
-    Apology.take_over(transport, apology.SILENT, loop, asked=True)
 
 
 def reset(transport: asyncio.Transport) -> None:
