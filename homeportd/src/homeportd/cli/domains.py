@@ -17,9 +17,9 @@ from homeportd.clock import from_text
 LOOK_S: Final = 40.0  # the edge asks DNS servers, some of which are slow
 _STYLES: Final = {"issued": Style.GREEN, "verified": Style.GREEN, "error": Style.RED, "pending": Style.AMBER}
 _COLUMNS: Final = (
-    Column("DOMAIN", 9),
+    Column("DOMAIN", 9, must=True),
     Column("NAME", 6),
-    Column("STATE", 8),
+    Column("STATE", 8, must=True),
     Column("UNTIL", 3),
     Column("WHY", 5, least=16),
 )

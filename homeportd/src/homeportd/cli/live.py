@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from homeportd import clock
 from homeportd.cli import words
-from homeportd.cli.terminal import Cell, Column, Screen, Style, clean, lay_out, screen, write
+from homeportd.cli.terminal import Cell, Column, Screen, Style, clean, lay_out, screen, width_of, write
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _STYLES: Final = {"live": Style.GREEN, "opening": Style.AMBER, "offline": Style.AMBER, "refused": Style.RED}
 COLUMNS: Final = (
     Column("KIND", 3),
-    Column("ADDRESS", 9),
-    Column("TO", 5, least=6),
-    Column("STATE", 8),
+    Column("ADDRESS", 9, must=True),
+    Column("TO", 5),
+    Column("STATE", 8, must=True),
     Column("NOW", 6, right=True),
     Column("EVER", 2, right=True),
     Column("IN", 4, right=True),
     Column("OUT", 4, right=True),
     Column("RATE IN", 1, right=True),
     Column("RATE OUT", 1, right=True),
-    Column("LAST BYTE", 7),
+    Column("LAST BYTE", 7, must=True),
     Column("ALLOW", 0, least=12),
 )
 
@@ -157,6 +157,8 @@ def headline(found: dict[str, Any], to: Screen) -> str:
         parts = [f"Linked with {found['edge']}", f"{count} connection{'' if count == 1 else 's'}"]
         if trip is not None:
             parts.append(f"round trip {trip:.1f} ms")
+        while len(parts) > 1 and to.width is not None and width_of(", ".join(parts)) > to.width:
+            parts.pop()
         return to.paint(clean(", ".join(parts)), Style.BOLD)
     why = found["problem"]["detail"] if found["problem"] else "connecting"
     again = found["next_try_s"]
@@ -171,7 +173,7 @@ def row(tunnel: dict[str, Any], now: datetime) -> tuple[Cell, ...]:
     return (
         Cell(tunnel["kind"]),
         Cell(tunnel["address"] or str(tunnel["name"] or tunnel["port"] or "…"), Style.BOLD),
-        Cell(tunnel["target"]),
+        Cell(words.target(tunnel)),
         Cell(state, _STYLES.get(state, Style.RED)),
         Cell(str(tunnel["connections"])),
         Cell(str(tunnel["total"])),
@@ -187,7 +189,7 @@ def row(tunnel: dict[str, Any], now: datetime) -> tuple[Cell, ...]:
 def _ago(text: str | None, now: datetime) -> str:
     if text is None:
         return "never"
-    return f"{words.duration(max(0.0, (now - clock.from_text(text)).total_seconds()))} ago"
+    return f"{words.roughly(max(0.0, (now - clock.from_text(text)).total_seconds()))} ago"
 
 
 def _problems(found: dict[str, Any]) -> list[str]:

@@ -22,12 +22,12 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _RESERVED: Final = (
     Column("ID", 5),
     Column("KIND", 6),
-    Column("ADDRESS", 9),
+    Column("ADDRESS", 9, must=True),
     Column("TOKEN", 4, least=6),
     Column("ALLOW", 3, least=12),
     Column("PASSCODE", 1),
     Column("LIMITS", 0, least=12),
-    Column("NOW", 7),
+    Column("NOW", 7, must=True),
 )
 
 Reservation = Annotated[

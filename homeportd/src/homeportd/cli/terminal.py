@@ -8,7 +8,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -116,13 +116,15 @@ class Column:
     """A column: the one with the lowest `rank` is dropped first where the screen is narrow.
 
     `least` is the number of columns down to which it may be clipped; None means whole or not at all
-    (half an address is of no use).
+    (half an address is of no use). Where the columns that a reader `must` see do not fit side by side, that of
+    the highest rank gets lines of its own, above the others.
     """
 
     title: str
     rank: int
     least: int | None = None
     right: bool = False
+    must: bool = False
 
 
 Row = Sequence[Cell]
@@ -133,7 +135,8 @@ def lay_out(
 ) -> list[str]:
     """The lines of a table that fits the screen: first the heading, then a line a row.
 
-    Columns without any content are left out. Never raises; the last column left is clipped.
+    Columns without any content are left out. Never raises; the last column left is clipped. See `Column.must`
+    for rows that take two lines.
     """
     cleaned = [[Cell(clean(cell.text), cell.style) for cell in row] for row in rows]
     shown = [i for i in range(len(columns)) if any(row[i].text for row in cleaned)]
@@ -145,11 +148,33 @@ def lay_out(
         for i, column in enumerate(columns)
     ]
     widths = _widths(columns, shown, natural, None if screen.width is None else screen.width - indent)
+    if any(columns[i].must and i not in widths for i in shown):
+        return _stack(columns, cleaned, screen, indent, heading)
     lines = []
     if heading:
         lines.append([Cell(column.title, Style.GREY) for column in columns])
     lines.extend(cleaned)
     return [_line(columns, row, widths, screen, indent) for row in lines]
+
+
+def _stack(
+    columns: Sequence[Column], rows: Sequence[Row], screen: Screen, indent: int, heading: bool
+) -> list[str]:
+    """The same with two lines a row; the first is whole, however long: a terminal folds it, and it can be copied."""
+    first = max(range(len(columns)), key=lambda i: columns[i].rank)
+    others = [replace(column, must=False) for i, column in enumerate(columns) if i != first]
+    below = lay_out(
+        others,
+        [[cell for i, cell in enumerate(row) if i != first] for row in rows],
+        screen,
+        indent=indent + GAP,
+        heading=heading,
+    )
+    above = [row[first] for row in rows]
+    if heading:
+        above.insert(0, Cell(columns[first].title, Style.GREY))
+    leads = [" " * indent + screen.paint(cell.text, cell.style) for cell in above]
+    return [line for pair in zip(leads, below, strict=True) for line in pair]
 
 
 def _widths(

@@ -16,14 +16,14 @@ from homeportd.cli.wishes import failure_of
 _COLUMNS: Final = (
     Column("ID", 3),
     Column("KIND", 5),
-    Column("ADDRESS", 9),
-    Column("TO", 6, least=6),
+    Column("ADDRESS", 9, must=True),
+    Column("TO", 6),
     Column("CLIENT", 5, least=6),
-    Column("STATE", 8),
+    Column("STATE", 8, must=True),
     Column("NOW", 4, right=True),
     Column("IN", 2, right=True),
     Column("OUT", 2, right=True),
-    Column("LAST BYTE", 7),
+    Column("LAST BYTE", 7, must=True),
     Column("ALLOW", 1, least=12),
 )
 
@@ -187,7 +187,7 @@ def _table(tunnels: list[dict[str, Any]], nothing: str) -> list[str]:
             Cell(str(tunnel.get("key") or tunnel["id"])),
             Cell(tunnel["kind"]),
             Cell(tunnel["address"] or "", Style.BOLD),
-            Cell(tunnel.get("target", "")),
+            Cell(words.target(tunnel)),
             Cell(tunnel.get("client") or ""),
             Cell(tunnel["state"], Style.GREEN if tunnel["state"] == "live" else Style.AMBER),
             Cell(str(tunnel["connections"])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from homeportd.cli.objects import Port, Share
 from homeportd.cli.terminal import Cell, Style
@@ -96,6 +97,17 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes else f"{int(seconds)} s"
+
+
+def roughly(seconds: float) -> str:
+    """The largest unit of a time span: `3 d`, `12 min`."""
+    return " ".join(duration(seconds).split()[:2])
+
+
+def target(tunnel: dict[str, Any]) -> str:
+    """Where a tunnel leads: `:3000` on this machine, `db.lan:5432`, or what it was made for, `share 3000`."""
+    written: str = tunnel.get("label") or tunnel.get("target") or ""
+    return written.removeprefix("localhost")
 
 
 def size(count: float) -> str:

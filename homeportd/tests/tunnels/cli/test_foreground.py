@@ -161,6 +161,17 @@ def test_the_page_on_a_terminal(homeport, edge, server) -> None:
     assert terminal.finish() == 130
 
 
+def test_the_page_on_a_narrow_terminal(homeport, edge, server) -> None:
+    terminal = homeport.on_terminal("http", f"{server}=one", f"{server}=other", columns=40, NO_COLOR="1")
+    terminal.wait_for("Ctrl-C ends this.")
+    terminal.type("\x03")
+    assert terminal.finish() == 130
+    lines = [line.rstrip() for line in terminal.text.splitlines()]
+    for name in ("one", "other"):
+        at = lines.index(f"http://{name}.tunnel.localhost:{edge.web}")
+        assert lines[at + 1].split()[:2] == [f":{server}", "live"]
+
+
 def test_no_colour(homeport, edge, server) -> None:
     terminal = homeport.on_terminal("tcp", f"{server}={edge.first}", columns=120, NO_COLOR="1")
     terminal.wait_for("Ctrl-C ends this.")
