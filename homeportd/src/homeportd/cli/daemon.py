@@ -145,7 +145,7 @@ def status(json: Json = False) -> None:
         lines += ["", *lay_out(live.COLUMNS, [live.row(tunnel, now) for tunnel in found["tunnels"]], to)]
     else:
         lines += ["No tunnels yet. Add one:", "  homeport tunnels add http 3000 --domain myapp"]
-    write([*lines, *problems(found)])
+    write([*lines, *live.problems(found), *_troubles(found)])
 
 
 def run(
@@ -177,15 +177,9 @@ def run(
         ) from error
 
 
-def problems(found: dict[str, Any]) -> list[str]:
-    """Lines about what is wrong, with the remedies."""
+def _troubles(found: dict[str, Any]) -> list[str]:
+    """Lines about what is wrong with the whole."""
     lines = []
-    for tunnel in found["tunnels"]:
-        if tunnel["problem"] and tunnel["state"] != "offline":
-            lines += [
-                f"{tunnel['target']}: {tunnel['problem']['detail']}",
-                f"  fix: {tunnel['problem']['fix']}",
-            ]
     if found["problem"] and not found["up"]:
         lines.append(f"fix: {found['problem']['fix']}")
     if found["skew_s"] is not None:

@@ -18,6 +18,7 @@ from homeportd.cli.wishes import failure, trying
 if TYPE_CHECKING:
     from homeportd.cli.live import View
     from homeportd.tunnels.client import Client
+    from homeportd.tunnels.errors import Problem
     from homeportd.tunnels.tunnel import Tunnel
 
 ANSWER_S: Final = 30.0  # seconds for the edge to answer the first time
@@ -157,12 +158,19 @@ async def _work(client: Client, made: list[Any], view: View, changed: asyncio.Ev
             async with asyncio.timeout(view.period_s):
                 await changed.wait()
                 changed.clear()
-        view.show(client, tunnels)
-        over = [tunnel for tunnel in tunnels if tunnel.is_final]
-        if len(over) == len(tunnels) and over[-1].problem is not None:
-            raise failure(over[-1].problem)
-        if client.problem is not None and client.problem.lasting and not client.is_up:
-            raise failure(client.problem)  # a token that was revoked, say
+        why = _last_word(client, tunnels)
+        view.show(client, tunnels, why)
+        if why is not None:
+            raise failure(why)
+
+
+def _last_word(client: Client, tunnels: list[Tunnel]) -> Problem | None:
+    """Why there is nothing left to wait for: no tunnel will come back, or the token was revoked, say."""
+    if all(tunnel.is_final for tunnel in tunnels):
+        return tunnels[-1].problem
+    if client.problem is not None and client.problem.lasting and not client.is_up:
+        return client.problem
+    return None
 
 
 async def _begin(client: Client, tunnels: list[Tunnel], changed: asyncio.Event) -> None:

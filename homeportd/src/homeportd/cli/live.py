@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from homeportd.tunnels.client import Client
+    from homeportd.tunnels.errors import Problem
     from homeportd.tunnels.tunnel import Tunnel
 
 _STYLES: Final = {"live": Style.GREEN, "opening": Style.AMBER, "offline": Style.AMBER, "refused": Style.RED}
@@ -43,8 +44,8 @@ class View(Protocol):
     def begin(self, client: Client, tunnels: list[Tunnel]) -> None:
         """All are open."""
 
-    def show(self, client: Client, tunnels: list[Tunnel]) -> None:
-        """Something may have changed."""
+    def show(self, client: Client, tunnels: list[Tunnel], ending: Problem | None = None) -> None:
+        """Something may have changed. `ending`: the problem with which the command ends, and which it says itself."""
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -76,12 +77,14 @@ class Lines:
             else:
                 write([tunnel.address or ""])
 
-    def show(self, client: Client, tunnels: list[Tunnel]) -> None:
+    def show(self, client: Client, tunnels: list[Tunnel], ending: Problem | None = None) -> None:
         """What is different from before."""
         if client.is_up != self._linked and (client.is_up or client.problem):
             self._linked = client.is_up
-            what = "linked with the edge again" if client.is_up else client.problem and client.problem.detail
-            self._note("linked" if client.is_up else "lost", str(what))
+            if client.is_up:
+                self._note("linked", "linked with the edge again")
+            elif client.problem is not ending or self._json:
+                self._note("lost", str(client.problem))
         for tunnel in tunnels:
             before, now = self._known[tunnel.key], (tunnel.state.value, tunnel.address)
             if before == now or tunnel.state.value in ("opening", "offline"):
@@ -91,17 +94,18 @@ class Lines:
                 self._say({"event": tunnel.state.value, **tunnel.view()})
             elif before[1] != now[1]:
                 write([tunnel.address or ""])
-            elif tunnel.problem is not None:
-                self._note(tunnel.state.value, tunnel.problem.detail)
+            elif tunnel.problem is not None and tunnel.problem is not ending:
+                self._note(tunnel.state.value, tunnel.problem.detail, tunnel.problem.fix)
 
     def close(self) -> None:
         """Nothing is left open."""
 
-    def _note(self, event: str, text: str) -> None:
+    def _note(self, event: str, text: str, fix: str = "") -> None:
         if self._json:
             self._say({"event": event, "detail": text})
         else:
-            sys.stderr.write(f"note: {clean(text)}\n")
+            remedy = f"fix: {clean(fix)}\n" if fix else ""
+            sys.stderr.write(f"note: {clean(text)}\n{remedy}")
             sys.stderr.flush()
 
     def _say(self, value: dict[str, Any]) -> None:
@@ -127,12 +131,14 @@ class Page:
         self._live.start()
         self.show(client, tunnels)
 
-    def show(self, client: Client, tunnels: list[Tunnel]) -> None:
+    def show(self, client: Client, tunnels: list[Tunnel], ending: Problem | None = None) -> None:
         """The table as it is now."""
         from rich.text import Text
 
         if self._live is not None:
-            lines = page(client.view(), screen(), words.local_now())
+            lines = page(
+                client.view(), screen(), words.local_now(), None if ending is None else ending.as_dict()
+            )
             self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
             self._shown_at = monotonic()
 
@@ -143,10 +149,12 @@ class Page:
             self._live = None
 
 
-def page(found: dict[str, Any], to: Screen, now: datetime) -> list[str]:
-    """The state of the link, and a line a tunnel."""
-    rows = [row(tunnel, now) for tunnel in found["tunnels"]]
-    return [headline(found, to), "", *lay_out(COLUMNS, rows, to), *_problems(found), "", *_foot(to)]
+def page(found: dict[str, Any], to: Screen, now: datetime, ending: dict[str, str] | None = None) -> list[str]:
+    """The state of the link, and a line a tunnel; `ending` is the problem that is said below, as the last word."""
+    table = lay_out(COLUMNS, [row(tunnel, now) for tunnel in found["tunnels"]], to)
+    if ending:
+        return [*table, *problems(found, ending), ""]
+    return [headline(found, to), "", *table, *problems(found), "", to.paint("Ctrl-C ends this.", Style.GREY)]
 
 
 def headline(found: dict[str, Any], to: Screen) -> str:
@@ -192,14 +200,14 @@ def _ago(text: str | None, now: datetime) -> str:
     return f"{words.roughly(max(0.0, (now - clock.from_text(text)).total_seconds()))} ago"
 
 
-def _problems(found: dict[str, Any]) -> list[str]:
-    """What is wrong with a tunnel of its own, below the table."""
+def problems(found: dict[str, Any], but: dict[str, str] | None = None) -> list[str]:
+    """What is wrong with a tunnel of its own, and what to do, below the table."""
     return [
-        clean(f"{tunnel['target']}: {tunnel['problem']['detail']}")
+        clean(line)
         for tunnel in found["tunnels"]
-        if tunnel["problem"] and tunnel["state"] != "offline"
+        if tunnel["problem"] and tunnel["state"] != "offline" and tunnel["problem"] != but
+        for line in (
+            f"{tunnel['address'] or words.target(tunnel)}: {tunnel['problem']['detail']}",
+            f"  fix: {tunnel['problem']['fix']}",
+        )
     ]
-
-
-def _foot(to: Screen) -> list[str]:
-    return [to.paint("Ctrl-C ends this.", Style.GREY)]

@@ -28,11 +28,12 @@ def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str]
             f"{what} belongs to another token",
             "choose another, or let its owner give it up: homeport reservations remove",
         )
-    if message.again and tunnel.live and tunnel.holder is not client:
+    newer = tunnel.holder if tunnel.live else None
+    if message.again and newer is not None and newer is not client:
         # A laptop that wakes up must not take back what its owner has started elsewhere since.
         raise Refused(
             Refusal.TAKEN_OVER,
-            f"a newer client has {place.label} since this one was away",
+            f"a newer client, on {newer.name}, has {place.label} since this one was away",
             "end that one, or start this one again to take it back",
         )
     # Its own, nobody's, or of a token that is gone: names are never stuck.

@@ -310,7 +310,9 @@ class Tunnels:
         before = tunnel.holder
         if before is not client:
             if before is not None:
-                self._let_go(tunnel, "taken-over", f"a newer client has {tunnel.place.label}")
+                self._let_go(
+                    tunnel, "taken-over", f"a newer client, on {client.name}, has {tunnel.place.label}"
+                )
             if tunnel.listener is not None:
                 tunnel.listener.cut()
             tunnel.since = clock.now()

@@ -15,6 +15,8 @@ import pytest
 
 from .conftest import echoes, end, make_token, until
 
+HERE = socket.gethostname()
+
 
 def test_init_keeps_the_token_to_its_owner(bare, edge, token) -> None:
     done = bare("init", "--edge", edge.url, "--token-stdin", input=f"{token}\n")
@@ -223,9 +225,38 @@ def test_taken_over_by_a_newer_client(homeport, edge, server) -> None:
     assert newer.stdout.readline()
     _, errors = older.communicate(timeout=5)
     assert older.returncode == 6
-    assert "a newer client has" in errors
+    assert errors.splitlines() == [
+        f"error: a newer client, on {HERE}, has {edge.first}",
+        "fix: end that one, or start this one again to take it back",
+    ]
     assert time.monotonic() - begun < 3
     assert echoes(f"localhost:{edge.first}")
+    assert end(newer)[0] == 130
+
+
+def test_one_of_several_is_taken_over(homeport, edge, server) -> None:
+    older = homeport.start("tcp", f"{server}={edge.first}", f"{server}={edge.first + 1}")
+    assert older.stdout.readline()
+    newer = homeport.start("tcp", f"{server}={edge.first}")
+    assert newer.stdout.readline()
+    said = [older.stderr.readline().rstrip() for _ in range(2)]
+    assert said == [
+        f"note: a newer client, on {HERE}, has {edge.first}",
+        "fix: end that one, or start this one again to take it back",
+    ]
+    assert echoes(f"localhost:{edge.first + 1}")  # the other goes on
+    assert end(older) == (130, f"localhost:{edge.first + 1}\n", "")
+    assert end(newer)[0] == 130
+
+
+def test_the_page_says_once_who_took_it_over(homeport, edge, server) -> None:
+    older = homeport.on_terminal("tcp", f"{server}={edge.first}", columns=120, NO_COLOR="1")
+    older.wait_for("Ctrl-C ends this.")
+    newer = homeport.start("tcp", f"{server}={edge.first}")
+    assert newer.stdout.readline()
+    assert older.finish() == 6
+    assert older.text.count("a newer client, on ") == 1
+    assert "taken-over" in older.text
     assert end(newer)[0] == 130
 
 
@@ -240,4 +271,5 @@ def test_revoked_means_cut(homeport, owner, edge, server) -> None:
     assert owner("token", "revoke", mine).returncode == 0
     _, errors = process.communicate(timeout=5)
     assert (process.returncode, time.monotonic() - begun < 3) == (5, True), errors
+    assert errors.count("unknown, revoked") == 1
     assert homeport("tcp", "3000").returncode == 5
