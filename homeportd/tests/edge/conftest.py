@@ -139,7 +139,7 @@ async def traefik(running, edge_settings, tmp_path):
     binary = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
     process = await asyncio.create_subprocess_exec(binary, f"--configFile={tmp_path / 'traefik.yml'}")
     try:
-        await helper.until_async(lambda: helper.routed(port), 15)
+        await helper.until_async(lambda: helper.routed(port), 60)
         yield SimpleNamespace(port=port, tls_port=tls_port, log=tmp_path / "traefik.log")
     finally:
         process.terminate()
