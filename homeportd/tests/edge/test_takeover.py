@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from edge_helper import Refused, echo_server, refuse, to_port, until_async
+from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async
 
 from homeportd.edge import claims, clients
 from homeportd.tunnels.protocol import Close, Closed, Refusal
@@ -19,10 +19,12 @@ async def echo():
 
 @pytest.fixture
 def held(monkeypatch):
-    """Keep visitors waiting for their stream, as behind a link whose network was cut, until `set`."""
+    """Keep visitors waiting for their stream, as behind a link whose network was cut, until `set`; `came`: who."""
     gate, dial = asyncio.Event(), clients.Client.dial
+    gate.came = []
 
     async def late(client, introduction):
+        gate.came.append(introduction)
         await gate.wait()
         return await dial(client, introduction)
 
@@ -35,10 +37,10 @@ async def test_a_visitor_that_waits_ends_with_its_tunnel(connect, echo, held):
     opened = await client.open("tcp")
     reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
     writer.write(b"hello")
-    await asyncio.sleep(0.1)
+    await until(lambda: held.came)
     client.say(Close(tunnel=opened.tunnel))
     with pytest.raises(ConnectionResetError):
-        await asyncio.wait_for(reader.read(1), 2)
+        await asyncio.wait_for(reader.read(1), PATIENCE_S)
     writer.close()
 
 
@@ -47,27 +49,30 @@ async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held
     opened = await older.open("tcp", port=22100)
     reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
     writer.write(b"hello")
-    await asyncio.sleep(0.1)
+    await until(lambda: held.came)
     newer = await connect(to_port(echo))
     await newer.open("tcp", port=22100)
     held.set()
-    assert await asyncio.wait_for(reader.readexactly(5), 2) == b"hello"
+    assert await asyncio.wait_for(reader.readexactly(5), PATIENCE_S) == b"hello"
     writer.close()
 
 
 async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect, echo, monkeypatch):
-    monkeypatch.setattr(clients, "SILENT_S", 0.2)
+    monkeypatch.setattr(
+        clients, "SILENT_S", 2.0
+    )  # longer than this machine pauses between a ping and a visitor
     silent = await connect(refuse, run="one")
     opened = await silent.open("tcp", port=22101)
     lively = await connect(to_port(echo), run="one", number=1)
     silent.session._transport.pause_reading()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(2.1)
     for _ in range(4):  # the silent one has always fewer streams
         await lively.session.ping()
         reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
         writer.write(b"hello")
-        assert await asyncio.wait_for(reader.readexactly(5), 2) == b"hello"
+        assert await asyncio.wait_for(reader.readexactly(5), PATIENCE_S) == b"hello"
         writer.close()
+    await lively.session.ping()
     newer = await connect(to_port(echo))
     await newer.open("tcp", port=22101)
     assert (await lively.next(Closed)).reason == "taken-over"
