@@ -1,4 +1,5 @@
-"""A dev server for the HTTP tests: says what it was asked, echoes WebSockets, streams events, takes uploads."""
+"""A dev server for the HTTP tests: says what it was asked, echoes WebSockets, takes uploads, and streams events, of
+which each waits for a request of /next."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import json
 from contextlib import asynccontextmanager, nullcontext
 
 import uvicorn
+
+_streams: list[asyncio.Event] = []  # of events; each is set when somebody asks for the next one
 
 
 async def app(scope, receive, send):
@@ -25,10 +28,16 @@ async def app(scope, receive, send):
                 "headers": [(b"content-type", b"text/event-stream")],
             }
         )
+        asked = asyncio.Event()
+        _streams.append(asked)
         for number in range(1000):
             await send({"type": "http.response.body", "body": b"data: %d\n\n" % number, "more_body": True})
-            await asyncio.sleep(0.2)
+            await asked.wait()
+            asked.clear()
         return
+    if scope["path"] == "/next":
+        for stream in _streams:
+            stream.set()
     digest, size, more = hashlib.sha256(), 0, True
     while more:
         message = await receive()
