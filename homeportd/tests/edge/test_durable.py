@@ -10,7 +10,7 @@ import signal
 import sys
 
 import pytest
-from edge_helper import Refused, echo_server, link, over_socket, to_port, until_async
+from edge_helper import PATIENCE_S, Refused, echo_server, link, over_socket, to_port, until_async
 
 from homeportd.tunnels.protocol import Refusal
 
@@ -59,7 +59,7 @@ async def start(settings, tmp_path, port):
             sys.executable, "-m", "homeportd", "serve", "--config", str(config), "--allow-root"
         )
         running.append(process)
-        await until_async(up, 20)
+        await until_async(up, 60)
         return process
 
     yield make
@@ -143,7 +143,7 @@ async def test_a_full_disk_costs_nobody_a_tunnel(start, settings, port):
 
         async def echoes():
             writer.write(b"x")
-            return await asyncio.wait_for(reader.readexactly(1), 5) == b"x"
+            return await asyncio.wait_for(reader.readexactly(1), PATIENCE_S) == b"x"
 
         assert await echoes()
         no_limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
@@ -158,7 +158,7 @@ async def test_a_full_disk_costs_nobody_a_tunnel(start, settings, port):
         ended, _ = await asyncio.open_connection("127.0.0.1", given.port)
         assert (await api.delete(f"/api/tunnels/{given.tunnel}")).status_code == 503
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(ended.read(), 5)
+            await asyncio.wait_for(ended.read(), PATIENCE_S)
         assert await echoes()
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, no_limit)
         assert (await client.open("http", name="more")).name == "more"

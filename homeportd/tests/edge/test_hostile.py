@@ -10,7 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
-from edge_helper import HEAD, Refused, echo_server, free_port, link, to_port, until_async, upgraded
+from edge_helper import (
+    HEAD,
+    PATIENCE_S,
+    Refused,
+    echo_server,
+    free_port,
+    link,
+    to_port,
+    until_async,
+    upgraded,
+)
 
 from homeportd.edge import arrivals as arrivals_module
 from homeportd.edge import door as door_module
@@ -37,18 +47,18 @@ async def test_no_request_no_connection(running, port, monkeypatch):
     monkeypatch.setattr(door_module, "HEAD_S", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /.homeport/connect HTTP/1.1\r\nHost: x\r\n")  # and no more
-    await asyncio.wait_for(gone(reader), 2)
+    await asyncio.wait_for(gone(reader), PATIENCE_S)
     writer.close()
 
 
 async def test_no_hello_no_link(running, port, monkeypatch):
     monkeypatch.setattr(link_module, "HELLO_S", 0.2)
     session = await upgraded(port)
-    await asyncio.wait_for(session.wait_closed(), 2)
+    await asyncio.wait_for(session.wait_closed(), PATIENCE_S)
     session = await upgraded(port)
     control = await session.open()
     control.write(b'{"type":"hello"')
-    await asyncio.wait_for(session.wait_closed(), 2)
+    await asyncio.wait_for(session.wait_closed(), PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +77,16 @@ async def test_a_first_line_that_is_no_hello_is_refused(running, port, line):
     session = await upgraded(port)
     control = await session.open()
     control.write(line)
-    answer = from_edge(await asyncio.wait_for(control.readline(), 2))
+    answer = from_edge(await asyncio.wait_for(control.readline(), PATIENCE_S))
     assert answer.reason is Refusal.BAD
-    await asyncio.wait_for(session.wait_closed(), 2)
+    await asyncio.wait_for(session.wait_closed(), PATIENCE_S)
 
 
 async def test_an_endless_line_ends_the_link(running, port):
     session = await upgraded(port)
     control = await session.open()
     control.write(b"x" * (MAX_LINE + 100))
-    await asyncio.wait_for(session.wait_closed(), 2)
+    await asyncio.wait_for(session.wait_closed(), PATIENCE_S)
 
 
 async def test_a_wrong_token_is_answered_late(port, running):
@@ -106,11 +116,14 @@ async def test_few_of_one_address_are_on_the_way_in(port, connect, monkeypatch):
     await connect()  # this machine's own
     for _, each in came:
         each.close()
-    await asyncio.sleep(0.1)
-    again, late = await arrive(head)
-    assert again[9:12] == b"101"
-    for each in (writer, late):
-        each.close()
+
+    async def once_more():
+        answer, late = await arrive(head)
+        late.close()
+        return answer[9:12] == b"101"
+
+    await until_async(once_more)
+    writer.close()
 
 
 def test_arrivals_are_counted_by_neighbourhood(monkeypatch):
@@ -155,7 +168,7 @@ async def test_garbage_after_the_upgrade_ends_it(running, port):
         writer.write(HEAD)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(os.urandom(4096))
-        await asyncio.wait_for(gone(reader), 5)
+        await asyncio.wait_for(gone(reader), PATIENCE_S)
         writer.close()
 
 
@@ -168,7 +181,7 @@ async def test_garbage_in_place_of_http(running, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(junk)
         writer.write_eof()
-        await asyncio.wait_for(gone(reader), 12)
+        await asyncio.wait_for(gone(reader), PATIENCE_S)
         writer.close()
     session = await upgraded(port)
     session.abort()
@@ -180,7 +193,7 @@ async def test_a_bad_message_ends_its_link_alone(connect):
         opened = await good.open("tcp")
         bad = await connect(to_port(server))
         bad.control.write(b'{"type":"open","request":1,"kind":"ftp"}\n')
-        await asyncio.wait_for(bad.session.wait_closed(), 2)
+        await asyncio.wait_for(bad.session.wait_closed(), PATIENCE_S)
         reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
         writer.write(b"x")
         assert await reader.read(1) == b"x"
@@ -191,7 +204,7 @@ async def test_streams_that_a_client_opens_are_reset(connect):
     client = await connect()
     stream = await client.session.open()
     stream.write(b"surprise")
-    await asyncio.wait_for(stream.wait_closed(), 2)
+    await asyncio.wait_for(stream.wait_closed(), PATIENCE_S)
     assert stream.error is not None
     assert (await client.open("tcp")).port
 
@@ -201,7 +214,7 @@ async def test_too_many_messages_are_read_later(connect, monkeypatch):
     for _ in range(4000):
         client.control.write(b'{"type":"close","tunnel":"none"}\n')
         await client.control.drain()
-    opened = await asyncio.wait_for(connect(), 2)
+    opened = await connect()
     assert (await opened.open("tcp")).port
 
 
@@ -242,7 +255,7 @@ async def test_nothing_is_left_behind(connect, running, port, token, peer):
             now = len(asyncio.all_tasks()), len(list(FDS.iterdir()))
             return now[0] <= before[0] + 1 and now[1] <= before[1] + 1
 
-        await until_async(settled, 10)
+        await until_async(settled)
 
 
 @pytest.mark.parametrize(
@@ -293,9 +306,9 @@ async def test_tls_handshakes_that_never_end_are_bounded(
     await asyncio.sleep(0.2)
     assert len(list(FDS.iterdir())) <= before + 20 + 5  # both ends are ours
     for reader, writer in stuck:
-        await asyncio.wait_for(gone(reader), 2)
+        await asyncio.wait_for(gone(reader), PATIENCE_S)
         writer.close()
-    await until_async(lambda: _tls_answers(port, tmp_path), 5)
+    await until_async(lambda: _tls_answers(port, tmp_path))
 
 
 async def _tls_answers(port, folder):

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import websockets
 from edge_devserver import serving
-from edge_helper import to_port, until_async
+from edge_helper import PATIENCE_S, to_port, until_async
 
 BROWSER = {"Accept": "text/html", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "navigate"}
 
@@ -14,7 +14,7 @@ BROWSER = {"Accept": "text/html", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode":
 @pytest.fixture
 async def ask(traefik):
     """Ask the name `app`."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{traefik.port}", timeout=10) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{traefik.port}", timeout=PATIENCE_S) as client:
 
         async def make(path="/", method="GET", **options):
             headers = {"Host": "app.tunnel.localhost:8081", **options.pop("headers", {})}
