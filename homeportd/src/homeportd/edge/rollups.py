@@ -15,6 +15,7 @@ from homeportd.edge.stats import Counts
 from homeportd.edge.tunnel import Tunnel
 
 TICK_S = 1.0
+LATE_S = 0.01  # timers have milliseconds
 KEPT_MINUTES = 14 * 24 * 60
 KEPT_ROWS = 2_000_000  # of all tunnels
 PRUNE_EVERY = 60  # minutes
@@ -38,6 +39,8 @@ class Rollups:
     def __init__(self, database: Database, tunnels: Callable[[], Iterable[Tunnel]]) -> None:
         self._database = database
         self._tunnels = tunnels
+        self._minute = _present()  # to which what is not written yet belongs
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -50,33 +53,36 @@ class Rollups:
             "SELECT minute, bytes_in, bytes_out, connections, requests, refused, dropped FROM tunnel_minutes"
             " WHERE tunnel = ? AND minute > ? ORDER BY minute",
             tunnel,
-            int(time() // 60) - minutes,
+            _present() - minutes,
         )
         return [Minute(int(str(row[0])), Counts(*(int(str(x)) for x in row[1:]))) for row in rows]
 
     async def write(self) -> None:
-        """Put what happened since the last time on the present minute."""
-        minute = int(time() // 60)
-        rows = []
-        for tunnel in self._tunnels():
-            fresh = tunnel.stats.roll()
-            if fresh:
-                rows.append((tunnel.id, minute, *(getattr(fresh, name) for name in _COLUMNS)))
-        if not rows:
-            return
-        added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS)
-        async with self._database.transaction() as connection:
-            await connection.executemany(
-                f"INSERT INTO tunnel_minutes (tunnel, minute, {', '.join(_COLUMNS)}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
-                f" ON CONFLICT (tunnel, minute) DO UPDATE SET {added}",
-                rows,
-            )
+        """Put what happened since the last time on its minute. Raises sqlite3.Error; then nothing is lost."""
+        async with self._writing:
+            fresh = {tunnel: tunnel.stats.total.copy() for tunnel in self._tunnels()}
+            rows = [
+                (tunnel.id, self._minute, *(getattr(more, name) for name in _COLUMNS))
+                for tunnel, total in fresh.items()
+                if (more := total.minus(tunnel.stats.rolled))
+            ]
+            if not rows:
+                return
+            added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS)
+            async with self._database.transaction() as connection:
+                await connection.executemany(
+                    f"INSERT INTO tunnel_minutes (tunnel, minute, {', '.join(_COLUMNS)}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+                    f" ON CONFLICT (tunnel, minute) DO UPDATE SET {added}",
+                    rows,
+                )
+            for tunnel, total in fresh.items():
+                tunnel.stats.rolled = total
 
     async def prune(self) -> None:
         """Delete minutes that are too old or too many."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "DELETE FROM tunnel_minutes WHERE minute < ?", (int(time() // 60) - KEPT_MINUTES,)
+                "DELETE FROM tunnel_minutes WHERE minute < ?", (_present() - KEPT_MINUTES,)
             )
             await connection.execute(
                 "DELETE FROM tunnel_minutes WHERE minute <= coalesce("
@@ -85,23 +91,24 @@ class Rollups:
             )
 
     async def _run(self) -> None:
-        before, minute, pruned = monotonic(), int(time() // 60), 0
+        before, pruned = monotonic(), 0
         while True:
-            await asyncio.sleep(TICK_S)
+            # Just after each whole second, so that a minute ends with the minute.
+            await asyncio.sleep(TICK_S - time() % TICK_S + LATE_S)
             now, moment = monotonic(), clock.now()
             for tunnel in self._tunnels():
                 tunnel.stats.tick(moment, now - before)
             before = now
-            if int(time() // 60) == minute:
+            if _present() == self._minute:
                 continue
-            minute = int(time() // 60)
             try:
                 await self.write()
-                if minute - pruned >= PRUNE_EVERY:
-                    pruned = minute
+                if self._minute - pruned >= PRUNE_EVERY:
+                    pruned = self._minute
                     await self.prune()
             except sqlite3.Error as error:
                 _log.warning("the minutes of tunnels could not be written: %s", error)
+            self._minute = _present()
 
     async def close(self) -> None:
         """Write the rest and stop."""
@@ -109,3 +116,7 @@ class Rollups:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.write()
+
+
+def _present() -> int:
+    return int(time() // 60)

@@ -63,12 +63,6 @@ class Stats:
             self._moved, self._moved_at = moved, now
         return self._moved_at
 
-    def roll(self) -> Counts:
-        """What happened since the last call."""
-        fresh = self.total.minus(self.rolled)
-        self.rolled = self.total.copy()
-        return fresh
-
 
 def _smooth(before: float, now: float) -> float:
     rate = before + (now - before) * SMOOTHING

@@ -1,0 +1,69 @@
+"""What moved is on the minute in which it moved, and on the disk once."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from edge_helper import until
+
+from homeportd import clock
+from homeportd.edge import rollups
+from homeportd.edge.model import Place
+from homeportd.edge.rollups import Rollups
+from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.visits import Visits
+from homeportd.tunnels.protocol import Kind
+
+MINUTE = 29_000_000  # since 1970
+
+
+@pytest.fixture
+def tunnel(database):
+    return Tunnel(Place("abc", Kind.TCP, None, 1, None, True, clock.now()), Visits(database))
+
+
+@pytest.fixture
+def moment(monkeypatch):
+    """The seconds since 1970 that the minutes go by; to be set."""
+    now = [MINUTE * 60 + 59.7]
+    monkeypatch.setattr(rollups, "time", lambda: now[0])
+    return now
+
+
+async def bytes_by_minute(figures):
+    return {found.minute: found.counts.bytes_in for found in await figures.list("abc", 5)}
+
+
+async def test_a_minute_that_has_ended_gets_what_moved_in_it(database, tunnel, moment):
+    figures = Rollups(database, lambda: [tunnel])
+    figures.start()
+    tunnel.stats.total.bytes_in += 1500
+    moment[0] = (MINUTE + 1) * 60 + 0.005
+    await until(lambda: tunnel.stats.rolled.bytes_in == 1500)
+    tunnel.stats.total.bytes_in += 70
+    await figures.close()
+    assert await bytes_by_minute(figures) == {MINUTE: 1500, MINUTE + 1: 70}
+
+
+async def test_who_looks_before_the_minute_was_closed_changes_nothing(database, tunnel, moment):
+    figures = Rollups(database, lambda: [tunnel])
+    tunnel.stats.total.bytes_in += 1500
+    moment[0] = (MINUTE + 1) * 60 + 0.005
+    await figures.write()
+    assert await bytes_by_minute(figures) == {MINUTE: 1500}
+
+
+async def test_what_could_not_be_written_is_written_later(database, tunnel, moment):
+    figures = Rollups(database, lambda: [tunnel])
+    tunnel.stats.total.bytes_in += 1500
+    async with database.transaction() as connection:
+        await connection.execute("ALTER TABLE tunnel_minutes RENAME TO away")
+    with pytest.raises(sqlite3.OperationalError):
+        await figures.write()
+    async with database.transaction() as connection:
+        await connection.execute("ALTER TABLE away RENAME TO tunnel_minutes")
+    tunnel.stats.total.bytes_in += 70
+    await figures.write()
+    await figures.write()
+    assert await bytes_by_minute(figures) == {MINUTE: 1570}
