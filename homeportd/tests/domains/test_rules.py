@@ -150,3 +150,21 @@ async def test_the_watch_needs_nobody(quick, world, peer, client):
     assert mine[0]["data"]["state"] == "pending"
     assert {"verified", "error"} <= {e["data"].get("state") for e in mine}
     assert (mine[-1]["type"], mine[-1]["data"]) == ("domain.removed", {"domain": DOMAIN})
+
+
+@pytest.fixture
+def slowing(monkeypatch):
+    """A watch whose looks are soon minutes apart. Ahead of `peer` among a test's fixtures."""
+    monkeypatch.setattr("homeportd.domains.start.PACE", Pace(pending=0.2, pending_most=600))
+
+
+async def test_who_asks_often_waits_no_longer(slowing, world, peer, client):
+    await peer.post("/api/domains", json={"domain": DOMAIN, "name": "app"})
+    for _ in range(20):
+        assert (await peer.post(f"/api/domains/{DOMAIN}/check")).json()["state"] == "pending"
+    change(world.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
+
+    async def verified():
+        return (await peer.get(f"/api/domains/{DOMAIN}")).json()["state"] == "verified"
+
+    await until_async(verified)

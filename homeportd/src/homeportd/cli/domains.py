@@ -97,7 +97,8 @@ def _report(item: dict[str, Any], json: bool) -> None:
     if json:
         write_json(item)
         return
-    lines = [f"{item['domain']} is {item['state']}{_meaning(item)}"]
+    state = "in error" if item["state"] == "error" else item["state"]
+    lines = [f"{item['domain']} is {state}{_meaning(item)}"]
     why = item["error"]
     said = why["detail"] if why else None
     if item["note"] and item["note"] != said:

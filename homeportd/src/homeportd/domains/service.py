@@ -151,6 +151,7 @@ class Domains:
     async def check(self, text: str) -> Mapping:
         """Look at a domain now; a refused certificate is asked for again. Raises Problem 404, 422."""
         domain = self.get(text).domain
+        self._looks.pop(domain, None)  # whoever asks is at work on it: the next looks come soon again
         await self._look(domain, anew=True)
         return self.get(domain)
 
