@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from homeportd.cli import passwords
+from homeportd.cli import passwords, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.errors import USAGE, Failure
 from homeportd.cli.terminal import write, write_json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from homeportd.tunnels.protocol import Welcome
 
 PROBE_RUN: Final = "init"
+NEWER_S: Final = 2.0  # seconds for the edge to give the newer token, which it says after its welcome
 
 
 def init(
@@ -96,8 +98,8 @@ def _finish(account: Account, json: bool) -> None:
     from homeportd.cli.edge_client import EdgeAgent, api_url_of
     from homeportd.tunnels import account as accounts
 
-    welcome = trying(lambda: verify(account))
-    account = replace(account, api_url=api_url_of(welcome.url))
+    welcome, newer = trying(lambda: verify(account))
+    account = replace(account, token=newer or account.token, api_url=api_url_of(welcome.url))
     if account.api_token:
         with EdgeAgent(account) as agent:
             agent.get("/tunnels")
@@ -108,6 +110,8 @@ def _finish(account: Account, json: bool) -> None:
             f"cannot write {accounts.path()}: {error.strerror}", "check that folder's owner, mode and space"
         ) from error
     told = nudge()
+    if welcome.token_ends is not None:
+        sys.stderr.write(_replaced(welcome.token_ends, newer is not None))
     if json:
         write_json(
             {
@@ -118,6 +122,7 @@ def _finish(account: Account, json: bool) -> None:
                 "udp_ports": welcome.udp_ports,
                 "stored": str(accounts.path()),
                 "api": account.api_token is not None,
+                "token_ends": None if newer else welcome.token_ends,
             }
         )
         return
@@ -129,6 +134,13 @@ def _finish(account: Account, json: bool) -> None:
             "Next: homeport http 3000 --domain myapp",
         ]
     )
+
+
+def _replaced(ends: str, have_newer: bool) -> str:
+    """What to know about a token that has a successor."""
+    if have_newer:
+        return "note: the token was replaced; the edge gave the newer one, which is kept in its place\n"
+    return words.replaced(ends)
 
 
 def _known() -> Account | None:
@@ -149,22 +161,34 @@ def _asked() -> str:
     return getpass.getpass("Token of the edge: ")
 
 
-def verify(account: Account) -> Welcome:
-    """Say hello to the edge, and leave. Raises Problem."""
+def verify(account: Account) -> tuple[Welcome, str | None]:
+    """Say hello to the edge, and leave: its welcome, and the newer token where ours was replaced. Raises Problem.
+
+    An edge that was restarted since has no newer one to give.
+    """
     import asyncio
 
     from homeportd.tunnels.link import Link, Who
+    from homeportd.tunnels.protocol import Rotate
     from homeportd.tunnels.transport import tls_context
 
-    async def greet() -> Welcome:
+    async def greet() -> tuple[Welcome, str | None]:
         import secrets
         import socket
 
         context = tls_context(account.address, account.ca)
         who = Who(f"{PROBE_RUN}-{secrets.token_hex(8)}", socket.gethostname()[:64] or "client")
         link = await Link.open(0, account.address, context, account.token, who)
-        welcome = link.welcome
+        newer = None if link.welcome.token_ends is None else await successor(link)
         await link.close()
-        return welcome
+        return link.welcome, newer
+
+    async def successor(link: Link) -> str | None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NEWER_S):
+                async for message in link.messages():
+                    if isinstance(message, Rotate):
+                        return message.token
+        return None
 
     return asyncio.run(greet())

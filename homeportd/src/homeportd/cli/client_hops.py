@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeportd.cli import daemon_client
+from homeportd.cli import daemon_client, words
 from homeportd.cli.accounts import verify
 from homeportd.cli.errors import Failure
 from homeportd.cli.hops import Hop
@@ -20,11 +20,22 @@ def client() -> list[Hop]:
         return [Hop("account", "fail", problem.detail, problem.fix)]
     found = [Hop("account", "ok", f"{accounts.path()}, for {account.url}")]
     try:
-        welcome = verify(account)
+        welcome, _ = verify(account)
         found.append(Hop("edge", "ok", f"{welcome.edge} takes the token; names are {welcome.url}"))
+        if welcome.token_ends is not None:
+            found.append(_ending(welcome.token_ends))
     except Problem as problem:
         found.append(Hop("edge", "fail", problem.detail, problem.fix))
     return [*found, _daemon()]
+
+
+def _ending(ends: str) -> Hop:
+    return Hop(
+        "token",
+        "note",
+        f"it was replaced, and ends at {words.moment(ends, words.local_now())}",
+        words.INIT_NEWER,
+    )
 
 
 def _daemon() -> Hop:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import typer
 
-from homeportd.cli import daemon_client, launch_agent, user_unit
+from homeportd.cli import daemon_client, launch_agent, user_unit, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
 from homeportd.cli.terminal import lay_out, screen, write, write_json
@@ -137,7 +137,7 @@ def status(json: Json = False) -> None:
     if json:
         write_json(found)
         return
-    from homeportd.cli import live, words
+    from homeportd.cli import live
 
     to, now = screen(), words.local_now()
     lines = [f"The daemon runs (pid {found['pid']}, {found['version']}).", live.headline(found, to)]
@@ -182,6 +182,12 @@ def _troubles(found: dict[str, Any]) -> list[str]:
     lines = []
     if found["problem"] and not found["up"]:
         lines.append(f"fix: {found['problem']['fix']}")
+    if found["token_ends"] is not None:
+        when = words.moment(found["token_ends"], words.local_now())
+        lines += [
+            f"The token was replaced, and ends at {when}.",
+            f"fix: {words.INIT_NEWER}",
+        ]
     if found["skew_s"] is not None:
         lines.append(f"This machine's clock differs from the edge's by {abs(found['skew_s'])} s: set it.")
     return lines

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import wishes
+from homeportd.cli import wishes, words
 from homeportd.cli.errors import INTERRUPTED, REQUEST, UNREACHABLE, Failure
 from homeportd.cli.wishes import failure, trying
 
@@ -191,6 +191,8 @@ async def _begin(client: Client, tunnels: list[Tunnel], changed: asyncio.Event) 
         raise Failure(
             f"the edge did not answer within {ANSWER_S:g} s", "look at the edge's own log", UNREACHABLE
         ) from None
+    if client.token_ends is not None:
+        sys.stderr.write(words.replaced(client.token_ends))
     if client.skew is not None:
         ahead = "behind" if client.skew.total_seconds() > 0 else "ahead of"
         seconds = abs(round(client.skew.total_seconds()))

@@ -10,6 +10,7 @@ from homeportd.cli.terminal import Cell, Style
 from homeportd.clock import from_text
 
 _STYLES = {"private": Style.GREY, "password": Style.AMBER, "public": Style.GREEN}
+INIT_NEWER = "homeport init --token-stdin with the newer one, which `homeport token rotate` showed"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -108,6 +109,11 @@ def target(tunnel: dict[str, Any]) -> str:
     """Where a tunnel leads: `:3000` on this machine, `db.lan:5432`, or what it was made for, `share 3000`."""
     written: str = tunnel.get("label") or tunnel.get("target") or ""
     return written.removeprefix("localhost")
+
+
+def replaced(ends: str) -> str:
+    """What to know about a token that was replaced, and what to do; two lines for standard error."""
+    return f"note: the token was replaced, and ends at {moment(ends, local_now())}\nfix: {INIT_NEWER}\n"
 
 
 def size(count: float) -> str:

@@ -89,7 +89,7 @@ class Links:
         self._links.add(link)
         if before is not None:
             before.session.abort("a newer connection took its place")
-        edge = self._settings
+        edge, ends = self._settings, link.token.expires_at
         welcome = protocol.Welcome(
             edge=edge.base,
             url=edge.url,
@@ -97,6 +97,7 @@ class Links:
             tcp_ports=edge.tcp_ports,
             udp_ports=edge.udp_ports,
             time=clock.to_text(clock.now()),
+            token_ends=None if ends is None else clock.to_text(ends),
         )
         return client, welcome
 

@@ -53,6 +53,7 @@ class Client:
         self.welcome: protocol.Welcome | None = None
         self.skew: timedelta | None = None  # the edge's clock less ours, when it is worth a word
         self.problem: Problem | None = None  # why there is no link, or none more
+        self.token_ends: str | None = None  # of a token that has a successor which we were not given
         self.attempts = 0
         self.next_try_at: float | None = None  # by `monotonic`
         self.backoff = Backoff()
@@ -150,6 +151,7 @@ class Client:
             "attempts": self.attempts,
             "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 2),
             "skew_s": None if self.skew is None else round(self.skew.total_seconds()),
+            "token_ends": self.token_ends,
             "problem": None if self.problem is None else self.problem.as_dict(),
             "next_try_s": None if wait is None else round(wait, 1),
             "tunnels": [tunnel.view() for tunnel in self.tunnels.values()],
@@ -215,6 +217,7 @@ class Client:
         first = not self.links
         self.links[link.number] = link
         self.welcome = link.welcome
+        self.token_ends = link.welcome.token_ends
         self.problem = None
         self._check_clock(link.welcome)
         task = asyncio.create_task(self._serve(link))
@@ -319,7 +322,7 @@ class Client:
                     _log.error("the new token cannot be stored: %s", error.strerror or error)
                 if not stored:
                     return  # the old one holds for a while; the edge sees that nothing was said
-                self._token = new
+                self._token, self.token_ends = new, None
                 _log.info("the token was replaced; the old one ends in %d s", said.grace_s)
         link.tell(protocol.Rotated())
 

@@ -71,7 +71,10 @@ class Hello(_Message):
 
 
 class Welcome(_Message):
-    """The edge's answer. `url` is the pattern of names, such as https://{name}.tunnel.example.com."""
+    """The edge's answer. `url` is the pattern of names, such as https://{name}.tunnel.example.com.
+
+    `token_ends`: when the token of the hello was replaced, the end of its grace time.
+    """
 
     type: Literal["welcome"] = "welcome"
     version: int = VERSION
@@ -81,6 +84,7 @@ class Welcome(_Message):
     tcp_ports: str
     udp_ports: str
     time: str
+    token_ends: str | None = None
 
 
 class Limits(_Message):

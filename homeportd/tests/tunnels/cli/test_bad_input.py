@@ -112,6 +112,42 @@ def test_revoked_means_that_the_daemon_is_cut_and_does_not_spin(homeport, owner,
     until(lambda: status(homeport)["up"], "it is back")
 
 
+def test_init_with_a_token_that_was_replaced(bare, owner, edge, server) -> None:
+    token = make_token(owner)
+    rotated = owner("token", "rotate", token_id(owner, token), "--grace", "1h")
+    newer = rotated.stdout.splitlines()[-1]
+
+    done = bare("init", "--edge", edge.url, "--token-stdin", input=token)
+    assert done.returncode == 0
+    assert (
+        done.stderr
+        == "note: the token was replaced; the edge gave the newer one, which is kept in its place\n"
+    )
+    account = Path(bare.environment["HOME"], ".config/homeport/edge.toml")
+    assert newer in account.read_text()
+    assert bare("init", "--edge", edge.url, "--token-stdin", input=newer).stderr == ""
+
+    edge.kill()  # the newer one was in its memory alone
+    edge.whole.start_agent()
+    until(lambda: bare("init", "--edge", edge.url, "--token-stdin", input=newer).returncode == 0)
+    done = bare("init", "--edge", edge.url, "--token-stdin", "--json", input=token)
+    assert done.returncode == 0
+    assert "note: the token was replaced, and ends at " in done.stderr
+    assert "\nfix: homeport init --token-stdin with the newer one" in done.stderr
+    ends = json.loads(done.stdout)["token_ends"]
+    assert ends is not None
+    hops = {hop["name"]: hop for hop in json.loads(bare("doctor", "--json").stdout)["hops"]}
+    assert hops["token"]["state"] == "note"
+
+    process = bare.start("tcp", f"{server}={edge.first + 6}")
+    assert process.stdout.readline()
+    assert "and ends at" in end(process)[2]
+    assert bare("daemon", "start").returncode == 0
+    until(lambda: status(bare)["up"], "the daemon is linked")
+    assert status(bare)["token_ends"] == ends
+    assert "The token was replaced, and ends at" in bare("daemon", "status").stdout
+
+
 def test_one_bad_tunnel_does_not_end_the_others(homeport, owner, edge, server) -> None:
     made = json.loads(owner("token", "create", "third", "--scope", "tunnel", "--json").stdout)
     port = edge.first + 3
