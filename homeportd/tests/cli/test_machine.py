@@ -221,7 +221,7 @@ def test_the_doctor_fits_a_narrow_terminal(homeport, whole) -> None:
     assert terminal.finish() == 1
     report = terminal.text.rpartition("\x1b[K")[2]
     assert max(len(line) for line in report.splitlines() if "http://" not in line) <= 40
-    assert report.startswith("1 of 9 hops fail.\n")
+    assert report.startswith("1 of 10 hops fail.\n")
     assert "fix: start the dev server" in report
 
 

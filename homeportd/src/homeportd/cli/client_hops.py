@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from homeportd.cli import daemon_client, words
 from homeportd.cli.accounts import verify
 from homeportd.cli.errors import Failure
 from homeportd.cli.hops import Hop
 from homeportd.tunnels import account as accounts
+from homeportd.tunnels import state
 from homeportd.tunnels.errors import Problem
 
 
@@ -27,6 +30,11 @@ def client() -> list[Hop]:
     except Problem as problem:
         found.append(Hop("edge", "fail", problem.detail, problem.fix))
     return [*found, _daemon()]
+
+
+def folder() -> Path:
+    """Where the daemon keeps its tunnels and its log."""
+    return state.Files.of_user().folder
 
 
 def _ending(ends: str) -> Hop:

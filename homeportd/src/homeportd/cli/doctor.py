@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -53,18 +54,19 @@ def doctor(port: OptionalPort = None, json: Json = False) -> None:
 
 def examine(port: int | None) -> list[Hop]:
     """Test every hop in order; later ones are skipped where an earlier one leaves nothing to test."""
-    from homeportd.cli import client_hops  # asyncio, pydantic: too slow for the other commands
+    from homeportd.cli import client_hops, disk_hop  # asyncio, pydantic: too slow for the other commands
 
     _progress("edge")
     client = client_hops.client()
     _progress("")
     if client and port is None and not installation.exists():
-        return client  # a laptop with tunnels, and no agent
-    return _examine_agent(port) + client
+        return [*client, disk_hop.disk([client_hops.folder()])]  # a laptop with tunnels, and no agent
+    return _examine_agent(port, [client_hops.folder()] if client else []) + client
 
 
-def _examine_agent(port: int | None) -> list[Hop]:
+def _examine_agent(port: int | None, of_client: list[Path]) -> list[Hop]:
     from homeportd import settings as settings_module
+    from homeportd.cli import disk_hop
 
     found: list[Hop] = []
     try:
@@ -80,6 +82,7 @@ def _examine_agent(port: int | None) -> list[Hop]:
         found.append(Hop("settings", "fail", str(error), error.fix))
         return [*found, *_skipped("agent", "sockets", "names", "caddy", "decisions")]
     found.append(Hop("settings", "ok", str(place.config)))
+    found.append(disk_hop.disk([settings.data_dir, *of_client]))
 
     _progress("agent")
     with Agent(place, AGENT_TIMEOUT) as agent:

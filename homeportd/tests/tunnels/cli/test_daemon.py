@@ -248,12 +248,12 @@ def test_the_doctor_of_a_client(homeport, bare, server) -> None:
         assert (done.returncode == 0) is said["ok"]
         return {hop["name"]: hop["state"] for hop in said["hops"]}
 
-    assert hops() == {"account": "ok", "edge": "ok", "daemon": "note"}
+    assert hops() == {"account": "ok", "edge": "ok", "daemon": "note", "disk": "ok"}
     homeport("daemon", "start")
     homeport("tunnels", "add", "tcp", str(server))
-    assert hops() == {"account": "ok", "edge": "ok", "daemon": "ok"}
+    assert hops() == {"account": "ok", "edge": "ok", "daemon": "ok", "disk": "ok"}
     file = Path(homeport.environment["HOME"], ".config/homeport/edge.toml")
     file.write_text(file.read_text().replace("hp_", "hp_x"))
     assert hops()["edge"] == "fail"
     file.chmod(0o644)
-    assert hops() == {"account": "fail"}
+    assert hops() == {"account": "fail", "disk": "ok"}
