@@ -103,7 +103,7 @@ class House:
 
     async def listening(self, port: int) -> None:
         """Wait until the agent has seen a port."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 answer = await self.owner.get(f"/api/ports/{port}")
                 if answer.status_code == 200 and answer.json()["listening"]:
@@ -184,12 +184,12 @@ async def built(folder: Path, *, pattern: str | None = None, trusted: tuple[str,
         outer.push_async_callback(_stop, process)
         transport = httpx.AsyncHTTPTransport(uds=str(settings.socket("cli")))
         owner = await outer.enter_async_context(
-            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=10)
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30)
         )
-        client = await outer.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))
+        client = await outer.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # each test says what it sends
         house = House(settings, number, stack, owner, client, folder, process)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await client.get(house.base, headers={"Host": "nobody"})

@@ -38,6 +38,7 @@ class DevServer:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     streams: int = 0  # endless answers being given now
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -45,8 +46,8 @@ class DevServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def streams_become(self, number: int) -> None:
-        """Wait until so many endless answers are being given; an error after two seconds."""
-        async with asyncio.timeout(2):
+        """Wait until so many endless answers are being given; an error after half a minute."""
+        async with asyncio.timeout(30):
             while self.streams != number:  # noqa: ASYNC110 - a count, not an event
                 await asyncio.sleep(0.02)
 
@@ -135,12 +136,12 @@ class DevServer:
             self.streams -= 1
 
     async def _drip(self, writer: asyncio.StreamWriter) -> None:
-        """A chunked answer that comes in parts, as server rendering does."""
+        """A chunked answer that comes in parts, as server rendering does; the second when the first was heard."""
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
         for part in (b"first", b"second"):
             writer.write(b"%x\r\n%b\r\n" % (len(part), part))
             await writer.drain()
-            await asyncio.sleep(0.5)
+            await self.heard.wait()
         writer.write(b"0\r\n\r\n")
 
 
