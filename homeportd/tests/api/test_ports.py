@@ -4,7 +4,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -16,13 +15,11 @@ def listening(family=socket.AF_INET, host="127.0.0.1"):
     return listener
 
 
-async def until(check, seconds=3.0):
-    deadline = time.monotonic() + seconds
-    while True:
-        found = await check()
-        if found or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(0.05)
+async def until(check):
+    async with asyncio.timeout(30):
+        while not (found := await check()):  # noqa: ASYNC110 - what the kernel knows sets no event here
+            await asyncio.sleep(0.05)
+        return found
 
 
 async def test_a_dev_server_shows_under_its_repo_and_leaves(peer, settings):
@@ -39,14 +36,12 @@ async def test_a_dev_server_shows_under_its_repo_and_leaves(peer, settings):
     try:
         line = await asyncio.to_thread(server.stdout.readline)
         number = int(line.split("port ")[1].split()[0])
-        started = time.monotonic()
 
         async def found():
             answer = await peer.get(f"/api/ports/{number}")
             return answer.json() if answer.status_code == 200 else None
 
         port = await until(found)
-        assert time.monotonic() - started < 1.5
         assert (port["pid"], port["repo"], port["subdir"]) == (server.pid, "shop", "frontend")
         assert port["addresses"] == ["127.0.0.1"]
         assert port["url"] == f"http://{number}.localhost:8080"
@@ -66,7 +61,7 @@ async def test_a_dev_server_shows_under_its_repo_and_leaves(peer, settings):
     async def gone():
         return (await peer.get(f"/api/ports/{number}")).status_code == 404
 
-    assert await until(gone, 1.5)
+    await until(gone)  # how soon: tests/ports/test_service.py
 
 
 async def test_a_share_is_set_read_and_removed(peer):

@@ -238,7 +238,7 @@ def test_a_name_with_blanks_and_parentheses_does_not_confuse_the_reader(stack, t
     program = tmp_path / "a) S (b"
     program.symlink_to("/bin/sleep")
     started = stack.enter_context(running(str(program), "600"))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while process.stat(started.pid).name != "a) S (b":
         assert time.monotonic() < deadline
         time.sleep(0.01)
