@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import hypothesis
 import pytest
 
 from homeportd.app import agent
@@ -18,6 +19,15 @@ from homeportd.settings import Settings
 
 # Run in the background of a shell, we have SIGINT ignored, which every command of a test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# An example may take longer than 200 ms on a machine that has other work.
+hypothesis.settings.register_profile(
+    "unhurried",
+    parent=hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("unhurried")
 
 QUICK_ROUNDS = 4  # bcrypt's least: tests prove that passwords are checked, not that it is slow
 
@@ -88,4 +98,4 @@ async def browser(running, peer):
 def over_socket(path: Path) -> httpx.AsyncClient:
     """An HTTP client of one of the agent's sockets."""
     transport = httpx.AsyncHTTPTransport(uds=str(path))
-    return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", timeout=10)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", timeout=30)
