@@ -45,7 +45,7 @@ async def tidy_loop(caplog: pytest.LogCaptureFixture) -> AsyncIterator[asyncio.A
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     before = asyncio.all_tasks()
     yield loop
-    for _ in range(20):  # cancelled tasks need a turn to end
+    for _ in range(500):  # cancelled tasks need a turn to end
         if not (left := asyncio.all_tasks() - before - {asyncio.current_task()}):
             break
         await asyncio.sleep(0.01)

@@ -144,7 +144,7 @@ async def test_leaving_a_block(connect):
 
 
 async def test_a_closed_stream_whose_peer_goes_on_is_reset_in_time(connect):
-    client, server = await connect(Config(close_timeout=0.1))
+    client, server = await connect(Config(close_timeout=1.0))
     near = await client.open()
     far = await server.accept()
     far.write(bytes(1000))
@@ -157,7 +157,7 @@ async def test_a_closed_stream_whose_peer_goes_on_is_reset_in_time(connect):
     assert await far.read() == b"last"
     assert await far.read() == b""
     with pytest.raises(StreamReset):
-        for _ in range(100):
+        for _ in range(3000):
             far.write(bytes(1000))
             await asyncio.sleep(0.01)
     await near.wait_closed()
@@ -221,7 +221,7 @@ async def test_too_much_unread_together_refuses_new_streams(connect):
     for near, _ in pairs:
         near.write(bytes(256 * KIB))
         near.write_eof()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.unread < 2 * MIB:  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.01)
     refused = await client.open()

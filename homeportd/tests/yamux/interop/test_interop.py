@@ -111,7 +111,7 @@ async def test_both_ways(request, peer, window, role):
                 reset.reset()
                 said = await process.stdout.readline()
                 assert said == b"done\n", (await process.stderr.read()).decode()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while session.streams:  # noqa: ASYNC110  nothing tells
                         await asyncio.sleep(0.01)
                 assert session.error is None
