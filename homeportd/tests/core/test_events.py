@@ -13,7 +13,7 @@ async def test_a_watcher_gets_what_happens_after_it_joined():
     with events.watch(None) as watcher:
         assert not watcher.resumed
         events.publish("port.opened", {"port": 3000})
-        event = await asyncio.wait_for(watcher.next(), 1)
+        event = await asyncio.wait_for(watcher.next(), 30)
         assert event.message() == {"id": 2, "type": "port.opened", "data": {"port": 3000}}
 
 
@@ -65,7 +65,7 @@ async def test_a_watcher_that_lags_is_ended_not_buffered_without_end():
         for _ in range(QUEUED * 2):
             events.publish("n", {})
         received = []
-        while (event := await asyncio.wait_for(watcher.next(), 1)) is not None:
+        while (event := await asyncio.wait_for(watcher.next(), 30)) is not None:
             received.append(event.id)
         assert watcher.lagging
         assert received == list(range(2, QUEUED + 1))
