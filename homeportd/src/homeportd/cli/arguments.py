@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from homeportd.cli import words
-from homeportd.cli.client import connect
-from homeportd.cli.errors import Failure
-from homeportd.cli.objects import Port
-
-COMPLETION_TIMEOUT: Final = 0.3  # seconds; a shell waits for the answer with every Tab
+from homeportd.cli import completion
 
 
 def parse_port(text: str | int) -> int:
@@ -23,22 +18,10 @@ def parse_port(text: str | int) -> int:
     return number
 
 
-def complete_port(incomplete: str) -> list[tuple[str, str]]:
-    """The ports of the live agent, with their names; none when it does not answer at once."""
-    try:
-        with connect(COMPLETION_TIMEOUT) as agent:
-            ports: list[Port] = agent.get("/ports")
-    except Failure:
-        return []
-    return [
-        (str(port["port"]), words.what(port)) for port in ports if str(port["port"]).startswith(incomplete)
-    ]
-
-
 PortArgument = Annotated[
     int,
     typer.Argument(
-        parser=parse_port, metavar="PORT", help="The port, such as 5173.", autocompletion=complete_port
+        parser=parse_port, metavar="PORT", help="The port, such as 5173.", autocompletion=completion.ports
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the objects of the API as JSON.")]

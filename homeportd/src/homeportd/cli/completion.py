@@ -1,23 +1,26 @@
-"""What a shell offers with Tab for tunnels, reservations and domains; nothing where nobody answers at once."""
+"""What a shell offers with Tab; nothing where nobody answers at once."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import threading
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
-from homeportd.cli import daemon_client
-from homeportd.cli.arguments import COMPLETION_TIMEOUT
-from homeportd.cli.edge_client import connect
+from homeportd.cli import client, daemon_client, edge_client, words
 from homeportd.cli.errors import Failure
 
-REMOTE_TIMEOUT: Final = 1.0  # seconds; the edge's API may be far away
+TIMEOUT: Final = 1.0  # seconds for which a shell waits with each Tab, the edge's name and TLS included
+_T = TypeVar("_T")
+
+
+def ports(incomplete: str) -> list[tuple[str, str]]:
+    """The ports of the live agent, with their names."""
+    return _offers([(str(port["port"]), words.what(port)) for port in _at_once(_ports)], incomplete)
 
 
 def tunnels(incomplete: str) -> list[tuple[str, str]]:
     """Of the daemon."""
-    try:
-        found: list[dict[str, Any]] = daemon_client.ask({"do": "status"}, COMPLETION_TIMEOUT)["tunnels"]
-    except Failure:
-        return []
+    found = _at_once(lambda: daemon_client.ask({"do": "status"}, TIMEOUT)["tunnels"])
     return _offers([(_label(item), f"{item['kind']} to {item['target']}") for item in found], incomplete)
 
 
@@ -33,23 +36,44 @@ def reservations(incomplete: str) -> list[tuple[str, str]]:
 
 def domains(incomplete: str) -> list[tuple[str, str]]:
     """People's own domains, of the edge."""
-    found = _of_edge("/domains", COMPLETION_TIMEOUT)
-    return _offers([(item["domain"], item["state"]) for item in found], incomplete)
+    return _offers([(item["domain"], item["state"]) for item in _of_edge("/domains")], incomplete)
 
 
 def names(incomplete: str) -> list[tuple[str, str]]:
     """The HTTP names that are reserved at the edge."""
-    found = _of_edge("/reservations", COMPLETION_TIMEOUT)
+    found = _of_edge("/reservations")
     return _offers([(item["name"], item["address"]) for item in found if item["name"]], incomplete)
 
 
-def _of_edge(path: str, timeout: float = REMOTE_TIMEOUT) -> list[dict[str, Any]]:
-    try:
-        with connect(timeout) as edge:
-            found: list[dict[str, Any]] = edge.get(path)
-    except Failure:
-        return []
+def _ports() -> list[Any]:
+    with client.connect(TIMEOUT) as agent:
+        found: list[Any] = agent.get("/ports")
     return found
+
+
+def _of_edge(path: str) -> list[Any]:
+    def ask() -> list[Any]:
+        with edge_client.connect(TIMEOUT) as edge:
+            found: list[Any] = edge.get(path)
+        return found
+
+    return _at_once(ask)
+
+
+def _at_once(work: Callable[[], list[_T]]) -> list[_T]:
+    """What comes within TIMEOUT in all: each step has one of its own, and the system's resolver has none."""
+    found: list[_T] = []
+
+    def run() -> None:
+        try:
+            found.extend(work())
+        except Failure:
+            return
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    return list(found)
 
 
 def _label(item: dict[str, Any]) -> str:

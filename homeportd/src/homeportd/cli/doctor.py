@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from homeportd.cli import hops, installation, words
-from homeportd.cli.arguments import Json, complete_port, parse_port
+from homeportd.cli import completion, hops, installation, words
+from homeportd.cli.arguments import Json, parse_port
 from homeportd.cli.client import Agent
 from homeportd.cli.errors import REFUSED, Failure
 from homeportd.cli.hops import Hop
@@ -31,7 +31,7 @@ OptionalPort = Annotated[
         parser=parse_port,
         metavar="PORT",
         help="Test this port too.",
-        autocompletion=complete_port,
+        autocompletion=completion.ports,
         show_default=False,
     ),
 ]
