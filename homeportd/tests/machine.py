@@ -20,7 +20,7 @@ import jinja2
 
 TEMPLATE = Path(__file__).parents[2] / "roles/caddy/templates/Caddyfile.j2"
 BESIDE = Path(sys.executable).parent
-START = 20.0  # seconds for a program to start
+START = 60.0  # seconds for a program to start
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Machine:
 
     def visit(self, port: int) -> int:
         """The status that a stranger gets at a port."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=30)
         with contextlib.closing(connection):
             connection.request("GET", "/", headers={"Host": f"{port}.localhost:{self.front}"})
             return connection.getresponse().status

@@ -14,32 +14,34 @@ from pathlib import Path
 import pytest
 
 HOMEPORT = Path(sys.executable).with_name("homeport")
-TIMEOUT = 20.0  # seconds for any one command
+TIMEOUT = 60.0  # seconds for any one command, on a machine that has other work
 
 
 class Terminal:
     """A command on a terminal of its own: what it prints is read, what a person types is written."""
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], columns: int) -> None:
-        self._ours, theirs = os.openpty()
+        # Held open by us as well: without anybody at the other side, as before the command has begun, its end would
+        # be read.
+        self._ours, self._theirs = os.openpty()
         os.set_blocking(self._ours, False)
+        self._bytes = b""
         self.text = ""
         # A session leader that opens a terminal gets it as its controlling one, which getpass needs.
         script = 'exec <"$TTY" >"$TTY" 2>&1; stty cols "$COLS"; exec "$@"'
         self.process = subprocess.Popen(
             ["sh", "-c", script, "sh", str(HOMEPORT), *arguments],
-            env=environment | {"TTY": os.ttyname(theirs), "COLS": str(columns)},
+            env=environment | {"TTY": os.ttyname(self._theirs), "COLS": str(columns)},
             start_new_session=True,
         )
-        time.sleep(0.2)  # until the child holds the terminal open itself
-        os.close(theirs)
 
     def wait_for(self, text: str) -> None:
         """Read until `text` is there."""
         end = time.monotonic() + TIMEOUT
         while text not in self.text:
             assert time.monotonic() < end, f"{text!r} did not come, but {self.text!r}"
-            self._read()
+            if not self._read(0.1):
+                assert self.process.poll() is None or self._read(0), f"ended without {text!r}: {self.text!r}"
 
     def type(self, text: str) -> None:
         """Press keys."""
@@ -47,9 +49,13 @@ class Terminal:
 
     def finish(self) -> int:
         """Read to the end; returns the exit code."""
-        while self._read():
+        end = time.monotonic() + TIMEOUT
+        while self.process.poll() is None:
+            assert time.monotonic() < end, f"no end after {self.text!r}"
+            self._read(0.1)
+        while self._read(0):
             pass
-        return self.process.wait(TIMEOUT)
+        return self.process.returncode
 
     def close(self) -> None:
         """End what is left."""
@@ -57,15 +63,18 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         os.close(self._ours)
+        os.close(self._theirs)
 
-    def _read(self) -> bool:
-        assert select.select([self._ours], [], [], TIMEOUT)[0], f"silence after {self.text!r}"
-        try:
-            data = os.read(self._ours, 65536)
-        except OSError:  # Linux: the last holder of the terminal has gone
+    def _read(self, seconds: float) -> bool:
+        """Wait for what the command prints next; whether something came."""
+        if not select.select([self._ours], [], [], seconds)[0]:
             return False
-        self.text += data.decode().replace("\r\n", "\n")
-        return bool(data)
+        try:
+            self._bytes += os.read(self._ours, 65536)
+        except OSError:  # Linux: the command has gone, and hung up
+            return False
+        self.text = self._bytes.decode(errors="ignore").replace("\r\n", "\n")
+        return True
 
 
 class Homeport:

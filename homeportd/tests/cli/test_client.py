@@ -16,7 +16,7 @@ from homeportd.cli.installation import Installation
 from .canned import canned
 
 
-def failure(folder: Path, path: str = "/ports", timeout: float = 5.0) -> Failure:
+def failure(folder: Path, path: str = "/ports", timeout: float = 60.0) -> Failure:
     with (
         pytest.raises(Failure) as caught,
         Agent(Installation(folder / "agent.toml", folder), timeout) as agent,

@@ -34,7 +34,7 @@ def homeport(whole: Machine) -> Iterator[Homeport]:
 
 
 def test_a_dev_server_is_listed_under_its_repo(homeport, whole) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while f":{whole.dev}" not in (page := homeport("list").stdout):
         assert time.monotonic() < end, page
     lines = page.splitlines()
@@ -53,7 +53,7 @@ def test_a_share_with_a_password_from_a_pipe(homeport, whole) -> None:
     assert sentence.startswith(f"Anyone with the password can open port {whole.dev} until ")
     assert address == f"http://{whole.dev}.localhost:{whole.front}"
     assert whole.visit(whole.dev) == 401
-    login = http.client.HTTPConnection("127.0.0.1", whole.front, timeout=10)
+    login = http.client.HTTPConnection("127.0.0.1", whole.front, timeout=60)
     headers = {
         "Host": f"{whole.dev}.localhost:{whole.front}",
         "Content-Type": "application/x-www-form-urlencoded",
@@ -142,7 +142,7 @@ def test_the_log_shows_who_came_and_follows(homeport, whole) -> None:
     port = str(whole.dev)
     homeport("share", port, "--public")
     whole.visit(whole.dev)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while "public" not in homeport("logs", port).stdout:
         assert time.monotonic() < end
     following = homeport.start("logs", port, "-n", "1", "-f", "--json")
@@ -151,7 +151,7 @@ def test_the_log_shows_who_came_and_follows(homeport, whole) -> None:
     whole.visit(whole.dev)
     second = json.loads(following.stdout.readline())
     following.terminate()
-    following.communicate(timeout=10)
+    following.communicate(timeout=60)
 
     assert (first["decision"], first["address"], first["path"]) == ("public", "127.0.0.1", "/")
     assert second["id"] > first["id"]
@@ -162,7 +162,7 @@ def test_the_login_link_logs_in_once(homeport, whole) -> None:
     path = lines[-1].removeprefix(f"http://localhost:{whole.front}")
 
     def follow() -> tuple[int, bool]:
-        connection = http.client.HTTPConnection("127.0.0.1", whole.front, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", whole.front, timeout=60)
         connection.request("GET", path, headers={"Host": f"localhost:{whole.front}"})
         answer = connection.getresponse()
         connection.close()
@@ -276,7 +276,7 @@ def test_the_doctor_with_a_broken_settings_file(homeport, folder) -> None:
 
 def test_the_doctor_with_a_server_that_speaks_no_http(homeport, whole) -> None:
     with socket.create_server(("127.0.0.1", whole.free)):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while f":{whole.free}" not in homeport("list").stdout:
             assert time.monotonic() < end
         found = states(homeport, str(whole.free))
