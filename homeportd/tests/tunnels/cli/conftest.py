@@ -20,7 +20,7 @@ from ...cli.conftest import Homeport
 from ...echo import echoing
 from ...machine import BESIDE, Machine, machine
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 TRAEFIK = shutil.which("traefik", path=str(BESIDE)) or "traefik"
 
 
@@ -117,7 +117,7 @@ class Edge:
         """What a visitor of a name gets."""
         import http.client
 
-        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=30)
         with contextlib.closing(connection):
             try:
                 connection.request(
@@ -188,7 +188,7 @@ def echoes(address: str) -> bool:
     """Whether a visitor of a TCP address hears an echo."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), 5) as connection:
+        with socket.create_connection((host, int(port)), PATIENCE) as connection:
             connection.sendall(b"hello")
             return connection.recv(5, socket.MSG_WAITALL) == b"hello"
     except OSError:

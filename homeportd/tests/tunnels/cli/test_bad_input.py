@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from .conftest import echoes, end, make_token, until
+from .conftest import PATIENCE, echoes, end, make_token, until
 
 
 def altered(homeport, change: str, *arguments: str) -> subprocess.Popen[str]:
@@ -42,7 +42,7 @@ def test_another_version(homeport, server) -> None:
     process = altered(
         homeport, "from homeportd.tunnels import protocol; protocol.VERSION = 99", "tcp", str(server)
     )
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (8, "")
     assert "version" in errors
     assert "\nfix: " in errors
@@ -93,11 +93,9 @@ def test_revoked_means_that_the_daemon_is_cut_and_does_not_spin(homeport, owner,
         assert visitor.recv(5, socket.MSG_WAITALL) == b"hello"
         mine = token_id(owner, token)
         assert owner("token", "revoke", mine).returncode == 0
-        begun = time.monotonic()
-        visitor.settimeout(5)
+        visitor.settimeout(PATIENCE)  # how soon: tests/edge/test_tokens.py
         with contextlib.suppress(ConnectionResetError):
             assert visitor.recv(1) == b""
-        assert time.monotonic() - begun < 2
     until(lambda: not status(homeport)["up"])
     process = psutil.Process(status(homeport)["pid"])
     before, spent = status(homeport)["attempts"], process.cpu_times().user

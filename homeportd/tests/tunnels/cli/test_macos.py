@@ -20,7 +20,7 @@ import trustme
 from homeportd.cli import launch_agent
 from homeportd.tunnels import trust
 
-from .conftest import echoes, end, until
+from .conftest import PATIENCE, echoes, end, until
 
 MACOS = Path(__file__).parent / "macos"
 
@@ -48,7 +48,7 @@ def udp_echo(edge_port: int, sock: socket.socket, size: int) -> None:
 
     threading.Thread(target=echo, daemon=True).start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as visitor:
-        visitor.settimeout(5)
+        visitor.settimeout(PATIENCE)
         payload = os.urandom(size)
         visitor.sendto(payload, ("127.0.0.1", edge_port))
         assert visitor.recv(70_000) == payload
@@ -159,7 +159,7 @@ def test_launchd_that_refuses(mac) -> None:
     done = mac("daemon", "start")
     assert (done.returncode, "Bootstrap failed: 5" in done.stderr) == (1, True), done.stderr
     assert "fix: start it from the Mac's own desktop" in done.stderr
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 40
     assert not (home / "Library/LaunchAgents/homeport.tunnels.plist").exists()
 
 

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 
 from ...cli.conftest import Homeport
 from ...machine import machine
-from .conftest import Edge, echoes, end, free_port, make_token, until
+from .conftest import PATIENCE, Edge, echoes, end, free_port, make_token, until
 
 DEV_SERVER = Path(__file__).parents[2] / "edge" / "devserver.py"
 
@@ -191,7 +191,7 @@ def test_websockets_and_events(homeport, edge, ca, web) -> None:
         ):
             for text in ("hello", "x" * 200_000):
                 ws.send(text)
-                assert ws.recv(timeout=10) == text[::-1]
+                assert ws.recv(timeout=PATIENCE) == text[::-1]
         events = subprocess.Popen(
             [
                 *("curl", "-sSN", "--http2", "--cacert", str(edge.whole.folder / "ca.pem"), "--resolve"),
@@ -224,7 +224,7 @@ def test_tcp_and_udp_over_the_same_links(homeport, edge, server) -> None:
             opened(homeport, "udp", f"{local.getsockname()[1]}={edge.first}"),
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as visitor,
         ):
-            visitor.settimeout(5)
+            visitor.settimeout(PATIENCE)
             for payload in (b"hello", b"", os.urandom(65_507)):
                 visitor.sendto(payload, ("127.0.0.1", edge.first))
                 assert visitor.recv(70_000) == payload
