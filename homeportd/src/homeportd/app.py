@@ -33,6 +33,7 @@ from homeportd.gateway.app import Gateway
 from homeportd.gateway.quick import QuickProtocol
 from homeportd.notify import notify, watchdog_s
 from homeportd.settings import Settings
+from homeportd.stopping import GONE_S, STOP_S, hang_up
 from homeportd.system import api as system_api
 from homeportd.system.api import Counts
 from homeportd.system.service import System
@@ -43,7 +44,6 @@ from homeportd.workstation import workstation
 
 SWEEP_S = 0.5  # how late an expired share may end what it opened
 SYSTEM_S = 3  # between two figures of the machine's load
-STOP_S = 3  # for requests under way when the agent stops
 MAX_WATCHER_MESSAGE = 4096  # bytes; a dashboard sends nothing
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,19 @@ class AlreadyRunning(Exception):
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server among several in one process: the agent handles the signals."""
+    """A uvicorn server among several in one process: the agent handles the signals, and the end is bounded."""
+
+    def stop(self) -> None:
+        """Begin to end."""
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for requests under way, but not for whoever sends or reads too slowly."""
+        timer = asyncio.get_running_loop().call_later(STOP_S, hang_up, self.server_state)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -77,12 +89,12 @@ def _config(app: Any, protocol: type[HttpToolsProtocol], *, websockets: bool) ->
         proxy_headers=False,
         backlog=sockets.BACKLOG,
         timeout_keep_alive=120,
-        timeout_graceful_shutdown=STOP_S,
+        timeout_graceful_shutdown=int(STOP_S + GONE_S),
     )
 
 
 @asynccontextmanager
-async def _serving(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
+async def _serving(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[_Server]:
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -90,9 +102,9 @@ async def _serving(config: uvicorn.Config, listener: socket.socket) -> AsyncIter
             if task.done():
                 task.result()
             await asyncio.sleep(0.005)
-        yield
+        yield server
     finally:
-        server.should_exit = True
+        server.stop()
         await task
         listener.close()
 
@@ -159,9 +171,11 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
                 *([tunnels.router(door), domains_router(door)] if tunnels else []),
             ]
         )
-        await _open_sockets(stack, settings, desk.gateway if desk else None, web)
+        servers = await _open_sockets(stack, settings, desk.gateway if desk else None, web)
         if tunnels is not None:
             await stack.enter_async_context(tunnels.serve(web))
+        for server in servers:  # all begin to end at once: each may need its whole time
+            stack.callback(server.stop)
         stack.callback(events.close)  # before the servers wait for their clients
         for sweep in [auth.sweep, *([desk.sweep] if desk else [])]:
             await stack.enter_async_context(_every(SWEEP_S, sweep))
@@ -179,16 +193,18 @@ def _show_load(events: Events, system: System) -> None:
 
 async def _open_sockets(
     stack: AsyncExitStack, settings: Settings, gateway: Gateway | None, web: FastAPI
-) -> None:
+) -> list[_Server]:
     doors = [
         ("web", 0o660, _config(web, HttpToolsProtocol, websockets=True)),
         ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
     ]
     if gateway is not None:
         doors.insert(0, ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)))
+    servers = []
     for name, mode, config in doors:
         listener = sockets.listen(settings.socket(name), mode)
-        await stack.enter_async_context(_serving(config, listener))
+        servers.append(await stack.enter_async_context(_serving(config, listener)))
+    return servers
 
 
 @asynccontextmanager

@@ -54,8 +54,13 @@ def problem_response(
 
 
 def _sentence(item: dict[str, Any]) -> str:
+    if item["type"] == "json_invalid":
+        return f"the body is not JSON: {item['ctx']['error']}, at character {item['loc'][-1]}"
+    if item["type"] == "model_attributes_type" and item["loc"] == ("body",):
+        return "the body is not a JSON object, or not sent as Content-Type: application/json"
+    said = str(item["msg"]).removeprefix("Value error, ")
     place = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path"))
-    return f"{place}: {item['msg']}" if place else str(item["msg"])
+    return f"{place}: {said}" if place else said
 
 
 def answer_problems(app: FastAPI, routers: Sequence[APIRouter]) -> None:
@@ -140,6 +145,8 @@ class BodyLimit:
         body = b"" if declared.isdigit() and int(declared) <= MAX_BODY else None
         while body is not None:
             message = await receive()
+            if message["type"] != "http.request":
+                return  # gone: half of a body is none
             body += message.get("body", b"")
             if len(body) > MAX_BODY:
                 body = None

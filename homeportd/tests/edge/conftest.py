@@ -89,6 +89,74 @@ async def connect(port, token):
         await link.close()
 
 
+def _toml(settings):
+    edge = settings.edge
+    return "\n".join(
+        [
+            f'origin = "{settings.origin}"',
+            f"port_ranges = {json.dumps(list(settings.port_ranges))}",
+            f'repo_root = "{settings.repo_root}"',
+            f'data_dir = "{settings.data_dir}"',
+            f'socket_dir = "{settings.socket_dir}"',
+            "[edge]",
+            f'url = "{edge.url}"',
+            f'host = "{edge.host}"',
+            f"bind = {json.dumps(list(edge.bind))}",
+            f'tcp_ports = "{edge.tcp_ports}"',
+            f'udp_ports = "{edge.udp_ports}"',
+            f'listen = "{edge.listen}"',
+            f'routes_dir = "{edge.routes_dir}"',
+            *(
+                f'{key} = "{value}"'
+                for key in ("tls_listen", "tls_cert", "tls_key")
+                if (value := getattr(edge, key)) is not None
+            ),
+        ]
+    )
+
+
+@pytest.fixture
+async def start(settings, tmp_path, port):
+    """Start the agent as a process of its own, which logs to `agent.log`; the value is that process."""
+    config = tmp_path / "agent.toml"
+    config.write_text(_toml(settings))
+    running = []
+
+    async def up():
+        try:
+            async with helper.over_socket(settings.socket("cli")) as api:
+                return (await api.get("/api/health")).status_code == 200
+        except OSError:
+            return False
+        except Exception as error:  # httpx wraps what the socket says
+            if type(error).__name__ == "ConnectError":
+                return False
+            raise
+
+    async def make(*options):
+        with (tmp_path / "agent.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *options,
+                "-m",
+                "homeportd",
+                "serve",
+                "--config",
+                str(config),
+                "--allow-root",
+                stderr=log,
+            )
+        running.append(process)
+        await helper.until_async(up, 60)
+        return process
+
+    yield make
+    for process in running:
+        if process.returncode is None:
+            process.terminate()
+            await helper.ended(process)
+
+
 @pytest.fixture(autouse=True)
 def no_complaints(caplog):
     """Asyncio says through its logger what nobody handled."""

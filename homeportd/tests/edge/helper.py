@@ -225,6 +225,16 @@ async def within(seconds: float, attempt: Callable[[], Awaitable[float]], times:
     raise AssertionError(f"not once within {seconds} s, but {took}")
 
 
+async def ended(process: asyncio.subprocess.Process, seconds: float = 20) -> int:
+    """The status of a process that was told to end; one that does not is killed."""
+    try:
+        return await asyncio.wait_for(process.wait(), seconds)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+
+
 async def routed(port: int) -> bool:
     """Whether Traefik has its routes: the edge itself answers for a name that leads nowhere."""
     try:

@@ -3,70 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import resource
 import signal
-import sys
 
 import pytest
-from edge_helper import PATIENCE_S, Refused, echo_server, link, over_socket, to_port, until_async
+from edge_helper import PATIENCE_S, Refused, echo_server, link, over_socket, to_port
 
 from homeportd.tunnels.protocol import Refusal
-
-
-def _toml(settings):
-    edge = settings.edge
-    return "\n".join(
-        [
-            f'origin = "{settings.origin}"',
-            f"port_ranges = {json.dumps(list(settings.port_ranges))}",
-            f'repo_root = "{settings.repo_root}"',
-            f'data_dir = "{settings.data_dir}"',
-            f'socket_dir = "{settings.socket_dir}"',
-            "[edge]",
-            f'url = "{edge.url}"',
-            f'host = "{edge.host}"',
-            f"bind = {json.dumps(list(edge.bind))}",
-            f'tcp_ports = "{edge.tcp_ports}"',
-            f'udp_ports = "{edge.udp_ports}"',
-            f'listen = "{edge.listen}"',
-            f'routes_dir = "{edge.routes_dir}"',
-        ]
-    )
-
-
-@pytest.fixture
-async def start(settings, tmp_path, port):
-    """Start the agent as a process of its own; the value is that process."""
-    config = tmp_path / "agent.toml"
-    config.write_text(_toml(settings))
-    running = []
-
-    async def up():
-        try:
-            async with over_socket(settings.socket("cli")) as api:
-                return (await api.get("/api/health")).status_code == 200
-        except OSError:
-            return False
-        except Exception as error:  # httpx wraps what the socket says
-            if type(error).__name__ == "ConnectError":
-                return False
-            raise
-
-    async def make():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "homeportd", "serve", "--config", str(config), "--allow-root"
-        )
-        running.append(process)
-        await until_async(up, 60)
-        return process
-
-    yield make
-    for process in running:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            await process.wait()
 
 
 async def first_byte(port):

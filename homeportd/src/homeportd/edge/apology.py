@@ -67,8 +67,9 @@ MOVED: Final = page(
 class Apology(asyncio.Protocol):
     """Waits for a request, unless it came already, gives the answer, and ends the connection."""
 
-    def __init__(self, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, answer: bytes, loop: asyncio.AbstractEventLoop, known: set[Apology]) -> None:
         self._answer = answer
+        self._known = known
         self._loop = loop
         self._seen = bytearray()
         self._answered = False
@@ -77,10 +78,16 @@ class Apology(asyncio.Protocol):
 
     @classmethod
     def take_over(
-        cls, transport: asyncio.Transport, answer: bytes, loop: asyncio.AbstractEventLoop, *, asked: bool
+        cls,
+        transport: asyncio.Transport,
+        answer: bytes,
+        loop: asyncio.AbstractEventLoop,
+        known: set[Apology],
+        *,
+        asked: bool,
     ) -> None:
-        """Answer on a connected transport; `asked`: the request came already."""
-        apology = cls(answer, loop)
+        """Answer on a connected transport; `asked`: the request came already. It is in `known` until it is over."""
+        apology = cls(answer, loop, known)
         transport.set_protocol(apology)
         apology.connection_made(transport)
         if asked:
@@ -89,6 +96,7 @@ class Apology(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._known.add(self)
         self._timer = self._loop.call_later(PATIENCE_S, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -110,10 +118,16 @@ class Apology(asyncio.Protocol):
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, self._transport.abort)
 
+    def abort(self) -> None:
+        """End the connection, answered or not."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._known.discard(self)
         if self._timer is not None:
             self._timer.cancel()

@@ -92,6 +92,10 @@ class DatagramListener:
             for visitor in list(endpoint.visitors.values()):
                 visitor.end()
 
+    def end(self) -> None:
+        """Forget every visitor."""
+        self.cut()
+
 
 class _Endpoint(asyncio.DatagramProtocol):
     """One socket."""

@@ -101,6 +101,7 @@ class Door:
         self._accepting: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.arrivals = Arrivals()
+        self.arriving: set[asyncio.Transport] = set()
 
     async def listen(self, address: str) -> None:
         """Open the plain door, for Traefik. Raises OSError."""
@@ -178,6 +179,8 @@ class Door:
         """Shut the doors and end the links."""
         for server in self._servers:
             server.close()
+        for transport in self.arriving:
+            transport.abort()
         tasks = [*self._accepting, *self._tasks]
         for task in tasks:
             task.cancel()
@@ -204,6 +207,7 @@ class _Arrival(asyncio.Protocol):
             made.abort()
             return
         self._transport = made
+        self._door.arriving.add(made)
         self._timer = self._loop.call_later(HEAD_S, made.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -238,7 +242,9 @@ class _Arrival(asyncio.Protocol):
         self._leave()
 
     def _leave(self) -> None:
-        self._transport = None
+        if self._transport is not None:
+            self._door.arriving.discard(self._transport)
+            self._transport = None
         self._seen.clear()
         if self._arrival is not None:
             self._arrival.leave()

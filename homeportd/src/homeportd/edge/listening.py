@@ -102,6 +102,7 @@ class Listening:
     def _forget(self, listener: StreamListener) -> None:
         del self._retired[listener]
         listener.close()
+        listener.end()
 
     def unlisten(self, tunnel: Tunnel) -> None:
         """Take no more visitors, and remove the route."""

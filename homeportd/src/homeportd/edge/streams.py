@@ -34,6 +34,7 @@ class StreamListener:
         self._carriers: dict[Carrier, Address] = {}
         self.port = int(sockets[0].getsockname()[1])
         self._arriving: set[asyncio.Task[None]] = set()  # connections whose stream is being opened
+        self.apologies: set[Apology] = set()
         self.retired = False
         self.descriptors = descriptors_for_visitors()
 
@@ -79,6 +80,12 @@ class StreamListener:
         """End every connection."""
         for carrier in list(self._carriers):
             carrier.abort()
+
+    def end(self) -> None:
+        """As `cut`, and nobody gets a page: it would be a connection that outlives its listener."""
+        self.cut()
+        for each in list(self.apologies):
+            each.abort()
 
     def welcome(self, arrival: _Arrival, transport: asyncio.Transport, address: Address, port: int) -> None:
         """Begin to join a connection with a stream."""
@@ -214,7 +221,8 @@ class _Arrival(asyncio.Protocol):
         """
         if self._transport is not None and not self._transport.is_closing():
             asked = asked or bool(self.early)
-            Apology.take_over(self._transport, answer, asyncio.get_running_loop(), asked=asked)
+            known = self._listener.apologies
+            Apology.take_over(self._transport, answer, asyncio.get_running_loop(), known, asked=asked)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -37,6 +37,9 @@ class Listener(Protocol):
         """End what the rules do not allow any more."""
 
     def cut(self) -> None:
+        """End every connection; whoever has not been answered gets a page."""
+
+    def end(self) -> None:
         """End every connection."""
 
 
@@ -121,7 +124,7 @@ class Tunnel:
         """Take no more visitors, end those that are here."""
         if self.listener is not None:
             self.listener.close()
-            self.listener.cut()
+            self.listener.end()
             self.listener = None
         for task in self._tasks:
             task.cancel()

@@ -22,6 +22,7 @@ from homeportd.http import problem_response
 from homeportd.problems import Problem
 from homeportd.settings import EdgeSettings
 from homeportd.shares.model import within
+from homeportd.stopping import STOP_S, ended
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind
 
@@ -195,9 +196,7 @@ class Protocols:
         return made
 
     async def close(self) -> None:
-        """End what is open."""
+        """End what is open; answers under way have STOP_S."""
         for connection in list(self._state.connections):
             connection.shutdown()
-        for task in list(self._state.tasks):
-            task.cancel()
-        await asyncio.gather(*self._state.tasks, return_exceptions=True)
+        await ended(self._state, STOP_S)

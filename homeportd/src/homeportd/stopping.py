@@ -1,0 +1,35 @@
+"""Ending uvicorn's connections within a time, whatever their peers do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, cast
+
+from uvicorn.server import ServerState
+
+STOP_S: Final = 3.0  # for requests under way when the agent stops
+GONE_S: Final = 2.0  # for the tasks of connections that were cut
+_TICK_S: Final = 0.02
+
+
+def hang_up(state: ServerState) -> None:
+    """Cut every connection: its task sees that, where a cancelled one would wait to tell its peer of it."""
+    for connection in list(state.connections):
+        cast("Any", connection).transport.abort()
+
+
+async def ended(state: ServerState, seconds: float) -> None:
+    """Wait for the connections and tasks that were told to end; cut what has not by then."""
+    loop = asyncio.get_running_loop()
+    for limit, action in ((seconds, hang_up), (GONE_S, _cancel)):
+        until = loop.time() + limit
+        while state.connections or state.tasks:
+            if loop.time() >= until:
+                action(state)
+                break
+            await asyncio.sleep(_TICK_S)
+
+
+def _cancel(state: ServerState) -> None:
+    for task in list(state.tasks):
+        task.cancel()
