@@ -220,3 +220,18 @@ async def test_an_agent_that_stops_closes_everything_quickly(settings):
     assert asyncio.get_running_loop().time() - started < 4
     await client.aclose()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b'{"name":', "application/json", "the body is not JSON: Expecting value, at character 8"),
+        (b'{"name":"ci"}', "text/plain", "not sent as Content-Type: application/json"),
+        (b'["ci"]', "application/json", "the body is not a JSON object"),
+        (b'{"name":7}', "application/json", "name: Input should be a valid string"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_told_as_such(peer, body, kind, said):
+    answer = await peer.post("/api/tokens", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
