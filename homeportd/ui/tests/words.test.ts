@@ -17,7 +17,7 @@ test.each([
   [port(1, { subdir: "frontend" }), "vite · frontend"],
   [port(1, { subdir: "" }), "vite"],
   [port(1, { listening: false }), "vite · not running"],
-  [port(1, { listening: false, title: null }), "not running"],
+  [port(1, { listening: false, title: null }), "shared port · not running"],
   [port(1, { title: null, user: "postgres" }), "a program of postgres"],
   [port(1, { title: null, user: null }), "owner not visible"],
 ])("a port's name %#", (of, name) => expect(portName(of)).toBe(name));

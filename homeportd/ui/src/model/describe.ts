@@ -2,9 +2,9 @@
 
 import type { Mode, Port } from "./types";
 
-/** What a listener is called of which nothing more can be known. */
+/** What a port is called of which nothing more can be known; one that nobody listens on is here for its share. */
 function unnamed(port: Port): string {
-  if (!port.listening) return "";
+  if (!port.listening) return "shared port";
   return port.user ? `a program of ${port.user}` : "owner not visible";
 }
 
