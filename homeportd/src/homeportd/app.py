@@ -148,8 +148,9 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
             from homeportd.edge.start import edge
 
             domains = await load(settings.edge, database)
+            told = domains.routes_of, domains.leads_here
             tunnels = await stack.enter_async_context(
-                edge(settings.edge, database, auth, passwords, key, events, domains.routes_of)
+                edge(settings.edge, database, auth, passwords, key, events, *told)
             )
             domains_router = await stack.enter_async_context(
                 watching(domains, settings.edge, tunnels.tunnels, events)

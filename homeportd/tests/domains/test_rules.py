@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from homeportd.domains.steps import Pace
@@ -52,6 +53,20 @@ async def test_without_tls_verified_is_the_end(traefik, peer, client):
         assert (got["host"], got["origin"]) == ("localhost:3000", "http://localhost:3000")
         assert not [name for name in got if name.startswith("x-homeport")]
         assert "203.0.113.9" not in got["x-forwarded-for"]  # the visitor's own word
+
+
+async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(world, peer, client):
+    async with httpx.AsyncClient(base_url=f"http://{world.settings.listen}", timeout=10) as traefik:
+
+        async def ask():
+            answer = await traefik.get("/", headers={"Host": f"App.Custom.test:{world.web}"})
+            return answer.status_code, answer.headers.get("retry-after")
+
+        assert await ask() == (404, None)
+        await leads_here(world, peer)
+        assert await ask() == (503, "1")
+        assert (await peer.delete(f"/api/domains/{DOMAIN}")).status_code == 204
+        assert await ask() == (404, None)
 
 
 async def test_allowlists_hold_on_domains(traefik, peer, client):

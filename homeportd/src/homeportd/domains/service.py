@@ -92,6 +92,11 @@ class Domains:
             if mapping.tunnel == tunnel_id and mapping.routed
         ]
 
+    def leads_here(self, host: str) -> bool:
+        """Whether a host name is a domain that Traefik has been told of, though it may not have read it yet."""
+        mapping = self._mappings.get(host)
+        return mapping is not None and mapping.routed
+
     def all(self) -> list[Mapping]:
         """Every domain, oldest first."""
         return list(self._mappings.values())

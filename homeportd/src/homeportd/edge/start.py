@@ -56,6 +56,7 @@ class Edge:
         visits: Visits,
         rollups: Rollups,
         passcodes: Passcodes,
+        is_domain: Callable[[str], bool],
     ) -> None:
         self.tunnels = tunnels
         self._settings = settings
@@ -63,6 +64,7 @@ class Edge:
         self._visits = visits
         self._rollups = rollups
         self._passcodes = passcodes
+        self._is_domain = is_domain
 
     def router(self, guard: Guard) -> APIRouter:
         """The routes of this room."""
@@ -71,7 +73,9 @@ class Edge:
     @asynccontextmanager
     async def serve(self, admin: ASGIApp) -> AsyncIterator[None]:
         """Let clients in, and the owner by `admin`, until the block ends. Raises OSError, ssl.SSLError."""
-        protocols = Protocols(EdgeWeb(self._settings, self.tunnels.registry, self._passcodes, admin))
+        registry = self.tunnels.registry
+        web = EdgeWeb(self._settings, registry, self._passcodes, admin, self._is_domain)
+        protocols = Protocols(web)
         door = Door(self.tunnels, protocols)
         try:
             if self._settings.tls_listen is not None:
@@ -92,10 +96,11 @@ async def edge(
     key: bytes,
     events: Events,
     domains: Callable[[str], Sequence[Domain]],
+    is_domain: Callable[[str], bool],
 ) -> AsyncIterator[Edge]:
     """An edge whose places listen; nobody can connect before `Edge.serve`. Raises OSError.
 
-    `domains`: the host names that lead to a tunnel, by its id, besides its own.
+    `domains`: the host names that lead to a tunnel, by its id, besides its own; `is_domain`: whether one does to any.
     """
     raise_descriptors()
     keep_memory()
@@ -136,7 +141,7 @@ async def edge(
         for work in (_sweep(tunnels), _show_rates(tunnels, events)):
             task = asyncio.create_task(work)
             stack.push_async_callback(_cancel, task)
-        yield Edge(settings, auth, tunnels, visits, rollups, passcodes)
+        yield Edge(settings, auth, tunnels, visits, rollups, passcodes, is_domain)
 
 
 async def _sweep(tunnels: Tunnels) -> None:

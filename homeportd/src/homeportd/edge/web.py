@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
@@ -54,10 +55,15 @@ _COMING = document(
 
 
 class EdgeWeb:
-    """An ASGI application; `admin` is the dashboard and its API."""
+    """An ASGI application; `admin` is the dashboard and its API, `is_domain` knows hosts that lead to tunnels, too."""
 
     def __init__(
-        self, settings: EdgeSettings, registry: Registry, passcodes: Passcodes, admin: ASGIApp
+        self,
+        settings: EdgeSettings,
+        registry: Registry,
+        passcodes: Passcodes,
+        admin: ASGIApp,
+        is_domain: Callable[[str], bool],
     ) -> None:
         self._below = f".{settings.base}".encode()
         self._admin_host = settings.host_of("admin").encode()
@@ -66,6 +72,7 @@ class EdgeWeb:
         self._registry = registry
         self._passcodes = passcodes
         self._admin = admin
+        self._is_domain = is_domain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
@@ -88,8 +95,10 @@ class EdgeWeb:
             await self._page(404, _UNKNOWN, send)
 
     def _is_known(self, host: bytes) -> bool:
+        if not host.endswith(self._below):
+            return self._is_domain(host.decode("latin-1"))
         name = host.removesuffix(self._below).decode("latin-1")
-        return host.endswith(self._below) and self._registry.called(Kind.HTTP, name) is not None
+        return self._registry.called(Kind.HTTP, name) is not None
 
     async def _answer_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
