@@ -24,7 +24,9 @@ NEWER_S: Final = 2.0  # seconds for the edge to give the newer token, which it s
 
 
 def init(
-    token: Annotated[str | None, typer.Argument(help="A token for tunnels, made on the edge.")] = None,
+    token: Annotated[
+        str | None, typer.Argument(metavar="TOKEN", help="A token for tunnels, made on the edge.")
+    ] = None,
     *,
     edge: Annotated[
         str | None, typer.Option("--edge", metavar="URL", help="Such as https://tunnel.example.com.")

@@ -24,4 +24,4 @@ PortArgument = Annotated[
         parser=parse_port, metavar="PORT", help="The port, such as 5173.", autocompletion=completion.ports
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the objects of the API as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

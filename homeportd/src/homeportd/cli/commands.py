@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from homeportd import __version__
 from homeportd.cli import doctor, logins, overviews, shares, tunnel_commands
@@ -30,7 +31,7 @@ def _with_json(function: Callable[[bool], None]) -> Callable[..., None]:
     return command
 
 
-_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
+_COMMANDS: Final[tunnel_commands.Commands] = (
     ("list", _with_json(overviews.by_repo), ("homeport list", "homeport list --json | jq '.ports[].url'")),
     ("ports", _with_json(overviews.ports), ("homeport ports", "homeport ports --json | jq '.[].port'")),
     (
@@ -52,7 +53,7 @@ _COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
     ("password", logins.password, ("homeport password", "homeport password --password-stdin < password.txt")),
     ("doctor", doctor.doctor, ("homeport doctor", "homeport doctor 5173")),
 )
-_TOKEN_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = (
+_TOKEN_COMMANDS: Final[tunnel_commands.Commands] = (
     (
         "create",
         logins.create_token,
@@ -64,7 +65,12 @@ _TOKEN_COMMANDS: Final[tuple[tuple[str, Callable[..., None], Examples], ...]] = 
         ),
     ),
     ("list", logins.list_tokens, ("homeport token list",)),
-    ("revoke", logins.revoke_token, ("homeport token list", "homeport token revoke ID")),
+    ("revoke", logins.revoke_token, ("homeport token revoke ID",)),
+    (
+        "rotate",
+        logins.rotate_token,
+        ("homeport token rotate ID --grace 10m", "homeport token rotate ID --edge | tail -n 1"),
+    ),
 )
 
 
@@ -81,27 +87,43 @@ def build() -> typer.Typer:
         completion=True,
     )
     app.callback()(_root)
-    tokens = _group("Make, list, replace and revoke tokens.", ("homeport token create ci",))
-    tokens.callback(invoke_without_command=True)(_alone(lambda json: logins.list_tokens(json=json)))
-    for group, commands in ((app, _COMMANDS), (tokens, _TOKEN_COMMANDS)):
-        for name, function, examples in commands:
-            group.command(name, epilog=_foot(examples))(function)
-    app.add_typer(tokens, name="token")
-    _add_tunnels(app, tokens)
+    _add(app, _COMMANDS, EXIT_CODES)
+    # The commands about tunnels have more exit codes than the others.
+    _add(app, tunnel_commands.TOP, TUNNEL_EXIT_CODES)
+    tokens = ("token", "Make, list, replace and revoke tokens.", _TOKEN_COMMANDS)
+    alone = tunnel_commands.ALONE | {"token": lambda json: logins.list_tokens(json=json)}
+    for name, help_text, commands in (tokens, *tunnel_commands.GROUPS):
+        first = tuple(
+            next(line for line in examples if line.startswith(f"homeport {name} "))
+            for _, _, examples in commands
+        )
+        group = _group(help_text, first, codes=TUNNEL_EXIT_CODES)
+        group.callback(invoke_without_command=True)(_alone(alone[name]))
+        _add(group, commands, TUNNEL_EXIT_CODES)
+        app.add_typer(group, name=name)
     return app
 
 
-def _add_tunnels(app: typer.Typer, tokens: typer.Typer) -> None:
-    """The commands about tunnels, which have more exit codes than the others."""
-    groups = [(app, tunnel_commands.TOP), (tokens, tunnel_commands.TOKENS)]
-    for name, help_text, commands in tunnel_commands.GROUPS:
-        group = _group(help_text, commands[0][2], codes=TUNNEL_EXIT_CODES)
-        group.callback(invoke_without_command=True)(_alone(tunnel_commands.ALONE[name]))
-        app.add_typer(group, name=name)
-        groups.append((group, commands))
-    for group, commands in groups:
-        for name, function, examples in commands:
-            group.command(name, epilog=_foot(examples, TUNNEL_EXIT_CODES))(function)
+def _add(group: typer.Typer, commands: tunnel_commands.Commands, codes: Codes) -> None:
+    for name, function, examples in commands:
+        group.command(name, cls=_Command, epilog=_foot(examples, codes))(function)
+
+
+class _Command(TyperCommand):
+    """Its help names arguments as a person writes them: `PORT`, neither `{PORT}` nor `PORT <int>`."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument):
+                _write_plainly(parameter)
+
+
+def _write_plainly(argument: TyperArgument) -> None:
+    name = argument.display_name_raw + ("..." if argument.nargs != 1 else "")
+    usage = [name if argument.required else f"[{name}]"]
+    argument.get_usage_pieces = lambda ctx: usage  # type: ignore[method-assign]
+    argument.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
 
 
 def _group(

@@ -60,9 +60,9 @@ _MANAGERS: Final[tuple[Manager, ...]] = (user_unit, launch_agent)
 
 
 def start(alone: Alone = False, json: Json = False) -> None:
-    """Start the daemon; with systemd or launchd it also starts whenever you log in.
+    """Start the daemon.
 
-    Its tunnels come back with it.
+    Its tunnels come back with it. With systemd or launchd it also starts whenever you log in.
     """
     from homeportd.tunnels import account, state
 
@@ -153,7 +153,10 @@ def run(
         Path | None, typer.Option("--log", metavar="FILE", help="Log to this file, which is bounded.")
     ] = None,
 ) -> None:
-    """Run the daemon in the foreground, for a service manager of your own."""
+    """Run the daemon in the foreground.
+
+    For a service manager of your own; exit code 3 means that starting it again will not help.
+    """
     import uvloop
 
     from homeportd import logs

@@ -38,9 +38,9 @@ OptionalPort = Annotated[
 
 
 def doctor(port: OptionalPort = None, json: Json = False) -> None:
-    """Test each hop from a browser to a dev server, and from here to the edge of tunnels; say what to fix.
+    """Test each hop, and say what to fix.
 
-    Exit code 1 when a hop fails.
+    From a browser to a dev server, and from here to the edge of tunnels. Exit code 1 when a hop fails.
     """
     found = examine(port)
     failed = [hop for hop in found if hop.state == "fail"]

@@ -52,16 +52,20 @@ def add_domain(
     ],
     json: Json = False,
 ) -> None:
-    """Let a domain lead to a reserved name; prints the DNS record to make."""
+    """Let a domain lead to a reserved name.
+
+    Prints the DNS record to make.
+    """
     with asking(LOOK_S) as edge:
         made = edge.post("/domains", {"domain": domain, "name": name})
     _report(made, json)
 
 
 def check_domain(domain: Domain, json: Json = False) -> None:
-    """Look at a domain's DNS record and certificate now; a refused certificate is asked for again.
+    """Look at a domain's record and certificate now.
 
-    Exit code 7 when it does not lead to the edge, or has no certificate for some reason.
+    A refused certificate is asked for again. Exit code 7 when the record does not lead to the edge, or there is no
+    certificate for some reason.
     """
     with asking(LOOK_S) as edge:
         found = edge.post(f"/domains/{quote(domain, safe='')}/check")

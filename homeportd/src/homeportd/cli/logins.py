@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 
@@ -12,6 +14,11 @@ from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import USAGE, Failure
 from homeportd.cli.objects import LoginLink, Token
 from homeportd.cli.terminal import screen, write, write_json
+
+GRACE: Final = "1h"
+MAX_GRACE_S: Final = 7 * 86400  # as the agent has it, which takes longer to import
+_SPAN: Final = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 OfEdge = Annotated[
     bool, typer.Option("--edge", help="Those of the edge, where this machine has an agent of its own.")
@@ -33,17 +40,21 @@ def password(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read it from standard input.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Set the password of the dashboard; asks for it."""
     with connect() as agent:
         agent.get("/health")  # before a person types a password for nothing
         new = passwords.from_stdin() if password_stdin else passwords.ask("the dashboard")
         agent.put("/password", {"password": new})
-    write(["The dashboard has this password now."])
+    if json:
+        write_json({"set": True})
+    else:
+        write(["The dashboard has this password now."])
 
 
 def create_token(
-    name: Annotated[str, typer.Argument(help="What it is for, such as ci.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, such as ci.")],
     scope: Annotated[
         str,
         typer.Option(
@@ -54,9 +65,9 @@ def create_token(
     edge: OfEdge = False,
     json: Json = False,
 ) -> None:
-    """Make a token, shown this once: for the API, or for clients of this edge.
+    """Make a token, which is shown this once.
 
-    It is alone on the last line.
+    For the API, or for clients of this edge. It is alone on the last line.
     """
     if scope not in ("owner", "tunnel"):
         raise Failure(f"{scope!r} is no scope", "write owner or tunnel", USAGE)
@@ -80,14 +91,58 @@ def list_tokens(edge: OfEdge = False, json: Json = False) -> None:
 
 
 def revoke_token(
-    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")], edge: OfEdge = False
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")],
+    edge: OfEdge = False,
+    json: Json = False,
 ) -> None:
     """Revoke a token: who uses it is refused from now on."""
-    from urllib.parse import quote  # one command needs it
-
     with _keeper(edge) as agent:
         agent.delete(f"/tokens/{quote(id, safe='')}")
-    write([f"Token {id} is revoked."])
+    if json:
+        write_json({"id": id, "revoked": True})
+    else:
+        write([f"Token {id} is revoked."])
+
+
+def rotate_token(
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")],
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="How long the old one holds: 10m, 1h, 1d, 0.")
+    ] = GRACE,
+    *,
+    edge: OfEdge = False,
+    json: Json = False,
+) -> None:
+    """Replace a token; the new one is shown this once.
+
+    It is alone on the last line. Clients of tunnels that are connected get it by themselves.
+    """
+    seconds = _seconds(grace)
+    with _keeper(edge) as agent:
+        made = agent.post(f"/tokens/{quote(id, safe='')}/rotate", {"grace_s": seconds})
+    if json:
+        write_json(made)
+        return
+    lines = [
+        f"The old token holds for {words.duration(seconds)} more." if seconds else "The old token has ended."
+    ]
+    if made["scope"] == "tunnel":
+        lines += [
+            "Connected clients switch by themselves; give the others the new one: homeport init --token-stdin"
+        ]
+    write([*lines, made["token"]])
+
+
+def _seconds(text: str) -> int:
+    match = _SPAN.fullmatch(text.strip())
+    if not match:
+        raise Failure(f"{text!r} is no length of time", "write it as 10m, 1h or 1d", USAGE)
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > MAX_GRACE_S:
+        raise Failure(
+            f"{text!r} is too long for two tokens to hold", f"write {MAX_GRACE_S // 86400}d at most", USAGE
+        )
+    return seconds
 
 
 def _keeper(edge: bool) -> Agent:

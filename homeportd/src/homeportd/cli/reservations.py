@@ -1,10 +1,8 @@
-"""Commands for what an edge keeps: names and ports; and for the tokens of its clients."""
+"""Commands for the names and ports that an edge keeps."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
@@ -15,10 +13,6 @@ from homeportd.cli.edge_client import asking, connect
 from homeportd.cli.errors import NOT_FOUND, TAKEN, USAGE, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 
-GRACE: Final = "1h"
-MAX_GRACE_S: Final = 7 * 86400  # as the agent has it, which takes longer to import
-_SPAN: Final = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _RESERVED: Final = (
     Column("ID", 5),
     Column("KIND", 6),
@@ -123,7 +117,10 @@ def change_reservation(
     no_passcode: Annotated[bool, typer.Option("--no-passcode", help="Take the passcode away.")] = False,
     json: Json = False,
 ) -> None:
-    """Give a name or port other rules, at once and for visitors that are here too. What is not named stays."""
+    """Give a name or port other rules.
+
+    At once, and for visitors that are here too. What is not named stays.
+    """
     limits = wishes.limits_of(max_connections, max_rate)
     for flag, clash in (
         ("--allow-all", allow_all and allow),
@@ -184,41 +181,3 @@ def _limits(item: dict[str, Any]) -> list[str]:
         *([f"{connections} connection{'' if connections == 1 else 's'}"] if connections else []),
         *([f"{words.size(rate)}/s"] if rate else []),
     ]
-
-
-def rotate_token(
-    id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")],
-    grace: Annotated[
-        str, typer.Option("--grace", metavar="TIME", help="How long the old one holds: 10m, 1h, 1d, 0.")
-    ] = GRACE,
-    json: Json = False,
-) -> None:
-    """Replace a token, shown this once; clients that are connected get the new one by themselves.
-
-    It is alone on the last line.
-    """
-    seconds = _seconds(grace)
-    with connect() as edge:
-        made = edge.post(f"/tokens/{quote(id, safe='')}/rotate", {"grace_s": seconds})
-    if json:
-        write_json(made)
-        return
-    write(
-        [
-            f"The old token holds for {words.duration(seconds)} more. Connected clients switch by themselves;",
-            "give the new one to the others, with homeport init --token-stdin:",
-            made["token"],
-        ]
-    )
-
-
-def _seconds(text: str) -> int:
-    match = _SPAN.fullmatch(text.strip())
-    if not match:
-        raise Failure(f"{text!r} is no length of time", "write it as 10m, 1h or 1d", USAGE)
-    seconds = int(match[1]) * _UNITS[match[2]]
-    if seconds > MAX_GRACE_S:
-        raise Failure(
-            f"{text!r} is too long for two tokens to hold", f"write {MAX_GRACE_S // 86400}d at most", USAGE
-        )
-    return seconds

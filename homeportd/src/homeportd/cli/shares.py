@@ -161,7 +161,9 @@ def _report(agent: Agent, now_true: Share, json: bool, address: str | None) -> N
     write([*lines, now_true["url"], *([address] if address else [])])
 
 
-Lines = Annotated[int, typer.Option("-n", "--lines", min=1, max=MAX_LINES, help="How many of the newest.")]
+Lines = Annotated[
+    int, typer.Option("-n", "--lines", metavar="N", min=1, max=MAX_LINES, help="How many of the newest.")
+]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with new ones as they come.")]
 
 

@@ -109,10 +109,3 @@ ALONE: Final[dict[str, Callable[[bool], None]]] = {
     "reservations": reservations.list_reservations,
     "domains": domains.list_domains,
 }
-TOKENS: Final[Commands] = (
-    (
-        "rotate",
-        reservations.rotate_token,
-        ("homeport token rotate ID --grace 10m", "homeport token rotate ID | tail -n 1"),
-    ),
-)

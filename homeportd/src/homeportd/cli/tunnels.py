@@ -29,7 +29,10 @@ _COLUMNS: Final = (
 
 
 def show(json: Json = False) -> None:
-    """List the daemon's tunnels, and all of the edge where its API may be asked."""
+    """List the daemon's tunnels, and the edge's.
+
+    The edge's are shown where its API may be asked: on the edge itself, or with an owner's token.
+    """
     mine: dict[str, Any] | None
     try:
         mine = daemon_client.ask({"do": "status"})
@@ -65,9 +68,9 @@ def add(
     host_header: wishes.HostHeader = "auto",
     json: Json = False,
 ) -> None:
-    """Give the daemon tunnels, which it keeps; prints their addresses, one a line.
+    """Give the daemon tunnels, which it keeps.
 
-    One that asks for the same place as another takes its place.
+    Prints their addresses, one a line. One that asks for the same place as another takes its place.
     """
     wishes.kind_of(kind)
     limits = wishes.limits_of(max_connections, max_rate)
@@ -152,7 +155,10 @@ def kill(
     ],
     json: Json = False,
 ) -> None:
-    """End a tunnel at the edge, whoever's it is; its client does not ask for it again."""
+    """End a tunnel at the edge, whoever's it is.
+
+    Its client does not ask for it again.
+    """
     with connect() as edge:
         found = [
             t for t in edge.get("/tunnels") if what in (t["id"], t["address"], t["name"], str(t["port"]))
