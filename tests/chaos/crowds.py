@@ -42,8 +42,8 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     pids = {"edge": here.pid, "client": client.process.pid}
     empty = _memory(pids)
     begun = client.go()
-    opened = await client.next("live", 60) - begun
-    await until(lambda: _links(here), 10)
+    opened = await client.next("live", 120) - begun
+    await until(lambda: _links(here), 60)
     idle, files = _memory(pids), descriptors(here.pid).total()
     ports = [wish["port"] for wish in wishes if "port" in wish]
     guests: list[Visitor] = []
@@ -53,7 +53,7 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
         async with room:
             visitor = await visit(here, ports[number % len(ports)], number)
             guests.append(visitor)
-            await asyncio.wait_for(visitor.exchange(1), 30)
+            await asyncio.wait_for(visitor.exchange(1), 60)
 
     try:
         begun = time.monotonic()
@@ -71,20 +71,19 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
             waits.append(time.monotonic() - begun)
             late.close()
         for guest in guests[:: max(1, visitors // 50)]:  # they are idle, not dead
-            await asyncio.wait_for(guest.exchange(1000), 10)
+            await asyncio.wait_for(guest.exchange(1000), 60)
         # All names at once pass to a newer client; everyone's stream ends.
         begun = newer.go()
-        taken = await newer.next("live", 60) - begun
+        taken = await newer.next("live", 120) - begun
         shown = await here.api("GET", "/api/tunnels")
         assert {item["client"] for item in shown} == {newer.name}
     finally:
         for guest in guests:
             guest.close()
     await until(
-        lambda: descriptors(here.pid).total() <= files + 8, 20, lambda: (descriptors(here.pid).total(), files)
+        lambda: descriptors(here.pid).total() <= files + 8, 60, lambda: (descriptors(here.pid).total(), files)
     )
-    objects = (await here.census())["objects"]
-    assert objects.get("Carrier", 0) == 0, objects
+    await until(lambda: _without_carriers(here), 60)
     left = memory(here.pid)
     figures = {
         "tunnels": len(wishes),
@@ -105,6 +104,10 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     return figures
 
 
+async def _without_carriers(here: Edge) -> bool:
+    return (await here.census())["objects"].get("Carrier", 0) == 0
+
+
 async def _links(here: Edge) -> bool:
     return (await here.tunnel(BASE))["links"] == 4
 
@@ -113,8 +116,11 @@ def _memory(pids: dict[str, int]) -> dict[str, int]:
     return {who: memory(pid) for who, pid in pids.items()}
 
 
-async def flood(folder: Path, descriptors_of_edge: int) -> dict[str, Any]:
-    """More visitors than the edge has descriptors: clients and the owner get in all the same, and it recovers."""
+async def flood(folder: Path, descriptors_of_edge: int, *, slack: float = 0) -> dict[str, Any]:
+    """More visitors than the edge has descriptors: clients and the owner get in all the same, and it recovers.
+
+    `slack`: seconds by which a machine with other work may be late.
+    """
 
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors_of_edge, descriptors_of_edge))
@@ -131,21 +137,22 @@ async def flood(folder: Path, descriptors_of_edge: int) -> dict[str, Any]:
                 try:
                     guest = await visit(here, BASE, number)
                     guests.append(guest)
-                    await asyncio.wait_for(guest.exchange(1), 5)
+                    await asyncio.wait_for(guest.exchange(1), 30)
                 except OSError:
                     turned_away += 1
             assert turned_away >= 100
             begun = clients[1].go()
-            taken = await clients[1].next("live", 5) - begun
+            taken = await clients[1].next("live", 5 + slack) - begun
             assert (await here.tunnel(BASE))["refused"] >= turned_away
         finally:
             for guest in guests:
                 guest.close()
         try:
-            served = await reaches(here, BASE, 1, None, 5) - time.monotonic()
+            begun = time.monotonic()
+            served = await reaches(here, BASE, 1, None, 5 + slack) - begun
         finally:
             for each in clients:
                 await each.kill()
-    assert taken < 1
-    assert served < 1
+    assert taken < 1 + slack
+    assert served < 1 + slack
     return {"descriptors": descriptors_of_edge, "turned_away": turned_away, "take_over_s": round(taken, 3)}

@@ -150,7 +150,7 @@ class _Traefik:
         process = await asyncio.create_subprocess_exec(program, f"--configFile={folder / 'traefik.yml'}")
         self.pid = process.pid
         try:
-            await until(self._up, 20, (folder / "traefik.log").read_text)
+            await until(self._up, 60, (folder / "traefik.log").read_text)
             yield self
         finally:
             process.terminate()
@@ -167,14 +167,17 @@ class _Traefik:
         reader, writer = await asyncio.open_connection("127.0.0.1", port or self.port)
         try:
             writer.write(request)
-            async with asyncio.timeout(20):  # Python 3.11's wait_for may lose a cancellation
+            async with asyncio.timeout(60):  # Python 3.11's wait_for may lose a cancellation
                 return await reader.read(65536)
         finally:
             writer.close()
 
 
-async def front(folder: Path, dawdlers: int, seconds: float) -> dict[str, Any]:
-    """Figures of all lies, and of so many slow heads and half as many slow bodies, each for so long."""
+async def front(folder: Path, dawdlers: int, seconds: float, *, slack: float = 0) -> dict[str, Any]:
+    """Figures of all lies, and of so many slow heads and half as many slow bodies, each for so long.
+
+    `slack`: seconds by which a machine with other work may be late.
+    """
     raise_limit()
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(_Site().serving())
@@ -191,8 +194,8 @@ async def front(folder: Path, dawdlers: int, seconds: float) -> dict[str, Any]:
         traefik = await stack.enter_async_context(_Traefik(here).running())
         lies = await _lies(traefik, site)
         detours = [_status(await traefik.ask(request)) for request in DETOURS]
-        slow = await _slow(here, traefik, dawdlers, seconds)
-        bounds = await _bounds(traefik)
+        slow = await _slow(here, traefik, dawdlers, seconds, ANSWER_MOST_S + slack)
+        bounds = await _bounds(traefik, slack)
         assert listed.heads == [], "somebody got past the allowlist"
         rows = [json.loads(line) for line in (folder / "access.json").read_text().splitlines()]
         assert {row["ClientHost"] for row in rows} == {"127.0.0.1"}
@@ -215,7 +218,7 @@ async def _lies(traefik: _Traefik, site: _Site) -> int:
     return len(LIES)
 
 
-async def _slow(here: Edge, traefik: _Traefik, count: int, seconds: float) -> dict[str, Any]:
+async def _slow(here: Edge, traefik: _Traefik, count: int, seconds: float, most: float) -> dict[str, Any]:
     """Slow heads, then slow bodies, while a good visitor comes all the time."""
     waits: list[float] = []
 
@@ -250,13 +253,13 @@ async def _slow(here: Edge, traefik: _Traefik, count: int, seconds: float) -> di
             for writer in writers:
                 writer.transport.abort()
             await until(
-                lambda: all(descriptors(pid).total() <= files[who] + SPARE for who, pid in pids.items()), 20
+                lambda: all(descriptors(pid).total() <= files[who] + SPARE for who, pid in pids.items()), 60
             )
     finally:
         visitor.cancel()
         result = await asyncio.gather(visitor, return_exceptions=True)
     assert isinstance(result[0], asyncio.CancelledError), result[0]
-    assert max(waits) < ANSWER_MOST_S, f"a good visitor waited {max(waits):.2f} s"
+    assert max(waits) < most, f"a good visitor waited {max(waits):.2f} s"
     assert grown["head"]["traefik"] < count * HEAD_MOST, grown
     assert max(each["edge"] for each in grown.values()) < EDGE_MOST, grown
     return {
@@ -275,7 +278,7 @@ async def _begin(port: int, start: bytes) -> asyncio.StreamWriter:
     return writer
 
 
-async def _bounds(traefik: _Traefik) -> dict[str, Any]:
+async def _bounds(traefik: _Traefik, slack: float) -> dict[str, Any]:
     """When `readTimeout` ends a head that does not, `idleTimeout` a connection at rest; and the longest head."""
     ended = {}
     for name, start in (("head", b"GET / HTTP/1.1\r\nHost: x"), ("idle", _request("none.tunnel.localhost"))):
@@ -283,7 +286,7 @@ async def _bounds(traefik: _Traefik) -> dict[str, Any]:
         begun = time.monotonic()
         writer.write(start)
         trickle = asyncio.create_task(_trickle(writer)) if name == "head" else None
-        async with asyncio.timeout(BRIEF_S + 5):
+        async with asyncio.timeout(BRIEF_S + 5 + slack):
             with contextlib.suppress(OSError):
                 while await reader.read(65536):
                     begun = begun if trickle else time.monotonic()
@@ -292,7 +295,7 @@ async def _bounds(traefik: _Traefik) -> dict[str, Any]:
             trickle.cancel()
             await asyncio.gather(trickle, return_exceptions=True)
         writer.close()
-        assert abs(ended[name] - BRIEF_S) < 1, (name, ended)
+        assert -1 < ended[name] - BRIEF_S < 1 + slack, (name, ended)
     huge = await traefik.ask(_request(OPEN, "X-Long: " + "x" * HUGE))
     assert _status(huge) == 431, huge[:100]
     return {

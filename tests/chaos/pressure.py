@@ -62,7 +62,7 @@ async def _pressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
         await asyncio.sleep(1)
         begun = time.monotonic()
         other = await visit(here, PORT, 3)
-        await asyncio.wait_for(other.exchange(OTHER), 30)
+        await asyncio.wait_for(other.exchange(OTHER), 120)
         took = time.monotonic() - begun
         other.close()
         assert not pusher.done(), "a server that does not read took everything"
@@ -70,7 +70,7 @@ async def _pressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
         await asyncio.gather(pusher, return_exceptions=True)
         got, nothing = 0, bytes(BLOCK)
         begun = time.monotonic()
-        while data := await asyncio.wait_for(loop.sock_recv(unread._sock, BLOCK), 30):
+        while data := await asyncio.wait_for(loop.sock_recv(unread._sock, BLOCK), 60):
             assert data == nothing[: len(data)]
             got += len(data)
         read = time.monotonic() - begun

@@ -68,12 +68,15 @@ class _Crowd:
                 raise result
 
 
-async def takeovers(folder: Path, rounds: int, seed: int = 1) -> dict[str, Any]:
-    """Figures of so many rounds; raises AssertionError when a promise is broken."""
+async def takeovers(folder: Path, rounds: int, seed: int = 1, *, slack: float = 0) -> dict[str, Any]:
+    """Figures of so many rounds; raises AssertionError when a promise is broken.
+
+    `slack`: seconds by which a machine with other work may be late.
+    """
     dice = random.Random(seed)
     with net.network("edge", "a", "b", "visitor", seed=seed) as wires:
         async with edge(folder, wires["edge"]) as here:
-            run = _Run(here, wires, dice)
+            run = _Run(here, wires, dice, slack)
             try:
                 return await run.all(rounds)
             finally:
@@ -81,8 +84,9 @@ async def takeovers(folder: Path, rounds: int, seed: int = 1) -> dict[str, Any]:
 
 
 class _Run:
-    def __init__(self, here: Edge, wires: net.Network, dice: random.Random) -> None:
+    def __init__(self, here: Edge, wires: net.Network, dice: random.Random, slack: float) -> None:
         self.edge = here
+        self.slack = slack
         self.wires = wires
         self.dice = dice
         self.took: dict[str, list[float]] = {}
@@ -101,7 +105,8 @@ class _Run:
         holder, where, other = await self.new_peer("a"), "a", "b"
         holder.go()
         await holder.next("live")
-        await reaches(self.edge, PORT, 1, visitors, 10)
+        await reaches(self.edge, PORT, 1, visitors, 60)
+        await until(self._whole, 60)
         await asyncio.sleep(1)
         before = await self._count()
         half = before.memory
@@ -154,11 +159,11 @@ class _Run:
         reached = await reaches(self.edge, PORT, self.dice.getrandbits(32), visitors, 30)
         while (shown := await self._truth())["client"] != newer.name:
             assert how != "kill", shown  # until then the older one answered
-            assert time.monotonic() - begun < 30, shown
+            assert time.monotonic() - begun < 30 + self.slack, shown
             reached = await reaches(self.edge, PORT, self.dice.getrandbits(32), visitors, 30)
         took = reached - begun
         if not weather.loss:
-            assert took < TAKEN_S, f"{how}: {took:.3f} s"
+            assert took < TAKEN_S + self.slack, f"{how}: {took:.3f} s"
         sky = "loss" if weather.loss else "delay" if weather.delay_s else "clear"
         self.took.setdefault(f"{how}, {sky}", []).append(took)
         assert shown["state"] == "live", shown
@@ -172,7 +177,7 @@ class _Run:
         self.cut += crowd.cut
         if how == "cut and back":  # it must not fight for the name
             self.wires[where].weather.cut = False
-            await until(lambda: self._overcome(holder), 15, lambda: f"{holder.name} fights on")
+            await until(lambda: self._overcome(holder), 15 + self.slack, lambda: f"{holder.name} fights on")
             assert (await self._truth())["client"] == newer.name
         await holder.kill()  # where it was cut, the edge hears nothing of that
         self.peers.remove(holder)
@@ -186,6 +191,9 @@ class _Run:
     async def _truth(self) -> dict[str, Any]:
         return await self.edge.tunnel(PORT)
 
+    async def _whole(self) -> bool:
+        return bool((await self._truth())["links"] == 2)
+
     async def _count(self) -> _Count:
         census = await self.edge.census()
         return _Count(
@@ -196,7 +204,7 @@ class _Run:
         )
 
     async def _settled(self, before: _Count) -> _Count:
-        end = time.monotonic() + SETTLED_S
+        end = time.monotonic() + SETTLED_S + self.slack
         while True:
             after = await self._count()
             if after.files.total() <= before.files.total() and after.tasks.total() <= before.tasks.total():

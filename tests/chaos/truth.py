@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +21,11 @@ MOMENT_S: Final = 1.0  # beside two missed heartbeats
 BACK_S: Final = 15.0  # for a client to come back by itself: a dial that was under way may have to time out
 
 
-async def truth(folder: Path, heartbeat: float = HEARTBEAT_S) -> dict[str, Any]:
-    """Seconds until both sides knew of a cut, and until the way was whole again."""
+async def truth(folder: Path, heartbeat: float = HEARTBEAT_S, *, slack: float = 0) -> dict[str, Any]:
+    """Seconds until both sides knew of a cut, and until the way was whole again.
+
+    `slack`: seconds by which a machine with other work may be late.
+    """
     with net.network("edge", "a", "b", "visitor") as wires:
         async with edge(folder, wires["edge"], haste={"heartbeat": heartbeat}) as here:
             where = {"cut": "a", "hung": "b", "slept": "b", "newer": "visitor"}
@@ -32,25 +36,28 @@ async def truth(folder: Path, heartbeat: float = HEARTBEAT_S) -> dict[str, Any]:
                     peers[name] = await peer(
                         here, tunnels, wires[machine], name=name, links=2, heartbeat=heartbeat
                     )
-                return await _truth(here, wires, peers, heartbeat)
+                return await _truth(here, wires, peers, heartbeat, slack)
             finally:
                 for each in peers.values():
                     await each.kill()
 
 
-async def _truth(here: Edge, wires: net.Network, peers: dict[str, Peer], heartbeat: float) -> dict[str, Any]:
+async def _truth(
+    here: Edge, wires: net.Network, peers: dict[str, Peer], heartbeat: float, slack: float
+) -> dict[str, Any]:
     cut, hung, slept, newer = peers.values()
     for each in (cut, hung, slept):
         each.go()
         await each.next("live")
+    await until(lambda: _whole(here), BACK_S + slack)
     visitor = await visit(here, PORT, 1, wires["visitor"])
+    came_at = clock.now()
     await visitor.exchange(1000)
-    moved_at = clock.now()
+    moved_at = (await here.tunnel(PORT))["last_byte_at"]
+    assert came_at - timedelta(seconds=1) <= clock.from_text(moved_at) <= clock.now(), moved_at
     await asyncio.sleep(heartbeat + 1)  # heartbeats go on, and are no bytes of the tunnel
     shown = await here.tunnel(PORT)
-    assert shown["state"] == "live", shown
-    assert shown["links"] == 2, shown
-    assert abs((clock.from_text(shown["last_byte_at"]) - moved_at).total_seconds()) <= 2, shown
+    assert (shown["state"], shown["links"], shown["last_byte_at"]) == ("live", 2, moved_at), shown
     assert (await here.tunnel(PORT + 1))["last_byte_at"] is None
 
     wires["a"].weather.cut = True
@@ -71,11 +78,11 @@ async def _truth(here: Edge, wires: net.Network, peers: dict[str, Peer], heartbe
             assert view["problem"], view
         return len(noticed) == 3
 
-    await until(all_noticed, 30, lambda: noticed)
-    assert max(noticed.values()) < 2 * heartbeat + MOMENT_S, noticed
+    await until(all_noticed, 30 + slack, lambda: noticed)
+    assert max(noticed.values()) < 2 * heartbeat + MOMENT_S + slack, noticed
     # The visitor's stream ended with the client: it is not left hanging.
     try:
-        await asyncio.wait_for(visitor.exchange(10), 5)
+        await asyncio.wait_for(visitor.exchange(10), 30)
         raise AssertionError("a visitor's bytes went through a wire that is cut")
     except OSError:
         visitor.close()
@@ -87,18 +94,22 @@ async def _truth(here: Edge, wires: net.Network, peers: dict[str, Peer], heartbe
         each.process.send_signal(signal.SIGCONT)
     healed = time.monotonic()
     back = {
-        name: await reaches(here, port, 2, wires["visitor"], BACK_S) - healed
+        name: await reaches(here, port, 2, wires["visitor"], BACK_S + slack) - healed
         for port, name in ((PORT + 1, "hung"), (PORT, "cut"))
     }
     assert {(await here.tunnel(port))["state"] for port in (PORT, PORT + 1)} == {"live"}
     # Who slept while its name was taken over learns that, and leaves it alone.
-    await until(lambda: _overcome(slept), BACK_S)
+    await until(lambda: _overcome(slept), BACK_S + slack)
     assert (await here.tunnel(PORT + PLACES["slept"]))["client"] == newer.name
     return {
         **{f"noticed_by_edge_{name}_s": round(noticed[name], 2) for name in ("cut", "hung")},
         "noticed_by_client_s": round(noticed["client"], 2),
         **{f"back_{name}_s": round(seconds, 2) for name, seconds in back.items()},
     }
+
+
+async def _whole(here: Edge) -> bool:
+    return all([(await here.tunnel(PORT + place))["links"] == 2 for place in range(3)])
 
 
 async def _overcome(client: Peer) -> bool:

@@ -24,7 +24,7 @@ import httpx
 from .net import Machine
 
 HERE: Final = Path(__file__).parent
-START_S: Final = 30.0
+START_S: Final = 60.0
 PORTS: Final = (20_000, 29_999)  # below those that the kernel gives to clients
 BLOCK: Final = 1 << 16
 
@@ -142,7 +142,7 @@ class Edge:
         """What its event loop holds."""
         self._census.unlink(missing_ok=True)
         os.kill(self.pid, signal.SIGUSR1)
-        await until(self._census.exists, 10, self._log)
+        await until(self._census.exists, 60, self._log)
         return json.loads(self._census.read_text())
 
     async def kill(self) -> None:
@@ -157,7 +157,7 @@ class Edge:
             if self.process is not None and self.process.returncode is None:
                 self.process.terminate()
                 try:
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(60):
                         await self.process.wait()
                 except TimeoutError:
                     await self.kill()
@@ -227,7 +227,7 @@ class Peer:
     async def view(self) -> dict[str, Any]:
         """What it believes."""
         self.tell("view")
-        return await self.next("view", 5)
+        return await self.next("view")
 
     async def kill(self, number: int = signal.SIGKILL) -> None:
         """End it."""
@@ -357,10 +357,11 @@ async def until(
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that was free a moment ago, below those that the kernel gives to clients, any of which may be taken."""
+    while True:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", random.randrange(PORTS[1] + 1, 32_768)))
+            return int(sock.getsockname()[1])
 
 
 def descriptors(pid: int) -> Counter[str]:
