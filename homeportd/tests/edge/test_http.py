@@ -94,6 +94,35 @@ async def test_a_name_leads_to_the_dev_server(visit, connect, devserver, peer):
     assert shown["bytes_out"] > 0
 
 
+async def test_the_server_is_told_the_truth_about_the_way(visit, connect, devserver):
+    client = await connect(to_port(devserver))
+    await client.open("http", name="way")
+    await once_up(visit, "way")
+    lies = {
+        "Host": "way.tunnel.localhost:9",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Scheme": "https",
+        "X-Forwarded-Ssl": "on",
+        "X-Scheme": "https",
+        "Front-End-Https": "on",
+        "X-Forwarded": "for=6.6.6.6",
+        "Forwarded": "for=6.6.6.6;proto=https",
+        "X-Real-Ip": "6.6.6.6",
+        "X-Forwarded-Server": "evil",
+        "X-Forwarded-Prefix": "/evil",
+    }
+    seen = (await visit("way", headers=lies)).json()["headers"]
+    told = {name: value for name, value in seen.items() if "forward" in name or name in map(str.lower, lies)}
+    assert told == {
+        "host": "way.tunnel.localhost:9",
+        "x-forwarded-for": "127.0.0.1",
+        "x-forwarded-host": "way.tunnel.localhost:9",
+        "x-forwarded-port": "8081",
+        "x-forwarded-proto": "http",
+        "x-real-ip": "127.0.0.1",
+    }
+
+
 async def test_websockets_pass(visit, traefik, connect, devserver):
     client = await connect(to_port(devserver))
     await client.open("http", name="ws", host="localhost:3000")
@@ -276,7 +305,7 @@ async def test_visitors_speak_http_2_over_tls(traefik, connect, devserver):
         response = await until_async(up)
         assert response.http_version == "HTTP/2"
         seen = response.json()["headers"]
-        assert seen["x-forwarded-proto"] == "https"
+        assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("https", "443")
         assert seen["origin"] == "http://localhost:3000"
         answers = await asyncio.gather(*(ask() for _ in range(50)))
         assert {answer.status_code for answer in answers} == {200}

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from homeportd.shares.model import Network
 
@@ -22,6 +23,18 @@ FILE: Final = "tunnel-"  # how our files begin
 PRIORITY: Final = 10_000
 # Traefik reads .yml alone, but looks into folders too: what is not finished lies beside the others, with another end.
 UNFINISHED: Final = ".new"
+
+# The visitor's own word for how it came here is not to be believed further in: what Traefik leaves of it. It makes
+# X-Forwarded-Port of the visitor's Host, and tells this machine's name, which is nobody's business.
+_HEARSAY: Final = (
+    "Forwarded",
+    "X-Forwarded",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Scheme",
+    "Front-End-Https",
+)
 
 _SAFE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _SAFE_ID = re.compile(r"[a-z0-9]+")
@@ -68,8 +81,8 @@ def route(wanted: Route) -> dict[str, Any]:
             add(f"allow{number}", {"ipAllowList": {"sourceRange": [str(network) for network in networks]}})
         )
     guarded = list(chain)
-    # The visitor's own word for how it came here is not to be believed further in; Traefik deletes X-Forwarded-* alone.
-    chain.append(add("forwarded", {"headers": {"customRequestHeaders": {"Forwarded": ""}}}))
+    told = {**dict.fromkeys(_HEARSAY, ""), "X-Forwarded-Port": str(_port(wanted.origin))}
+    chain.append(add("forwarded", {"headers": {"customRequestHeaders": told}}))
     if wanted.passcode:
         chain.append(
             add(
@@ -124,6 +137,11 @@ def route(wanted: Route) -> dict[str, Any]:
     if wanted.passcode:
         services[f"{name}-edge"] = _service(wanted.edge)
     return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
+
+
+def _port(origin: str) -> int:
+    parts = urlsplit(origin)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _service(url: str) -> dict[str, Any]:
