@@ -40,7 +40,20 @@ def test_a_plain_name_is_one_router_and_one_service():
                 }
             },
             "middlewares": {
-                "homeport-0a1b2c-forwarded": {"headers": {"customRequestHeaders": {"Forwarded": ""}}}
+                "homeport-0a1b2c-forwarded": {
+                    "headers": {
+                        "customRequestHeaders": {
+                            "Forwarded": "",
+                            "X-Forwarded": "",
+                            "X-Forwarded-Scheme": "",
+                            "X-Forwarded-Server": "",
+                            "X-Forwarded-Ssl": "",
+                            "X-Scheme": "",
+                            "Front-End-Https": "",
+                            "X-Forwarded-Port": "443",
+                        }
+                    }
+                }
             },
             "services": {
                 "homeport-0a1b2c": {
