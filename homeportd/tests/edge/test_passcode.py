@@ -119,3 +119,6 @@ async def test_a_reservation_may_have_one(peer, traefik, connect):
     assert edited["passcode"] is False
     refused = await peer.post("/api/reservations", json={"kind": "tcp", "passcode": "abc"})
     assert refused.status_code == 422
+    tcp = (await peer.post("/api/reservations", json={"kind": "tcp"})).json()["id"]
+    refused = await peer.put(f"/api/reservations/{tcp}", json={"passcode": "abc"})
+    assert (refused.status_code, "this is TCP" in refused.json()["detail"]) == (409, True)

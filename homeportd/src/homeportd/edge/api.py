@@ -10,6 +10,7 @@ from homeportd.auth.passwords import LONGEST
 from homeportd.auth.service import Auth
 from homeportd.edge.metrics import CONTENT_TYPE, exposition
 from homeportd.edge.model import MAX_NETWORKS
+from homeportd.edge.names import RESERVED
 from homeportd.edge.rollups import Rollups
 from homeportd.edge.service import Tunnels
 from homeportd.edge.tunnel import Tunnel
@@ -26,13 +27,24 @@ from homeportd.edge.view import (
 from homeportd.edge.visits import Visits
 from homeportd.http import Network, problems
 from homeportd.problems import not_found
+from homeportd.settings import EdgeSettings
 from homeportd.tunnels.address import check_network
 from homeportd.tunnels.protocol import Kind, Limits
 
 MAX_HOURS = 14 * 24
 
-# What the schema can say of a name. Its own words about one that cannot be are the edge's.
-_LABEL: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}
+
+def _any_case(word: str) -> str:
+    """A regular expression of every dialect, which may know no flag for it."""
+    return "".join(f"[{char.upper()}{char}]" if char.isalpha() else char for char in word)
+
+
+# What the schema can say of names and ports. The words about one that cannot be are the edge's.
+_LABEL: dict[str, Any] = {
+    "type": "string",
+    "pattern": "^(?!..--)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
+    "not": {"pattern": f"^({'|'.join(_any_case(name) for name in sorted(RESERVED))})$"},
+}
 
 TunnelId = Annotated[str, Path(max_length=64)]
 
@@ -61,7 +73,23 @@ class ReservationBody(RulesBody):
     token: Annotated[str, Field(max_length=64)] | None = None
 
 
-def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard: Guard) -> APIRouter:
+def _kinds(settings: EdgeSettings) -> dict[str, Any]:
+    """What differs between the kinds of a ReservationBody, for the description of the API."""
+    nothing = {"type": "null"}
+    web = {"kind": {"const": Kind.HTTP}, "port": nothing}
+    kinds = [{"properties": web}]
+    for kind in (Kind.TCP, Kind.UDP):
+        span = settings.span(kind)
+        port = {"anyOf": [{"type": "integer", "minimum": span.first, "maximum": span.last}, nothing]}
+        kinds.append(
+            {"properties": {"kind": {"const": kind}, "name": nothing, "passcode": nothing, "port": port}}
+        )
+    return {"requestBody": {"content": {"application/json": {"schema": {"oneOf": kinds}}}}}
+
+
+def router(
+    settings: EdgeSettings, tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard: Guard
+) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(tags=["edge"], dependencies=[Depends(guard)])
 
@@ -111,7 +139,10 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
         return [reserved(tunnel) for tunnel in tunnels.registry if tunnel.place.reserved]
 
     @routes.post(
-        "/api/reservations", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422, 503)
+        "/api/reservations",
+        status_code=201,
+        responses=problems(400, 401, 403, 404, 409, 413, 422, 503),
+        openapi_extra=_kinds(settings),
     )
     async def reserve(body: ReservationBody) -> ReservationView:
         lineage = None
@@ -124,7 +155,7 @@ def router(tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard
         )
         return reserved(tunnel)
 
-    @routes.put("/api/reservations/{tunnel_id}", responses=problems(400, 401, 403, 404, 413, 422, 503))
+    @routes.put("/api/reservations/{tunnel_id}", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
     async def change_reservation(tunnel_id: TunnelId, body: RulesBody) -> ReservationView:
         """Let other rules hold, for visitors that are here too. A passcode of null removes it."""
         kept = "passcode" not in body.model_fields_set

@@ -206,15 +206,18 @@ class Tunnels:
         *,
         keep_passcode: bool,
     ) -> Tunnel:
-        """Change the rules of a reservation, for visitors that are here too. Raises Problem 404, 422."""
+        """Change the rules of a reservation, for visitors that are here too. Raises Problem 404, 409, 422."""
         tunnel = self._reserved(tunnel_id)
+        kind = tunnel.place.kind
+        if passcode is not None and kind is not Kind.HTTP:
+            raise Problem(409, f"a passcode is for HTTP, and this is {kind.upper()}", "use allow here")
         try:
             parsed = networks(allow)
         except Refused as refusal:
             raise invalid(refusal.detail, refusal.fix) from None
         hashed = tunnel.place.passcode_hash
         if not keep_passcode:
-            hashed = await self._passcodes.hash(tunnel.place.kind, passcode)
+            hashed = await self._passcodes.hash(kind, passcode)
         async with self._changing:
             tunnel = self._reserved(tunnel_id)
             generation = tunnel.place.generation + (hashed != tunnel.place.passcode_hash)

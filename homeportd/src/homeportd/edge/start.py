@@ -68,7 +68,7 @@ class Edge:
 
     def router(self, guard: Guard) -> APIRouter:
         """The routes of this room."""
-        return api.router(self.tunnels, self._visits, self._rollups, self._auth, guard)
+        return api.router(self._settings, self.tunnels, self._visits, self._rollups, self._auth, guard)
 
     @asynccontextmanager
     async def serve(self, admin: ASGIApp) -> AsyncIterator[None]:
