@@ -10,7 +10,7 @@ Json = dict[str, Any]
 Problems = list[tuple[str, str]]
 
 TRAEFIK_USER = "homeport-traefik"
-DOMAINS = "homeport-domains"  # certificates of single names, by TLS-ALPN-01
+DOMAINS = "homeport-domains"  # certificates of single names, by HTTP-01
 WILDCARD = "homeport-wildcard"  # one for all names, by DNS-01
 SYSCTL_FILE = "/etc/sysctl.d/60-homeport-edge.conf"
 
