@@ -191,6 +191,42 @@ def test_a_reader_that_leaves_early_is_no_error(homeport, folder) -> None:
     assert (code, complaint) == (141, "")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_standard_streams(homeport, folder, closed) -> None:
+    with canned(folder, LISTED):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" list {closed}', HOMEPORT],
+            capture_output=True,
+            env=homeport.environment,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) is (closed == "2>&-")
+
+
+def test_a_laptop_with_tunnels_alone_is_told_so(homeport, folder) -> None:
+    homeport.environment |= {"HOME": str(folder), "HOMEPORT_CONFIG": str(folder / "none.toml")}
+    assert "bin/site, or name the file" in homeport("list").stderr
+    account = folder / ".config/homeport/edge.toml"
+    account.parent.mkdir(parents=True)
+    account.touch(mode=0o600)
+    account.write_text('url = "http://127.0.0.1:1"\ntoken = "hp_x"\n')
+
+    assert "fix: homeport tunnels shows the tunnels" in homeport("list").stderr
+    listed = homeport("token", "list")
+    assert (listed.returncode, "has no owner's token" in listed.stderr) == (4, True)
+
+
+@pytest.mark.parametrize("name", ["", " ci", "a/b", "x" * 65])
+def test_a_name_that_no_token_can_have(homeport, folder, name) -> None:
+    with canned(folder, {}):
+        done = homeport("token", "create", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be the name of a token" in done.stderr
+
+
 def test_output_that_cannot_be_written_is_an_error(homeport, folder) -> None:
     with canned(folder, LISTED), Path("/dev/full").open("w") as full:
         done = subprocess.run(

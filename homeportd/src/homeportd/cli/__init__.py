@@ -12,6 +12,7 @@ COMPLETING = "_HOMEPORT_COMPLETE"  # set by the completion scripts that Typer in
 
 def main() -> int:
     """Run one command; returns the exit code, see `errors`."""
+    _open_missing()
     try:
         return _run(sys.argv[1:])
     except Failure as failure:
@@ -21,6 +22,14 @@ def main() -> int:
         return INTERRUPTED
     except ClosedPipe:
         return CLOSED_PIPE
+
+
+def _open_missing() -> None:
+    """Who closed our standard output or error (`>&-`) wants to read nothing; a file must not get that number."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as we run
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
 
 
 def _run(arguments: list[str]) -> int:

@@ -106,7 +106,9 @@ def build() -> typer.Typer:
 
 def _add(group: typer.Typer, commands: tunnel_commands.Commands, codes: Codes) -> None:
     for name, function, examples in commands:
-        group.command(name, cls=_Command, epilog=_foot(examples, codes))(function)
+        # The whole line: shells show it beside the name, and Typer would cut it.
+        line = (function.__doc__ or "").partition("\n")[0]
+        group.command(name, cls=_Command, short_help=line, epilog=_foot(examples, codes))(function)
 
 
 class _Command(TyperCommand):

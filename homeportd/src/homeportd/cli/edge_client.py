@@ -99,6 +99,11 @@ def is_edge() -> Installation | None:
         return None
 
 
+def is_client() -> bool:
+    """Whether this user was once given an edge, by `homeport init`."""
+    return accounts.path().exists()
+
+
 def connect(timeout: float = TIMEOUT) -> Agent:
     """The edge's API. Raises Failure when there is no way to it."""
     place = is_edge()

@@ -14,6 +14,7 @@ from typing import Final
 from homeportd.cli.errors import UNREACHABLE, Failure
 
 CANDIDATES: Final = ("~/.config/homeport/agent.toml", "/etc/homeport/agent.toml")  # as in `settings`
+CLIENT: Final = "~/.config/homeport/edge.toml"  # as in tunnels.account, which takes longer to import
 SYSTEMD: Final = Path("/run/systemd/system")  # exists where PID 1 is systemd: sd_booted(3)
 
 
@@ -59,8 +60,15 @@ def find() -> Installation:
         if not isinstance(folder, str):
             raise Failure(f"{path} has no socket_dir", f"homeportd check --config {path}", UNREACHABLE)
         return Installation(path, Path(folder))
+    nowhere = f"no settings file at {' or '.join(map(str, paths))}"
+    if Path(CLIENT).expanduser().exists():
+        raise Failure(
+            f"{nowhere}: this user has tunnels to an edge, and no agent that looks for dev servers",
+            "homeport tunnels shows the tunnels; bin/site makes this machine a workstation",
+            UNREACHABLE,
+        )
     raise Failure(
-        f"no settings file at {' or '.join(map(str, paths))}: Homeport is not installed for this user",
+        f"{nowhere}: Homeport is not installed for this user",
         "run bin/site, or name the file in HOMEPORT_CONFIG",
         UNREACHABLE,
     )

@@ -17,6 +17,7 @@ from homeportd.cli.terminal import screen, write, write_json
 
 GRACE: Final = "1h"
 MAX_GRACE_S: Final = 7 * 86400  # as the agent has it, which takes longer to import
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@:-]{0,63}")  # as the agent has it
 _SPAN: Final = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
@@ -71,6 +72,12 @@ def create_token(
     """
     if scope not in ("owner", "tunnel"):
         raise Failure(f"{scope!r} is no scope", "write owner or tunnel", USAGE)
+    if not _NAME.fullmatch(name):
+        raise Failure(
+            f"{name!r} cannot be the name of a token",
+            "begin with a letter or digit; then those, spaces and . _ @ : - too, 64 characters at most",
+            USAGE,
+        )
     with _keeper(edge) as agent:
         made = agent.post("/tokens", {"name": name, "scope": scope})
     if json:
@@ -154,7 +161,6 @@ def _keeper(edge: bool) -> Agent:
     try:
         return connect()
     except Failure as none:
-        try:
-            return edge_client.connect()
-        except Failure:
+        if not edge_client.is_client():
             raise none from None
+        return edge_client.connect()

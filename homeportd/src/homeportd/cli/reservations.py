@@ -84,7 +84,7 @@ def add_reservation(
     if place is not None and kind == "http":
         body["name"] = wishes.name(place)
     elif place is not None:
-        body["port"] = wishes.port(place)
+        body["port"] = wishes.port(place, "write a number from 1 to 65535, such as 20022")
     if token:
         body["token"] = token
     try:
@@ -96,7 +96,7 @@ def add_reservation(
     except Failure as failure:
         if failure.code != TAKEN:
             raise
-        fix = f"homeport reservations change {place} has other rules for it"
+        fix = f"homeport reservations change {place} gives it other rules"
         raise Failure(failure.detail, fix, failure.code) from failure
     if json:
         write_json(made)

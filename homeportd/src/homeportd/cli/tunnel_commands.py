@@ -37,7 +37,7 @@ TOP: Final[Commands] = (
 GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
     (
         "daemon",
-        "Start, stop and see the daemon, whose tunnels last.",
+        "Start, stop and see the tunnel daemon.",
         (
             ("start", daemon.start, ("homeport daemon start",)),
             ("stop", daemon.stop, ("homeport daemon stop",)),

@@ -264,11 +264,11 @@ def name(text: str | None) -> str | None:
     return text.lower()  # as the edge takes it: the daemon tells by it what is the same place
 
 
-def port(text: str) -> int:
+def port(text: str, fix: str = "write it as 5432=25432") -> int:
     """A port at the edge. Raises Failure."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
     if not 1 <= number <= 65535:
-        raise Failure(f"{text!r} is not a port", "write it as 5432=25432", USAGE)
+        raise Failure(f"{text!r} is not a port", fix, USAGE)
     return number
 
 

@@ -179,7 +179,7 @@ class Daemon:
         return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
 
     def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
-        """End tunnels by key, address, name, port, or label."""
+        """End tunnels by key, address, name, port, target or label."""
         what = str(request.get("what", ""))
         found = [tunnel for tunnel in self._client.tunnels.values() if what in _names(tunnel)]
         if not found and not request.get("missing_ok"):
@@ -206,6 +206,8 @@ def _names(tunnel: Tunnel) -> set[str]:
         tunnel.port,
         tunnel.wish.label,
         tunnel.wish.target,
+        tunnel.wish.target.removeprefix("localhost"),  # `:3000`, as lists show it
+        tunnel.wish.target.removeprefix("localhost:"),
     )
     return {str(item) for item in known if item is not None}
 

@@ -147,6 +147,14 @@ def test_a_port_of_tcp_and_of_udp_are_told_apart(homeport, owner, edge, server) 
         assert found == [["tcp", f"localhost:{port}"], ["udp", f"localhost:{port}"]]
 
 
+def test_a_tunnel_is_removed_by_where_it_leads(homeport, edge, server) -> None:
+    homeport("daemon", "start")
+    for written in (f":{server}", str(server), f"localhost:{server}"):
+        assert homeport("tunnels", "add", "tcp", f"{server}={edge.first}").returncode == 0
+        done = homeport("tunnels", "remove", written)
+        assert (done.returncode, done.stdout) == (0, f"The tunnel localhost:{edge.first} is gone.\n")
+
+
 def test_capitals_make_no_other_name(homeport, edge, server) -> None:
     homeport("daemon", "start")
     for name in ("Capital", "capital"):

@@ -75,7 +75,7 @@ def test_groups_alone_show_what_there_is(owner, homeport) -> None:
 
 
 def test_the_owner_elsewhere(homeport, owner, edge) -> None:
-    assert homeport("token", "list").returncode == 3  # no agent here
+    assert homeport("token", "list").returncode == 4  # no agent here
     none = homeport("reservations", "list")
     assert (none.returncode, "--api-token-stdin" in none.stderr) == (4, True)
     wrong = homeport("init", "--api-token-stdin", input="hp_wrong\n")
