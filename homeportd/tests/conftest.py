@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import shutil
 import signal
 import tempfile
@@ -30,6 +33,23 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("unhurried")
 
 QUICK_ROUNDS = 4  # bcrypt's least: tests prove that passwords are checked, not that it is slow
+TEST_S = 100.0  # for one test that is not marked slow: what never comes is a failure, not a long wait
+
+
+def pytest_collection_modifyitems(items):
+    """Give each coroutine a limit."""
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "obj", None)) and not item.get_closest_marker("slow"):
+            item.obj = _limited(item.obj)
+
+
+def _limited(test):
+    @functools.wraps(test)
+    async def limited(*args, **kwargs):
+        async with asyncio.timeout(TEST_S):
+            await test(*args, **kwargs)
+
+    return limited
 
 
 @pytest.fixture
