@@ -141,6 +141,10 @@ async def test_other_networks_are_refused_before_anything_is_asked(admin, peer, 
         answer = await admin.get("/api/health", headers={"X-Forwarded-For": address})
         assert answer.status_code == status, address
     assert answer.json()["fix"]
+    headers = {"X-Forwarded-For": "198.51.100.1", "Accept": "text/html,*/*"}
+    page = await admin.get("/", headers=headers)  # what a person sees
+    assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "You come from 198.51.100.1." in page.text
     with pytest.raises(websockets.InvalidStatus) as caught:
         async with websockets.connect(
             f"ws://{HOST}/api/events",

@@ -107,13 +107,7 @@ class EdgeWeb:
         if client:
             kept.append((CLIENT, client))
         if not self._may_rule(client):
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-                return
-            answer = problem_response(
-                403, "this dashboard is not for your address", "come from a network that admin_allow names"
-            )
-            await answer(scope, receive, send)
+            await self._turn_away(client, scope, receive, send)
             return
 
         async def guarded(message: Message) -> None:
@@ -122,6 +116,25 @@ class EdgeWeb:
             await send(message)
 
         await self._admin({**scope, "headers": kept, ORIGIN_KEY: self._admin_origin}, receive, guarded)
+
+    async def _turn_away(self, client: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say to a person on a page, to a program as a problem, which address is not let in."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        try:
+            who = str(ip_address(client.decode("latin-1")))
+        except ValueError:
+            who = "an address that nobody can read"
+        networks = "homeportd_admin_allow in the edge's inventory"
+        if b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+            text = f"You come from {who}. Come from a network that {networks} names."
+            await self._page(403, document("This dashboard is not for your address", text), send)
+            return
+        answer = problem_response(
+            403, f"this dashboard is not for {who}", f"come from a network that {networks} names"
+        )
+        await answer(scope, receive, send)
 
     def _may_rule(self, client: bytes) -> bool:
         # Without Traefik's word on who it is, it is a program on this machine: nobody else reaches `listen`.
