@@ -100,6 +100,12 @@ def test_no_certificate_without_tls_and_no_door_without_it(files: Files) -> None
     assert '"*.tunnel.example.com"' in routes.read_text()
 
 
+def test_only_the_dashboard_is_compressed(files: Files) -> None:
+    _, routes, _ = files(VPS)
+    routers = json.loads(routes.read_text().partition("\n")[2])["http"]["routers"]
+    assert [name for name, router in routers.items() if "middlewares" in router] == ["edge-admin"]
+
+
 def test_the_log_keeps_what_the_agent_reads_and_no_header(files: Files) -> None:
     _, _, vps = files(VPS)
     fields = vps["accessLog"]["fields"]
