@@ -201,6 +201,27 @@ async def test_nobody_is_answered_before_the_question(running, connect, edge_set
     await writer.wait_closed()
 
 
+async def test_a_client_that_goes_amid_a_question_is_not_called_silent(visit, connect):
+    came = asyncio.Event()
+
+    async def think(_introduction, _stream):
+        came.set()
+        await asyncio.sleep(60)
+
+    client = await connect(think)
+    await client.open("http", name="gone")
+
+    async def under_way():
+        asked = asyncio.create_task(visit("gone"))
+        await asyncio.wait((asked, asyncio.create_task(came.wait())), return_when=asyncio.FIRST_COMPLETED)
+        return came.is_set() and asked
+
+    asked = await until_async(under_way)
+    await client.close()
+    response = await asked
+    assert (response.status_code, "is offline" in response.text) == (502, True)
+
+
 async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(connect, devserver, port):
     client = await connect(to_port(devserver))
     await client.open("http", name="early")

@@ -17,6 +17,9 @@ BURST_S: Final = 0.25  # a rate may be overdrawn by what it gives in so many sec
 SLICE: Final = 64 * 1024  # bytes taken from a held chunk at once
 
 
+Broken = Callable[[YamuxError, bool], None]
+
+
 class Rate:
     """A token bucket of bytes that all connections of a tunnel share, one for each direction."""
 
@@ -37,7 +40,7 @@ class Rate:
 class Carrier(Bridge):
     """A `Bridge` that counts.
 
-    `on_end(bytes in, bytes out)` is called once, when the connection is gone. `broken(asked)` is called in place
+    `on_end(bytes in, bytes out)` is called once, when the connection is gone. `broken(error, asked)` is called in place
     of a reset when the client gave no byte at all, and takes the connection over; `asked`: the visitor sent something.
     """
 
@@ -46,7 +49,7 @@ class Carrier(Bridge):
         stream: Stream,
         stats: Stats,
         on_end: Callable[[int, int], None],
-        broken: Callable[[bool], None] | None = None,
+        broken: Broken | None = None,
     ) -> None:
         super().__init__(stream)
         self.bytes_in = 0
@@ -77,7 +80,7 @@ class Carrier(Bridge):
         if error is not None and self._broken is not None and not self.bytes_out and self._socket is not None:
             socket, self._socket = self._socket, None
             if not socket.is_closing():
-                self._broken(self.bytes_in > 0)
+                self._broken(error, self.bytes_in > 0)
                 super().connection_lost(None)  # it is in other hands
                 self._finish()
                 return
@@ -106,7 +109,7 @@ class LimitedCarrier(Carrier):
         stream: Stream,
         stats: Stats,
         on_end: Callable[[int, int], None],
-        broken: Callable[[bool], None] | None,
+        broken: Broken | None,
         rate_in: Rate,
         rate_out: Rate,
     ) -> None:

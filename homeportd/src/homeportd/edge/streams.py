@@ -18,6 +18,7 @@ from homeportd.shares.model import Address
 from homeportd.tunnels.limits import descriptors_for_visitors
 from homeportd.tunnels.protocol import Kind
 from homeportd.yamux.bridge import RESET_ON_CLOSE
+from homeportd.yamux.errors import SessionClosed, YamuxError
 from homeportd.yamux.stream import Stream
 
 BACKLOG: Final = 1024
@@ -144,7 +145,7 @@ class StreamListener:
                 took = int((monotonic() - begun) * 1000)
                 tunnel.note("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
 
-        broken = partial(arrival.apologise, apology.SILENT) if web else None
+        broken = arrival.excuse if web else None
         if tunnel.rate_in is not None and tunnel.rate_out is not None:
             carrier: Carrier = LimitedCarrier(stream, stats, ended, broken, tunnel.rate_in, tunnel.rate_out)
         else:
@@ -213,6 +214,11 @@ class _Arrival(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101 - the caller has one
         sock = self._transport.get_extra_info("socket")
         return sock is not None and int(sock.fileno()) >= self._listener.descriptors
+
+    def excuse(self, error: YamuxError, asked: bool) -> None:
+        """Say why there is no answer: the client is gone, or the server behind it."""
+        gone = isinstance(error, SessionClosed)
+        self.apologise(apology.OFFLINE if gone else apology.SILENT, asked)
 
     def apologise(self, answer: bytes, asked: bool = False) -> None:
         """Answer with a page instead; `asked`: more than `early` has come already.
