@@ -6,9 +6,9 @@ import time
 
 from playwright.sync_api import expect
 
-from .conftest import serious_faults, wait_for
+from .conftest import palette, promptly, serious_faults, wait_for
 
-LIVE_MS = 2000
+LIVE_S = 2.0
 
 
 def row(page, number):
@@ -19,21 +19,34 @@ def test_a_new_server_appears_under_its_repo_and_leaves_again(home, page):
     folder = home.repo("shop") / "web"
     folder.mkdir()
     number = home.first
-    server = home.serve(folder, number)
-    expect(row(page, number)).to_contain_text("http.server · web", timeout=LIVE_MS)
+
+    def appears():
+        if home.processes:
+            home.stop(home.processes.pop())
+            expect(row(page, number)).to_have_count(0)
+        home.serve(folder, number)
+        return lambda: expect(row(page, number)).to_contain_text("http.server · web")
+
+    def leaves():
+        if not home.processes:
+            home.serve(folder, number)
+            expect(row(page, number)).to_have_count(1)
+        home.stop(home.processes.pop())
+        return lambda: expect(row(page, number)).to_have_count(0)
+
+    promptly(LIVE_S, appears)
     expect(row(page, number)).to_contain_text("Private · only you")
     block = page.get_by_role("region", name="shop")
     expect(block.locator(f"[data-port='{number}']")).to_be_visible()
     expect(block.get_by_role("heading", name="shop")).to_be_visible()
     expect(block).to_contain_text("main")
-    home.stop(server)
-    expect(row(page, number)).to_have_count(0, timeout=LIVE_MS)
+    promptly(LIVE_S, leaves)
 
 
 def test_a_port_without_a_repo_is_another_listener(home, page):
     home.serve(home.folder, home.first)
     others = page.get_by_role("region", name="Other listeners")
-    expect(others.locator(f"[data-port='{home.first}']")).to_be_visible(timeout=LIVE_MS)
+    expect(others.locator(f"[data-port='{home.first}']")).to_be_visible()
 
 
 def test_uncommitted_changes_are_marked(home, page):
@@ -43,7 +56,7 @@ def test_uncommitted_changes_are_marked(home, page):
     expect(block).to_be_visible()
     expect(block).not_to_contain_text("uncommitted changes")
     (folder / "index.html").write_text("changed")
-    expect(block).to_contain_text("uncommitted changes", timeout=15_000)
+    expect(block).to_contain_text("uncommitted changes")
 
 
 def test_a_row_under_the_hand_does_not_vanish(home, page):
@@ -52,7 +65,7 @@ def test_a_row_under_the_hand_does_not_vanish(home, page):
     # Where it stays: a port is seen before its repo is, and its row moves from under the hand then.
     page.get_by_role("region", name="shop").get_by_role("link", name="Open").hover()
     home.stop(server)
-    expect(row(page, number)).to_contain_text("not running", timeout=LIVE_MS)
+    expect(row(page, number)).to_contain_text("not running")
     # The page that teaches would push it from under the hand.
     expect(page.get_by_role("heading", name="Nothing listens yet")).to_have_count(0)
     time.sleep(0.5)
@@ -74,7 +87,7 @@ def test_an_open_menu_outlives_the_move_of_its_row(home, page):
     expect(item).to_be_focused()
     home.repo("late")
     moved = page.get_by_role("region", name="late").locator(f"[data-port='{number}']")
-    expect(moved).to_be_visible(timeout=15_000)
+    expect(moved).to_be_visible()
     expect(item).to_be_focused()
     expect(moved.get_by_role("button", name="More")).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("Escape")
@@ -173,8 +186,7 @@ def test_keys_alone_do_everything(home, page):
     expect(row(page, first)).to_be_visible()
 
     # The palette does what the menus do.
-    page.keyboard.press("Control+k")
-    page.keyboard.type(f"share {second}")
+    palette(page, f"share {second}")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog", name=f"Share {second}")).to_be_visible()
     page.keyboard.press("Escape")
@@ -195,8 +207,7 @@ def test_keys_alone_do_everything(home, page):
 
 
 def test_the_palette_opens_the_rest(home, page):
-    page.keyboard.press("Control+k")
-    page.keyboard.type("no such thing")
+    palette(page, "no such thing")
     expect(page.get_by_text("Nothing matches")).to_be_visible()
     page.keyboard.press("Control+a")
     page.keyboard.type("settings")
@@ -290,7 +301,6 @@ def test_axe_finds_nothing_serious(home, log_in, device):
     expect(row(page, number + 2)).to_contain_text("not running")
 
     def check(where):
-        page.wait_for_timeout(200)  # what fades in has its own contrast only once it is there
         assert serious_faults(page, home) == [], where
 
     for sheet in SHEETS:
@@ -300,7 +310,7 @@ def test_axe_finds_nothing_serious(home, log_in, device):
         check(sheet or "list")
     page.goto(f"{home.url}/#/")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.keyboard.press("Control+k")
+    palette(page, "")
     check("palette")
     page.keyboard.press("Escape")
     row(page, number).get_by_role("button", name="More").click()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from .conftest import palette
+
 PASSWORD = "a password of the dashboard"
 
 
@@ -74,8 +76,7 @@ def test_the_login_leads_nowhere_else(home, contexts, errors, away):
 
 def test_a_session_that_ends_shows_the_login_page(home, page, errors):
     page.context.clear_cookies()
-    page.keyboard.press("Control+k")
-    page.keyboard.type("settings")
+    palette(page, "settings")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
     errors.clear()

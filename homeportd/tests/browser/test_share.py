@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from .conftest import promptly
+
 PASSWORD = "correct horse"
 
 
@@ -199,7 +201,7 @@ def test_a_port_may_be_shared_before_it_listens(home, page, contexts):
     expect(sheet.get_by_role("link", name=home.port_url(number))).to_be_visible()
     sheet.get_by_role("button", name="Close").click()
     expect(row(page, number)).to_contain_text("not running")
-    expect(row(page, number).get_by_role("link", name="Share")).to_be_visible()
+    expect(row(page, number).get_by_role("link", name=f"Share {number}", exact=True)).to_be_visible()
     home.serve(home.repo("late"), number)
     expect(row(page, number).get_by_role("link", name="Open")).to_be_visible()
     expect(row(page, number)).to_contain_text("Public until")
@@ -235,6 +237,7 @@ def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, dev
     visitor.locator("input[type=password]").fill("wrong")
     visitor.keyboard.press("Enter")
     expect(log.get_by_role("cell", name="Turned away: wrong password").first).to_be_visible()
+    expect(visitor.get_by_role("alert")).to_contain_text("This is not the password.")
     visitor.locator("input[type=password]").fill(PASSWORD)
     visitor.keyboard.press("Enter")
     visitor.get_by_role("heading", name="Hello from shop").wait_for()
@@ -259,8 +262,14 @@ def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, dev
 
 def test_a_share_made_in_the_terminal_shows_at_once(home, shop, page):
     expect(row(page, shop)).to_contain_text("Private")
-    home.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "7d"})
-    expect(row(page, shop)).to_contain_text("Public until", timeout=2000)
+
+    def share():
+        home.call("POST", f"/api/ports/{shop}/share", {"mode": "private"})
+        expect(row(page, shop)).to_contain_text("Private")
+        home.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "7d"})
+        return lambda: expect(row(page, shop)).to_contain_text("Public until")
+
+    promptly(2, share)
     page.get_by_text("1 port running, 1 shared").wait_for()
     row(page, shop).get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Stop sharing").click()

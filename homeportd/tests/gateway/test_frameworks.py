@@ -20,6 +20,7 @@ pytestmark = [
 ]
 
 PASSWORD = "open sesame"
+expect.set_options(timeout=60_000)
 INSTALL_S = 180
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "homeport-tests"
 

@@ -60,7 +60,7 @@ class EdgeHome(Home):
 
     def visit(self, name: str, path: str = "/") -> tuple[int, bytes]:
         """What a visitor of an HTTP name gets."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=60)
         with closing(connection):
             connection.request("GET", path, headers={"Host": f"{name}.tunnel.localhost:{self.web}"})
             answer = connection.getresponse()
@@ -253,7 +253,7 @@ def echo_server() -> Iterator[int]:
 
 def echo(port: int, data: bytes) -> socket.socket:
     """A visitor of a TCP port who has heard an echo of `data` and stays."""
-    visitor = socket.create_connection(("127.0.0.1", port), 10)
+    visitor = socket.create_connection(("127.0.0.1", port), 60)
     visitor.sendall(data)
     seen = b""
     while len(seen) < len(data):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect
 
-from ..conftest import watch_errors
+from ..conftest import promptly, watch_errors
 
 PASSWORD = "correct horse battery"
 
@@ -24,8 +24,14 @@ def test_the_login_is_of_this_origin_alone(home, contexts, errors):
     home.call("POST", "/api/reservations", {"kind": "http", "name": "docs"})
     page.goto(f"{home.admin}/#/tunnels")
     expect(page.get_by_role("link", name="docs", exact=True)).to_be_visible()
-    home.call("POST", "/api/reservations", {"kind": "http", "name": "more"})
-    expect(page.get_by_role("link", name="more", exact=True)).to_be_visible(timeout=3000)
+    names = (f"more-{number}" for number in range(9))
+
+    def reserve():
+        name = next(names)
+        home.call("POST", "/api/reservations", {"kind": "http", "name": name})
+        return lambda: expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+
+    promptly(3, reserve)
     expect(page.locator("[data-lost]")).to_have_count(0)
     # The other origin does not know this browser.
     page.goto(f"{home.url}/")

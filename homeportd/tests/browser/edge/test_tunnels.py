@@ -8,10 +8,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from ..conftest import DESKTOP, NARROW, serious_faults, wait_for
+from ..conftest import DESKTOP, NARROW, at_rest, palette, serious_faults, wait_for
 from .conftest import echo
 
-LIVE_MS = 3000
 LONG_NAME = "a-long-name-" + "x" * 50
 TOUCH_PX = 44
 
@@ -38,24 +37,21 @@ def test_a_tunnel_appears_moves_and_goes_offline(home, client, web_server, at_ed
     expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
     process = client.open("http", str(web_server), "--domain", "myapp")
     mine = row(page, "myapp")
-    expect(mine).to_contain_text("Public · from anywhere", timeout=10_000)
+    expect(mine).to_contain_text("Public · from anywhere")
     expect(mine.locator("[data-holder]")).to_contain_text("nothing has come yet")
     expect(mine.locator("[data-rates]")).to_have_text("quiet")
     expect(page.get_by_text("1 tunnel live")).to_be_visible()
 
     home.routed("myapp")
     assert home.visit("myapp", "/big")[0] == 200
-    # The edge tells what moved every 2 s; a busy machine is later.
-    expect(mine.locator("[data-rates]")).to_have_text(
-        re.compile(r"in \d.*/s, out \d.*[kM]B/s"), timeout=2 * LIVE_MS
-    )
-    expect(mine.locator("[data-holder]")).to_contain_text(re.compile("last byte (just now|[2-9] s ago)"))
+    expect(mine.locator("[data-rates]")).to_have_text(re.compile(r"in \d.*/s, out \d.*[kM]B/s"))
+    expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte (just now|\d+ s ago)"))
     # It does not say "active" for ever: silence is told by the second.
-    expect(mine.locator("[data-rates]")).to_have_text("quiet", timeout=30_000)
+    expect(mine.locator("[data-rates]")).to_have_text("quiet")
     expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte \d+ s ago"))
 
     home.stop(process)
-    expect(mine).to_contain_text("no client since today", timeout=LIVE_MS)
+    expect(mine).to_contain_text("no client since today")
     expect(mine.locator("[data-rates]")).to_have_count(0)
 
 
@@ -66,7 +62,7 @@ def test_killing_asks_first_and_cuts_visitors_off(home, client, echo_server, at_
     home.tunnel(str(port))
     mine = row(page, str(port))
     with echo(port, b"hello") as visitor:
-        expect(mine.locator("[data-holder]")).to_contain_text("1 connection", timeout=LIVE_MS)
+        expect(mine.locator("[data-holder]")).to_contain_text("1 connection")
         mine.get_by_role("button", name=f"More for {port}").click()
         page.get_by_role("menuitem", name="Kill").click()
         question = page.get_by_role("dialog", name=f"Kill {port}?")
@@ -79,11 +75,11 @@ def test_killing_asks_first_and_cuts_visitors_off(home, client, echo_server, at_
         page.get_by_role("menuitem", name="Kill").click()
         question.get_by_role("button", name=f"Kill {port}").click()
         expect(question).to_have_count(0)
-        expect(mine).to_contain_text("no client since today", timeout=LIVE_MS)
-        visitor.settimeout(5)
+        expect(mine).to_contain_text("no client since today")
+        visitor.settimeout(60)
         with contextlib.suppress(ConnectionResetError):
             assert visitor.recv(1) == b""
-    process.wait(10)
+    process.wait(60)
 
 
 def test_chart_and_log_show_real_visits(home, client, web_server, at_edge):
@@ -94,16 +90,16 @@ def test_chart_and_log_show_real_visits(home, client, web_server, at_edge):
     row(page, "myapp").get_by_role("link", name="myapp", exact=True).click()
     sheet = page.get_by_role("dialog", name="Tunnel myapp")
     visits = sheet.locator("[data-visits]")
-    expect(visits).to_contain_text("GET /big", timeout=LIVE_MS)
-    expect(sheet.locator("figcaption")).to_contain_text("In the last hour", timeout=12_000)
+    expect(visits).to_contain_text("GET /big")
+    expect(sheet.locator("figcaption")).to_contain_text("In the last hour")
     expect(sheet.locator("[data-minute]").first).to_be_attached()
     expect(sheet).to_contain_text("an hour ago")
 
     # A visit while the sheet is open.
     home.visit("myapp", "/none")
-    expect(visits.get_by_role("listitem").first).to_contain_text("GET /none", timeout=LIVE_MS)
+    expect(visits.get_by_role("listitem").first).to_contain_text("GET /none")
     expect(visits.get_by_role("listitem").first).to_contain_text("Answered 404")
-    expect(sheet.locator("figcaption")).to_contain_text(re.compile(r"\d requests"), timeout=12_000)
+    expect(sheet.locator("figcaption")).to_contain_text(re.compile(r"\d requests"))
     page.go_back()
     expect(sheet).to_have_count(0)
     assert page.url == f"{home.admin}/#/tunnels"
@@ -118,8 +114,8 @@ def test_visitors_of_a_port_are_logged_as_they_come(home, client, echo_server, a
     sheet = page.get_by_role("dialog", name=f"Tunnel {port}")
     expect(sheet).to_contain_text("Nobody has come yet")
     with echo(port, b"hello"):
-        expect(sheet.locator("[data-visits]")).to_contain_text("Connected", timeout=LIVE_MS)
-    expect(sheet.get_by_text(re.compile("Left after"))).to_be_visible(timeout=LIVE_MS)
+        expect(sheet.locator("[data-visits]")).to_contain_text("Connected")
+    expect(sheet.get_by_text(re.compile("Left after"))).to_be_visible()
     expect(sheet).to_contain_text("in 5 B, out 5 B")
 
 
@@ -139,7 +135,7 @@ def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_serve
     expect(mine).to_contain_text("not live · for laptop")
 
     client.open("http", str(web_server), "--domain", "docs")
-    expect(mine).to_contain_text("live · for laptop", timeout=10_000)
+    expect(mine).to_contain_text("live · for laptop")
     expect(mine).not_to_contain_text("not live")
     home.routed("docs")
 
@@ -157,8 +153,7 @@ def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_serve
     (kept,) = home.call("GET", "/api/reservations")
     assert (kept["allow"], kept["limits"]["connections"]) == (["203.0.113.0/24"], 7)
     # It holds at the front door: we are not of that network.
-    page.wait_for_timeout(500)
-    assert home.visit("docs")[0] == 403
+    wait_for(lambda: home.visit("docs")[0] == 403, "the front door has the rule")
 
 
 def test_a_passcode_is_set_kept_and_taken_away(home, at_edge):
@@ -209,7 +204,7 @@ def test_a_domain_shows_the_record_to_make(home, at_edge):
     sheet.get_by_role("button", name="Add and show its record").click()
     # No DNS server answers in this test, and waiting for one is part of adding.
     mine = row(page, "app.example.org")
-    expect(mine).to_contain_text("Waiting for DNS", timeout=20_000)
+    expect(mine).to_contain_text("Pending · waiting for its DNS record")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     record = mine.locator("[data-record]").first
     record.get_by_role("button", name="Copy the record's value").click()
@@ -270,14 +265,12 @@ def test_keys_and_palette_reach_all_of_it(home, client, web_server, at_edge):
     page.keyboard.press("e")
     expect(page.get_by_role("dialog", name="Who may reach beta")).to_be_visible()
     page.keyboard.press("Escape")
-    page.keyboard.press("Control+k")
-    page.keyboard.type("kill alpha")
+    palette(page, "kill alpha")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Kill alpha").click()
     expect(row(page, "alpha")).to_contain_text("no client since")
     for word, heading in (("domains", "No domain of your own yet"), ("tokens", "Tokens")):
-        page.keyboard.press("Control+k")
-        page.keyboard.type(word)
+        palette(page, word)
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
 
@@ -317,6 +310,7 @@ def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_
     ):
         page.evaluate("path => { location.hash = path }", f"#/{path}")
         page.wait_for_timeout(400)
+        at_rest(page)
         assert home.overflow(page) == 0, path
         assert cut_off(page) == [], path
         assert serious_faults(page, home) == [], path
