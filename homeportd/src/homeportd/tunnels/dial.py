@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from typing import Any, Final
 
 from homeportd.tunnels.address import LOOPBACK, is_local
@@ -62,7 +63,6 @@ async def _attempt(info: Info) -> socket.socket:
 
 
 async def _resolve(host: str, port: int) -> list[Info]:
-    loop = asyncio.get_running_loop()
     if is_local(host):  # RFC 6761: not every resolver knows
         return [
             (socket.AF_INET6 if ":" in text else socket.AF_INET, socket.SOCK_STREAM, 0, "", (text, port))
@@ -70,11 +70,38 @@ async def _resolve(host: str, port: int) -> list[Info]:
         ]
     found: list[Info] = []
     try:
-        for family, kind, proto, name, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            found.append((family, kind, proto, name, address))
+        found = await _ask(host, port)
     except UnicodeError as error:  # a label of more than 63 characters
         raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
     return _alternating(found)[:MAX_ADDRESSES]
+
+
+async def _ask(host: str, port: int) -> list[Info]:
+    """What the system's resolver says. Its question cannot be taken back, and the loop's own threads are waited for
+    at the end: one of ours is not, so that a program ends at once though no name server answers."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[Info]] = loop.create_future()
+
+    def settle(found: list[Info], error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(found)
+        else:
+            answer.set_exception(error)
+
+    def ask() -> None:
+        found: list[Info] = []
+        failure: Exception | None = None
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, found, failure)
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    return await answer
 
 
 def _alternating(infos: list[Info]) -> list[Info]:
