@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,14 @@ def test_every_other_label_is_accepted(name):
 def test_bad_names_are_refused(name):
     with pytest.raises(Refused):
         check_name(name)
+
+
+def test_the_names_in_the_manual_may_be_had():
+    pages = Path(__file__).parents[3].joinpath("docs/tunnels.md").read_text()
+    commands = " ".join(re.findall(r"^    (homeport http .*?)(?:  |$)", pages, re.MULTILINE))
+    names = re.findall(r"(?:=|--domain )([a-z]\S*)", commands)
+    assert {"myapp", "web", "api"} <= set(names)
+    assert [check_name(name) for name in names] == names
 
 
 @given(st.integers(), st.integers(min_value=0, max_value=200))

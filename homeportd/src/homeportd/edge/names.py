@@ -12,7 +12,6 @@ from homeportd.tunnels.protocol import Refusal
 RESERVED = frozenset(
     (
         "admin",
-        "api",
         "connect",
         "dashboard",
         "edge",
