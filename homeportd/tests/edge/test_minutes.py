@@ -54,6 +54,29 @@ async def test_who_looks_before_the_minute_was_closed_changes_nothing(database, 
     assert await bytes_by_minute(figures) == {MINUTE: 1500}
 
 
+async def test_a_restarted_agent_knows_when_the_last_byte_moved(database, tunnel, moment):
+    figures = Rollups(database, lambda: [tunnel])
+    await figures.recall()
+    assert tunnel.stats.last_byte_at(clock.now()) is None
+    tunnel.stats.total.bytes_out += 70
+    await figures.write()
+    after = Tunnel(tunnel.place, Visits(database))
+    await Rollups(database, lambda: [after]).recall()
+    assert after.stats.last_byte_at(clock.now()).timestamp() == MINUTE * 60
+    # What a visit says is exact, and there before the minute is.
+    seen = clock.from_text("2026-07-01T12:00:07.250Z")
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO tunnel_visits (tunnel, time, event, address, port, bytes_in, bytes_out)"
+            " VALUES ('abc', ?, 'close', '192.0.2.1', 9, 5, 0)",
+            (clock.to_text(seen),),
+        )
+    await Rollups(database, lambda: [after]).recall()
+    assert after.stats.last_byte_at(clock.now()) == seen.replace(microsecond=0)
+    after.stats.total.bytes_in += 1
+    assert after.stats.last_byte_at(now := clock.now()) == now
+
+
 async def test_what_could_not_be_written_is_written_later(database, tunnel, moment):
     figures = Rollups(database, lambda: [tunnel])
     tunnel.stats.total.bytes_in += 1500

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic, time
 
 from homeportd import clock
@@ -46,6 +47,19 @@ class Rollups:
     def start(self) -> None:
         """Begin to tick."""
         self._task = asyncio.create_task(self._run(), name="tunnel figures")
+
+    async def recall(self) -> None:
+        """Tell the tunnels when a byte last moved, as the disk has it: a restarted agent does not say "never"."""
+        rows = await self._database.all(
+            "SELECT tunnel, max(at) FROM ("
+            " SELECT tunnel, minute * 60 AS at FROM tunnel_minutes WHERE bytes_in + bytes_out > 0"
+            " UNION ALL SELECT tunnel, CAST(strftime('%s', time) AS INTEGER) FROM tunnel_visits"
+            " WHERE bytes_in > 0 OR bytes_out > 0) GROUP BY tunnel"
+        )
+        moved = {str(name): datetime.fromtimestamp(int(str(at)), UTC) for name, at in rows}
+        for tunnel in self._tunnels():
+            if tunnel.id in moved:
+                tunnel.stats.recall(moved[tunnel.id])
 
     async def list(self, tunnel: str, minutes: int) -> list[Minute]:
         """The last `minutes`, oldest first; minutes without traffic are left out. The present one is included."""

@@ -116,6 +116,7 @@ async def edge(
         tunnels.listening.set_domains(domains)
         await tunnels.start()
         rollups = Rollups(database, lambda: tunnels.registry)
+        await rollups.recall()
         rollups.start()
         stack.push_async_callback(rollups.close)
 

@@ -63,6 +63,10 @@ class Stats:
             self._moved, self._moved_at = moved, now
         return self._moved_at
 
+    def recall(self, moment: datetime) -> None:
+        """A byte moved at that moment, before this agent started."""
+        self._moved_at = moment
+
 
 def _smooth(before: float, now: float) -> float:
     rate = before + (now - before) * SMOOTHING
