@@ -52,6 +52,12 @@ async def visit():
         protocol.transport.close()
 
 
+@pytest.fixture
+def edge_settings(edge_settings, request):
+    """Of an edge that listens where a test says."""
+    return edge_settings.model_copy(update={"bind": getattr(request, "param", edge_settings.bind)})
+
+
 class Echo:
     """A client's side that sends each datagram back, and keeps what it saw."""
 
@@ -67,6 +73,25 @@ class Echo:
             self.seen.append(data)
             stream.write(size + data)
             await stream.drain()
+
+
+@pytest.mark.parametrize("edge_settings", [("0.0.0.0", "::")], indirect=True)
+async def test_an_answer_comes_from_the_address_that_was_asked(connect, visit):
+    echo = Echo()
+    client = await connect(echo)
+    opened = await client.open("udp")
+    asked = (
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.5"),
+        ("127.0.0.6", "127.0.0.5"),
+        ("::1", "::1"),
+    )
+    visitors = [await visit(opened.port, *addresses) for addresses in asked]  # who hear that address alone
+    for number, visitor in enumerate(visitors):
+        visitor.send(b"asked %d" % number)
+    await until(lambda: all(visitor.heard for visitor in visitors))
+    assert [visitor.heard for visitor in visitors] == [[b"asked %d" % n] for n in range(len(visitors))]
+    assert len(echo.met) == len(visitors)
 
 
 async def test_datagrams_of_every_size_go_through_and_back(connect, visit):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final
 
+IP_PKTINFO: Final = 8  # Linux, <linux/in.h>; not in Python's socket module
 UDP_BUFFER: Final = 4 * 1024 * 1024  # bytes asked of the kernel, which gives net.core.{r,w}mem_max at most
 
 _ABSENT = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
@@ -33,15 +34,7 @@ def bind(addresses: Sequence[str], port: int, kind: socket.SocketKind) -> list[s
                 last = error
                 continue
             bound.append(sock)
-            if version == 6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if kind is socket.SOCK_STREAM:
-                # Without it, connections of a moment ago keep the port.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            else:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER)
-            sock.setblocking(False)
+            _prepare(sock, kind, version)
             try:
                 sock.bind((address, port))
             except OSError as error:
@@ -58,3 +51,20 @@ def bind(addresses: Sequence[str], port: int, kind: socket.SocketKind) -> list[s
     if not bound:
         raise last or OSError(errno.EADDRNOTAVAIL, "no address to bind")
     return bound
+
+
+def _prepare(sock: socket.socket, kind: socket.SocketKind, version: int) -> None:
+    sock.setblocking(False)
+    if version == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if kind is socket.SOCK_STREAM:
+        # Without it, connections of a moment ago keep the port.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER)
+    # Each datagram says at which address of this machine it came.
+    if version == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections import deque
-from functools import partial
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Final
 
+from homeportd.edge.bind import IP_PKTINFO
 from homeportd.edge.clients import Offline
 from homeportd.edge.tunnel import Tunnel
 from homeportd.shares.model import Address
@@ -25,7 +26,13 @@ MAX_VISITORS: Final = 4096  # of one tunnel, where its limit is not lower
 MAX_EARLY: Final = 64  # datagrams of a visitor whose stream is being opened,
 MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
 
-Peer = tuple[Any, ...]  # what sendto takes: (host, port), and two more numbers for IPv6
+BATCH: Final = 64  # datagrams of one socket at a time, before others have their turn
+ANCILLARY: Final = socket.CMSG_SPACE(20)  # bytes; in6_pktinfo is the longer of the two
+
+Peer = tuple[Any, ...]  # what sendmsg takes: (host, port), and two more numbers for IPv6
+# Of a datagram, by which an answer leaves from the address that it came to: without it a machine with several
+# addresses answers from the one that its routes prefer, and a visitor takes no answer from a stranger.
+Ancillary = tuple[tuple[int, int, bytes], ...]
 
 
 class DatagramListener:
@@ -43,9 +50,7 @@ class DatagramListener:
     async def start(self) -> None:
         """Begin to receive."""
         loop = asyncio.get_running_loop()
-        for sock in self._sockets:
-            _, endpoint = await loop.create_datagram_endpoint(partial(_Endpoint, self, sock), sock=sock)
-            self._endpoints.append(endpoint)
+        self._endpoints = [_Endpoint(self, sock, loop) for sock in self._sockets]
         self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
 
     def _forget_idle(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,34 +102,39 @@ class DatagramListener:
         self.cut()
 
 
-class _Endpoint(asyncio.DatagramProtocol):
+class _Endpoint:
     """One socket."""
 
-    def __init__(self, listener: DatagramListener, sock: socket.socket) -> None:
+    def __init__(
+        self, listener: DatagramListener, sock: socket.socket, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.listener = listener
-        self.visitors: dict[Peer, _Visitor] = {}
+        self.visitors: dict[tuple[Peer, Ancillary], _Visitor] = {}
         self._sock = sock
-        self._transport: asyncio.BaseTransport | None = None
+        self._buffer = bytearray(MAX_DATAGRAM + 1)
+        self._loop = loop
+        loop.add_reader(sock, self._readable)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: Peer) -> None:
-        visitor = self.visitors.get(addr)
-        if visitor is None:
-            visitor = self._welcome(addr)
-            if visitor is None:
+    def _readable(self) -> None:
+        """Take what has come. Not by a transport: asyncio's tell not to which address."""
+        for _ in range(BATCH):
+            try:
+                size, came, _, peer = self._sock.recvmsg_into((self._buffer,), ANCILLARY)
+            except OSError:  # none any more, or an ICMP answer to what we sent: idle time shows that, too
                 return
-        visitor.take(data)
+            whence = _answering(came)
+            visitor = self.visitors.get((peer, whence)) or self._welcome(peer, whence)
+            if visitor is not None:
+                visitor.take(bytes(memoryview(self._buffer)[:size]))
 
-    def _welcome(self, peer: Peer) -> _Visitor | None:
+    def _welcome(self, peer: Peer, whence: Ancillary) -> _Visitor | None:
         listener, tunnel = self.listener, self.listener.tunnel
         address = ip_address(peer[0])
         if not tunnel.admits(address) or not tunnel.live or not listener.has_room():
             tunnel.refuse(address, peer[1])
             tunnel.stats.total.dropped += 1
             return None
-        visitor = self.visitors[peer] = _Visitor(self, peer, address)
+        visitor = self.visitors[peer, whence] = _Visitor(self, peer, whence, address)
         listener.visitors += 1
         tunnel.stats.open += 1
         tunnel.stats.total.connections += 1
@@ -132,31 +142,38 @@ class _Endpoint(asyncio.DatagramProtocol):
         tunnel.spawn(visitor.dial())
         return visitor
 
-    def error_received(self, exc: Exception) -> None:
-        """An ICMP answer to what we sent: the visitor is gone, which its idle time shows too."""
-
-    def send(self, data: bytes, peer: Peer) -> bool:
-        """Send a datagram at once; False when the kernel takes none now.
-
-        Not by the transport: it would queue, and uvloop's sends no empty datagrams.
-        """
+    def send(self, data: bytes, peer: Peer, whence: Ancillary) -> bool:
+        """Send a datagram at once; False when the kernel takes none now."""
         try:
-            self._sock.sendto(data, peer)
+            self._sock.sendmsg((data,), whence, 0, peer)
         except OSError:
             return False
         return True
 
     def close(self) -> None:
         """Close the socket."""
-        if self._transport is not None:
-            self._transport.close()
+        if self._sock.fileno() != -1:
+            self._loop.remove_reader(self._sock)
+            self._sock.close()
+
+
+def _answering(came: list[tuple[int, int, bytes]]) -> Ancillary:
+    """What an answer is sent with, from what a datagram came with; empty where the kernel told nothing."""
+    for level, kind, data in came:
+        if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+            # struct in_pktinfo: interface, our address, the address in the header
+            return ((level, kind, struct.pack("=I4s4x", 0, data[4:8])),)
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            return ((level, kind, data[:16] + bytes(4)),)  # struct in6_pktinfo: our address, interface
+    return ()
 
 
 class _Visitor:
     """One address, and the `Sink` of its stream."""
 
-    def __init__(self, endpoint: _Endpoint, peer: Peer, address: Address) -> None:
+    def __init__(self, endpoint: _Endpoint, peer: Peer, whence: Ancillary, address: Address) -> None:
         self.peer = peer
+        self._whence = whence
         self.address = address
         self.moved_at = self._begun = monotonic()
         self._endpoint = endpoint
@@ -243,7 +260,7 @@ class _Visitor:
 
     def _answer(self, data: bytes) -> None:
         size, rate = len(data), self._tunnel.rate_out
-        if (rate is not None and rate.spend(0)) or not self._endpoint.send(data, self.peer):
+        if (rate is not None and rate.spend(0)) or not self._endpoint.send(data, self.peer, self._whence):
             self._stats.total.dropped += 1
             return
         if rate is not None:
@@ -265,7 +282,7 @@ class _Visitor:
         if self._over:
             return
         self._over = True
-        self._endpoint.visitors.pop(self.peer, None)
+        self._endpoint.visitors.pop((self.peer, self._whence), None)
         self._endpoint.listener.visitors -= 1
         self._stats.open -= 1
         self._tunnel.note(
