@@ -54,7 +54,7 @@ async def test_from_nothing_to_a_domain_and_back(homeport, client, world):
     assert f"  {DOMAIN}.  CNAME  app.{BASE}." in out
     assert f"{DOMAIN} has no DNS record yet." in out
     code, out, _ = await homeport("domains", "check", DOMAIN)
-    assert (code, "pending" in out) == (7, True)
+    assert (code, "pending" in out) == (12, True)
     change(world.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
     code, out, _ = await homeport("domains", "check", DOMAIN)
     assert (code, f"http://{DOMAIN}:{world.web} works" in out) == (0, True)

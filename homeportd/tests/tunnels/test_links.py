@@ -81,7 +81,7 @@ async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve) -> Non
     edge.asked.clear()
     edge.links[0].session.abort()
     await until(lambda: mine.state is State.REFUSED and theirs.state is State.REFUSED)
-    assert mine.problem.reason is Reason.TAKEN
+    assert mine.problem.reason is Reason.PORT
     await until(lambda: theirs.state is State.LIVE)
     assert theirs.port not in edge.taken
     assert mine.state is not State.LIVE

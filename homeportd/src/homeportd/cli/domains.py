@@ -10,7 +10,7 @@ import typer
 from homeportd.cli import completion
 from homeportd.cli.arguments import Json
 from homeportd.cli.edge_client import asking, connect
-from homeportd.cli.errors import REQUEST
+from homeportd.cli.errors import DOMAIN
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 from homeportd.clock import from_text
 
@@ -64,14 +64,14 @@ def add_domain(
 def check_domain(domain: Domain, json: Json = False) -> None:
     """Look at a domain's record and certificate now.
 
-    A refused certificate is asked for again. Exit code 7 when the record does not lead to the edge, or there is no
+    A refused certificate is asked for again. Exit code 12 when the record does not lead to the edge, or there is no
     certificate for some reason.
     """
     with asking(LOOK_S) as edge:
         found = edge.post(f"/domains/{quote(domain, safe='')}/check")
     _report(found, json)
     if found["state"] in ("pending", "error"):
-        raise typer.Exit(REQUEST)
+        raise typer.Exit(DOMAIN)
 
 
 def remove_domain(domain: Domain, json: Json = False) -> None:

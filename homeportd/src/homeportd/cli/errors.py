@@ -9,10 +9,13 @@ USAGE: Final = 2
 UNREACHABLE: Final = 3
 NOT_FOUND: Final = 4
 TOKEN: Final = 5  # the edge does not know the token, or no more
-TAKEN: Final = 6  # somebody else has the name or port
-REQUEST: Final = 7  # a name, port, network or domain that the edge cannot give
+TAKEN: Final = 6  # somebody else has the name, or took the place over
+REQUEST: Final = 7  # a name, port or domain that the edge cannot give
 VERSION: Final = 8  # client and edge are of releases that do not understand one another
 CLOCK: Final = 9  # certificates and this machine's clock do not agree
+PORT: Final = 10  # another token or program has the port
+NETWORK: Final = 11  # of an allowlist
+DOMAIN: Final = 12  # its record does not lead to the edge, or it gets no certificate
 INTERRUPTED: Final = 130  # Ctrl-C
 CLOSED_PIPE: Final = 141  # the reader of our output went away, as for any program that SIGPIPE ends
 
@@ -31,10 +34,13 @@ TUNNEL_EXIT_CODES: Final = (
     (UNREACHABLE, "the edge, the daemon or the agent is not reachable"),
     (NOT_FOUND, "not found; for want of `homeport init`, too"),
     (TOKEN, "the edge refuses the token"),
-    (TAKEN, "the name or port is taken"),
-    (REQUEST, "a name, port, network or domain that cannot be"),
+    (TAKEN, "the name is taken, or a newer client has the place"),
+    (REQUEST, "a name, port or domain that cannot be"),
     (VERSION, "the edge speaks another version"),
     (CLOCK, "the edge's certificate and this machine's clock disagree"),
+    (PORT, "the port is taken, or in use"),
+    (NETWORK, "an allowed network that cannot be"),
+    (DOMAIN, "the domain does not lead to the edge"),
     (INTERRUPTED, "interrupted"),
 )
 

@@ -10,7 +10,7 @@ from homeportd.cli import completion, wishes, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.client import Agent
 from homeportd.cli.edge_client import asking, connect
-from homeportd.cli.errors import NOT_FOUND, TAKEN, USAGE, Failure
+from homeportd.cli.errors import NOT_FOUND, PORT, TAKEN, USAGE, Failure
 from homeportd.cli.terminal import Cell, Column, Style, lay_out, screen, write, write_json
 
 _RESERVED: Final = (
@@ -97,7 +97,7 @@ def add_reservation(
         if failure.code != TAKEN:
             raise
         fix = f"homeport reservations change {place} gives it other rules"
-        raise Failure(failure.detail, fix, failure.code) from failure
+        raise Failure(failure.detail, fix, TAKEN if kind == "http" else PORT) from failure
     if json:
         write_json(made)
     else:

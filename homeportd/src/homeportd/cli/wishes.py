@@ -11,7 +11,9 @@ import typer
 from homeportd.cli import passwords
 from homeportd.cli.errors import (
     CLOCK,
+    NETWORK,
     NOT_FOUND,
+    PORT,
     REFUSED,
     REQUEST,
     TAKEN,
@@ -36,6 +38,8 @@ _CODES: Final = {
     Reason.UNREACHABLE: UNREACHABLE,
     Reason.TOKEN: TOKEN,
     Reason.TAKEN: TAKEN,
+    Reason.PORT: PORT,
+    Reason.NETWORK: NETWORK,
     Reason.REQUEST: REQUEST,
     Reason.VERSION: VERSION,
     Reason.CLOCK: CLOCK,
@@ -241,7 +245,7 @@ def network(text: str) -> str:
         return check_network(text)
     except ValueError as error:
         raise Failure(
-            str(error), "write a network such as 203.0.113.0/24 or 2001:db8::/32", REQUEST
+            str(error), "write a network such as 203.0.113.0/24 or 2001:db8::/32", NETWORK
         ) from None
 
 

@@ -10,8 +10,10 @@ class Reason(StrEnum):
 
     UNREACHABLE = "unreachable"
     TOKEN = "token"  # noqa: S105
-    TAKEN = "taken"
-    REQUEST = "request"  # a range, a network, a name or a domain that cannot be
+    TAKEN = "taken"  # the name, or the place by a newer client
+    PORT = "port"  # is taken, or in use
+    NETWORK = "network"  # of an allowlist, that cannot be
+    REQUEST = "request"  # a range, a name or a domain that cannot be
     VERSION = "version"
     CLOCK = "clock"
     LIMIT = "limit"

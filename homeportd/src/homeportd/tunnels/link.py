@@ -31,8 +31,9 @@ _REASONS: Final = {
     Refusal.VERSION: Reason.VERSION,
     Refusal.LIMIT: Reason.LIMIT,
     Refusal.NAME_TAKEN: Reason.TAKEN,
-    Refusal.PORT_TAKEN: Reason.TAKEN,
+    Refusal.PORT_TAKEN: Reason.PORT,
     Refusal.TAKEN_OVER: Reason.TAKEN,
+    Refusal.NETWORK_BAD: Reason.NETWORK,
 }
 _LASTING: Final = frozenset((Refusal.TOKEN, Refusal.VERSION, Refusal.BAD))
 

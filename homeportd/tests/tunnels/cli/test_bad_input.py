@@ -67,7 +67,7 @@ def test_a_port_of_another_token(homeport, owner, edge, server) -> None:
     assert owner("reservations", "add", "tcp", port, "--token", made["id"]).returncode == 0
     try:
         done = homeport("tcp", str(server), "--reserve-port", port)
-        assert (done.returncode, done.stdout) == (6, "")
+        assert (done.returncode, done.stdout) == (10, "")
         assert f"TCP port {port} belongs to another token" in done.stderr
     finally:
         assert owner("reservations", "remove", port).returncode == 0
@@ -78,7 +78,7 @@ def test_a_port_that_a_program_of_the_edge_has(homeport, edge, server) -> None:
         other.bind(("127.0.0.1", edge.first + 5))
         other.listen()
         done = homeport("tcp", str(server), "--reserve-port", str(edge.first + 5))
-    assert (done.returncode, done.stdout) == (6, "")
+    assert (done.returncode, done.stdout) == (10, "")
     assert "another program of the edge listens" in done.stderr
     assert "\nfix: " in done.stderr
 

@@ -14,7 +14,7 @@ def test_reservations(owner, edge) -> None:
     assert (made.returncode, made.stdout) == (0, f"localhost:{edge.first + 5}\n")
     assert "192.0.2.0/24" in owner("reservations", "list").stdout
     twice = owner("reservations", "add", "tcp", str(edge.first + 5))
-    assert (twice.returncode, "is reserved already" in twice.stderr) == (6, True)
+    assert (twice.returncode, "is reserved already" in twice.stderr) == (10, True)
     assert f"fix: homeport reservations change {edge.first + 5}" in twice.stderr
     assert owner("reservations", "remove", f"localhost:{edge.first + 5}").returncode == 0
     assert owner("reservations", "remove", "nothing").returncode == 4
@@ -22,7 +22,7 @@ def test_reservations(owner, edge) -> None:
         (("tcp", "99"), 7, "is not one of this edge's"),
         (("http", "under_score"), 7, "cannot be a name"),
         (("http", "app.example.org"), 7, "is a whole domain"),
-        (("tcp", "--allow", "10.0.0.0/33"), 7, "is not a network"),
+        (("tcp", "--allow", "10.0.0.0/33"), 11, "is not a network"),
         (("tcp", "--max-rate", "9"), 2, "is no rate"),
         (("tcp", "many"), 2, "is not a port"),
         (("sctp",), 2, "is no kind of tunnel"),
