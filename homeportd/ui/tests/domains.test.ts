@@ -38,11 +38,11 @@ test("events add, change and remove, by name", () => {
 
 describe("states", () => {
   test.each([
-    ["pending", "https:", "Waiting for DNS", "waits", true],
-    ["verified", "https:", "Points here", "waits", false],
-    ["verified", "http:", "Works", "works", false],
-    ["issued", "https:", "Works", "works", false],
-    ["error", "https:", "Does not work", "broken", true],
+    ["pending", "https:", "Pending", "waits", true],
+    ["verified", "https:", "Verified", "waits", false],
+    ["verified", "http:", "Verified", "works", false],
+    ["issued", "https:", "Issued", "works", false],
+    ["error", "https:", "Error", "broken", true],
   ] as const)("%s over %s", (state, scheme, word, tone, record) => {
     const each = domain("a.example", { state, url: `${scheme}//a.example` });
     expect(stateOf(each)).toEqual({ word, tone });
@@ -57,12 +57,12 @@ describe("states", () => {
       serial: "01",
     };
     expect(stateDetail(domain("a.example", { state: "issued", certificate }), NOW)).toMatch(
-      /^certificate by Let's Encrypt until 1 Feb 2027 \d\d:00$/,
+      /^works, certificate by Let's Encrypt until 1 Feb 2027 \d\d:00$/,
     );
     expect(stateDetail(domain("a.example", { state: "verified" }), NOW)).toBe(
-      "its certificate is on the way",
+      "its record leads here, its certificate is on the way",
     );
-    expect(stateDetail(domain("a.example"), NOW)).toBe("");
+    expect(stateDetail(domain("a.example"), NOW)).toBe("waiting for its DNS record");
   });
 });
 

@@ -16,26 +16,33 @@ export function applyDomainEvent(domains: readonly Domain[], event: DomainEvent)
 /** Whether there is a TLS certificate to wait for. */
 const hasTls = (domain: Domain): boolean => domain.url.startsWith("https:");
 
-/** What the state means for whoever opens the domain, and its colour. */
+/** The state as the API and the command line have it, and its colour. */
 export function stateOf(domain: Domain): { word: string; tone: "works" | "waits" | "broken" } {
   const words: Record<DomainState, { word: string; tone: "works" | "waits" | "broken" }> = {
-    pending: { word: "Waiting for DNS", tone: "waits" },
-    verified: hasTls(domain) ? { word: "Points here", tone: "waits" } : { word: "Works", tone: "works" },
-    issued: { word: "Works", tone: "works" },
-    error: { word: "Does not work", tone: "broken" },
+    pending: { word: "Pending", tone: "waits" },
+    verified: { word: "Verified", tone: hasTls(domain) ? "waits" : "works" },
+    issued: { word: "Issued", tone: "works" },
+    error: { word: "Error", tone: "broken" },
   };
   return words[domain.state] ?? { word: domain.state, tone: "waits" };
 }
 
-/** What comes after the state: "its certificate is on the way", "certificate by X until 3 Feb 10:00". */
+/** What the state means for whoever opens the domain: "its record leads here, its certificate is on the way". */
 export function stateDetail(domain: Domain, now: Date): string {
-  if (domain.state === "verified") {
-    return hasTls(domain) ? "its certificate is on the way" : "without TLS, as all names of this edge";
+  switch (domain.state) {
+    case "pending":
+      return "waiting for its DNS record";
+    case "verified":
+      return hasTls(domain)
+        ? "its record leads here, its certificate is on the way"
+        : "works, without TLS as all names of this edge";
+    case "issued":
+      return domain.certificate === null
+        ? "works"
+        : `works, certificate by ${domain.certificate.issuer} until ${whenWords(new Date(domain.certificate.not_after), now)}`;
+    default:
+      return "";
   }
-  if (domain.certificate !== null && domain.state === "issued") {
-    return `certificate by ${domain.certificate.issuer} until ${whenWords(new Date(domain.certificate.not_after), now)}`;
-  }
-  return "";
 }
 
 /** Whether the DNS record is what the person has to see: not where it is there, and something else is wrong. */

@@ -27,10 +27,12 @@ export function Dashboard() {
     <div class="mx-auto max-w-5xl px-4 pb-28 sm:px-6 sm:pb-16">
       <Header />
       <Nav />
-      <Toolbar />
-      <ConnectionLine />
-      <main class="mt-4">
-        {page === "list" ? <PortList /> : edge ? <edge.Page page={page} /> : <EdgeOnItsWay />}
+      <main>
+        <Toolbar />
+        <ConnectionLine />
+        <div class="mt-4">
+          {page === "list" ? <PortList /> : edge ? <edge.Page page={page} /> : <EdgeOnItsWay />}
+        </div>
       </main>
       {to.name === "share" && <ShareSheet key={to.port} number={to.port} />}
       {to.name === "log" && <AccessLog key={to.port} number={to.port} />}

@@ -16,19 +16,19 @@ export function Nav() {
   ];
   const here = shownPage();
   const list = useRef<HTMLUListElement>(null);
-  // On a narrow phone they do not all fit.
+  // On a narrow phone they do not all fit; the edge of the next one shows that there are more.
   useLayoutEffect(() => {
     list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [here, pages.length]);
   return (
-    <nav aria-label="Pages" class="mt-4 -mb-1 overflow-x-auto">
+    <nav aria-label="Pages" class="mt-4 -mb-1 overflow-x-auto max-sm:-mx-4 max-sm:px-4">
       <ul ref={list} class="flex w-max gap-1">
         {pages.map(({ name, words }) => (
           <li key={name}>
             <a
               href={routeHash({ name })}
               aria-current={name === here ? "page" : undefined}
-              class="button px-2.5 text-soft hover:bg-hover aria-[current]:bg-accent-wash aria-[current]:text-accent sm:px-3"
+              class="button px-2.5 text-soft hover:bg-hover aria-[current]:bg-accent-wash aria-[current]:text-accent max-[22rem]:px-1.5 sm:px-3"
             >
               {words}
             </a>
