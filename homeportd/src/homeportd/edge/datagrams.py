@@ -30,8 +30,8 @@ BATCH: Final = 64  # datagrams of one socket at a time, before others have their
 ANCILLARY: Final = socket.CMSG_SPACE(20)  # bytes; in6_pktinfo is the longer of the two
 
 Peer = tuple[Any, ...]  # what sendmsg takes: (host, port), and two more numbers for IPv6
-# Of a datagram, by which an answer leaves from the address that it came to: without it a machine with several
-# addresses answers from the one that its routes prefer, and a visitor takes no answer from a stranger.
+# What an answer is sent with, so that it leaves from the address that was asked: a machine with several addresses
+# would answer from the one that its routes prefer, and a visitor takes no answer from a stranger.
 Ancillary = tuple[tuple[int, int, bytes], ...]
 
 
@@ -109,8 +109,13 @@ class _Endpoint:
         self, listener: DatagramListener, sock: socket.socket, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.listener = listener
-        self.visitors: dict[tuple[Peer, Ancillary], _Visitor] = {}
+        self.visitors: dict[
+            tuple[Peer, bytes], _Visitor
+        ] = {}  # by their address and the one of ours that they ask
         self._sock = sock
+        self._ours = (
+            slice(0, 16) if sock.family == socket.AF_INET6 else slice(4, 8)
+        )  # in what the kernel says
         self._buffer = bytearray(MAX_DATAGRAM + 1)
         self._loop = loop
         loop.add_reader(sock, self._readable)
@@ -122,19 +127,19 @@ class _Endpoint:
                 size, came, _, peer = self._sock.recvmsg_into((self._buffer,), ANCILLARY)
             except OSError:  # none any more, or an ICMP answer to what we sent: idle time shows that, too
                 return
-            whence = _answering(came)
-            visitor = self.visitors.get((peer, whence)) or self._welcome(peer, whence)
+            asked = came[0][2][self._ours] if came else b""
+            visitor = self.visitors.get((peer, asked)) or self._welcome(peer, asked)
             if visitor is not None:
                 visitor.take(bytes(memoryview(self._buffer)[:size]))
 
-    def _welcome(self, peer: Peer, whence: Ancillary) -> _Visitor | None:
+    def _welcome(self, peer: Peer, asked: bytes) -> _Visitor | None:
         listener, tunnel = self.listener, self.listener.tunnel
         address = ip_address(peer[0])
         if not tunnel.admits(address) or not tunnel.live or not listener.has_room():
             tunnel.refuse(address, peer[1])
             tunnel.stats.total.dropped += 1
             return None
-        visitor = self.visitors[peer, whence] = _Visitor(self, peer, whence, address)
+        visitor = self.visitors[peer, asked] = _Visitor(self, peer, asked, address)
         listener.visitors += 1
         tunnel.stats.open += 1
         tunnel.stats.total.connections += 1
@@ -157,23 +162,21 @@ class _Endpoint:
             self._sock.close()
 
 
-def _answering(came: list[tuple[int, int, bytes]]) -> Ancillary:
-    """What an answer is sent with, from what a datagram came with; empty where the kernel told nothing."""
-    for level, kind, data in came:
-        if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-            # struct in_pktinfo: interface, our address, the address in the header
-            return ((level, kind, struct.pack("=I4s4x", 0, data[4:8])),)
-        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
-            return ((level, kind, data[:16] + bytes(4)),)  # struct in6_pktinfo: our address, interface
-    return ()
+def _answering(asked: bytes) -> Ancillary:
+    """What makes an answer leave from that address of ours; nothing for one that is not known."""
+    if len(asked) == 16:  # struct in6_pktinfo: address, interface
+        return ((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", asked, 0)),)
+    # struct in_pktinfo: interface, address, the address in the header
+    return ((socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4x", 0, asked)),) if asked else ()
 
 
 class _Visitor:
     """One address, and the `Sink` of its stream."""
 
-    def __init__(self, endpoint: _Endpoint, peer: Peer, whence: Ancillary, address: Address) -> None:
+    def __init__(self, endpoint: _Endpoint, peer: Peer, asked: bytes, address: Address) -> None:
         self.peer = peer
-        self._whence = whence
+        self._asked = asked
+        self._whence = _answering(asked)
         self.address = address
         self.moved_at = self._begun = monotonic()
         self._endpoint = endpoint
@@ -282,7 +285,7 @@ class _Visitor:
         if self._over:
             return
         self._over = True
-        self._endpoint.visitors.pop((self.peer, self._whence), None)
+        self._endpoint.visitors.pop((self.peer, self._asked), None)
         self._endpoint.listener.visitors -= 1
         self._stats.open -= 1
         self._tunnel.note(
