@@ -109,13 +109,10 @@ class _Endpoint:
         self, listener: DatagramListener, sock: socket.socket, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.listener = listener
-        self.visitors: dict[
-            tuple[Peer, bytes], _Visitor
-        ] = {}  # by their address and the one of ours that they ask
+        # By their address, and the one of ours that they ask, which is at `_ours` of what the kernel tells.
+        self.visitors: dict[tuple[Peer, bytes], _Visitor] = {}
+        self._ours = slice(0, 16) if sock.family == socket.AF_INET6 else slice(4, 8)
         self._sock = sock
-        self._ours = (
-            slice(0, 16) if sock.family == socket.AF_INET6 else slice(4, 8)
-        )  # in what the kernel says
         self._buffer = bytearray(MAX_DATAGRAM + 1)
         self._loop = loop
         loop.add_reader(sock, self._readable)
