@@ -62,7 +62,9 @@ def add_reservation(
     kind: wishes.Kind,
     place: Annotated[
         str | None,
-        typer.Argument(metavar="PLACE", help="A name for HTTP, else a port; without it the edge chooses."),
+        typer.Argument(
+            metavar="PLACE", help="A name for HTTP, else a port or a range; without it the edge chooses."
+        ),
     ] = None,
     *,
     allow: wishes.Allow = None,
@@ -75,33 +77,47 @@ def add_reservation(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Keep a name or port; prints its address."""
+    """Keep a name, a port or a range of ports, all of it or none; prints the addresses."""
     body: dict[str, Any] = {
         "kind": wishes.kind_of(kind),
         "allow": [wishes.network(text) for text in allow or []],
         "limits": wishes.limits_of(max_connections, max_rate),
     }
+    wanted: list[dict[str, Any]] = [{}]
     if place is not None and kind == "http":
-        body["name"] = wishes.name(place)
+        wanted = [{"name": wishes.name(place)}]
     elif place is not None:
-        body["port"] = wishes.port(place, "write a number from 1 to 65535, such as 20022")
+        found = wishes.ports(place, "write a number from 1 to 65535, such as 20022, or a range: 27015-27020")
+        wanted = [{"port": number} for number in found]
     if token:
         body["token"] = token
-    try:
-        with asking() as edge:
-            word = wishes.passcode_of(passcode, passcode_stdin)
-            if word:
-                body["passcode"] = word
-            made = edge.post("/reservations", body)
-    except Failure as failure:
-        if failure.code != TAKEN:
-            raise
-        fix = f"homeport reservations change {place} gives it other rules"
-        raise Failure(failure.detail, fix, TAKEN if kind == "http" else PORT) from failure
+    with asking() as edge:
+        word = wishes.passcode_of(passcode, passcode_stdin)
+        if word:
+            body["passcode"] = word
+        made = _keep(edge, [body | chosen for chosen in wanted])
     if json:
-        write_json(made)
+        write_json(made if len(made) > 1 else made[0])
     else:
-        write([made["address"]])
+        write([one["address"] for one in made])
+
+
+def _keep(edge: Agent, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All of these reservations, or none. Raises Failure."""
+    made: list[dict[str, Any]] = []
+    for body in bodies:
+        try:
+            made.append(edge.post("/reservations", body))
+        except Failure as failure:
+            for one in made:
+                edge.delete(f"/reservations/{one['id']}")
+            if failure.status != 409:
+                raise
+            place = body.get("name") or body.get("port")
+            fix = f"homeport reservations change {place} gives it other rules"
+            code = TAKEN if body["kind"] == "http" else PORT
+            raise Failure(failure.detail, fix, code) from failure
+    return made
 
 
 def change_reservation(

@@ -74,6 +74,7 @@ GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
                 (
                     "homeport reservations add http myapp",
                     "homeport reservations add tcp 20022 --allow 192.0.2.0/24",
+                    "homeport reservations add udp 27015-27020",
                 ),
             ),
             (

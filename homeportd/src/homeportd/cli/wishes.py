@@ -276,6 +276,12 @@ def port(text: str, fix: str = "write it as 5432=25432") -> int:
     return number
 
 
+def ports(text: str, fix: str) -> list[int]:
+    """A port at the edge, or a range of them, `27015-27020`. Raises Failure."""
+    match = _RANGE.fullmatch(text)
+    return [port(text, fix)] if match is None or match[1] else list(_span(text, match))
+
+
 def _host(wanted: str, target: Target) -> str | None:
     if wanted == "keep":
         return None

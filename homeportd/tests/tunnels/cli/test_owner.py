@@ -33,6 +33,24 @@ def test_reservations(owner, edge) -> None:
     assert (done.returncode, "fix: write 7d at most" in done.stderr) == (2, True)
 
 
+def test_a_range_of_ports_is_reserved_or_none_of_it(owner, edge) -> None:
+    first, last = edge.first + 10, edge.first + 12
+    listed = f"{first}-{last}"
+    made = owner("reservations", "add", "udp", listed, "--allow", "192.0.2.0/24")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.splitlines() == [f"localhost:{number}" for number in range(first, last + 1)]
+    for number in (first, last):
+        assert owner("reservations", "remove", str(number)).returncode == 0
+    refused = owner("reservations", "add", "udp", listed)  # the one between is there
+    assert (refused.returncode, f"change {first + 1} " in refused.stderr) == (10, True), refused.stderr
+    left = [item["port"] for item in json.loads(owner("reservations", "list", "--json").stdout)]
+    assert {first, first + 1, last} & set(left) == {first + 1}
+    assert owner("reservations", "remove", str(first + 1)).returncode == 0
+    for place, said in ((f"{last}-{first}", "the lower port first"), ("1-400", "256 at most")):
+        wrong = owner("reservations", "add", "tcp", place)
+        assert (wrong.returncode, said in wrong.stderr) == (2, True), wrong.stderr
+
+
 def test_a_reservation_is_changed(owner, edge) -> None:
     made = json.loads(
         owner("reservations", "add", "http", "rules", "--allow", "192.0.2.9/24", "--json").stdout
