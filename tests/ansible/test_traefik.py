@@ -2,11 +2,17 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -98,6 +104,81 @@ def test_no_certificate_without_tls_and_no_door_without_it(files: Files) -> None
         "provider": "rfc2136"
     }
     assert '"*.tunnel.example.com"' in routes.read_text()
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """Answers with what it was asked."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def front(files: Files, tmp_path: Path) -> Iterator[int]:
+    """The port of a Traefik by our settings, ahead of a mirror."""
+    _, _, made = files(LAPTOP)
+    port = free_port()
+    made["entryPoints"]["web"]["address"] = f"127.0.0.1:{port}"
+    made["entryPoints"]["metrics"]["address"] = f"127.0.0.1:{free_port()}"
+    made["log"]["filePath"], made["accessLog"]["filePath"] = str(tmp_path / "log"), str(tmp_path / "access")
+    made["providers"]["file"]["directory"] = str(tmp_path / "routes")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        servers = [{"url": f"http://127.0.0.1:{mirror.server_port}"}]
+        router = {"rule": "PathPrefix(`/`)", "service": "mirror", "entryPoints": ["web"]}
+        (tmp_path / "routes").mkdir()
+        (tmp_path / "routes/mirror.yml").write_text(
+            json.dumps(
+                {
+                    "http": {
+                        "services": {"mirror": {"loadBalancer": {"servers": servers}}},
+                        "routers": {"all": router},
+                    }
+                }
+            )
+        )
+        (tmp_path / "front.yml").write_text(json.dumps(made))
+        program = shutil.which("traefik", path=str(BIN)) or "traefik"
+        process = subprocess.Popen([program, f"--configFile={tmp_path / 'front.yml'}"])
+        try:
+            deadline = time.monotonic() + 60
+            while ask(port, "/") != "/":
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+            mirror.shutdown()
+
+
+def ask(port: int, target: str) -> str:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", target)
+        return connection.getresponse().read().decode()
+    except OSError:
+        return ""
+    finally:
+        connection.close()
+
+
+def test_a_server_sees_what_the_visitor_asked_for(front: int) -> None:
+    for target in ("/a%2Fb//c/../d;e?q=a%3Bb&r=%26", "/a%5Cb%23?x", "/?"):
+        assert ask(front, target) == target
+    for query in ("q=a;b&r=1", "q=;"):
+        _, _, seen = ask(front, f"/?{query}").partition("?")
+        assert parse_qsl(seen) == parse_qsl(query)  # it is written otherwise, and says the same
 
 
 def test_only_the_dashboard_is_compressed(files: Files) -> None:
