@@ -26,7 +26,7 @@ import trustme
 
 KEY_NAME = "homeport."
 KEY_ALGORITHM = "hmac-sha256"
-STARTED_S = 15
+STARTED_S = 60
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
 
 
@@ -159,7 +159,7 @@ def pebble(
 
     def root() -> bytes:
         url = f"https://localhost:{management}/roots/0"
-        with urllib.request.urlopen(url, context=trust, timeout=5) as answer:
+        with urllib.request.urlopen(url, context=trust, timeout=30) as answer:
             return answer.read()
 
     command = ["pebble", "-config", str(folder / "pebble.json"), "-dnsserver", dns]
@@ -220,12 +220,12 @@ def _answers(port: int, zone: str) -> bool:
 
 
 def _free_port() -> int:
-    """Free for TCP and UDP a moment ago."""
+    """Free for TCP and UDP a moment ago, and none that the kernel gives to clients."""
     while True:
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
+            port = secrets.choice(range(23_000, 32_768))
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
@@ -244,5 +244,5 @@ def change(server: Knot, zone: str, name: str, kind: str, *values: str) -> None:
     update.delete(name, kind)
     for value in values:
         update.add(name, 1, kind, value)
-    answer = dns.query.tcp(update, "127.0.0.1", port=server.port, timeout=5)
+    answer = dns.query.tcp(update, "127.0.0.1", port=server.port, timeout=30)
     assert answer.rcode() == dns.rcode.NOERROR, answer

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import jinja2
 
+from .freeports import free_ports
+
 TEMPLATE = Path(__file__).parents[2] / "roles/caddy/templates/Caddyfile.j2"
 BESIDE = Path(sys.executable).parent
 START = 60.0  # seconds for a program to start
@@ -108,22 +110,10 @@ def _connects(family: socket.AddressFamily, address: object) -> bool:
         return True
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on just now, below those that the kernel gives to clients."""
-    found: list[int] = []
-    for number in range(20000 + os.getpid() % 5000, 32000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", number))
-            found.append(number)
-        if len(found) == count:
-            break
-    return found
-
-
 @contextmanager
 def machine(folder: Path) -> Iterator[Machine]:
     """A machine on which everything runs."""
-    front, dev, free = _free_ports(3)
+    front, dev, free = free_ports(3)
     (folder / "repos" / "manifold" / "frontend").mkdir(parents=True)
     subprocess.run(["git", "init", "-q", "-b", "main", folder / "repos" / "manifold"], check=True)
     config = folder / "agent.toml"

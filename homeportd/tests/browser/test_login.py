@@ -42,7 +42,7 @@ def test_the_password_lets_in_and_a_wrong_one_does_not(home, stranger):
     stranger.goto(f"{home.url}/#/settings")
     stranger.get_by_label("Dashboard password").fill("wrong")
     stranger.get_by_role("button", name="Log in").click()
-    expect(stranger.get_by_role("alert")).to_be_visible()
+    expect(stranger.get_by_role("alert")).to_contain_text("The password is wrong.")
     stranger.get_by_label("Dashboard password").fill(PASSWORD)
     stranger.get_by_role("button", name="Log in").click()
     # To where the link led.

@@ -29,6 +29,8 @@ from typing import Any
 import jinja2
 import pytest
 
+from ..freeports import free_port
+
 ROUNDS = 30
 SEED = 20261121
 PORTS_A_WRITER = 8
@@ -42,12 +44,6 @@ CADDYFILE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
 Ask = Callable[..., tuple[int, Any]]
 # What a share says: (mode, allowed networks, max_uses), or None for no share.
 State = tuple[str, tuple[str, ...], int | None] | None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

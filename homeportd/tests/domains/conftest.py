@@ -11,6 +11,7 @@ from homeportd.settings import EdgeSettings
 
 from ..authorities import knot, missing, pebble
 from ..edge import helper
+from ..freeports import free_port
 from .world import BASE, ZONES, World
 
 TLS_ALPN = {"tlsChallenge": {}}
@@ -40,7 +41,7 @@ def scheme():
 @pytest.fixture
 def world(tmp_path, dns_server, scheme):
     """What is there before the agent: authorities, ports, settings. Without TLS, no certificate authority."""
-    web, tls, listen = helper.free_port(), helper.free_port(), helper.free_port()
+    web, tls, listen = free_port(), free_port(), free_port()
     ports = {"http_port": web, "tls_port": tls}
     secure = scheme == "https"
     made = pebble(tmp_path / "pebble", dns_server.address, **ports) if secure else nullcontext()
@@ -49,8 +50,8 @@ def world(tmp_path, dns_server, scheme):
             url=f"{scheme}://{{name}}.{BASE}:{tls if secure else web}",
             host=BASE,
             bind=("127.0.0.1",),
-            tcp_ports="43000-43999",
-            udp_ports="43000-43999",
+            tcp_ports="21000-21999",
+            udp_ports="21000-21999",
             listen=f"127.0.0.1:{listen}",
             routes_dir=tmp_path / "routes",
             access_log=tmp_path / "access.json",

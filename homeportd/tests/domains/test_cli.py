@@ -40,7 +40,7 @@ async def homeport(running, tmp_path):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 20)
+        out, err = await asyncio.wait_for(process.communicate(), 90)
         return process.returncode, out.decode(), err.decode()
 
     return run

@@ -107,7 +107,7 @@ REFUSED = (
     ({"domain": f"x.{BASE}", "name": "app"}, 422, "one of this edge's own names"),
     ({"domain": BASE, "name": "app"}, 422, "one of this edge's own names"),
     ({"domain": DOMAIN, "name": "nobody"}, 404, "reservation nobody does not exist"),
-    ({"domain": DOMAIN, "name": "43210"}, 422, "a TCP port, and domains lead to HTTP names"),
+    ({"domain": DOMAIN, "name": "21210"}, 422, "a TCP port, and domains lead to HTTP names"),
     ({"domain": DOMAIN}, 422, "name"),
     ({"domain": "x" * 5000, "name": "app"}, 422, "domain"),
     ({"domain": DOMAIN, "name": "app", "more": 1}, 422, "more"),
@@ -115,7 +115,7 @@ REFUSED = (
 
 
 async def test_refusals_say_what_to_do(peer, client):
-    await peer.post("/api/reservations", json={"kind": "tcp", "port": 43210})
+    await peer.post("/api/reservations", json={"kind": "tcp", "port": 21210})
     for body, code, said in REFUSED:
         answer = await peer.post("/api/domains", json=body)
         assert answer.status_code == code, answer.text

@@ -46,14 +46,14 @@ class World:
         self.process = subprocess.Popen(
             [binary, f"--configFile={config}"], env={**os.environ, **self._dns01()}
         )
-        await until_async(self._answers, 15)
+        await until_async(self._answers, 90)
 
     def stop_traefik(self) -> None:
         """End it."""
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(1.5)  # it waits for the authority, for long
+                self.process.wait(3)  # it waits for the authority, for long
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -69,7 +69,7 @@ class World:
         secure = self.settings.scheme == "https"
         port = self.tls if secure else self.web
         headers = {"Host": f"{domain}:{port}", **options.pop("headers", {})}
-        async with httpx.AsyncClient(verify=context, timeout=10) as client:
+        async with httpx.AsyncClient(verify=context, timeout=60) as client:
             return await client.request(
                 options.pop("method", "GET"),
                 f"{self.settings.scheme}://127.0.0.1:{port}{path}",

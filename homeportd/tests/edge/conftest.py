@@ -15,6 +15,8 @@ import uvloop
 
 from homeportd.settings import EdgeSettings
 
+from ..freeports import free_port
+
 
 # The suite imports its modules by path (importlib mode), so that a neighbour is loaded by hand.
 def _neighbour(name):
@@ -38,7 +40,7 @@ def pytest_asyncio_loop_factories(config, item):
 @pytest.fixture
 def edge_settings(tmp_path):
     """An edge on loopback; several addresses are visitors' own."""
-    listen = helper.free_port()
+    listen = free_port()
     return EdgeSettings(
         url="http://{name}.tunnel.localhost:8081",
         host="localhost",
@@ -170,7 +172,7 @@ def no_complaints(caplog):
 @pytest.fixture
 async def traefik(running, edge_settings, tmp_path):
     """The real Traefik in front of the edge: plain on `.port`, TLS with HTTP/2 on `.tls_port`."""
-    port, tls_port = helper.free_port(), helper.free_port()
+    port, tls_port = free_port(), free_port()
     entry_points = {
         "web": {"address": f"127.0.0.1:{port}"},
         "websecure": {"address": f"127.0.0.1:{tls_port}"},

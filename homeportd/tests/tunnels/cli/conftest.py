@@ -18,6 +18,7 @@ import trustme
 
 from ...cli.conftest import Homeport
 from ...echo import echoing
+from ...freeports import free_port
 from ...machine import BESIDE, Machine, machine
 
 PATIENCE = 60.0
@@ -30,13 +31,6 @@ def until(true: Callable[[], object], what: str = "", patience: float = PATIENCE
     while not true():
         assert time.monotonic() < end, f"it did not come true: {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Edge:
