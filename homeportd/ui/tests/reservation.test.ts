@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { draftOf, newDraft, problemsOf, requestOf, rulesOf, sentenceOf } from "../src/model/reservation";
-import type { Reservation } from "../src/model/types";
+import {
+  clientWords,
+  draftOf,
+  newDraft,
+  problemsOf,
+  requestOf,
+  rulesOf,
+  sentenceOf,
+} from "../src/model/reservation";
+import type { Reservation, Tunnel } from "../src/model/types";
 
 const EDGE = { tcp_ports: "20000-20010", udp_ports: "30000-30010" };
 const KEPT: Reservation = {
@@ -82,4 +90,22 @@ test.each([
   ],
 ])("the sentence", (draft, sentence) => {
   expect(sentenceOf(draft)).toBe(sentence);
+});
+
+test.each([
+  [{ allow: ["203.0.113.0/24"], passcode: true }, ""],
+  [{ allow: ["203.0.113.0/24", "10.0.0.0/8"], passcode: true }, "those from 10.0.0.0/8"],
+  [{ allow: [], passcode: true, state: "offline" }, ""],
+])("what its client asks for besides %#", (part, only) => {
+  const tunnel = { state: "live", ...part } as Tunnel;
+  expect(clientWords(KEPT, tunnel)).toBe(only && `The client that has it now lets in only ${only}.`);
+  expect(clientWords({ ...KEPT, allow: ["203.0.113.0/24", "10.0.0.0/8"] }, tunnel)).toBe("");
+});
+
+test("a passcode of its client's, and nobody who holds it", () => {
+  const open = { ...KEPT, allow: [], passcode: false };
+  expect(clientWords(open, { state: "live", allow: ["::1/128"], passcode: true } as unknown as Tunnel)).toBe(
+    "The client that has it now lets in only those with a passcode of its own and those from ::1/128.",
+  );
+  expect(clientWords(open, undefined)).toBe("");
 });

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import {
+  clientWords,
   type Draft,
   draftOf,
   newDraft,
@@ -22,7 +23,7 @@ import { announce, notify } from "../state/notice";
 import { close } from "../state/route";
 import { status } from "../state/store";
 import { changeReservation, reserve } from "./calls";
-import { loadReservations, reservations } from "./state";
+import { loadReservations, reservations, shownTunnels } from "./state";
 
 const KINDS: readonly { value: Kind; words: string }[] = [
   { value: "http", words: "HTTP name" },
@@ -79,6 +80,7 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
         <div class="flex flex-wrap items-center gap-x-4 gap-y-2.5">
           <p class="min-w-0 flex-1 basis-60 font-medium [overflow-wrap:anywhere]" data-sentence>
             {sentenceOf(draft)}
+            {reservation && ` ${clientWords(reservation, shownTunnels.value.get(reservation.id))}`}
           </p>
           <button type="submit" form="reservation" class="button-main max-sm:w-full" disabled={busy}>
             {busy ? "Saving …" : reservation ? "Save changes" : "Reserve"}

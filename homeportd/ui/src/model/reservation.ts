@@ -1,8 +1,8 @@
 /** A reservation as it is being made or changed, and the words for what it will do. */
 
 import { readNetworks } from "./networks";
-import { KIND_WORDS, labelOf } from "./tunnels";
-import type { EdgeInfo, Kind, Reservation, ReservationRequest, RulesRequest } from "./types";
+import { KIND_WORDS, labelOf, networkWords } from "./tunnels";
+import type { EdgeInfo, Kind, Reservation, ReservationRequest, RulesRequest, Tunnel } from "./types";
 
 const LEAST_KB = 1; // of a rate: the edge takes 1024 bytes a second and more
 const MOST_CONNECTIONS = 100_000;
@@ -106,6 +106,17 @@ export function requestOf(draft: Draft): ReservationRequest {
     ...(label === "" ? {} : draft.kind === "http" ? { name: label.toLowerCase() } : { port: Number(label) }),
     ...(draft.token === "" ? {} : { token: draft.token }),
   };
+}
+
+/** What a client that holds it asks for besides, "" where that is nothing: both rules hold. */
+export function clientWords(reservation: Reservation, tunnel: Tunnel | undefined): string {
+  if (tunnel?.state !== "live") return "";
+  const own = tunnel.allow.filter((network) => !reservation.allow.includes(network));
+  const words = [
+    ...(tunnel.passcode && !reservation.passcode ? ["those with a passcode of its own"] : []),
+    ...(own.length > 0 ? [`those ${networkWords(own)}`] : []),
+  ];
+  return words.length === 0 ? "" : `The client that has it now lets in only ${words.join(" and ")}.`;
 }
 
 /** What will be true: "Anyone with the passcode can open myapp, from 10.0.0.0/8 only." */
