@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import {
   applyDomainEvent,
-  asSentence,
   foundWords,
   retryWords,
   stateDetail,
   stateOf,
   wantsRecord,
 } from "../src/model/domains";
+import { asSentence } from "../src/model/sentence";
 import type { Domain, DomainEvent } from "../src/model/types";
 
 const NOW = new Date("2026-11-21T14:00:00Z");
@@ -96,6 +96,7 @@ test("what DNS says, once", () => {
 test.each([
   ["the record is missing", "The record is missing."],
   ["Is it there?", "Is it there?"],
+  ["app.example.org has no DNS record yet", "app.example.org has no DNS record yet."],
   ["", ""],
 ])("a sentence of %j", (text, sentence) => {
   expect(asSentence(text)).toBe(sentence);

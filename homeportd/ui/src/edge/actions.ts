@@ -1,5 +1,6 @@
 /** What a person can do with tunnels, reservations and domains, from whichever button, key or palette entry. */
 
+import { asSentence } from "../model/sentence";
 import { labelOf } from "../model/tunnels";
 import type { Domain, Reservation, Tunnel } from "../model/types";
 import { copyText } from "../state/actions";
@@ -84,7 +85,7 @@ export async function check(domain: Domain): Promise<void> {
           : `${domain.domain} was checked.`,
       );
     },
-    (problem) => notify(`${problem.detail || problem.title}. ${problem.fix}`),
+    (problem) => notify(`${asSentence(problem.title)} ${problem.fix}`),
   );
 }
 

@@ -1,4 +1,5 @@
-import { asSentence, foundWords, retryWords, stateDetail, stateOf, wantsRecord } from "../model/domains";
+import { foundWords, retryWords, stateDetail, stateOf, wantsRecord } from "../model/domains";
+import { asSentence } from "../model/sentence";
 import type { DnsRecord, Domain } from "../model/types";
 import { Command } from "../parts/command";
 import { CopyButton } from "../parts/copy-button";

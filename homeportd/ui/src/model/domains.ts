@@ -1,5 +1,6 @@
 /** Custom domains: how events change them, and the words for their states. */
 
+import { asSentence } from "./sentence";
 import type { Domain, DomainEvent, DomainState } from "./types";
 import { agoWords, whenWords } from "./when";
 
@@ -54,12 +55,6 @@ export const wantsRecord = ({ state, records, found }: Domain): boolean =>
 export function retryWords({ retry_at }: Domain, now: Date): string {
   if (!retry_at) return "";
   return `The certificate is asked for again ${whenWords(new Date(retry_at), now)}. Check asks now.`;
-}
-
-/** The API's words as a sentence of their own: "the record is missing" becomes "The record is missing." */
-export function asSentence(text: string): string {
-  const upper = text.charAt(0).toUpperCase() + text.slice(1);
-  return text === "" || /[.!?]$/.test(text) ? upper : `${upper}.`;
 }
 
 /** "DNS says now: CNAME other.example. · asked 3 min ago, and again by itself" */

@@ -1,5 +1,6 @@
 /** Calls to the agent's API, each with a time limit, and its errors in one shape. */
 
+import { asSentence } from "../model/sentence";
 import type { Access, Port, Repo, Session, Share, ShareRequest, Status, Token } from "../model/types";
 
 const TIMEOUT_MS = 15_000;
@@ -44,9 +45,10 @@ async function problemOf(response: Response, request: string): Promise<Problem> 
   const text = await response.text();
   const cause = `${request}: ${response.status} ${response.statusText}\n${text.slice(0, 2000)}`;
   try {
-    const { title, detail, fix } = JSON.parse(text) as Record<string, unknown>;
-    const word = (value: unknown) => (typeof value === "string" ? value : "");
-    return new Problem(response.status, word(title) || "That did not work", word(detail), word(fix), cause);
+    const { detail, fix } = JSON.parse(text) as Record<string, unknown>;
+    const words = (value: unknown) => (typeof value === "string" ? asSentence(value) : "");
+    // The title is HTTP's word for the status, which says nothing to a person; it is in the cause.
+    return new Problem(response.status, words(detail) || "That did not work.", "", words(fix), cause);
   } catch {
     // Not from the agent: the proxy in front answers for an agent that is down.
     return new Problem(

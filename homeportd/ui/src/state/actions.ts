@@ -1,5 +1,6 @@
 /** What a person can do, from whichever button, menu, key or palette entry. */
 
+import { asSentence } from "../model/sentence";
 import type { Port } from "../model/types";
 import { NO_SHARE } from "../model/world";
 import { removeShare } from "../net/client";
@@ -24,7 +25,7 @@ export async function unshare(port: Port): Promise<void> {
       receive({ id: null, type: "share.changed", data: { port: port.port, share: NO_SHARE } });
       notify(`${port.port} is private again. Open visits were ended.`);
     },
-    (problem) => notify(`${problem.title}. ${problem.fix}`),
+    (problem) => notify(`${asSentence(problem.title)} ${problem.fix}`),
   );
 }
 
