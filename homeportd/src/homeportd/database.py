@@ -90,8 +90,9 @@ class Database:
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """One write transaction: committed to disk when the block ends, undone when it raises."""
         async with self._writing:
-            await self._connection.execute("BEGIN IMMEDIATE")
             try:
+                # Who is cancelled here does not wait for the thread any more, which begins all the same.
+                await self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 await self._connection.commit()
             except BaseException:

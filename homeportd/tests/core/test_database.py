@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import sqlite3
 
@@ -46,3 +47,18 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path):
     with pytest.raises(DatabaseError, match="not usable"):
         await Database.open(path)
     assert path.read_bytes() == b"not a database" * 100
+
+
+async def test_a_writer_that_is_cancelled_leaves_no_transaction_open(database):
+    async def write():
+        async with database.transaction() as connection:
+            await connection.execute("CREATE TABLE half (done)")
+
+    for turns in range(8):  # at each step that it waits at
+        task = asyncio.create_task(write())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with database.transaction() as connection:
+            await connection.execute("DROP TABLE IF EXISTS half")
