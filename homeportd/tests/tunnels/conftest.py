@@ -18,9 +18,10 @@ from homeportd.tunnels.model import State, Wish
 from homeportd.tunnels.protocol import Kind
 from homeportd.tunnels.tunnel import Tunnel
 
+from ..freeports import free_port
 from .small_edge import Edge
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 UVLOOP = 3  # descriptors that it opens for itself when it first needs them, and keeps
 
 
@@ -74,7 +75,7 @@ async def nothing_left() -> AsyncIterator[None]:
 async def edge(nothing_left) -> AsyncIterator[Edge]:
     """A small edge."""
     made = Edge()
-    await made.start()
+    await made.start(free_port())
     yield made
     await made.stop()
 

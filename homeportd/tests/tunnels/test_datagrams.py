@@ -93,19 +93,19 @@ async def test_the_other_loopback_address_is_found(edge, client, nothing_left) -
             for word in (b"hello", b"", b"there"):
                 send(stream, word)
             for word in (b"hello", b"", b"there"):
-                data, peer = await asyncio.wait_for(asyncio.to_thread(_receive, local), 5)
+                data, peer = await asyncio.wait_for(asyncio.to_thread(_receive, local), PATIENCE)
                 assert data == word
             local.sendto(b"you", peer)
             assert await receive(stream) == b"you"
 
 
 def _receive(local: socket.socket) -> tuple[bytes, object]:
-    local.settimeout(5)
+    local.settimeout(PATIENCE)
     return local.recvfrom(100)
 
 
 async def test_an_idle_visitor_is_forgotten(edge, client, server, monkeypatch) -> None:
-    monkeypatch.setattr(datagrams, "IDLE_S", 0.3)
+    monkeypatch.setattr(datagrams, "IDLE_S", 1.0)
     tunnel = await opened(client, Kind.UDP, server.port)
     stream = await edge.visit(tunnel.id)
     send(stream, b"hello")
