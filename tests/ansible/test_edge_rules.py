@@ -94,7 +94,7 @@ def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: ModuleType) ->
         ({"edge_bind": "everywhere"}, "traefik_bind is 'everywhere'"),
         ({"admin_allow": ["203.0.113.1/24"]}, "'203.0.113.1/24', which is no network"),
         ({"tcp_ports": "80"}, "homeportd_tcp_ports is '80'"),
-        ({"udp_ports": "30000-40000"}, "where this machine's own connections begin"),
+        ({"udp_ports": "30000-40000", "edge_bind": "127.0.0.1"}, "where this machine's own connections begin"),
         ({"tcp_ports": "7000-8000"}, "has the edge's own port 7070 in it"),
         ({"workstation": True, "port": 7071, "origin": "https://{port}.example.com"}, "the edge uses too"),
     ],
@@ -131,3 +131,20 @@ def test_occupied_ports(decide: Decide, port: int, listener: dict[str, Any], pro
 def test_a_machine_without_ipv6_binds_none(decide: Decide) -> None:
     assert decide({"ipv6": False}, VPS)[0]["edge"]["bind"] == ["0.0.0.0"]
     assert decide({}, {**VPS, "edge_bind": "203.0.113.7"})[0]["edge"]["bind"] == ["203.0.113.7"]
+
+
+@pytest.mark.parametrize(
+    ("tcp", "udp", "kept"),
+    [
+        ("20000-29999", "20000-29999", ""),
+        ("20000-40000", "20000-40000", "20000-40000"),
+        ("20000-29999", "30000-40000", "30000-40000"),
+        ("35000-36000", "33000-34999", "33000-36000"),
+        ("60000-60100", "33000-33100", "33000-33100,60000-60100"),
+        ("61000-62000", "20000-32767", ""),
+    ],
+)
+def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, udp: str, kept: str) -> None:
+    place, problems = decide({}, {**VPS, "tcp_ports": tcp, "udp_ports": udp})
+    assert problems == []
+    assert place["edge"]["kept_ports"] == kept

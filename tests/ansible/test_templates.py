@@ -38,7 +38,7 @@ def need(program: str) -> str:
 
 
 def run(*command: str | Path) -> str:
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
 

@@ -50,7 +50,7 @@ def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     program = shutil.which("traefik", path=str(BIN))
     assert program is not None
     command = [BIN / "homeportd", "check-traefik", "--program", program, *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("wishes", [VPS, WILDCARD, LAPTOP], ids=["vps", "wildcard", "laptop"])
