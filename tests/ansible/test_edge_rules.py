@@ -94,7 +94,10 @@ def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: ModuleType) ->
         ({"edge_bind": "everywhere"}, "traefik_bind is 'everywhere'"),
         ({"admin_allow": ["203.0.113.1/24"]}, "'203.0.113.1/24', which is no network"),
         ({"tcp_ports": "80"}, "homeportd_tcp_ports is '80'"),
-        ({"udp_ports": "30000-40000", "edge_bind": "127.0.0.1"}, "where this machine's own connections begin"),
+        (
+            {"udp_ports": "30000-40000", "edge_bind": "127.0.0.1"},
+            "where this machine's own connections begin",
+        ),
         ({"tcp_ports": "7000-8000"}, "has the edge's own port 7070 in it"),
         ({"workstation": True, "port": 7071, "origin": "https://{port}.example.com"}, "the edge uses too"),
     ],
@@ -148,3 +151,11 @@ def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, 
     place, problems = decide({}, {**VPS, "tcp_ports": tcp, "udp_ports": udp})
     assert problems == []
     assert place["edge"]["kept_ports"] == kept
+
+
+def test_kernel_settings_name_them_only_where_it_matters(decide: Decide, render: Callable[..., str]) -> None:
+    for wishes, kept in (({}, False), ({"tcp_ports": "20000-40000"}, True)):
+        place, _ = decide({}, {**VPS, **wishes})
+        text = render("edge_system", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=place)
+        assert ("net.ipv4.ip_local_reserved_ports = 20000-40000" in text) is kept
+        assert "net.core.rmem_max = 8388608" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Any
 
 Json = dict[str, Any]
@@ -86,6 +87,8 @@ def layout(observed: Json, wishes: Json, places: Json) -> Json:
         "admin_allow": wishes["admin_allow"],
         "open_tcp": [*(str(ports[key]) for key in ("web", "secure") if ports[key]), spans["tcp"]] * public,
         "open_udp": [spans["udp"]] * public,
+        # Ports of tunnels that the kernel would give to outgoing connections, and shall not.
+        "kept_ports": _kept(spans.values()) if public and rootful else "",
         "user": TRAEFIK_USER if rootful else observed["user"],
         "data": data,
         "routes": f"{data}/routes",
@@ -132,13 +135,15 @@ def problems(observed: Json, wishes: Json, place: Json) -> Problems:
     """What would keep an edge from running, each with its fix."""
     if not wishes["edge"]:
         return []
-    found = _variable_problems(wishes)
+    keeps = place["rootful"] and not _is_loopback(str(wishes["edge_bind"]))
+    found = _variable_problems(wishes, keeps=keeps)
     if place["edge"]:
         found += _port_problems(observed, wishes, place)
     return found
 
 
-def _variable_problems(wishes: Json) -> Problems:
+def _variable_problems(wishes: Json, *, keeps: bool) -> Problems:
+    """`keeps`: the kernel can be told to leave the ports of tunnels alone."""
     found = []
     url = URL.fullmatch(str(wishes["edge_url"]))
     if not url:
@@ -189,7 +194,7 @@ def _variable_problems(wishes: Json) -> Problems:
                     "write it as 20000-29999, rising, within 1024 to 65535",
                 )
             )
-        elif int(span[1]) <= EPHEMERAL[1] and int(span[2]) >= EPHEMERAL[0]:
+        elif not keeps and _kept([span[0]]):
             found.append(
                 (
                     f"homeportd_{kind}_ports is {span[0]}, where this machine's own connections begin",
@@ -239,6 +244,21 @@ def _port_problems(observed: Json, wishes: Json, place: Json) -> Problems:
             for name in sorted(who)
         ]
     return found
+
+
+def _kept(spans: Iterable[str]) -> str:
+    """Those spans that reach into EPHEMERAL, rising and merged as the kernel writes them."""
+    found = (RANGE.fullmatch(text) for text in spans)
+    ends = sorted((int(span[1]), int(span[2])) for span in found if span)
+    merged: list[tuple[int, int]] = []
+    for first, last in ends:
+        if first > EPHEMERAL[1] or last < EPHEMERAL[0]:
+            continue
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return ",".join(f"{first}-{last}" for first, last in merged)
 
 
 def _is_ours(listener: Json, observed: Json, place: Json) -> bool:
