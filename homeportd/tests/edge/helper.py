@@ -217,7 +217,7 @@ async def within(seconds: float, attempt: Callable[[], Awaitable[float]], times:
     raise AssertionError(f"not once within {seconds} s, but {took}")
 
 
-async def ended(process: asyncio.subprocess.Process, seconds: float = 20) -> int:
+async def ended(process: asyncio.subprocess.Process, seconds: float = 2 * PATIENCE_S) -> int:
     """The status of a process that was told to end; one that does not is killed."""
     try:
         return await asyncio.wait_for(process.wait(), seconds)

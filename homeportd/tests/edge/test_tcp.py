@@ -116,7 +116,7 @@ async def test_a_narrower_list_ends_who_is_not_on_it(connect, echo):
     again = await client.open("tcp", port=opened.port, allow=("127.0.0.2",))
     assert again.tunnel == opened.tunnel
     with pytest.raises(ConnectionResetError):
-        await asyncio.wait_for(cut.read(1), 5)
+        await asyncio.wait_for(cut.read(1), PATIENCE_S)
     kept_writer.write(b"y")
     assert await kept.read(1) == b"y"
     kept_writer.close()
