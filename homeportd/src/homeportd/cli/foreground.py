@@ -174,7 +174,10 @@ def _last_word(client: Client, tunnels: list[Tunnel]) -> Problem | None:
 
 
 async def _begin(client: Client, tunnels: list[Tunnel], changed: asyncio.Event) -> None:
-    """Wait for the edge's answers. What is wrong from the start is a failure, not something to wait out."""
+    """Wait for the edge's answers. What is wrong from the start is a failure, not something to wait out.
+
+    A refusal ends all, and nothing stays reserved that was not before. Raises Failure.
+    """
     from homeportd.tunnels.model import State
 
     try:
@@ -184,9 +187,13 @@ async def _begin(client: Client, tunnels: list[Tunnel], changed: asyncio.Event) 
                 changed.clear()
                 if client.problem is not None:
                     raise failure(client.problem)
-                for tunnel in tunnels:
-                    if tunnel.state is State.REFUSED and tunnel.problem is not None:
-                        raise failure(tunnel.problem)
+                if any(tunnel.state in (State.OFFLINE, State.OPENING) for tunnel in tunnels):
+                    continue
+                refused = next((tunnel.problem for tunnel in tunnels if tunnel.problem is not None), None)
+                if refused is not None:
+                    for tunnel in tunnels:
+                        client.remove(tunnel, forget=True)
+                    raise failure(refused)
     except TimeoutError:
         raise Failure(
             f"the edge did not answer within {ANSWER_S:g} s", "look at the edge's own log", UNREACHABLE

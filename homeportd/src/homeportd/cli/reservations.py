@@ -30,6 +30,14 @@ Reservation = Annotated[
         metavar="RESERVATION", help="Its id, address, name or port.", autocompletion=completion.reservations
     ),
 ]
+Reservations = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESERVATION",
+        help="Its id, address, name or port; or a range of ports.",
+        autocompletion=completion.reservations,
+    ),
+]
 
 
 def list_reservations(json: Json = False) -> None:
@@ -113,10 +121,8 @@ def _keep(edge: Agent, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 edge.delete(f"/reservations/{one['id']}")
             if failure.status != 409:
                 raise
-            place = body.get("name") or body.get("port")
-            fix = f"homeport reservations change {place} gives it other rules"
             code = TAKEN if body["kind"] == "http" else PORT
-            raise Failure(failure.detail, fix, code) from failure
+            raise Failure(failure.detail, failure.fix, code) from failure
     return made
 
 
@@ -168,21 +174,31 @@ def change_reservation(
         write([f"{made['address']} {', '.join(rules)}."])
 
 
-def remove_reservation(what: Reservation, json: Json = False) -> None:
-    """Give a name or port up. A live tunnel goes on until its client ends it."""
+def remove_reservation(what: Reservations, json: Json = False) -> None:
+    """Give a name, a port or a range of ports up. A live tunnel goes on until its client ends it."""
     with connect() as edge:
-        found = _find(edge, what)
-        edge.delete(f"/reservations/{found['id']}")
+        listed = edge.get("/reservations")
+        # A name may look like a range: 20-24.
+        found = _meant(listed, what) or [_one(listed, place) for place in wishes.places(what)]
+        for each in found:
+            edge.delete(f"/reservations/{each['id']}")
     if json:
-        write_json(found)
+        write_json(found if len(found) > 1 else found[0])
     else:
-        write([f"{found['address']} is not reserved any more."])
+        write([f"{each['address']} is not reserved any more." for each in found])
 
 
 def _find(edge: Agent, what: str) -> dict[str, Any]:
     """The reservation that is meant. Raises Failure."""
-    listed: list[dict[str, Any]] = edge.get("/reservations")
-    found = [x for x in listed if what in (x["id"], x["address"], x["name"], str(x["port"]))]
+    return _one(edge.get("/reservations"), what)
+
+
+def _meant(listed: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
+    return [x for x in listed if what in (x["id"], x["address"], x["name"], str(x["port"]))]
+
+
+def _one(listed: list[dict[str, Any]], what: str) -> dict[str, Any]:
+    found = _meant(listed, what)
     if not found:
         raise Failure(f"{what} is not reserved", "homeport reservations list", NOT_FOUND)
     if len(found) > 1:

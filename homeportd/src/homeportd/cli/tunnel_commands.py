@@ -85,7 +85,11 @@ GROUPS: Final[tuple[tuple[str, str, Commands], ...]] = (
                     "homeport reservations change 20022 --allow-all --max-connections 10",
                 ),
             ),
-            ("remove", reservations.remove_reservation, ("homeport reservations remove myapp",)),
+            (
+                "remove",
+                reservations.remove_reservation,
+                ("homeport reservations remove myapp", "homeport reservations remove 27015-27020"),
+            ),
         ),
     ),
     (

@@ -282,6 +282,12 @@ def ports(text: str, fix: str) -> list[int]:
     return [port(text, fix)] if match is None or match[1] else list(_span(text, match))
 
 
+def places(text: str) -> list[str]:
+    """The ports of a range, else the text itself. Raises Failure."""
+    match = _RANGE.fullmatch(text)
+    return [text] if match is None or match[1] else [str(number) for number in _span(text, match)]
+
+
 def _host(wanted: str, target: Target) -> str | None:
     if wanted == "keep":
         return None

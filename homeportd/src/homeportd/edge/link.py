@@ -56,7 +56,7 @@ class Desk(Protocol):
     async def open(self, client: Client, message: protocol.Open) -> protocol.Opened:
         """Give the client a tunnel. Raises Refused."""
 
-    async def close_for(self, client: Client, tunnel_id: str) -> None:
+    async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
         """The client wants a tunnel no more."""
 
     def rotated(self, link: Link) -> None:
@@ -141,9 +141,9 @@ class Link:
                     # A full disk, most likely, which must not cost the client its other tunnels.
                     _log.warning("what a client asks for could not be kept: %s", error)
                     self.tell(_refused(_unwritten(error), message.request))
-            case protocol.Close(tunnel=tunnel_id):
+            case protocol.Close(tunnel=tunnel_id, forget=forget):
                 try:
-                    await self._desk.close_for(client, tunnel_id)
+                    await self._desk.close_for(client, tunnel_id, forget=forget)
                 except sqlite3.Error as error:
                     _log.warning("a tunnel that was closed could not be removed: %s", error)
             case protocol.Rotated():

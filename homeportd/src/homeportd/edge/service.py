@@ -130,6 +130,7 @@ class Tunnels:
             else:
                 reserved = label is not None and message.reserve
                 tunnel = await self._found(message.kind, label, client.lineage, reserved=reserved)
+                tunnel.founder = client
             if tunnel.listener is None:
                 await self.listening.listen(tunnel)
             await self._hold(tunnel, client, wish)
@@ -141,10 +142,12 @@ class Tunnels:
             port=tunnel.place.port,
         )
 
-    async def close_for(self, client: Client, tunnel_id: str) -> None:
-        """The client ends a tunnel of its own; a reservation stays."""
+    async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
+        """The client ends a tunnel of its own; a reservation stays, unless it was made for this alone."""
         tunnel = client.tunnels.get(tunnel_id)
         if tunnel is not None:
+            if forget and tunnel.founder is client:
+                tunnel.place = replace(tunnel.place, reserved=False)
             await self._end(tunnel, "closed")
 
     # What the owner does
@@ -182,9 +185,8 @@ class Tunnels:
             async with self._changing:
                 tunnel = self.registry.called(kind, label) if label else None
                 if tunnel is not None and tunnel.place.reserved:
-                    raise Problem(
-                        409, f"{kind.upper()} {label} is reserved already", "change that reservation"
-                    )
+                    fix = f"homeport reservations change {label} gives it other rules"
+                    raise Problem(409, f"{kind.upper()} {label} is reserved already", fix)
                 if tunnel is None:
                     tunnel = await self._found(kind, label, lineage, reserved=True)
                     await self.listening.listen(tunnel)
@@ -269,6 +271,7 @@ class Tunnels:
 
     async def _claim(self, tunnel: Tunnel, client: Client, message: protocol.Open) -> None:
         place = claims.claimed(tunnel, client, message, self._auth.lineage_alive)
+        tunnel.founder = client if tunnel.founder is client else None
         if place != tunnel.place:
             await self._store.save(place)
             tunnel.place = place
@@ -355,6 +358,7 @@ class Tunnels:
         self._announce("closed", tunnel)
 
     async def _change(self, tunnel: Tunnel, place: Place) -> None:
+        tunnel.founder = None
         await self._store.save(place)
         await self._guard(tunnel, place, tunnel.wish)
         tunnel.set_rules(place, tunnel.wish)

@@ -51,6 +51,7 @@ class Tunnel:
         self.wish = Wish()
         self.rules: Rules = rules(place, self.wish)
         self.holder: Client | None = None
+        self.founder: Client | None = None  # whose `open` made the place, until anybody changes it
         self.stats = Stats()
         self.since: datetime = clock.now()  # of the present state
         self.lost_at: float = monotonic()  # when there was a holder last

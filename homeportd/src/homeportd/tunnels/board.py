@@ -54,15 +54,15 @@ class Board:
         self.ask(tunnel)
         return tunnel
 
-    def remove(self, tunnel: Tunnel) -> None:
-        """End a tunnel and its visitors."""
+    def remove(self, tunnel: Tunnel, *, forget: bool = False) -> None:
+        """End a tunnel and its visitors; `forget`: and what the edge reserved for it just now."""
         self.tunnels.pop(tunnel.key, None)
         if tunnel.request is not None:
             self._asked.pop(tunnel.request, None)
         if tunnel.id is not None and self._by_id.get(tunnel.id) is tunnel:
             del self._by_id[tunnel.id]
             if tunnel.state is State.LIVE:
-                self._tell(protocol.Close(tunnel=tunnel.id))
+                self._tell(protocol.Close(tunnel=tunnel.id, forget=forget))
         tunnel.cut()
 
     @property

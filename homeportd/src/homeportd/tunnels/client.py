@@ -97,9 +97,9 @@ class Client:
         self._notify()
         return tunnel
 
-    def remove(self, tunnel: Tunnel) -> None:
-        """End a tunnel and its visitors. The edge keeps its reservation."""
-        self.board.remove(tunnel)
+    def remove(self, tunnel: Tunnel, *, forget: bool = False) -> None:
+        """End a tunnel and its visitors. The edge keeps its reservation; with `forget`, only one of earlier."""
+        self.board.remove(tunnel, forget=forget)
         self._notify()
 
     def nudge(self) -> None:

@@ -140,10 +140,14 @@ class Refused(_Message):
 
 
 class Close(_Message):
-    """The client ends a tunnel; its reservation, if there is one, stays."""
+    """The client ends a tunnel; its reservation, if there is one, stays.
+
+    `forget`: so does one that only this client's `open` has made, and nobody has changed since, not stay.
+    """
 
     type: Literal["close"] = "close"
     tunnel: Id
+    forget: bool = False
 
 
 class Closed(_Message):

@@ -73,6 +73,23 @@ def test_a_port_of_another_token(homeport, owner, edge, server) -> None:
         assert owner("reservations", "remove", port).returncode == 0
 
 
+def test_a_range_of_which_a_port_is_refused_leaves_nothing_behind(homeport, owner, edge, server) -> None:
+    kept, new, taken = (edge.first + n for n in (7, 8, 9))
+    assert owner("reservations", "add", "tcp", str(kept)).returncode == 0
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", taken))
+        other.listen()
+        done = homeport("tcp", f"{server}-{server + 2}={kept}-{taken}")
+    assert (done.returncode, done.stdout) == (10, ""), done.stderr
+
+    def reserved() -> list[int]:
+        listed = json.loads(owner("reservations", "--json").stdout)
+        return [item["port"] for item in listed if item["port"] in (kept, new, taken)]
+
+    until(lambda: reserved() == [kept], "what was reserved before, and no more")
+    assert owner("reservations", "remove", str(kept)).returncode == 0
+
+
 def test_a_port_that_a_program_of_the_edge_has(homeport, edge, server) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", edge.first + 5))

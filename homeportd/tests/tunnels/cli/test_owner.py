@@ -39,12 +39,15 @@ def test_a_range_of_ports_is_reserved_or_none_of_it(owner, edge) -> None:
     made = owner("reservations", "add", "udp", listed, "--allow", "192.0.2.0/24")
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.splitlines() == [f"localhost:{number}" for number in range(first, last + 1)]
-    for number in (first, last):
-        assert owner("reservations", "remove", str(number)).returncode == 0
+    removed = owner("reservations", "remove", listed)
+    assert (removed.returncode, len(removed.stdout.splitlines())) == (0, 3), removed.stderr
+    assert owner("reservations", "add", "udp", str(first + 1)).returncode == 0
     refused = owner("reservations", "add", "udp", listed)  # the one between is there
     assert (refused.returncode, f"change {first + 1} " in refused.stderr) == (10, True), refused.stderr
     left = [item["port"] for item in json.loads(owner("reservations", "list", "--json").stdout)]
     assert {first, first + 1, last} & set(left) == {first + 1}
+    missing = owner("reservations", "remove", listed)
+    assert (missing.returncode, f"{first} is not reserved" in missing.stderr) == (4, True), missing.stderr
     assert owner("reservations", "remove", str(first + 1)).returncode == 0
     for place, said in ((f"{last}-{first}", "the lower port first"), ("1-400", "256 at most")):
         wrong = owner("reservations", "add", "tcp", place)
