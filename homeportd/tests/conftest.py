@@ -33,7 +33,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("unhurried")
 
 QUICK_ROUNDS = 4  # bcrypt's least: tests prove that passwords are checked, not that it is slow
-TEST_S = 100.0  # for one test that is not marked slow: what never comes is a failure, not a long wait
+TEST_S = 250.0  # for one test that is not marked slow: what never comes is a failure, not a long wait
 
 
 def pytest_collection_modifyitems(items):

@@ -6,7 +6,8 @@ import time
 
 from playwright.sync_api import expect
 
-from .conftest import palette, promptly, serious_faults, wait_for
+from .conftest import palette, promptly, serious_faults
+from .home import wait_for
 
 LIVE_S = 2.0
 

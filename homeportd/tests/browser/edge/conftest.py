@@ -23,17 +23,8 @@ from playwright.sync_api import BrowserContext, Page
 
 from ...cli.conftest import HOMEPORT
 from ...echo import echoing
-from ..conftest import (
-    DESKTOP,
-    PORTS_A_TEST,
-    Errors,
-    Home,
-    free_span,
-    is_open,
-    running,
-    wait_for,
-    watch_errors,
-)
+from ..conftest import DESKTOP, PORTS_A_TEST, Errors, watch_errors
+from ..home import Home, free_span, is_open, running, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 

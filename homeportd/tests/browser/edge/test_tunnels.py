@@ -8,7 +8,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from ..conftest import DESKTOP, NARROW, at_rest, palette, serious_faults, wait_for
+from ..conftest import DESKTOP, NARROW, at_rest, palette, serious_faults
+from ..home import wait_for
 from .conftest import echo
 
 LONG_NAME = "a-long-name-" + "x" * 50
