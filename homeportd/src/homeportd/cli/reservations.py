@@ -95,8 +95,8 @@ def add_reservation(
     if place is not None and kind == "http":
         wanted = [{"name": wishes.name(place)}]
     elif place is not None:
-        found = wishes.ports(place, "write a number from 1 to 65535, such as 20022, or a range: 27015-27020")
-        wanted = [{"port": number} for number in found]
+        fix = "write a number from 1 to 65535, such as 20022, or a range: 27015-27020"
+        wanted = [{"port": number} for number in wishes.span(place) or [wishes.port(place, fix)]]
     if token:
         body["token"] = token
     with asking() as edge:
@@ -179,7 +179,8 @@ def remove_reservation(what: Reservations, json: Json = False) -> None:
     with connect() as edge:
         listed = edge.get("/reservations")
         # A name may look like a range: 20-24.
-        found = _meant(listed, what) or [_one(listed, place) for place in wishes.places(what)]
+        span = None if _meant(listed, what) else wishes.span(what)
+        found = [_one(listed, what)] if span is None else [_one(listed, str(number)) for number in span]
         for each in found:
             edge.delete(f"/reservations/{each['id']}")
     if json:

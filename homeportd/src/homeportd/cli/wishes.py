@@ -176,8 +176,7 @@ def each(text: str) -> list[str]:
     targets = [f"{local[1]}{number}" for number in _span(text, local)]
     if not chosen_here:
         return targets
-    there = _RANGE.fullmatch(place)
-    places = _span(text, there) if there is not None and not there[1] else ()
+    places = span(place, text) or ()
     if len(places) != len(targets):
         raise Failure(
             f"{text!r} is {len(targets)} ports here and not as many at the edge",
@@ -185,6 +184,15 @@ def each(text: str) -> list[str]:
             USAGE,
         )
     return [f"{target}={number}" for target, number in zip(targets, places, strict=True)]
+
+
+def span(text: str, said: str | None = None) -> range | None:
+    """The ports of a range at the edge, `27015-27020`; None for what is none. Raises Failure.
+
+    `said`: what a person wrote, where that is more than the range.
+    """
+    match = _RANGE.fullmatch(text)
+    return None if match is None or match[1] else _span(said or text, match)
 
 
 def _span(text: str, match: re.Match[str]) -> range:
@@ -274,18 +282,6 @@ def port(text: str, fix: str = "write it as 5432=25432") -> int:
     if not 1 <= number <= 65535:
         raise Failure(f"{text!r} is not a port", fix, USAGE)
     return number
-
-
-def ports(text: str, fix: str) -> list[int]:
-    """A port at the edge, or a range of them, `27015-27020`. Raises Failure."""
-    match = _RANGE.fullmatch(text)
-    return [port(text, fix)] if match is None or match[1] else list(_span(text, match))
-
-
-def places(text: str) -> list[str]:
-    """The ports of a range, else the text itself. Raises Failure."""
-    match = _RANGE.fullmatch(text)
-    return [text] if match is None or match[1] else [str(number) for number in _span(text, match)]
 
 
 def _host(wanted: str, target: Target) -> str | None:

@@ -53,6 +53,14 @@ def test_a_range_of_ports_is_reserved_or_none_of_it(owner, edge) -> None:
     missing = owner("reservations", "remove", listed)
     assert (missing.returncode, f"{first} is not reserved" in missing.stderr) == (4, True), missing.stderr
     assert owner("reservations", "remove", str(first + 1)).returncode == 0
+    for kind in ("tcp", "udp"):
+        assert owner("reservations", "add", kind, str(first)).returncode == 0
+    both = owner("reservations", "remove", str(first))
+    assert (both.returncode, "more than one reservation" in both.stderr) == (2, True), both.stderr
+    assert first in reserved()
+    for item in json.loads(owner("reservations", "list", "--json").stdout):
+        if item["port"] == first:
+            assert owner("reservations", "remove", item["id"]).returncode == 0
     for place, said in ((f"{last}-{first}", "the lower port first"), ("1-400", "256 at most")):
         wrong = owner("reservations", "add", "tcp", place)
         assert (wrong.returncode, said in wrong.stderr) == (2, True), wrong.stderr
