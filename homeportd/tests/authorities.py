@@ -24,6 +24,8 @@ from pathlib import Path
 
 import trustme
 
+from .freeports import free_port
+
 KEY_NAME = "homeport."
 KEY_ALGORITHM = "hmac-sha256"
 STARTED_S = 60
@@ -105,7 +107,7 @@ def knot(folder: Path, zones: Mapping[str, str]) -> Iterator[Knot]:
     """Serve `zones`, each with its records in the form of a zone file, until the block ends."""
     (folder / "db").mkdir(parents=True)
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    port = _free_port()
+    port = free_port()
     for zone, records in zones.items():
         (folder / f"{zone}.zone").write_text(zone_file(zone, records))
     (folder / "knot.conf").write_text(knot_config(folder, port, key, tuple(zones)))
@@ -145,7 +147,7 @@ def pebble(
     `dns`: HOST:PORT of the server that it asks.
     """
     folder.mkdir()
-    port, management = _free_port(), _free_port()
+    port, management = free_port(), free_port()
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -217,19 +219,6 @@ def _answers(port: int, zone: str) -> bool:
         sock.send(query)
         answer = sock.recv(1024)
     return answer[:2] == query[:2] and answer[3] & 15 == 0 and answer[7] > 0
-
-
-def _free_port() -> int:
-    """Free for TCP and UDP a moment ago, and none that the kernel gives to clients."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            port = secrets.choice(range(23_000, 32_768))
-            try:
-                tcp.bind(("127.0.0.1", port))
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def change(server: Knot, zone: str, name: str, kind: str, *values: str) -> None:
