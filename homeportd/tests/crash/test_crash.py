@@ -26,9 +26,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 
+from .. import caddyfile
 from ..freeports import free_port
 
 ROUNDS = 30
@@ -38,7 +38,6 @@ LONGEST_LIFE_S = 0.25  # between a restart and the next kill
 READY_S = 60.0
 REQUEST_S = 30.0
 SECRET = "only the owner sees this"
-CADDYFILE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
 
 # Asks for (method, path, body); see `ask`.
 Ask = Callable[..., tuple[int, Any]]
@@ -69,19 +68,7 @@ class Machine:
             f'data_dir = "{self.root}/data"\n'
             f'socket_dir = "{self.root}/sockets"\n'
         )
-        # As Ansible's template module sets its environment up.
-        environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701
-        template = environment.from_string(CADDYFILE.read_text())
-        (self.root / "Caddyfile").write_text(
-            template.render(
-                homeport_origin=f"http://{{port}}.localhost:{self.door}",
-                homeport_socket_dir=f"{self.root}/sockets",
-                caddy_bind=["127.0.0.1"],
-                caddy_port=self.door,
-                caddy_trusted_proxies=[],
-                caddy_data_dir=f"{self.root}/caddy",
-            )
-        )
+        caddyfile.write(self.root, self.door, self.root / "sockets")
 
     def command(self, name: str) -> list[str]:
         if name == "agent":

