@@ -114,3 +114,70 @@ def test_a_missing_program_fails_a_step_that_may_not_be_left_out(
     monkeypatch.setattr(runner, "LOGS", tmp_path)
     [outcome] = runner.run_all([runner.Step("lint", ("no-such-program",))])
     assert outcome.state == "FAIL"
+
+
+def flaky_step(runner: ModuleType, folder: Path, flaky: int, broken: int) -> object:
+    """Pytest over so many tests that fail at first, so many that always fail, and one that passes."""
+    (folder / "test_flaky.py").write_text(
+        f"""
+from pathlib import Path
+import pytest
+
+@pytest.mark.parametrize("name", {[f"flaky{number}" for number in range(flaky)]})
+def test_at_first(name):
+    been = Path(__file__).with_name(name)
+    before, _ = been.exists(), been.touch()
+    assert before, "its first failure"
+
+@pytest.mark.parametrize("name", {[f"broken{number}" for number in range(broken)]})
+def test_always(name):
+    raise AssertionError("broken for good")
+
+def test_fine():
+    pass
+"""
+    )
+    (folder / "pytest.ini").write_text("[pytest]\nempty_parameter_set_mark = skip\n")
+    cache = folder / "cache"
+    command = (sys.executable, "-m", "pytest", "-c", str(folder / "pytest.ini"), "-o", f"cache_dir={cache}")
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # which takes seconds to load
+    return runner.Step("agent", (*command, str(folder)), env=alone, failures=cache / "v/cache/lastfailed")
+
+
+def test_few_tests_that_pass_when_run_again_are_told_and_do_not_fail_the_run(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    [outcome] = runner.run_all([flaky_step(runner, tmp_path, flaky=2, broken=0)])
+    assert (outcome.state, outcome.passed, outcome.failed) == ("unsteady", 3, 0)
+    assert runner.summary([outcome]) == 0
+    output = capsys.readouterr().out
+    assert "its first failure" in output
+    assert output.count("\nunsteady: ") == 2
+
+
+@pytest.mark.parametrize(("flaky", "broken"), [(3, 0), (1, 1), (0, 1)])
+def test_many_failures_and_lasting_ones_fail_the_run(
+    runner: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flaky: int,
+    broken: int,
+) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    [outcome] = runner.run_all([flaky_step(runner, tmp_path, flaky, broken)])
+    assert (outcome.state, outcome.failed) == ("FAIL", flaky + broken)
+    assert runner.summary([outcome]) == 1
+    assert "unsteady" not in capsys.readouterr().out
+
+
+def test_what_failed_in_an_earlier_run_is_not_run_again(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LOGS", tmp_path)
+    noted = tmp_path / "cache/v/cache/lastfailed"
+    noted.parent.mkdir(parents=True)
+    noted.write_text('{"test_gone.py::test_a": true, "test_gone.py::test_b": true}')
+    [outcome] = runner.run_all([flaky_step(runner, tmp_path, flaky=1, broken=0)])
+    assert (outcome.state, len(outcome.unsteady)) == ("unsteady", 1)
