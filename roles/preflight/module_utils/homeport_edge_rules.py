@@ -258,7 +258,7 @@ def _kept(spans: Iterable[str]) -> str:
             merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
         else:
             merged.append((first, last))
-    return ",".join(f"{first}-{last}" for first, last in merged)
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in merged)
 
 
 def _is_ours(listener: Json, observed: Json, place: Json) -> bool:

@@ -94,6 +94,8 @@ def test_kernel_settings_are_loaded_as_far_as_a_container_lets(host: Host) -> No
     assert host.check_output("tr -s '\\t' ' ' < /proc/sys/net/ipv4/tcp_rmem") == "4096 131072 16777216"
     assert host.check_output("cat /proc/sys/net/ipv4/tcp_slow_start_after_idle") == "0"
     assert "net.core.rmem_max = 8388608" in host.file("/etc/sysctl.d/60-homeport-edge.conf").content_string
+    reserved = host.check_output("cat /proc/sys/net/ipv4/ip_local_reserved_ports")
+    assert reserved == ("40000-40999" if host.backend.host == "debian13" else "")
 
 
 def test_security_updates_install_themselves(host: Host) -> None:
