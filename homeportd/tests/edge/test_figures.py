@@ -103,9 +103,33 @@ async def test_a_long_log_is_emptied(log, monkeypatch):
     for number in range(20):
         with path.open("a") as file:
             file.write(entry(number) + "\n")
-        await until(lambda: len(seen) == number + 1)  # noqa: B023 - waited for here
+        # Emptied a moment after the last line of it was read.
+        await until(lambda: len(seen) == number + 1 and path.stat().st_size < 2000)  # noqa: B023 - waited for here
     await follower.close()
-    assert path.stat().st_size < 2000
+
+
+@pytest.mark.parametrize(("full_at", "kept"), [(100_000, 41), (2000, 20)], ids=["waits", "full"])
+async def test_what_traefik_appends_before_the_log_is_emptied(log, monkeypatch, full_at, kept):
+    make, seen, path, written = log
+    monkeypatch.setattr(accesslog, "TRUNCATE_AT", 2000)
+    monkeypatch.setattr(accesslog, "FULL_AT", full_at)
+    follower = make()
+    path.write_text("".join(entry(number) + "\n" for number in range(20)))
+
+    def append(visit):
+        """Amid the reading, where Traefik writes as well."""
+        seen.append(visit)
+        if len(seen) % 20 == 0 and len(seen) <= 40:
+            more = range(20, 40) if len(seen) == 20 else (40,)
+            with path.open("a") as file:
+                file.write("".join(entry(number) + "\n" for number in more))
+
+    follower._on_request = append
+    follower.start()
+    await until(lambda: path.stat().st_size == 0)
+    await follower.close()
+    rows = [int(row.path.strip("/")) for row in await written.newest("abc", 100, None)]
+    assert sorted(rows) == list(range(kept))
 
 
 async def test_rows_are_pruned(database, monkeypatch):

@@ -23,7 +23,8 @@ POLL_S: Final = 0.5
 CHUNK: Final = 4 * 1024 * 1024  # bytes read at once
 FORBIDDEN: Final = 403
 MAX_LINE: Final = 64 * 1024
-TRUNCATE_AT: Final = 64 * 1024 * 1024  # bytes; a log as long is read to its end and emptied
+TRUNCATE_AT: Final = 64 * 1024 * 1024  # bytes; a log as long is emptied once all of it has been read,
+FULL_AT: Final = 2 * TRUNCATE_AT  # and at this size even where Traefik never pauses, at the cost of a few lines
 
 _log = logging.getLogger(__name__)
 
@@ -131,11 +132,14 @@ class AccessLog:
                 total.requests += 1
                 total.refused += visit.event == "refused"
             self._on_request(visit)
-        if position >= TRUNCATE_AT and end == len(data):
-            await asyncio.to_thread(os.truncate, self._path, 0)
-            await self._visits.add([], found, 0)
-            position = 0
-        return found, position, len(data) == CHUNK
+        more = len(data) == CHUNK
+        if position >= TRUNCATE_AT and not more:
+            # Traefik writes while this goes on: what it has appended since the look was not read yet.
+            most = None if position >= FULL_AT else position
+            if await asyncio.to_thread(_empty, self._path, found, most):
+                await self._visits.add([], found, 0)
+                position = 0
+        return found, position, more
 
     async def close(self) -> None:
         """Stop."""
@@ -151,3 +155,13 @@ def _read(path: Path, inode: int, position: int) -> tuple[bytes, int, int]:
             position = 0  # another file, or emptied
         file.seek(position)
         return file.read(CHUNK), status.st_ino, position
+
+
+def _empty(path: Path, inode: int, most: int | None) -> bool:
+    """Empty a log that is no longer than `most` bytes; whether it was done."""
+    with path.open("r+b") as file:
+        status = os.fstat(file.fileno())
+        if status.st_ino != inode or (most is not None and status.st_size > most):
+            return False
+        os.ftruncate(file.fileno(), 0)
+        return True
