@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from .home import HOMEPORTD, SPAN, Home, free_span, running
 
@@ -143,6 +151,20 @@ def palette(page: Page, text: str) -> None:
     page.keyboard.press("Control+k")
     expect(page.get_by_label("Type a port, a repo or an action")).to_be_focused()
     page.keyboard.type(text)
+
+
+def copies(button: Locator) -> None:
+    """Press a copy button and hear it say so, which it does for two seconds: a slow test would look too late."""
+    said = button.evaluate_handle(
+        """button => {
+            const said = {copied: false};
+            new MutationObserver(() => { said.copied ||= button.innerText.trim() === 'Copied'; })
+                .observe(button, {subtree: true, childList: true, characterData: true});
+            return said;
+        }"""
+    )
+    button.click()
+    button.page.wait_for_function("said => said.copied", arg=said)
 
 
 def promptly(seconds: float, attempt: Callable[[], Callable[[], None]], times: int = 5) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from playwright.sync_api import expect
+
+from .home import wait_for
 
 
 def test_the_line_heals_and_nothing_was_missed(home, page, errors):
@@ -33,54 +33,59 @@ def test_the_line_heals_and_nothing_was_missed(home, page, errors):
     errors.clear()
 
 
-def test_what_was_missed_is_replayed_not_fetched_again(home, contexts, errors):
+LINES = """
+    Object.assign(window, {lines: [], hellos: [], down: false});
+    window.WebSocket = class extends WebSocket {
+        constructor(url) {
+            super(url);
+            lines.push(this);
+            this.addEventListener('message', ({data}) => {
+                const event = JSON.parse(data);
+                if (event.type === 'hello') hellos.push(event.data.resumed);
+            });
+            if (down) this.close();
+        }
+    };
+"""  # The page's own connections; `down` closes them as they are made.
+FETCHED = "performance.getEntriesByType('resource').filter(({name}) => name.endsWith('/api/ports')).length"
+
+
+def test_what_was_missed_is_replayed_not_fetched_again(home, contexts):
     number = home.first
     folder = home.repo("shop")
     page = contexts().new_page()
-    lines = []
-    hellos = []
-    down = False
-
-    def line(socket):
-        """Between page and agent: cut when the test says so."""
-        lines.append(socket)
-        if down:
-            socket.close()
-            return
-        server = socket.connect_to_server()
-
-        def pass_on(message):
-            if '"hello"' in message:
-                hellos.append(json.loads(message)["data"]["resumed"])
-            socket.send(message)
-
-        server.on_message(pass_on)
-
-    page.route_web_socket("**/api/events*", line)
+    page.add_init_script(LINES)
     page.goto(home.login_link())
     expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
     home.serve(folder, number)
     expect(page.locator(f"[data-port='{number}']")).to_be_visible()
-    fetched = []
-    page.on("request", lambda request: fetched.append(request.url))
+    # Once before it was connected, and once when it was.
+    page.wait_for_function(f"{FETCHED} === 2")
 
-    down = True
-    lines[-1].close()
+    page.evaluate("() => { down = true; lines.at(-1).close(); }")
     home.serve(folder, number + 1)
-    wait = {port["port"] for port in home.call("GET", "/api/ports")}
-    while number + 1 not in wait:
-        page.wait_for_timeout(50)
-        wait = {port["port"] for port in home.call("GET", "/api/ports")}
+    wait_for(
+        lambda: number + 1 in {port["port"] for port in home.call("GET", "/api/ports")},
+        "the agent sees the port",
+    )
     expect(page.locator("[data-lost]")).to_be_visible()
     expect(page.locator(f"[data-port='{number + 1}']")).to_have_count(0)
-    down = False
-    page.get_by_role("button", name="Try now").click()
+    # In one go, and while no attempt is under way: the page tries by itself as well.
+    page.get_by_role("button", name="Try now").evaluate("button => { window.tryNow = button; }")
+    page.wait_for_function(
+        """() => {
+            if (lines.at(-1).readyState !== WebSocket.CLOSED) return false;
+            down = false;
+            const before = lines.length;
+            tryNow.click();
+            return lines.length === before + 1;
+        }"""
+    )
     expect(page.locator(f"[data-port='{number + 1}']")).to_be_visible()
     expect(page.locator("[data-lost]")).to_have_count(0)
-    assert hellos == [False, True]
-    assert "since=" in lines[-1].url
-    assert not [url for url in fetched if url.endswith("/api/ports")]
-    errors.clear()
+    assert page.evaluate("hellos") == [False, True]
+    assert "since=" in page.evaluate("lines.at(-1).url")
+    assert page.evaluate(FETCHED) == 2
 
 
 def test_an_agent_that_is_down_from_the_start_is_explained(home, contexts, errors):

@@ -242,16 +242,40 @@ def echo_server() -> Iterator[int]:
         yield port
 
 
+def hear(visitor: socket.socket, size: int) -> bytes:
+    """So many bytes, or fewer when the visitor was turned away."""
+    seen = b""
+    while len(seen) < size and (part := visitor.recv(size - len(seen))):
+        seen += part
+    return seen
+
+
 def echo(port: int, data: bytes) -> socket.socket:
     """A visitor of a TCP port who has heard an echo of `data` and stays."""
     visitor = socket.create_connection(("127.0.0.1", port), 60)
     visitor.sendall(data)
-    seen = b""
-    while len(seen) < len(data):
-        part = visitor.recv(65536)
-        assert part, "the visitor was turned away"
-        seen += part
+    assert hear(visitor, len(data)) == data, "the visitor was turned away"
     return visitor
+
+
+@contextmanager
+def visiting(home: EdgeHome, name: str, path: str) -> Iterator[None]:
+    """Somebody visits again and again, so that something moves for as long as it is looked for."""
+    done = threading.Event()
+
+    def visit() -> None:
+        while not done.wait(0.1):
+            seen.append(home.visit(name, path)[0])
+
+    seen: list[int] = []
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    try:
+        yield
+    finally:
+        done.set()
+        visitor.join()
+    assert set(seen) == {200}
 
 
 @pytest.fixture

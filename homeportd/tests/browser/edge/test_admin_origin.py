@@ -135,7 +135,7 @@ def test_a_workstation_without_an_edge_shows_none_of_it(home, contexts, errors):
         expect(page.get_by_role("navigation", name="Pages")).to_have_count(0)
         page.goto(f"{home.url}/#/tunnels")
         expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
-    assert not [url for url in asked if "/part-" in url or "/api/tunnels" in url]
+        assert not [url for url in asked if "/part-" in url or "/api/tunnels" in url]
 
 
 def test_an_edge_alone_begins_with_its_tunnels(home, contexts, errors):
@@ -150,4 +150,4 @@ def test_an_edge_alone_begins_with_its_tunnels(home, contexts, errors):
         pages = page.get_by_role("navigation", name="Pages")
         expect(pages.get_by_role("link", name="Ports")).to_have_count(0)
         expect(pages.get_by_role("link", name="Tunnels")).to_have_attribute("aria-current", "page")
-    assert not [url for url in asked if url.endswith(("/api/ports", "/api/repos"))]
+        assert not [url for url in asked if url.endswith(("/api/ports", "/api/repos"))]

@@ -8,9 +8,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from ..conftest import DESKTOP, NARROW, at_rest, palette, serious_faults
+from ..conftest import DESKTOP, NARROW, at_rest, copies, palette, serious_faults
 from ..home import wait_for
-from .conftest import echo
+from .conftest import echo, hear, visiting
 
 LONG_NAME = "a-long-name-" + "x" * 50
 TOUCH_PX = 44
@@ -28,7 +28,7 @@ def test_an_empty_page_teaches(home, at_edge):
     page = at_edge()
     expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy homeport init").click()
+    copies(page.get_by_role("button", name="Copy homeport init"))
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"homeport init --edge http://tunnel.localhost:{home.web}"
 
@@ -44,8 +44,8 @@ def test_a_tunnel_appears_moves_and_goes_offline(home, client, web_server, at_ed
     expect(page.get_by_text("1 tunnel live")).to_be_visible()
 
     home.routed("myapp")
-    assert home.visit("myapp", "/big")[0] == 200
-    expect(mine.locator("[data-rates]")).to_have_text(re.compile(r"in \d.*/s, out \d.*[kM]B/s"))
+    with visiting(home, "myapp", "/big"):
+        expect(mine.locator("[data-rates]")).to_have_text(re.compile(r"in \d.*/s, out \d.*[kM]B/s"))
     expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte (just now|\d+ s ago)"))
     # It does not say "active" for ever: silence is told by the second.
     expect(mine.locator("[data-rates]")).to_have_text("quiet")
@@ -70,7 +70,7 @@ def test_killing_asks_first_and_cuts_visitors_off(home, client, echo_server, at_
         expect(question).to_contain_text("The reservation stays.")
         question.get_by_role("button", name="Cancel").click()
         visitor.sendall(b"still")
-        assert visitor.recv(5) == b"still"
+        assert hear(visitor, 5) == b"still"
 
         mine.get_by_role("button", name=f"More for {port}").click()
         page.get_by_role("menuitem", name="Kill").click()
@@ -103,7 +103,7 @@ def test_chart_and_log_show_real_visits(home, client, web_server, at_edge):
     expect(sheet.locator("figcaption")).to_contain_text(re.compile(r"\d requests"))
     page.go_back()
     expect(sheet).to_have_count(0)
-    assert page.url == f"{home.admin}/#/tunnels"
+    expect(page).to_have_url(f"{home.admin}/#/tunnels")
 
 
 def test_visitors_of_a_port_are_logged_as_they_come(home, client, echo_server, at_edge):
@@ -208,7 +208,7 @@ def test_a_domain_shows_the_record_to_make(home, at_edge):
     expect(mine).to_contain_text("Pending · waiting for its DNS record")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     record = mine.locator("[data-record]").first
-    record.get_by_role("button", name="Copy the record's value").click()
+    copies(record.get_by_role("button", name="Copy the record's value"))
     assert page.evaluate("navigator.clipboard.readText()") == "docs.tunnel.localhost."
     mine.get_by_role("button", name="More for app.example.org").click()
     page.get_by_role("menuitem", name="Remove").click()
@@ -240,7 +240,8 @@ def test_a_token_is_made_replaced_and_revoked(home, client, web_server, at_edge)
     page.wait_for_timeout(1500)
     home.routed("myapp")
 
-    page.get_by_role("button", name="Revoke laptop").last.click()
+    (fresh,) = (each for each in home.call("GET", "/api/tokens") if each["name"] == "laptop")
+    page.locator(f"[data-token='{fresh['id']}']").get_by_role("button", name="Revoke laptop").click()
     question = page.get_by_role("dialog", name="Revoke laptop?")
     expect(question).to_contain_text("Clients that use it are cut off now")
     question.get_by_role("button", name="Revoke laptop").click()
@@ -266,9 +267,11 @@ def test_keys_and_palette_reach_all_of_it(home, client, web_server, at_edge):
     page.keyboard.press("e")
     expect(page.get_by_role("dialog", name="Who may reach beta")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     palette(page, "kill alpha")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Kill alpha").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # it stays until the edge has answered
     expect(row(page, "alpha")).to_contain_text("no client since")
     for word, heading in (("domains", "No domain of your own yet"), ("tokens", "Tokens")):
         palette(page, word)
@@ -299,18 +302,23 @@ def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_
     home.call("POST", "/api/domains", {"domain": "a-rather-long-label.app.example.org", "name": "myapp"})
     page = at_edge("tunnels", options)
     (kept,) = (each for each in home.call("GET", "/api/reservations") if each["name"] == "myapp")
-    for path in (
-        "tunnels",
-        "reservations",
-        "domains",
-        "tokens",
-        f"tunnels/{kept['id']}",
-        f"reservations/{kept['id']}",
-        "reservations/new/tcp",
-        "domains/new",
+    for path, role, name in (
+        ("tunnels", "region", "HTTP names"),
+        ("reservations", "button", "Reserve a name or port"),
+        ("domains", "button", "Add a domain"),
+        ("tokens", "button", "Replace laptop"),
+        (f"tunnels/{kept['id']}", "dialog", "Tunnel myapp"),
+        (f"reservations/{kept['id']}", "dialog", "Who may reach myapp"),
+        ("reservations/new/tcp", "dialog", "Reserve a name or port"),
+        ("domains/new", "dialog", "Add a domain"),
     ):
         page.evaluate("path => { location.hash = path }", f"#/{path}")
-        page.wait_for_timeout(400)
+        if role != "dialog":
+            expect(page.get_by_role("dialog")).to_have_count(0)
+        shown = page.get_by_role(role, name=name)
+        expect(shown).to_be_visible()
+        if role == "dialog":
+            expect(shown).not_to_contain_text("Fetching")
         at_rest(page)
         assert home.overflow(page) == 0, path
         assert cut_off(page) == [], path
