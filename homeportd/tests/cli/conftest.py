@@ -15,6 +15,7 @@ import pytest
 
 HOMEPORT = Path(sys.executable).with_name("homeport")
 TIMEOUT = 60.0  # seconds for any one command, on a machine that has other work
+TABS = 10
 
 
 class Terminal:
@@ -127,6 +128,23 @@ class Homeport:
         """End every terminal."""
         for terminal in self._terminals:
             terminal.close()
+
+
+def press_tab(homeport: Homeport, *words: str) -> list[str]:
+    """What bash is offered after a Tab at the end of the words."""
+    done = homeport(
+        _HOMEPORT_COMPLETE="complete_bash",
+        COMP_WORDS="\n".join(("homeport", *words)),
+        COMP_CWORD=str(len(words)),
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def offered(homeport: Homeport, *words: str) -> list[str]:
+    """The same where there is something to offer: a machine that stood still for the second that a shell waits
+    is asked again."""
+    return next((found for _ in range(TABS) if (found := press_tab(homeport, *words))), [])
 
 
 @pytest.fixture

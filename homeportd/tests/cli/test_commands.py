@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .canned import access, canned, port, repo, share
-from .conftest import HOMEPORT, TIMEOUT
+from .conftest import HOMEPORT, TIMEOUT, offered, press_tab
 
 LISTED = {
     "/api/ports": [port(3000, share(3000, mode="public", generation=1), repo="manifold"), port(8000)],
@@ -257,25 +257,14 @@ def test_ctrl_c_ends_following_the_log(homeport, folder) -> None:
     assert "Traceback" not in complaint + rest
 
 
-def complete(homeport, *words: str) -> subprocess.CompletedProcess[str]:
-    """Ask as bash does, after a Tab at the end of the words."""
-    return homeport(
-        _HOMEPORT_COMPLETE="complete_bash",
-        COMP_WORDS="\n".join(("homeport", *words)),
-        COMP_CWORD=str(len(words)),
-    )
-
-
 def test_ports_complete_from_the_live_agent(homeport, folder) -> None:
     with canned(folder, LISTED):
-        assert complete(homeport, "url", "").stdout.split() == ["3000", "8000"]
-        assert complete(homeport, "share", "8").stdout.split() == ["8000"]
+        assert offered(homeport, "url", "") == ["3000", "8000"]
+        assert offered(homeport, "share", "8") == ["8000"]
 
 
 def test_completion_without_an_agent_is_empty_and_silent(homeport) -> None:
-    done = complete(homeport, "url", "")
-
-    assert (done.stdout.strip(), done.stderr) == ("", "")
+    assert press_tab(homeport, "url", "") == []
 
 
 @pytest.mark.parametrize("command", [("list",), ("ports", "--json")])

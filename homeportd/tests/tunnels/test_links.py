@@ -19,7 +19,7 @@ from homeportd.tunnels.model import State
 from homeportd.tunnels.protocol import Closed, Kind, Rotate, Rotated
 from homeportd.yamux.errors import YamuxError
 
-from .conftest import opened, running, until
+from .conftest import PATIENCE, opened, running, until
 from .small_edge import Edge
 
 
@@ -98,7 +98,7 @@ async def test_an_edge_that_is_gone_for_a_while(edge, clients, serve) -> None:
     await until(lambda: tunnel.state is State.OFFLINE)
     assert client.problem.reason is Reason.UNREACHABLE
     await asyncio.sleep(1)
-    assert client.attempts < 12
+    assert client.attempts < 20  # chance gives ten at most; who does not wait makes thousands
     await edge.start(port)
     await until(lambda: tunnel.state is State.LIVE)
     async with await edge.visit(tunnel.id) as stream:
@@ -153,11 +153,11 @@ async def test_taken_over_is_final(edge, client, serve) -> None:
     other = await opened(client, Kind.TCP, await serve(), port=20007)
     edge.links[0].tell(Closed(tunnel=tunnel.id, reason="taken-over"))
     edge.links[0].tell(Closed(tunnel=other.id, reason="closed"))
-    await until(lambda: tunnel.state is State.TAKEN_OVER)
+    await until(lambda: tunnel.state is State.TAKEN_OVER and other.state is not State.LIVE)
     assert tunnel.problem.reason is Reason.TAKEN
     edge.asked.clear()
     edge.links[0].session.abort()
-    await until(lambda: other.state is State.LIVE)
+    await until(lambda: edge.asked and other.state is State.LIVE)
     await asyncio.sleep(0.2)
     assert [asked.port for asked in edge.asked] == [20007]
 
@@ -192,7 +192,7 @@ async def test_a_refused_link_is_asked_for_seldom(edge, clients) -> None:
     await until(lambda: client.problem is not None)
     assert client.problem.reason is Reason.TOKEN
     await asyncio.sleep(0.5)
-    assert client.attempts <= 2
+    assert client.attempts <= 3  # the wait may be a short one by chance, but not twice
     edge.tokens = {"hp_good"}
     client.nudge()
     await until(lambda: client.is_up)
@@ -227,7 +227,7 @@ async def test_clocks_that_differ(edge, clients) -> None:
     edge.skew = timedelta(minutes=-5)
     client = await clients.start()
     await until(lambda: client.is_up)
-    assert -302 <= client.view()["skew_s"] <= -298
+    assert -300 - PATIENCE < client.view()["skew_s"] <= -300  # as long as the edge's word was on its way
 
 
 async def test_nonsense_from_the_edge(edge, client, serve) -> None:
@@ -256,10 +256,11 @@ async def test_an_orderly_end_closes_the_tunnels(edge, clients, serve) -> None:
     await until(lambda: edge.closed == [tunnel.id])
 
 
-async def _problem(url: str, ca: str | None = None) -> Problem:
+async def _problem(url: str, ca: str | None = None, *, said: str = "") -> Problem:
+    """Why there is no link; what is `said` may take more than one attempt."""
     client = Client(lambda: Account(url, "hp_good", ca), rotated=lambda *_: True)
     async with running(client):
-        await until(lambda: client.problem is not None)
+        await until(lambda: client.problem is not None and said in client.problem.detail)
         assert client.problem is not None
         return client.problem
 
@@ -288,7 +289,8 @@ async def test_nobody_there(edge, monkeypatch) -> None:
     assert "cannot be resolved" in (await _problem("https://no-such-name.invalid")).detail
     monkeypatch.setattr(transport, "CONNECT_S", 0.3)
     edge.silent = True
-    assert "says nothing" in (await _problem(f"http://127.0.0.1:{edge.port}")).detail
+    # A machine that stands still for so short a time may not have connected before.
+    await _problem(f"http://127.0.0.1:{edge.port}", said="says nothing")
 
 
 async def test_what_answers_speaks_no_tls_or_no_http(serve) -> None:

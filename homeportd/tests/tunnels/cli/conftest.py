@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import trustme
 
@@ -31,6 +32,14 @@ def until(true: Callable[[], object], what: str = "", patience: float = PATIENCE
     while not true():
         assert time.monotonic() < end, f"it did not come true: {what}"
         time.sleep(0.02)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended, which whoever it belongs to may learn of at any moment."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Edge:

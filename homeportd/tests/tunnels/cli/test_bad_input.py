@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -58,7 +59,9 @@ def test_a_clock_that_is_wrong(homeport, edge, server) -> None:
     assert echoes(f"localhost:{edge.first}")
     code, _, errors = end(process)
     assert code == 130
-    assert "this machine's clock is 7200 s ahead of the edge's: set it" in errors
+    said = re.search(r"this machine's clock is (\d+) s ahead of the edge's: set it", errors)
+    assert said, errors
+    assert 7200 <= int(said[1]) < 7200 + PATIENCE  # as long as the edge's word was on its way
 
 
 def test_a_port_of_another_token(homeport, owner, edge, server) -> None:
@@ -105,20 +108,19 @@ def test_revoked_means_that_the_daemon_is_cut_and_does_not_spin(homeport, owner,
     assert homeport("init", "--edge", edge.url, "--token-stdin", input=token).returncode == 0
     homeport("daemon", "start")
     assert homeport("tunnels", "add", "tcp", f"{server}={edge.first + 4}").returncode == 0
-    with socket.create_connection(("127.0.0.1", edge.first + 4), 5) as visitor:
+    with socket.create_connection(("127.0.0.1", edge.first + 4), PATIENCE) as visitor:
         visitor.sendall(b"hello")
         assert visitor.recv(5, socket.MSG_WAITALL) == b"hello"
         mine = token_id(owner, token)
         assert owner("token", "revoke", mine).returncode == 0
-        visitor.settimeout(PATIENCE)  # how soon: tests/edge/test_tokens.py
-        with contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError):  # how soon: tests/edge/test_tokens.py
             assert visitor.recv(1) == b""
     until(lambda: not status(homeport)["up"])
     process = psutil.Process(status(homeport)["pid"])
     before, spent = status(homeport)["attempts"], process.cpu_times().user
     time.sleep(4)
     now = status(homeport)
-    assert now["attempts"] - before <= 3
+    assert now["attempts"] - before <= 8  # by chance two of them follow closely; who spins has thousands
     assert process.cpu_times().user - spent < 0.5
     assert now["problem"]["reason"] == "token"
     # A new token is used at once.
@@ -186,12 +188,22 @@ def test_one_bad_tunnel_does_not_end_the_others(homeport, owner, edge, server) -
         until(lambda: echoes(f"localhost:{edge.first}"), "the good one works")
         assert not echoes(f"localhost:{edge.first + 1}")
         assert not echoes(f"localhost:{edge.first + 2}")
-        states = {tunnel["port"] or tunnel["name"]: tunnel["state"] for tunnel in status(homeport)["tunnels"]}
-        assert [states[place] for place in (port, 99, "under_score", "admin")] == ["refused"] * 4
-        assert [states[edge.first + n] for n in range(3)] == ["live"] * 3
-        page = homeport("daemon", "status").stdout
-        for word in ("belongs to another token", "is not one of this edge's", "cannot be a name", "fix: "):
-            assert word in page
+
+        def states() -> dict[int | str, str]:
+            return {
+                tunnel["port"] or tunnel["name"]: tunnel["state"] for tunnel in status(homeport)["tunnels"]
+            }
+
+        def page_says() -> bool:
+            page = homeport("daemon", "status").stdout
+            words = ("belongs to another token", "is not one of this edge's", "cannot be a name", "fix: ")
+            return all(word in page for word in words)
+
+        # Each of them is asked for again and again, and has no answer for a moment.
+        bad_ones, good_ones = (port, 99, "under_score", "admin"), [edge.first + n for n in range(3)]
+        wanted = dict.fromkeys(bad_ones, "refused") | dict.fromkeys(good_ones, "live")
+        until(lambda: states() == wanted, "each has its answer")
+        until(page_says, "each has its reason")
         process = psutil.Process(status(homeport)["pid"])
         spent = process.cpu_times().user
         time.sleep(3)

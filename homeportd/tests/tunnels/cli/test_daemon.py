@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from .conftest import echoes, make_token, until
+from ...cli.conftest import offered
+from .conftest import echoes, has_ended, make_token, until
 
 
 def folder(homeport) -> Path:
@@ -48,7 +49,7 @@ def test_its_life(homeport, edge, server) -> None:
     assert (second.returncode, f"pid {pid}" in second.stderr) == (1, True)
 
     assert homeport("daemon", "stop").returncode == 0
-    assert not psutil.pid_exists(pid) or process.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(pid)
     assert not (folder(homeport) / "daemon.sock").exists()
     assert homeport("daemon", "status").returncode == 3
     assert homeport("daemon", "stop").returncode == 3
@@ -62,7 +63,7 @@ def test_killed_it_leaves_nothing_in_the_way(homeport, edge, server) -> None:
     pid = json.loads(homeport("daemon", "start", "--json").stdout)["pid"]
     assert homeport("tunnels", "add", "tcp", f"{server}={edge.first}").returncode == 0
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: has_ended(pid))
     assert (folder(homeport) / "daemon.sock").exists()
     gone = homeport("daemon", "status")
     assert (gone.returncode, "does not run" in gone.stderr) == (3, True)
@@ -100,10 +101,7 @@ def test_tunnels_come_and_go(homeport, edge, server) -> None:
     assert len(status(homeport)["tunnels"]) == 2
     until(lambda: not echoes(f"localhost:{edge.first}"), "the allowlist holds")
     assert echoes(f"localhost:{edge.first + 1}")
-    offered = homeport(
-        COMP_WORDS="homeport tunnels remove ", COMP_CWORD="3", _HOMEPORT_COMPLETE="complete_bash"
-    )
-    assert offered.stdout.split() == [str(edge.first + 1), str(edge.first)]
+    assert offered(homeport, "tunnels", "remove", "") == [str(edge.first + 1), str(edge.first)]
     vague = homeport("tunnels", "remove", f"localhost:{server}")
     assert (vague.returncode, "is more than one tunnel" in vague.stderr) == (7, True)
     assert homeport("tunnels", "remove", str(edge.first + 1)).returncode == 0

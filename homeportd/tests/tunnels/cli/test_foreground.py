@@ -133,7 +133,7 @@ def test_limits(homeport, owner, edge, server) -> None:
     listed = json.loads(owner("tunnels", "--json").stdout)["edge"]
     mine = next(tunnel for tunnel in listed if tunnel["port"] == edge.first)
     assert mine["limits"] == {"connections": 1, "bytes_per_second": 1_000_000}
-    with socket.create_connection(("127.0.0.1", edge.first), 10) as one:
+    with socket.create_connection(("127.0.0.1", edge.first), PATIENCE) as one:
         one.sendall(b"hello")
         assert one.recv(5, socket.MSG_WAITALL) == b"hello"
         assert not echoes(f"localhost:{edge.first}")  # one too many
