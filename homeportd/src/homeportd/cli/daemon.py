@@ -20,6 +20,7 @@ from homeportd.cli.wishes import failure, trying
 
 START_S: Final = 15.0  # seconds for a daemon to answer
 STOP_S: Final = 15.0  # seconds for it to go, before it is killed
+ANSWER_S: Final = 5.0  # seconds for it to say how it is
 STEP_S: Final = 0.05
 MAX_SAID: Final = 4096  # characters of the log in which a reason is looked for
 
@@ -112,20 +113,34 @@ def _end(process: psutil.Process | None) -> None:
     """Ask the daemon to go, and see to it. Raises Failure."""
     import psutil
 
-    if _status() is not None:
-        daemon_client.ask({"do": "stop"})
-    elif process is not None and _is_alive(process):
+    asked = False
+    try:
+        if _status() is not None:
+            asked = bool(daemon_client.ask({"do": "stop"}, ANSWER_S))
+    except Failure:  # it hangs, or goes at this very moment
+        if process is None:
+            raise
+    if not asked and process is not None and _is_alive(process):
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()  # it does not answer
+            process.terminate()
     end = time.monotonic() + STOP_S
-    while _status() is not None or (process is not None and _is_alive(process)):
+    while _is_there() or (process is not None and _is_alive(process)):
         if time.monotonic() > end:
             if process is None:
                 raise Failure("the daemon does not stop", "look at its log", REFUSED)
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.Error):
                 process.kill()  # known by its pid and start time: it is no other
+                process.wait(STOP_S)
             break
         time.sleep(STEP_S)
+
+
+def _is_there() -> bool:
+    """Whether a daemon takes questions, though it may not answer them."""
+    try:
+        return _status() is not None
+    except Failure:
+        return True
 
 
 def status(json: Json = False) -> None:
@@ -198,7 +213,7 @@ def _troubles(found: dict[str, Any]) -> list[str]:
 
 def _status() -> dict[str, Any] | None:
     try:
-        return daemon_client.ask({"do": "status"}, 5.0)
+        return daemon_client.ask({"do": "status"}, ANSWER_S)
     except daemon_client.NoDaemon:
         return None
 

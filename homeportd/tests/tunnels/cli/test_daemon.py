@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from homeportd.cli import daemon as commands
+
 from ...cli.conftest import offered
 from .conftest import echoes, has_ended, make_token, until
 
@@ -70,6 +72,21 @@ def test_killed_it_leaves_nothing_in_the_way(homeport, edge, server) -> None:
     assert homeport("daemon", "stop").returncode == 3
     assert homeport("daemon", "start").returncode == 0
     until(lambda: echoes(f"localhost:{edge.first}"), "it comes back")
+
+
+def test_one_that_hangs_is_stopped_all_the_same(homeport, monkeypatch) -> None:
+    pid = json.loads(homeport("daemon", "start", "--json").stdout)["pid"]
+    monkeypatch.setenv("HOME", homeport.environment["HOME"])
+    monkeypatch.setattr(commands, "ANSWER_S", 0.5)
+    monkeypatch.setattr(commands, "STOP_S", 1.0)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        commands.stop()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    assert has_ended(pid)
+    assert homeport("daemon", "start").returncode == 0
 
 
 def test_a_pid_of_somebody_else_is_left_alone(homeport) -> None:
