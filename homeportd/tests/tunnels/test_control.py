@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from homeportd.tunnels import account, control, state
+from homeportd.tunnels import account, control, daemon, state, transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.control import Control
+from homeportd.tunnels.daemon import Daemon
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.state import Files, Lock
+
+from .conftest import PATIENCE, until
 
 
 @pytest.fixture
@@ -72,6 +75,25 @@ async def test_another_user_is_not_answered(nothing_left, files, monkeypatch) ->
     await served.start()
     assert await ask(files, b"{}\n") == {}
     await served.close()
+
+
+async def test_a_daemon_that_has_just_begun_waits_for_a_slow_edge(edge, files, monkeypatch) -> None:
+    monkeypatch.setattr(daemon, "AWAY_S", 0.1)  # of an edge that is known to be away
+    for module, limit in ((daemon, "ADD_S"), (transport, "CONNECT_S")):
+        monkeypatch.setattr(module, limit, PATIENCE)
+    monkeypatch.setenv("HOME", str(files.folder.parent))
+    account.store(Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1))
+    edge.silent = True
+    serving = asyncio.create_task(Daemon(files).serve())
+    await until(files.socket.exists)
+    adding = asyncio.create_task(ask(files, b'{"do":"add","wish":{"kind":"tcp","target":"1"}}\n'))
+    await asyncio.sleep(0.5)
+    assert not adding.done()
+    edge.silent = False
+    said = await adding
+    assert (said["answered"], said["tunnel"]["state"]) == (True, "live")
+    assert await ask(files, b'{"do":"stop"}\n') == {"ok": True}
+    await serving
 
 
 def test_two_daemons(files) -> None:

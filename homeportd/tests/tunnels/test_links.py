@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 import trustme
 
+from homeportd.tunnels import client as client_module
 from homeportd.tunnels import transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.backoff import FIRST_S, FLAPPING, LONGEST_S, Backoff
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.model import State
-from homeportd.tunnels.protocol import Closed, Kind, Rotate, Rotated
+from homeportd.tunnels.protocol import Close, Closed, Kind, Open, Rotate, Rotated
 from homeportd.yamux.errors import YamuxError
 
 from .conftest import PATIENCE, opened, running, until
@@ -248,6 +249,23 @@ async def test_removed_means_closed(edge, client, serve) -> None:
     with pytest.raises(YamuxError):
         await stream.read()
     await until(lambda: edge.closed == [tunnel.id])
+
+
+async def test_an_open_does_not_overtake_a_close(edge, clients, serve, monkeypatch) -> None:
+    """On two links the edge may read the later one first, and end the tunnel that it has just given."""
+    monkeypatch.setattr(client_module, "SILENT_S", PATIENCE)
+    client = await clients.start(links=2)
+    tunnel = await opened(client, Kind.TCP, await serve(), port=20011)
+    await until(lambda: len(edge.links) == 2)
+    at = next(number for number, link in enumerate(edge.links) if not link.said)
+    other, spoken = edge.links[at], edge.links[1 - at]
+    async with await edge.visit(tunnel.id, at) as stream:  # the other is what is heard of last
+        stream.write(b"hello")
+        assert await stream.readexactly(5) == b"hello"
+    client.remove(tunnel)
+    await opened(client, Kind.TCP, await serve(), port=20011)
+    assert [type(said) for said in spoken.said] == [Open, Close, Open]
+    assert other.said == []
 
 
 async def test_an_orderly_end_closes_the_tunnels(edge, clients, serve) -> None:

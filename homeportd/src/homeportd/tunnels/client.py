@@ -20,12 +20,13 @@ from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.limits import keep_memory
 from homeportd.tunnels.link import FromEdge, Link, Who, problem_of
 from homeportd.tunnels.model import State, Wish
-from homeportd.tunnels.protocol import MAX_LINKS, Kind
+from homeportd.tunnels.protocol import HEARTBEAT_S, MAX_LINKS, Kind
 from homeportd.tunnels.transport import tls_context
 from homeportd.tunnels.tunnel import Tunnel
 
 SAMPLE_S: Final = 1.0
 ROUTED_S: Final = 0.5  # until the edge's Traefik has read the route of a new name, which the edge cannot see
+SILENT_S: Final = HEARTBEAT_S + 1.0  # without a byte: a link that lives answers each heartbeat
 MAX_SKEW: Final = timedelta(seconds=90)  # between the clocks, before a person is told
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Client:
         self._most = MAX_LINKS  # less when the edge allows fewer
         self._who = Who(secrets.token_hex(16), (name or socket.gethostname() or "client")[:64])
         self._token = ""  # of the links that are up
+        self._voice: Link | None = None  # which we spoke on last
         self._rotating = asyncio.Lock()
         self._ending = False
         self._wake = asyncio.Event()
@@ -254,6 +256,8 @@ class Client:
     def _lost(self, link: Link) -> None:
         if self.links.get(link.number) is link:
             del self.links[link.number]
+        if self._voice is link:
+            self._voice = None
         self.backoff.lost(link.age_s)
         problem = link.ended or Problem(
             Reason.UNREACHABLE,
@@ -288,9 +292,18 @@ class Client:
     # Control
 
     def _tell(self, message: protocol.Open | protocol.Close) -> bool:
-        # First on the link that was heard of last: one that is silent may be dead, though nobody knows yet.
-        links = sorted(self.links.values(), key=lambda link: link.session.heard_at or 0.0, reverse=True)
-        return any(link.tell(message) for link in links)
+        """Say something on one link, the same as before while it lives: an `open` must not overtake a `close`."""
+        overdue = monotonic() - SILENT_S  # one that is silent may be dead, though nobody knows yet
+
+        def worth(link: Link) -> tuple[bool, float]:
+            heard = link.session.heard_at or 0.0
+            return link is self._voice and heard >= overdue, heard
+
+        for link in sorted(self.links.values(), key=worth, reverse=True):
+            if link.tell(message):
+                self._voice = link
+                return True
+        return False
 
     async def _take(self, link: Link, message: FromEdge) -> None:
         match message:

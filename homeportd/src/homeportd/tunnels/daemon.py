@@ -20,7 +20,8 @@ from homeportd.tunnels.model import FINAL, State, Wish
 from homeportd.tunnels.state import Files, Lock
 from homeportd.tunnels.tunnel import Tunnel
 
-ADD_S: Final = 15.0  # seconds in which the edge answers a new tunnel, or it is told to be waited for
+ADD_S: Final = 15.0  # seconds in which the edge answers a new tunnel, or it is told to be waited for:
+AWAY_S: Final = 3.0  # these where it is known to be away
 SAVE_S: Final = 1.0  # seconds in which changes of tunnels are gathered
 
 _log = logging.getLogger(__name__)
@@ -166,7 +167,11 @@ class Daemon:
             before = [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]
             had = (before[0].name, before[0].port) if before else (None, None)
             tunnel = self._client.add(wish, *had)
-            answered = await self._client.settled(tunnel, ADD_S if self._client.is_up else 3.0)
+            answered = await self._client.settled(tunnel, AWAY_S)
+            if not answered and (
+                self._client.is_up or self._client.problem is None
+            ):  # it is slow, or dialled yet
+                answered = await self._client.settled(tunnel, ADD_S - AWAY_S)
             problem = tunnel.problem or self._client.problem
             if tunnel.state is State.REFUSED and problem is not None and problem.reason not in _LATER:
                 self._client.remove(tunnel)
