@@ -88,6 +88,17 @@ def test_what_was_missed_is_replayed_not_fetched_again(home, contexts):
     assert page.evaluate(FETCHED) == 2
 
 
+def test_lists_that_do_not_come_are_asked_for_again(home, page, errors):
+    """Connected, but what was missed is not told: without the lists, what is seen would stay that of before."""
+    home.stop_agent()
+    home.serve(home.repo("shop"), home.first)
+    page.route("**/api/ports", lambda route: route.fulfill(status=503, body="closed"), times=2)
+    home.start_agent()
+    expect(page.locator(f"[data-port='{home.first}']")).to_be_visible()
+    expect(page.locator("[data-lost]")).to_have_count(0)
+    errors.clear()
+
+
 def test_an_agent_that_is_down_from_the_start_is_explained(home, contexts, errors):
     page = contexts().new_page()
     page.goto(home.login_link())

@@ -109,6 +109,33 @@ def test_an_open_menu_outlives_the_move_of_its_row(home, page):
     expect(page.get_by_role("menu")).to_have_count(0)
 
 
+def test_the_focus_outlives_the_move_of_its_row(home, page):
+    number = home.first
+    folder = home.folder / "repos" / "late"
+    folder.mkdir()
+    home.serve(folder, number)
+    link = row(page, number).get_by_role("link", name="Open")
+    link.focus()
+    home.repo("late")
+    in_place(page, number, "late")
+    expect(link).to_be_focused()
+
+
+def test_a_menu_is_at_its_button_when_rows_come_above(home, page):
+    home.serve(home.folder, home.first + 1)
+    button = row(page, home.first + 1).get_by_role("button", name="More")
+    button.click()
+    menu = page.get_by_role("menu")
+    before, anchor = menu.bounding_box(), button.bounding_box()
+    home.serve(home.folder, home.first)
+    expect(row(page, home.first)).to_be_visible()
+    assert button.bounding_box()["y"] > anchor["y"]
+    wait_for(
+        lambda: menu.bounding_box()["y"] - button.bounding_box()["y"] == before["y"] - anchor["y"],
+        "the menu is at its button",
+    )
+
+
 def test_a_menu_scrolls_with_its_row(home, page):
     home.serve(home.folder, home.first)
     page.evaluate("document.body.style.paddingBottom = '200vh'")  # as of many rows

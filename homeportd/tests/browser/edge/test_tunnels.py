@@ -157,6 +157,32 @@ def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_serve
     wait_for(lambda: home.visit("docs")[0] == 403, "the front door has the rule")
 
 
+def test_a_late_answer_does_not_undo_what_is_newer(home, at_edge):
+    page = at_edge("reservations")
+    held = []
+
+    def hold(route):
+        """The first answer, which is as old as its question, is kept back."""
+        if route.request.method == "GET" and not held:
+            held.append((route, home.call("GET", "/api/reservations")))
+        else:
+            route.continue_()
+
+    page.route("**/api/reservations", hold)
+    home.call("POST", "/api/reservations", {"kind": "http", "name": "first"})
+    wait_for(lambda: page.wait_for_timeout(50) or held, "the page reads the reservations")
+    page.evaluate("location.hash = '#/reservations/new/http/docs'")
+    page.get_by_role("dialog").get_by_role("button", name="Reserve").click()
+    expect(row(page, "docs")).to_be_visible()
+    expect(row(page, "first")).to_be_visible()
+    ((route, old),) = held
+    assert "docs" not in {kept["name"] for kept in old}
+    with page.expect_response("**/api/reservations"):
+        route.fulfill(json=old)
+    page.wait_for_timeout(500)
+    expect(row(page, "docs")).to_be_visible()
+
+
 def test_a_passcode_is_set_kept_and_taken_away(home, at_edge):
     page = at_edge("reservations/new/http/docs")
     sheet = page.get_by_role("dialog", name="Reserve a name or port")

@@ -8,7 +8,7 @@ import { attempt } from "../state/attempt";
 import { notify } from "../state/notice";
 import { open } from "../state/route";
 import { checkDomain, killTunnel, removeDomain, removeReservation } from "./calls";
-import { domains, loadReservations, question, reservations, tunnels } from "./state";
+import { changeReservations, domains, loadReservations, question, reservations, tunnels } from "./state";
 
 interface Addressed {
   name: string | null;
@@ -52,7 +52,7 @@ export function askToRemove(reservation: Reservation): void {
     yes: "Remove it",
     run: async () => {
       await removeReservation(reservation.id);
-      reservations.value = reservations.peek().filter((each) => each.id !== reservation.id);
+      changeReservations((before) => before.filter((each) => each.id !== reservation.id));
       notify(`${label} is no longer reserved.`);
       void loadReservations();
     },

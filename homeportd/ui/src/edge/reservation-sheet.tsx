@@ -23,7 +23,7 @@ import { announce, notify } from "../state/notice";
 import { close } from "../state/route";
 import { status } from "../state/store";
 import { changeReservation, reserve } from "./calls";
-import { loadReservations, reservations, shownTunnels } from "./state";
+import { changeReservations, loadReservations, shownTunnels } from "./state";
 
 const KINDS: readonly { value: Kind; words: string }[] = [
   { value: "http", words: "HTTP name" },
@@ -63,7 +63,7 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
       const saved = reservation
         ? await changeReservation(reservation.id, rulesOf(draft))
         : await reserve(requestOf(draft));
-      reservations.value = [...reservations.peek().filter((each) => each.id !== saved.id), saved];
+      changeReservations((before) => [...before.filter((each) => each.id !== saved.id), saved]);
       notify(reservation ? `${labelOf(saved)}: the new rules hold.` : `${labelOf(saved)} is reserved.`);
       void loadReservations();
       close();

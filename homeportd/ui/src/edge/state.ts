@@ -1,6 +1,6 @@
 /** What the pages of the edge show, kept up to date by the agent's events. */
 
-import { batch, computed, effect, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { applyDomainEvent, sortDomains } from "../model/domains";
 import { applyTunnelEvent, labelOf, type Tunnels, tunnelsOf } from "../model/tunnels";
 import type {
@@ -17,13 +17,16 @@ import { attempt } from "../state/attempt";
 import { holding } from "../state/held";
 import { announce } from "../state/notice";
 import { onEvent, status } from "../state/store";
+import { turns } from "../state/turns";
 import { getDomains, getReservations, getTunnels } from "./calls";
 
 const BURST_MS = 250;
 const SECOND_MS = 1_000;
 
 export const tunnels = signal<Tunnels | null>(null);
-export const reservations = signal<readonly Reservation[]>([]);
+const kept = signal<readonly Reservation[]>([]);
+/** Changed by reading them, and by `changeReservations`. */
+export const reservations: ReadonlySignal<readonly Reservation[]> = kept;
 /** Null where this edge cannot map domains. */
 export const domains = signal<readonly Domain[] | null>(null);
 /** What is asked before it is done. */
@@ -64,13 +67,23 @@ let pending: AgentEvent[] = [];
 const asTunnel = (event: AgentEvent) => event as TunnelEvent;
 const asDomain = (event: AgentEvent) => event as DomainEvent;
 
+/** No event carries the reservations, so that an answer that comes late would stay. */
+const turn = turns();
+
+/** What the edge has just answered, before it is read with the rest. */
+export function changeReservations(change: (before: readonly Reservation[]) => readonly Reservation[]): void {
+  turn()();
+  kept.value = change(kept.peek());
+}
+
 export async function load(): Promise<void> {
   loading += 1;
+  const isLatest = turn();
   try {
-    const [all, kept, mapped] = await Promise.all([getTunnels(), getReservations(), getDomains()]);
+    const [all, reserved, mapped] = await Promise.all([getTunnels(), getReservations(), getDomains()]);
     batch(() => {
       tunnels.value = pending.map(asTunnel).reduce(applyTunnelEvent, tunnelsOf(all));
-      reservations.value = kept;
+      if (isLatest()) kept.value = reserved;
       domains.value = mapped && pending.map(asDomain).reduce(applyDomainEvent, sortDomains(mapped));
     });
   } finally {
@@ -83,7 +96,9 @@ export async function load(): Promise<void> {
 export async function loadReservations(): Promise<void> {
   await attempt(
     async () => {
-      reservations.value = await getReservations();
+      const isLatest = turn();
+      const reserved = await getReservations();
+      if (isLatest()) kept.value = reserved;
     },
     () => {},
   );

@@ -38,6 +38,18 @@ export class EventSocket {
     this.drop();
   }
 
+  /** What was to be fetched has come: the next break is the first one again. */
+  settle(): void {
+    this.failures = 0;
+  }
+
+  /** What was to be fetched did not come, so that events alone would not tell how things are: connects anew. */
+  startOver(): void {
+    if (this.stopped) return;
+    this.position = "";
+    this.lose();
+  }
+
   /** Tries at once instead of waiting; nothing to do while connected. */
   retryNow = (): void => {
     if (this.stopped || document.hidden || this.socket !== null) return;
@@ -65,9 +77,9 @@ export class EventSocket {
     this.listen();
     const event = JSON.parse(String(text)) as AgentEvent;
     if (event.type === "hello") {
-      this.failures = 0;
       // Not resumed: what follows is counted from here. Resumed: the replay moves the position.
-      if (!event.data.resumed) this.position = `${event.data.epoch}:${event.data.id}`;
+      if (event.data.resumed) this.settle();
+      else this.position = `${event.data.epoch}:${event.data.id}`;
       this.handlers.live(event.data.resumed);
       return;
     }

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { hasEnded, MODE_WORDS, modeNow, portName } from "../model/describe";
 import type { Mode, Port } from "../model/types";
 import { untilWords } from "../model/when";
@@ -10,9 +11,11 @@ import { now } from "../state/store";
 /** One port as a sentence: state, number, what it is, who may see it, until when; then what is likely next. */
 export function PortRow({ port }: { port: Port }) {
   const share = { name: "share", port: port.port } as const;
+  const ref = useKeptFocus(`port ${port.port}`);
   const calm = port.pid === null && port.repo === null && port.listening;
   return (
     <li
+      ref={ref}
       data-port={port.port}
       data-row={`port ${port.port}`}
       class="appear grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1 max-sm:pr-2 sm:gap-x-3 focus-within:bg-accent-wash hover:bg-hover focus-within:hover:bg-accent-wash sm:grid-cols-[0.625rem_minmax(0,1fr)_16rem_5rem_auto] sm:py-0.5 lg:grid-cols-[0.625rem_minmax(0,1fr)_21rem_5rem_auto]"
@@ -56,6 +59,26 @@ export function PortRow({ port }: { port: Port }) {
       <Menu row={`port ${port.port}`} label={`More for ${port.port}`} items={menuItems(port)} />
     </li>
   );
+}
+
+/** A row that moves to another block is mounted anew there: what had the focus in it has it again. */
+function useKeptFocus(row: string) {
+  const ref = useRef<HTMLLIElement>(null);
+  useLayoutEffect(() => {
+    const inside = (place: Element | null) => [...(place?.querySelectorAll<HTMLElement>("a, button") ?? [])];
+    const place = ref.current;
+    return () => {
+      const at = inside(place).indexOf(document.activeElement as HTMLElement);
+      if (at < 0) return;
+      // Once the page is drawn it is known whether the row is elsewhere or gone.
+      queueMicrotask(() => {
+        if (document.activeElement !== document.body) return;
+        const here = document.querySelector(`[data-row="${CSS.escape(row)}"]`);
+        inside(here)[at]?.focus({ preventScroll: true });
+      });
+    };
+  }, [row]);
+  return ref;
 }
 
 /** A real link for the middle button and the status bar; a plain click stays in the page's own history. */

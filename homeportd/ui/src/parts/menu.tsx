@@ -90,7 +90,11 @@ function MenuList({ row, label, items, button }: ListProps) {
     document.addEventListener("pointerdown", away);
     // The page scrolls by itself, too: where rows come above the ones that are read.
     window.addEventListener("scroll", place, { passive: true });
+    // At its top it does not scroll: what comes above pushes the row, and makes the page longer.
+    const length = new ResizeObserver(place);
+    length.observe(anchor.closest("main") ?? document.body);
     return () => {
+      length.disconnect();
       document.removeEventListener("pointerdown", away);
       window.removeEventListener("scroll", place);
       // Once the page is drawn it is known whether the row is elsewhere or gone.

@@ -10,6 +10,7 @@ import { ProblemBox } from "../parts/problem-box";
 import { attempt } from "../state/attempt";
 import { notify } from "../state/notice";
 import { now, status } from "../state/store";
+import { turns } from "../state/turns";
 
 const GRACES = [
   { value: "0", words: "At once" },
@@ -25,6 +26,7 @@ const SCOPES = [
 /** Tokens for clients and scripts: made here, shown once, replaced and revoked here. */
 export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: string; heading?: "h2" | "h3" }) {
   const edge = status.value?.edge ?? null;
+  const [turn] = useState(turns);
   const [tokens, setTokens] = useState<Token[] | null>(null);
   const [made, setMade] = useState<{ secret: string; scope: Token["scope"] } | null>(null);
   const [name, setName] = useState("");
@@ -42,7 +44,9 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
     setProblem(null);
     await attempt(async () => {
       await work();
-      setTokens(await getTokens());
+      const isLatest = turn();
+      const all = await getTokens();
+      if (isLatest()) setTokens(all);
     }, setProblem);
   };
   useEffect(() => void run(async () => {}), []);
@@ -67,6 +71,7 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
       run: async () => {
         await revokeToken(token.id);
         notify(`Token “${token.name}” no longer works.`);
+        turn()();
         setTokens((before) => before?.filter((each) => each.id !== token.id) ?? null);
       },
     });

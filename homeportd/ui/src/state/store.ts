@@ -7,7 +7,7 @@ import type { Access, AgentEvent, Port, Session, Status, System } from "../model
 import { applyEvent, EMPTY_WORLD, worldOf } from "../model/world";
 import { getPorts, getRepos, getSession, getStatus, Problem } from "../net/client";
 import { EventSocket } from "../net/socket";
-import { loadEdge } from "./edge";
+import { edgePart, loadEdge } from "./edge";
 import { holding } from "./held";
 import { announce } from "./notice";
 
@@ -109,7 +109,7 @@ async function load(): Promise<void> {
     // An edge alone has neither.
     const [ports, repos] = newStatus.origin === null ? [[], []] : await Promise.all([getPorts(), getRepos()]);
     // Beside the rest: its pages say that they are on their way, or what went wrong.
-    if (newStatus.edge !== null) void loadEdgePages();
+    const edge = newStatus.edge === null ? Promise.resolve(true) : loadEdgePages();
     batch(() => {
       status.value = newStatus;
       receiveSystem(newStatus.system);
@@ -117,9 +117,11 @@ async function load(): Promise<void> {
       phase.value = "ready";
       failure.value = null;
     });
+    void edge.then((read) => (read ? socket.settle() : socket.startOver()));
   } catch (error) {
     // Once there is something to read, a failed refresh does not take it away: the line says that it is old.
     if (phase.peek() !== "ready" || (error instanceof Problem && error.status === 401)) fail(error);
+    else socket.startOver();
   } finally {
     loading -= 1;
     if (loading === 0) pending = [];
@@ -129,14 +131,17 @@ async function load(): Promise<void> {
 /** Why the pages of an edge are not there, or null. */
 export const edgeFailure = signal<Problem | null>(null);
 
-export async function loadEdgePages(): Promise<void> {
+/** False when what its pages show may be old. */
+export async function loadEdgePages(): Promise<boolean> {
   edgeFailure.value = null;
   try {
     await loadEdge();
   } catch (error) {
     if (error instanceof Problem && error.status === 401) fail(error);
+    else if (error instanceof Problem && edgePart.peek() !== null) return false;
     else edgeFailure.value = error instanceof Problem ? error : notLoaded(error);
   }
+  return true;
 }
 
 const notLoaded = (error: unknown) =>
