@@ -24,7 +24,7 @@ CHUNK: Final = 4 * 1024 * 1024  # bytes read at once
 FORBIDDEN: Final = 403
 MAX_LINE: Final = 64 * 1024
 TRUNCATE_AT: Final = 64 * 1024 * 1024  # bytes; a log as long is emptied once all of it has been read,
-FULL_AT: Final = 2 * TRUNCATE_AT  # and at this size even where Traefik never pauses, at the cost of a few lines
+FULL_AT: Final = 2 * TRUNCATE_AT  # and at this size even if Traefik never pauses: lines may be lost
 
 _log = logging.getLogger(__name__)
 
