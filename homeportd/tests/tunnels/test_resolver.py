@@ -29,11 +29,11 @@ DIAL = """
 
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="makes namespaces")
 def test_a_silent_name_server_does_not_keep_a_program(tmp_path):
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.9\noptions timeout:10 attempts:2\n")
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.9\noptions timeout:30 attempts:2\n")
     (tmp_path / "dial.py").write_text(textwrap.dedent(DIAL))
     script = (
         "ip link set lo up && mount --bind resolv.conf /etc/resolv.conf"
-        f" && exec timeout 5 {sys.executable} dial.py"
+        f" && exec timeout 30 {sys.executable} dial.py"
     )
     command = ["unshare", "--net", "--mount", "sh", "-c", script]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
