@@ -74,13 +74,35 @@ def test_changes_are_noticed(root):
     assert [place.path.name for place in looking.look([])] == ["gone"]
 
 
+def age(root):
+    """Have everything there been changed long ago."""
+    for path in [root, *root.rglob("*")]:
+        os.utime(path, (1, 1))
+
+
 def test_a_folder_that_did_not_change_is_not_listed_again(root, monkeypatch):
     for number in range(5):
         make(root / f"x/{number}", commit=False)
+    age(root)
     looking = Discovery(root)
     before = looking.look([])
+    assert len(before) == 5
     monkeypatch.setattr(module, "_list", lambda folder: pytest.fail(f"{folder} was listed"))
+    monkeypatch.setattr(module.files, "config", lambda folder: pytest.fail(f"{folder} was read"))
     assert looking.look([]) == before
+
+
+def test_two_changes_within_one_tick_of_the_clock_are_noticed(root):
+    make(root / "a")
+    looking = Discovery(root)
+    assert [place.path.name for place in looking.look([])] == ["a"]
+    stamps = {path: path.stat() for path in (root, root / "a/.git", root / "a/.git/HEAD")}
+    make(root / "b", commit=False)
+    with (root / "a/.git/HEAD").open("r+") as file:
+        file.write("ref: refs/heads/next")
+    for path, was in stamps.items():  # as a kernel leaves it whose clock did not tick in between
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert {place.path.name: place.branch for place in looking.look([])} == {"a": "next", "b": "main"}
 
 
 def test_names_that_could_not_be_shown_are_left_out(root):

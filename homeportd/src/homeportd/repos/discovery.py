@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +15,23 @@ DEPTH = 3  # levels below the repo root: host/owner/name fits
 MAX_REPOS = 256
 MAX_FOLDERS = 8192  # that are looked at below the repo root
 MAX_ENTRIES = 4096  # of one folder that are read
+# What changed so short a time before it was read may have changed again without a new time: kernels before 6.13 stamp
+# by a clock that stands still for up to 10 ms, some file systems by one of 2 s. Git calls such an entry racy, too.
+SETTLED_NS = 2_000_000_000
 SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "target", "vendor", "dist", "build"})
 
 
 @dataclass(frozen=True)
 class _Listing:
     stamp: int  # mtime of the folder, in ns
+    settled: bool  # whether a later change is sure to have another stamp
     folders: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Read:
     stamps: tuple[tuple[int, int, int], ...]
+    settled: bool
     place: Place
 
 
@@ -59,12 +65,12 @@ class Discovery:
                 yield from self._below(path, depth - 1, listings)
 
     def _folders(self, folder: Path, listings: dict[Path, _Listing]) -> tuple[str, ...]:
-        """The folders in a folder, read anew only when something was added, removed or renamed."""
+        """The folders in a folder, read anew only when something was added, removed or renamed; or may have been."""
         try:
             stamp = folder.stat().st_mtime_ns
             known = self._listings.get(folder)
-            if known is None or known.stamp != stamp:
-                known = _Listing(stamp, tuple(sorted(_list(folder))))
+            if known is None or known.stamp != stamp or not known.settled:
+                known = _Listing(stamp, _settled(stamp), tuple(sorted(_list(folder))))
         except OSError:
             return ()
         listings[folder] = known
@@ -77,13 +83,14 @@ class Discovery:
         common = files.common_dir(folder)
         stamps = tuple(_stamp(each) for each in (path / ".git", folder / "HEAD", common / "config"))
         known = self._places.get(path)
-        if known is not None and known.stamps == stamps and known.place.git_dir == folder:
+        if known is not None and known.settled and known.stamps == stamps and known.place.git_dir == folder:
             return known
+        settled = _settled(max(stamp for _, _, stamp in stamps))
         url = files.remote(files.config(common))
         place = Place(
             path, folder, common, files.branch(folder), without_credentials(url) if url is not None else None
         )
-        return _Read(stamps, place)
+        return _Read(stamps, settled, place)
 
 
 def _list(folder: Path) -> Iterator[str]:
@@ -93,6 +100,10 @@ def _list(folder: Path) -> Iterator[str]:
                 continue
             if entry.name.isprintable():  # a name that is no UTF-8 could not be shown nor sent
                 yield entry.name
+
+
+def _settled(stamp: int) -> bool:
+    return stamp < time.time_ns() - SETTLED_NS
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
