@@ -236,8 +236,11 @@ def stored(machine: Machine) -> dict[int, tuple[str, int]]:
     return {port: (id_, generation) for port, id_, generation in rows}
 
 
-def compare(machine: Machine, writers: list[Writer]) -> None:
-    """Each port holds what its writer was told, or what it was not told about; then that is settled."""
+def compare(machine: Machine, writers: list[Writer], *, settled: bool) -> None:
+    """Each port holds what its writer was told, or what it was not told about.
+
+    That is settled where the agent died: one that lives may be at work still on what Caddy handed it before it died.
+    """
     look = machine.inside()
     for writer in writers:
         for port, possible in writer.possible.items():
@@ -248,7 +251,8 @@ def compare(machine: Machine, writers: list[Writer]) -> None:
                 assert share["expires_at"] is not None, share
                 found = (share["mode"], tuple(share["allow"]), share["max_uses"])
             assert found in possible, f"port {port} holds {found}, which is none of {possible}"
-            writer.possible[port] = {found}
+            if settled:
+                writer.possible[port] = {found}
 
 
 def knock(machine: Machine, port: int) -> int:
@@ -294,7 +298,7 @@ def test_nothing_acknowledged_is_lost(machine: Machine, private_server: int) -> 
                 for victim in victims:
                     machine.start(victim)
                 machine.wait_until_ready()
-                compare(machine, writers)
+                compare(machine, writers, settled="agent" in victims)
                 assert knock(machine, private_server) in {401, 403}
     finally:
         for writer in writers:

@@ -87,8 +87,8 @@ def test_300_listeners_come_in_one_answer_that_is_remembered(netlink, listen):
     }
     found = netlink.listeners()
     assert ports <= {one.port for one in found}
-    # The table is the whole machine's: another test may open a socket between two looks, hardly between six.
-    assert any(netlink.listeners() is netlink.listeners() for _ in range(3))
+    # The table is the whole machine's: others may open a socket between two looks, hardly between a hundred.
+    assert any(netlink.listeners() is netlink.listeners() for _ in range(50))
 
 
 def test_a_closed_listener_is_gone(netlink, listen):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from homeportd.ports.model import Kind
 from homeportd.ports.netlink import Netlink
 from homeportd.ports.owners import Owners
 from homeportd.ports.service import Ports
+from homeportd.repos import service as repos_module
 from homeportd.repos.service import Repos
 
 SOON = module.PERIOD + 0.5  # seconds; 1.05 on a machine with nothing else to do
@@ -38,6 +40,13 @@ class Watched:
 
 
 @pytest.fixture
+def patient(monkeypatch):
+    """No port is shown before its owner and its repo are known, however slow the machine."""
+    monkeypatch.setattr(module, "PATIENCE", PATIENCE_S)
+    monkeypatch.setattr(repos_module, "PATIENCE", PATIENCE_S)
+
+
+@pytest.fixture
 async def repos(settings):
     made = Repos(settings)
     await made.start()
@@ -54,7 +63,7 @@ async def watched(settings, repos):
     await made.close()
 
 
-async def test_what_listens_already_is_known_at_once(settings, repos, listen):
+async def test_what_listens_already_is_known_at_once(patient, settings, repos, listen):
     port = listen().getsockname()[1]
     ports = Ports(settings, repos)
     await ports.start()
@@ -83,7 +92,7 @@ async def test_a_listener_comes_and_goes_within_a_scan(watched, listen):
     assert max(took[-1]) < SOON, took
 
 
-async def test_a_second_address_is_a_change_and_keeps_first_seen(watched, listen):
+async def test_a_second_address_is_a_change_and_keeps_first_seen(patient, watched, listen):
     port = listen().getsockname()[1]
     opened = await watched.next(port)
     listen("::1", port)
@@ -93,7 +102,7 @@ async def test_a_second_address_is_a_change_and_keeps_first_seen(watched, listen
     assert changed.port.first_seen == opened.port.first_seen
 
 
-async def test_a_server_in_a_repo_is_shown_under_it(watched, settings, serve):
+async def test_a_server_in_a_repo_is_shown_under_it(patient, watched, settings, serve):
     repo = settings.repo_root / "shop"
     (repo / "web").mkdir(parents=True)
     subprocess.run(["git", "init", "-q", "-b", "trunk", str(repo)], check=True)
@@ -103,7 +112,7 @@ async def test_a_server_in_a_repo_is_shown_under_it(watched, settings, serve):
     assert opened.port.owner.pid == started.pid
 
 
-async def test_a_restart_on_the_same_port_is_a_change_of_owner(watched, serve):
+async def test_a_restart_on_the_same_port_is_a_change_of_owner(patient, watched, serve):
     first, port = await asyncio.to_thread(serve)
     await watched.next(port)
     first.kill()
@@ -156,15 +165,17 @@ async def test_a_callback_that_fails_does_not_stop_the_others(watched, listen, c
 
 async def test_a_look_up_that_hangs_does_not_stop_the_scan(watched, listen, monkeypatch):
     real = Owners.look_up
+    seen_without = threading.Event()
 
     def slow(self, due):
-        time.sleep(2.5)
+        assert seen_without.wait(PATIENCE_S)
         return real(self, due)
 
     monkeypatch.setattr(Owners, "look_up", slow)
     port = listen().getsockname()[1]
     opened = await watched.next(port)
     assert opened.port.owner is None
+    seen_without.set()
     changed = await watched.next(port)
     assert changed.kind is Kind.CHANGED
     assert changed.port.owner.pid == os.getpid()
@@ -189,7 +200,7 @@ async def test_the_schedule_survives_a_blocked_loop(watched, listen):
     assert (await watched.next(port)).kind is Kind.OPENED
 
 
-async def test_psutil_in_its_place(settings, repos, listen, monkeypatch, caplog):
+async def test_psutil_in_its_place(patient, settings, repos, listen, monkeypatch, caplog):
     def refuse(_self):
         raise PermissionError(1, "Operation not permitted")
 

@@ -2,14 +2,17 @@
 
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from homeportd.ports import witness as module
 from homeportd.ports.witness import MAX_INODES, ask, examine
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can be looked at as root")
@@ -20,7 +23,9 @@ NOBODY = pwd.getpwnam("nobody").pw_uid
 ASK = """
 import os, sys
 from pathlib import Path
+from homeportd.ports import witness
 from homeportd.ports.owners import Due, look_up
+witness.PATIENCE_S = 30
 os.setgroups([])
 os.setgid(65534)
 os.setuid(int(sys.argv[1]))  # what is imported lies where only root may read
@@ -30,12 +35,19 @@ print(found and (found.pid, found.owner.user, str(found.owner.cwd)))
 """
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A witness may have to wait for a processor before it can look for one."""
+    monkeypatch.setattr(module, "PATIENCE_S", 30)
+
+
 @pytest.fixture
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("witness")
-    for each in (made, made.parent, made.parent.parent):
-        each.chmod(0o755)
-    return made
+def folder():
+    """One that others may enter: every run of pytest that begins meanwhile closes the folder of all runs to them."""
+    made = Path(tempfile.mkdtemp(prefix="hp"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
 
 
 @pytest.fixture
@@ -44,12 +56,18 @@ def witness(folder):
     command = [sys.executable, "-m", "homeportd", "witness", "--socket", str(path), "--user", "nobody"]
     process = subprocess.Popen(command, umask=0o077)
     deadline = time.monotonic() + 60
-    while not path.exists():
+    while not listens(path):
         assert time.monotonic() < deadline, "the witness did not start"
         time.sleep(0.02)
     yield path
     process.terminate()
     assert process.wait(30) in (0, -15)
+
+
+def listens(path):
+    """Whether it does by now: a socket is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 @pytest.fixture

@@ -32,22 +32,33 @@ def system(tmp_path, monkeypatch):
 
 
 def test_memory_and_disk_are_what_psutil_says(system, tmp_path):
-    load = system.read()
-    virtual, disk = psutil.virtual_memory(), shutil.disk_usage(tmp_path)
-    assert load.memory.total == virtual.total
-    assert load.memory.used == pytest.approx(virtual.total - virtual.available, rel=0.1)
-    assert load.disk.total == disk.total
-    assert load.disk.used == pytest.approx(disk.used, rel=0.05)
+    for last in (False,) * 9 + (
+        True,
+    ):  # one of a few: others may have taken memory, or written, between two looks
+        load = system.read()
+        virtual, disk = psutil.virtual_memory(), shutil.disk_usage(tmp_path)
+        memory_used = pytest.approx(virtual.total - virtual.available, rel=0.1)
+        disk_used = pytest.approx(disk.used, rel=0.05)
+        if last or (load.memory.used, load.disk.used) == (memory_used, disk_used):
+            break
+    assert (load.memory.total, load.memory.used) == (virtual.total, memory_used)
+    assert (load.disk.total, load.disk.used) == (disk.total, disk_used)
     assert load.cpu_count == os.cpu_count()
 
 
 def test_a_busy_stretch_shows_in_the_next_reading(system):
+    # One processor was ours alone for that time; or for that of one attempt, on a machine that stands still at times.
+    attempts = [busy_stretch(system) for _ in range(5)]
+    assert max(attempts) >= 50.0 / (os.cpu_count() or 1)
+
+
+def busy_stretch(system):
+    """What is read after it."""
     system.read()
-    end = time.monotonic() + 0.4
+    end = time.monotonic() + 0.2
     while time.monotonic() < end:
         pass
-    # One processor was ours alone for that time.
-    assert system.read().cpu_percent >= 50.0 / (os.cpu_count() or 1)
+    return system.read().cpu_percent
 
 
 def test_a_reading_is_kept_for_a_moment(system, monkeypatch):
