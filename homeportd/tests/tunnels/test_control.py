@@ -10,6 +10,7 @@ import shutil
 import socket
 import stat
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,25 @@ def test_an_account_is_written_whole_and_read_again(tmp_path) -> None:
     file.unlink()
     with pytest.raises(OSError, match="no edge yet"):
         account.replace_token("hp_3", "hp_4", file)
+
+
+def test_a_new_account_is_not_undone_by_a_new_token(tmp_path, monkeypatch) -> None:
+    """Whoever says `homeport init` while the old edge replaces the token."""
+    file = tmp_path / "edge.toml"
+    account.store(Account("https://old.example", "hp_1"), file)
+    load, other = account.load, Account("https://new.example", "hp_9")
+    init = threading.Thread(target=account.store, args=(other, file))
+
+    def load_while_another_stores(at: Path) -> Account:
+        found = load(at)
+        init.start()
+        init.join(0.5)
+        return found
+
+    monkeypatch.setattr(account, "load", load_while_another_stores)
+    account.replace_token("hp_1", "hp_2", file)
+    init.join()
+    assert load(file) == other
 
 
 @pytest.mark.parametrize(

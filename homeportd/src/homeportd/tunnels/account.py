@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -74,20 +76,40 @@ def load(file: Path | None = None) -> Account:
 
 def store(account: Account, file: Path | None = None) -> None:
     """Write it whole or not at all, readable by its owner alone from the first byte. Raises OSError."""
+    file = file or path()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(file):
+        _write(account, file)
+
+
+def _write(account: Account, file: Path) -> None:
     fields = {name: getattr(account, name) for name in Account.__dataclass_fields__}
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value is not None]
     head = "# Written by `homeport init`. Keep it to yourself: it has a token in it.\n"
-    write_private(file or path(), head + "".join(lines))
+    write_private(file, head + "".join(lines))
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Keep other processes from storing meanwhile; the folder is what they share, as the file is made anew."""
+    folder = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def replace_token(old: str, new: str, file: Path | None = None) -> bool:
     """Put a new token in the place of an old one; False when the file has another one by now. Raises OSError."""
-    try:
-        account = load(file)
-    except Problem as problem:
-        raise OSError(0, problem.detail) from problem
-    if account.token == old:
-        store(replace(account, token=new), file)
+    file = file or path()
+    with _alone(file):  # who says `homeport init` now has the last word
+        try:
+            account = load(file)
+        except Problem as problem:
+            raise OSError(0, problem.detail) from problem
+        if account.token == old:
+            _write(replace(account, token=new), file)
     return account.token in (old, new)
 
 
