@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .conftest import palette
+from .home import wait_for
 
 PASSWORD = "a password of the dashboard"
 
@@ -80,6 +81,29 @@ def test_a_session_that_ends_shows_the_login_page(home, page, errors):
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
     errors.clear()
+
+
+def test_what_comes_after_the_log_out_shows_nothing(home, contexts):
+    page = contexts().new_page()
+    asked = []
+
+    def hold(route):
+        """The second time, which is when the page is connected, the answer comes late."""
+        asked.append(route)
+        if len(asked) != 2:
+            route.continue_()
+
+    page.route("**/api/repos", hold)
+    page.goto(home.login_link())
+    page.get_by_label("Filter ports and repos").wait_for()
+    wait_for(lambda: page.wait_for_timeout(50) or len(asked) == 2, "the page asks again")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
+    with page.expect_response("**/api/repos"):
+        asked[1].fulfill(json=home.call("GET", "/api/repos"))
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
 
 
 def test_tokens_are_shown_once_and_can_be_revoked(home, page):

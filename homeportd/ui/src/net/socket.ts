@@ -58,7 +58,7 @@ export class EventSocket {
   };
 
   private connect(): void {
-    window.clearTimeout(this.timer);
+    this.drop();
     const url = new URL("/api/events", location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     if (this.position) url.searchParams.set("since", this.position);

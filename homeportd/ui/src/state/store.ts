@@ -57,6 +57,8 @@ export function onEvent(listener: (event: AgentEvent) => void): void {
   listeners.add(listener);
 }
 
+/** Grows with each start and failure: what was asked for before says nothing of the page after it. */
+let era = 0;
 let downSince: number | null = null;
 let graceTimer = 0;
 let loading = 0;
@@ -92,11 +94,12 @@ export const retryNow = socket.retryNow;
 
 /** Starts the page: who am I, then everything. */
 export async function start(): Promise<void> {
+  era += 1;
   phase.value = "starting";
   try {
     session.value = await getSession();
     await load();
-    socket.start();
+    if (phase.peek() !== "login") socket.start();
   } catch (error) {
     fail(error);
   }
@@ -104,10 +107,12 @@ export async function start(): Promise<void> {
 
 async function load(): Promise<void> {
   loading += 1;
+  const mine = era;
   try {
     const newStatus = await getStatus();
     // An edge alone has neither.
     const [ports, repos] = newStatus.origin === null ? [[], []] : await Promise.all([getPorts(), getRepos()]);
+    if (mine !== era) return;
     // Beside the rest: its pages say that they are on their way, or what went wrong.
     const edge = newStatus.edge === null ? Promise.resolve(true) : loadEdgePages();
     batch(() => {
@@ -119,6 +124,7 @@ async function load(): Promise<void> {
     });
     void edge.then((read) => (read ? socket.settle() : socket.startOver()));
   } catch (error) {
+    if (mine !== era) return;
     // Once there is something to read, a failed refresh does not take it away: the line says that it is old.
     if (phase.peek() !== "ready" || (error instanceof Problem && error.status === 401)) fail(error);
     else socket.startOver();
@@ -165,6 +171,7 @@ async function checkSession(): Promise<void> {
 /** Shows the login page for 401, and what happened for the rest. */
 export function fail(error: unknown): void {
   if (!(error instanceof Problem)) throw error;
+  era += 1;
   socket.stop();
   window.clearTimeout(graceTimer);
   batch(() => {
