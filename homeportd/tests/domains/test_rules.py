@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 
 from homeportd.domains.steps import Pace
+from homeportd.edge.store import PlaceStore
 
 from ..authorities import change
 from ..edge.devserver import serving
@@ -132,6 +135,26 @@ async def test_a_domain_leads_to_one_name(world, peer, client):
     assert [d["domain"] for d in (await peer.get("/api/domains")).json()] == [DOMAIN]
     for path in ("none.example.org", "no%20domain"):
         assert (await peer.get(f"/api/domains/{path}")).status_code in (404, 422)
+
+
+async def test_a_reservation_that_is_being_removed_gets_no_domain(world, peer, client, monkeypatch):
+    begun, gate, delete = asyncio.Event(), asyncio.Event(), PlaceStore.delete
+
+    async def slowly(self, tunnel_id):
+        begun.set()
+        await gate.wait()
+        await delete(self, tunnel_id)
+
+    monkeypatch.setattr(PlaceStore, "delete", slowly)
+    (kept,) = (await peer.get("/api/reservations")).json()
+    removing = asyncio.create_task(peer.delete(f"/api/reservations/{kept['id']}"))
+    await begun.wait()
+    adding = asyncio.create_task(peer.post("/api/domains", json={"domain": DOMAIN, "name": "app"}))
+    await asyncio.wait((adding,), timeout=0.5)  # where nothing held it back, it would be done
+    gate.set()
+    assert (await removing).status_code == 204
+    assert (await adding).status_code == 404
+    assert (await peer.get("/api/domains")).json() == []
 
 
 async def test_only_the_owner(visitor, client):

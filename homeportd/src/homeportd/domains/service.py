@@ -132,24 +132,24 @@ class Domains:
                 "this edge gets no certificates for other domains",
                 "name Traefik's certificate resolver as domain_resolver in [edge] (docs/domains.md)",
             )
-        tunnel = self._reserved(name)
-        known = self._mappings.get(domain)
-        if known is not None:
-            raise Problem(
-                409,
-                f"{domain} leads to {self.name_of(known)} already",
-                f"homeport domains remove {domain}, then add it again",
-            )
-        if len(self._mappings) >= MAX_DOMAINS:
-            raise Problem(409, f"this edge has {MAX_DOMAINS} domains", "remove some that are not used")
-        # Before anything is awaited, so that the reservation cannot go meanwhile.
-        mapping = Mapping(domain, tunnel.id, clock.now(), apex=domain.count(".") == 1)
-        self._mappings[domain] = mapping
-        try:
-            await self._store.save(mapping)
-        except BaseException:
-            del self._mappings[domain]
-            raise
+        async with self._edge.changing:  # the reservation does not go meanwhile
+            tunnel = self._reserved(name)
+            known = self._mappings.get(domain)
+            if known is not None:
+                raise Problem(
+                    409,
+                    f"{domain} leads to {self.name_of(known)} already",
+                    f"homeport domains remove {domain}, then add it again",
+                )
+            if len(self._mappings) >= MAX_DOMAINS:
+                raise Problem(409, f"this edge has {MAX_DOMAINS} domains", "remove some that are not used")
+            mapping = Mapping(domain, tunnel.id, clock.now(), apex=domain.count(".") == 1)
+            self._mappings[domain] = mapping
+            try:
+                await self._store.save(mapping)
+            except BaseException:
+                del self._mappings[domain]
+                raise
         await self._look(domain)
         return self._mappings.get(domain, mapping)
 

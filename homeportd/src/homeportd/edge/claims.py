@@ -40,6 +40,11 @@ def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str]
     return replace(place, lineage=client.lineage, reserved=place.reserved or message.reserve)
 
 
+def orphaned(place: Place, alive: Callable[[str], bool]) -> bool:
+    """Whether a place is nobody's: not reserved, and of a token that is gone."""
+    return not place.reserved and place.lineage is not None and not alive(place.lineage)
+
+
 def check_room(registry: Registry, lineage: str | None) -> None:
     """Raises Refused when this edge, or the token, has names and ports enough."""
     if len(registry) >= MAX_PLACES:

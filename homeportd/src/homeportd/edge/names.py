@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection
 
 from homeportd.edge.model import Refused
-from homeportd.settings import PortRange
-from homeportd.tunnels.protocol import Refusal
+from homeportd.settings import EdgeSettings, PortRange
+from homeportd.tunnels.protocol import Kind, Open, Refusal
 
 RESERVED = frozenset(
     (
@@ -168,6 +168,17 @@ _SECOND = [
     "wave",
     "willow",
 ]
+
+
+def label(message: Open, settings: EdgeSettings) -> str | None:
+    """The name, or the port as text, that is asked for; None: the edge chooses. Raises Refused."""
+    if (message.port if message.kind is Kind.HTTP else message.name) is not None:
+        raise Refused(Refusal.BAD, "names are for HTTP, ports for TCP and UDP", "leave the other out")
+    if message.kind is Kind.HTTP:
+        return check_name(message.name) if message.name is not None else None
+    if message.port is None:
+        return None
+    return str(check_port(message.port, settings.span(message.kind), message.kind))
 
 
 def check_name(name: str) -> str:

@@ -57,7 +57,7 @@ class Tunnels:
         self._auth = auth
         self._passcodes = passcodes
         self._visits = visits
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()  # what changes the places, or relies on one, holds it
         self._callbacks: list[Change] = []
         self.release_guards: list[Callable[[Tunnel], None]] = []  # may raise Problem
         auth.on_revoke(self._end_orphans)
@@ -114,7 +114,7 @@ class Tunnels:
             raise Refused(
                 Refusal.BAD, f"a passcode is for HTTP, not {message.kind.upper()}", "use --allow there"
             )
-        label = self._label(message)
+        label = names.label(message, self._settings)
         known = self.registry.called(message.kind, label) if label else None
         ours = known if known is not None and known.place.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
@@ -123,7 +123,7 @@ class Tunnels:
             raise Refused(
                 Refusal.LIMIT, f"this client has {protocol.MAX_TUNNELS} tunnels", "close one, or use another"
             )
-        async with self._changing:
+        async with self.changing:
             tunnel = self.registry.called(message.kind, label) if label else None
             if tunnel is not None:
                 await self._claim(tunnel, client, message)
@@ -144,11 +144,12 @@ class Tunnels:
 
     async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
         """The client ends a tunnel of its own; a reservation stays, unless it was made for this alone."""
-        tunnel = client.tunnels.get(tunnel_id)
-        if tunnel is not None:
-            if forget and tunnel.founder is client:
-                tunnel.place = replace(tunnel.place, reserved=False)
-            await self._end(tunnel, "closed")
+        async with self.changing:
+            tunnel = client.tunnels.get(tunnel_id)  # a newer client may have it since
+            if tunnel is not None:
+                if forget and tunnel.founder is client:
+                    tunnel.place = replace(tunnel.place, reserved=False)
+                await self._end(tunnel, "closed")
 
     # What the owner does
 
@@ -161,10 +162,11 @@ class Tunnels:
 
     async def kill(self, tunnel_id: str) -> None:
         """End a live tunnel; its client does not ask for it again. Raises Problem 404, 409."""
-        tunnel = self.get(tunnel_id)
-        if tunnel.holder is None and tunnel.place.reserved:
-            raise Problem(409, "no client holds this tunnel", "remove its reservation to give it up")
-        await self._end(tunnel, "killed")
+        async with self.changing:
+            tunnel = self.get(tunnel_id)
+            if tunnel.holder is None and tunnel.place.reserved:
+                raise Problem(409, "no client holds this tunnel", "remove its reservation to give it up")
+            await self._end(tunnel, "killed")
 
     async def reserve(
         self,
@@ -180,9 +182,9 @@ class Tunnels:
         try:
             parsed = networks(allow)
             message = protocol.Open(request=0, kind=kind, name=name, port=port)
-            label = self._label(message)
+            label = names.label(message, self._settings)
             hashed = await self._passcodes.hash(kind, passcode)
-            async with self._changing:
+            async with self.changing:
                 tunnel = self.registry.called(kind, label) if label else None
                 if tunnel is not None and tunnel.place.reserved:
                     fix = f"homeport reservations change {label} gives it other rules"
@@ -217,11 +219,10 @@ class Tunnels:
             parsed = networks(allow)
         except Refused as refusal:
             raise invalid(refusal.detail, refusal.fix) from None
-        hashed = tunnel.place.passcode_hash
-        if not keep_passcode:
-            hashed = await self._passcodes.hash(kind, passcode)
-        async with self._changing:
+        fresh = None if keep_passcode else await self._passcodes.hash(kind, passcode)
+        async with self.changing:
             tunnel = self._reserved(tunnel_id)
+            hashed = tunnel.place.passcode_hash if keep_passcode else fresh
             generation = tunnel.place.generation + (hashed != tunnel.place.passcode_hash)
             await self._change(
                 tunnel,
@@ -233,7 +234,7 @@ class Tunnels:
 
     async def release(self, tunnel_id: str) -> None:
         """Remove a reservation; a live tunnel goes on without. Raises Problem 404, 409."""
-        async with self._changing:
+        async with self.changing:
             tunnel = self._reserved(tunnel_id)
             for guard in self.release_guards:
                 guard(tunnel)
@@ -253,21 +254,16 @@ class Tunnels:
         """Give up what is not reserved and was left for too long."""
         before = monotonic() - KEEP_S
         for tunnel in self.registry:
-            if tunnel.holder is None and not tunnel.place.reserved and tunnel.lost_at < before:
-                async with self._changing:
-                    if tunnel.holder is None and self.registry.get(tunnel.id) is tunnel:
+            if self._is_left(tunnel, before):
+                async with self.changing:
+                    if self._is_left(tunnel, before):
                         await self._remove(tunnel)
 
-    # Inside; what changes the registry runs under the lock
+    def _is_left(self, tunnel: Tunnel, before: float) -> bool:
+        here = self.registry.get(tunnel.id) is tunnel
+        return here and tunnel.holder is None and not tunnel.place.reserved and tunnel.lost_at < before
 
-    def _label(self, message: protocol.Open) -> str | None:
-        if (message.port if message.kind is Kind.HTTP else message.name) is not None:
-            raise Refused(Refusal.BAD, "names are for HTTP, ports for TCP and UDP", "leave the other out")
-        if message.kind is Kind.HTTP:
-            return names.check_name(message.name) if message.name is not None else None
-        if message.port is None:
-            return None
-        return str(names.check_port(message.port, self._settings.span(message.kind), message.kind))
+    # Inside; what changes the registry runs under the lock
 
     async def _claim(self, tunnel: Tunnel, client: Client, message: protocol.Open) -> None:
         place = claims.claimed(tunnel, client, message, self._auth.lineage_alive)
@@ -339,17 +335,14 @@ class Tunnels:
             client.freshest.tell(said)
 
     async def _end(self, tunnel: Tunnel, reason: str) -> None:
-        async with self._changing:
-            if self.registry.get(tunnel.id) is not tunnel:
-                return
-            self._let_go(tunnel, reason)
-            if tunnel.listener is not None:
-                tunnel.listener.cut()
-            if tunnel.place.reserved:
-                tunnel.set_rules(tunnel.place, Wish())
-                self._announce("changed", tunnel)
-            else:
-                await self._remove(tunnel)
+        self._let_go(tunnel, reason)
+        if tunnel.listener is not None:
+            tunnel.listener.cut()
+        if tunnel.place.reserved:
+            tunnel.set_rules(tunnel.place, Wish())
+            self._announce("changed", tunnel)
+        else:
+            await self._remove(tunnel)
 
     async def _remove(self, tunnel: Tunnel) -> None:
         await self._store.delete(tunnel.id)
@@ -383,11 +376,17 @@ class Tunnels:
     def _end_orphans(self) -> None:
         """Close what belongs to tokens that are gone, unless it is reserved."""
         for tunnel in self.registry:
-            owner = tunnel.place.lineage
-            if not tunnel.place.reserved and owner is not None and not self._auth.lineage_alive(owner):
-                task = asyncio.get_running_loop().create_task(self._end(tunnel, "revoked"))
+            if claims.orphaned(tunnel.place, self._auth.lineage_alive):
+                task = asyncio.get_running_loop().create_task(self._end_orphan(tunnel))
                 self._closings.add(task)
                 task.add_done_callback(self._closings.discard)
+
+    async def _end_orphan(self, tunnel: Tunnel) -> None:
+        async with self.changing:
+            # Unless somebody whose token lives has taken it meanwhile.
+            here = self.registry.get(tunnel.id) is tunnel
+            if here and claims.orphaned(tunnel.place, self._auth.lineage_alive):
+                await self._end(tunnel, "revoked")
 
     def _reserved(self, tunnel_id: str) -> Tunnel:
         tunnel = self.registry.get(tunnel_id)
