@@ -109,7 +109,7 @@ async def test_a_refusal_says_why_and_is_not_repeated(traefik, peer, client):
     # The edge has two addresses; one leads nowhere, as behind a firewall that lets half of it in.
     change(traefik.knot, "test", "app.custom", "A", "127.0.0.2")
     made = await peer.post("/api/domains", json={"domain": DOMAIN, "name": "app"})
-    assert made.json()["state"] == "verified", made.text
+    assert made.json()["state"] in ("verified", "error"), made.text  # the authority may be as quick
     failed = await reaches(peer, DOMAIN, "error")
     assert "urn:ietf:params:acme:error:" in failed["error"]["detail"]
     assert "connect" in failed["error"]["detail"]

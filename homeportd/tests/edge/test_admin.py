@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 import websockets
-from edge_helper import over_socket
+from edge_helper import PATIENCE_S, over_socket
 
 from homeportd.app import agent
 
@@ -25,7 +25,9 @@ def edge_settings(edge_settings, request):
 async def admin(running, port):
     """A browser at the admin origin, as Traefik passes it on."""
     headers = {"Host": HOST, "X-Forwarded-For": "203.0.113.9"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S
+    ) as client:
         yield client
 
 

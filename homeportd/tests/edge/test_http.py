@@ -225,7 +225,7 @@ async def test_a_client_that_goes_amid_a_question_is_not_called_silent(visit, co
 async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(connect, devserver, port):
     client = await connect(to_port(devserver))
     await client.open("http", name="early")
-    async with httpx.AsyncClient() as traefik:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as traefik:
 
         async def ask(host):
             return await traefik.get(f"http://127.0.0.1:{port}/", headers={"Host": host})

@@ -168,7 +168,6 @@ async def test_visitors_are_limited(connect, visit, peer):
 
 
 async def test_idle_visitors_are_forgotten(connect, visit, peer, monkeypatch):
-    monkeypatch.setattr(datagrams, "IDLE_S", 1.0)
     monkeypatch.setattr(datagrams, "SWEEP_S", 0.1)
     echo = Echo()
     client = await connect(echo)
@@ -177,7 +176,9 @@ async def test_idle_visitors_are_forgotten(connect, visit, peer, monkeypatch):
     visitor.send(b"x")
     await until(lambda: visitor.heard)
     assert client.session.streams == 2
+    monkeypatch.setattr(datagrams, "IDLE_S", 0.2)
     await until(lambda: client.session.streams == 1)
+    monkeypatch.setattr(datagrams, "IDLE_S", 60)
     rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
     assert [row["event"] for row in rows] == ["close", "open"]
     visitor.send(b"y")
