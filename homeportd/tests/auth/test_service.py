@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -81,6 +82,22 @@ async def test_tokens_are_made_used_and_revoked(auth, database, passwords, clock
     assert told == [1]
     with pytest.raises(Problem):
         await auth.revoke_token(token.id)
+
+
+async def test_a_token_that_is_being_revoked_is_not_replaced(auth):
+    token, secret = await auth.create_token("ci")
+    both = (auth.revoke_token(token.id), auth.rotate_token(token.id, 600))
+    _, refused = await asyncio.gather(*both, return_exceptions=True)
+    assert isinstance(refused, Problem)
+    assert auth.token(secret) is None
+    assert auth.tokens() == []
+
+
+async def test_a_token_that_is_replaced_twice_at_a_time_has_one_successor(auth):
+    token, _ = await auth.create_token("ci")
+    done = await asyncio.gather(*(auth.rotate_token(token.id, 600) for _ in range(2)), return_exceptions=True)
+    assert [type(each) for each in done] == [tuple, Problem]
+    assert len(auth.tokens()) == 2
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "\x1b[31m"])

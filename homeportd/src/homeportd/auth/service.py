@@ -50,6 +50,7 @@ class Auth:
         self._hops = Codes(HOP_S)
         self._owner_cookies = Signer(key, "owner cookie of a port")
         self._writes: set[asyncio.Task[None]] = set()
+        self._ending = asyncio.Lock()  # held while a token is revoked or replaced: it is not both at a time
         self._callbacks: list[Callable[[], None]] = []
         self._on_rotate: list[Callable[[Token, Token, str], None]] = []
 
@@ -186,30 +187,32 @@ class Auth:
 
         Raises Problem 404 for an unknown token, 409 for one that was replaced already, 422 for the grace.
         """
-        old = self._by_id(token_id)
-        if old is None:
-            raise not_found(f"token {token_id}", "homeport token list shows the ids")
-        if old.expires_at is not None:
-            raise Problem(409, f"token {token_id} was replaced already", "rotate the newest of its name")
         if not 0 <= grace_s <= MAX_GRACE_S:
             raise invalid(
                 f"grace_s is not between 0 and {MAX_GRACE_S}",
                 "an hour, 3600, suits most; leave it out for that",
             )
-        old = replace(old, expires_at=self._now() + timedelta(seconds=grace_s))
-        token, secret = self._mint(old.name, old.scope, old.lineage)
-        await self._store.add_token(token, old)
-        self._tokens |= {old.hash: old, token.hash: token}
+        async with self._ending:
+            old = self._by_id(token_id)
+            if old is None:
+                raise not_found(f"token {token_id}", "homeport token list shows the ids")
+            if old.expires_at is not None:
+                raise Problem(409, f"token {token_id} was replaced already", "rotate the newest of its name")
+            old = replace(old, expires_at=self._now() + timedelta(seconds=grace_s))
+            token, secret = self._mint(old.name, old.scope, old.lineage)
+            await self._store.add_token(token, old)
+            self._tokens |= {old.hash: old, token.hash: token}
         for callback in self._on_rotate:
             callback(old, token, secret)
         return token, secret
 
     async def revoke_token(self, token_id: str) -> None:
         """End a token; raises Problem 404 for an unknown one."""
-        if not self.token_alive(token_id):
-            raise not_found(f"token {token_id}", "homeport token list shows the ids")
-        await self._store.delete_token(token_id)
-        self._forget(token_id)
+        async with self._ending:
+            if not self.token_alive(token_id):
+                raise not_found(f"token {token_id}", "homeport token list shows the ids")
+            await self._store.delete_token(token_id)
+            self._forget(token_id)
         self._announce()
 
     def sweep(self) -> None:
