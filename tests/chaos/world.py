@@ -27,6 +27,7 @@ HERE: Final = Path(__file__).parent
 START_S: Final = 60.0
 PORTS: Final = (20_000, 29_999)  # below those that the kernel gives to clients
 BLOCK: Final = 1 << 16
+_given: Final[set[int]] = set()
 
 
 class Edge:
@@ -357,11 +358,17 @@ async def until(
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, below those that the kernel gives to clients, any of which may be taken."""
+    """A port that was free a moment ago, below those that the kernel gives to clients, any of which may be taken.
+
+    Each is given once: two servers that are yet to start do not get the same one.
+    """
     while True:
+        port = random.randrange(PORTS[1] + 1, 32_768)
         with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", random.randrange(PORTS[1] + 1, 32_768)))
-            return int(sock.getsockname()[1])
+            sock.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def descriptors(pid: int) -> Counter[str]:

@@ -29,6 +29,7 @@ def fuzz(folder: Path, url: str, token: str, *options: str, examples: int = 30) 
         f"--header=Authorization: Bearer {token}",
         "--seed=20261121",
         f"--max-examples={examples}",
+        "--request-timeout=60",  # seconds; 10 unless told, which a machine with other work may need for one answer
         "--no-color",
         *options,
     ]
