@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Final
 
 from homeportd.tunnels.protocol import MAX_DATAGRAM
+from homeportd.tunnels.resolver import look_up
 from homeportd.tunnels.tunnel import Tunnel
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
@@ -87,8 +88,8 @@ class Datagrams:
     async def _connected(self, host: str) -> socket.socket:
         """Connected, so that the kernel leaves out what others send, and reports ICMP answers."""
         failure: OSError | None = None
-        for family, kind, proto, _, address in await self._loop.getaddrinfo(
-            host, self._tunnel.target.port, type=socket.SOCK_DGRAM
+        for family, kind, proto, _, address in await look_up(
+            host, self._tunnel.target.port, socket.SOCK_DGRAM
         ):
             made = socket.socket(family, kind, proto)
             try:

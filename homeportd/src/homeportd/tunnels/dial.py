@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import threading
-from typing import Any, Final
+from typing import Final
 
 from homeportd.tunnels.address import LOOPBACK, is_local
+from homeportd.tunnels.resolver import Info, look_up
 
 HEAD_START_S: Final = 0.25  # of an address over the next one
 MAX_ADDRESSES: Final = 8  # of one name that are tried
-
-Info = tuple[int, int, int, str, Any]
 
 
 async def connect(host: str, port: int) -> socket.socket:
@@ -68,40 +66,7 @@ async def _resolve(host: str, port: int) -> list[Info]:
             (socket.AF_INET6 if ":" in text else socket.AF_INET, socket.SOCK_STREAM, 0, "", (text, port))
             for text in LOOPBACK
         ]
-    found: list[Info] = []
-    try:
-        found = await _ask(host, port)
-    except UnicodeError as error:  # a label of more than 63 characters
-        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
-    return _alternating(found)[:MAX_ADDRESSES]
-
-
-async def _ask(host: str, port: int) -> list[Info]:
-    """What the system's resolver says. Its question cannot be taken back, and the loop's own threads are waited for
-    at the end: one of ours is not, so that a program ends at once though no name server answers."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[Info]] = loop.create_future()
-
-    def settle(found: list[Info], error: Exception | None) -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(found)
-        else:
-            answer.set_exception(error)
-
-    def ask() -> None:
-        found: list[Info] = []
-        failure: Exception | None = None
-        try:
-            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, found, failure)
-
-    threading.Thread(target=ask, name="resolver", daemon=True).start()
-    return await answer
+    return _alternating(await look_up(host, port, socket.SOCK_STREAM))[:MAX_ADDRESSES]
 
 
 def _alternating(infos: list[Info]) -> list[Info]:

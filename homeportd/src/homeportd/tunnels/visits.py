@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final
 
 from homeportd.tunnels.datagrams import Datagrams
 from homeportd.tunnels.protocol import MAX_INTRODUCTION, BadMessage, Introduction, Kind, introduction
+from homeportd.tunnels.resolver import look_up
 from homeportd.tunnels.tunnel import Tunnel
 from homeportd.yamux.bridge import Bridge
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
 INTRODUCTION_S: Final = 10.0  # seconds for the first bytes of a stream
-DIAL_S: Final = 10.0  # seconds for one address of the local server
+DIAL_S: Final = 10.0  # seconds for one host of the local server
 
 _log = logging.getLogger(__name__)
 
@@ -71,15 +73,13 @@ async def _join(stream: Stream, tunnel: Tunnel, said: Introduction, head: int) -
     if tunnel.wish.kind is Kind.UDP:
         await Datagrams.begin(stream, tunnel)
         return
-    loop = asyncio.get_running_loop()
     visit = Connection(stream, tunnel, head)
     tunnel.arrive(visit)
-    source = (tunnel.wish.source, 0) if tunnel.wish.source else None
     why = "no address"
     for address in tunnel.addresses():
         try:
             async with asyncio.timeout(DIAL_S):
-                await loop.create_connection(lambda: visit, address, tunnel.target.port, local_addr=source)
+                await _dial(visit, address, tunnel)
         except OSError as error:  # a time-out is one, too
             why = str(error) or "time-out"
             continue
@@ -93,3 +93,18 @@ async def _join(stream: Stream, tunnel: Tunnel, said: Introduction, head: int) -
     stream.reset()  # before any byte: the edge shows its page about it
     if tunnel.warnings.take(monotonic()):
         _log.warning("%s: visitor %s turned away: %s", tunnel.wish.target, said.address, why)
+
+
+async def _dial(visit: Connection, host: str, tunnel: Tunnel) -> None:
+    """Join the visitor with the first address of the host that answers."""
+    source = (tunnel.wish.source, 0) if tunnel.wish.source else None
+    failure = OSError("no address")
+    for *_, address in await look_up(host, tunnel.target.port, socket.SOCK_STREAM):
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: visit, address[0], address[1], local_addr=source)
+        except OSError as error:
+            failure = error
+            continue
+        return
+    raise failure
