@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ pytestmark = pytest.mark.slow
 
 PORT = 5173
 PASSWORD = "correct horse battery"
+TRIES = 60  # half a second apart, for what comes by itself
 
 
 def changed(output: str) -> int:
@@ -75,8 +77,12 @@ def test_dev_server_is_seen_shared_and_closed(machine: Any) -> None:
     machine.check(
         f"cd {repo}/demo && setsid python3 -m http.server --bind 127.0.0.1 {PORT} >/dev/null 2>&1 &"
     )
-    machine.check("sleep 2")
-    ports = {port["port"]: port for port in json.loads(homeport(machine, "list --json"))["ports"]}
+    ports: dict[int, Any] = {}
+    for _ in range(TRIES):
+        ports = {port["port"]: port for port in json.loads(homeport(machine, "list --json"))["ports"]}
+        if PORT in ports:
+            break
+        time.sleep(0.5)
     assert ports[PORT]["share"]["mode"] == "private"
     homeport(machine, f'share {PORT} --password-stdin --expires 1h <<< "{PASSWORD}"')
     assert get(machine, "") == 401
@@ -109,5 +115,6 @@ def test_killed_agent_comes_back(machine: Any) -> None:
     find = "grep -laz 'homeport[d]' /proc/[0-9]*/cmdline | xargs -n1 dirname | xargs -n1 basename"
     serving = "tr '\\0' ' ' < /proc/$pid/cmdline | grep -q ' [s]erve'"
     machine.check(f"for pid in $({find}); do {serving} && kill -9 $pid; done; true", user="root")
-    machine.check("for i in $(seq 60); do bash -lc 'homeport status' && exit 0; sleep 0.3; done; exit 1")
+    up = "bash -lc 'homeport status'"
+    machine.check(f"for i in $(seq {TRIES}); do {up} && exit 0; sleep 0.5; done; exit 1")
     assert json.loads(homeport(machine, "status --json"))["started_at"] != before
