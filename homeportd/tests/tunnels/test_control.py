@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -126,6 +127,19 @@ def test_an_account_is_written_whole_and_read_again(tmp_path) -> None:
     file.unlink()
     with pytest.raises(OSError, match="no edge yet"):
         account.replace_token("hp_3", "hp_4", file)
+
+
+def test_a_home_that_locks_no_folder(tmp_path, monkeypatch) -> None:
+    """NFS locks what is open for writing alone, which no folder is."""
+
+    def flock(descriptor: int, how: int) -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(account.fcntl, "flock", flock)
+    file = tmp_path / "edge.toml"
+    account.store(Account("https://tunnel.example.com", "hp_1"), file)
+    assert account.replace_token("hp_1", "hp_2", file)
+    assert account.load(file).token == "hp_2"
 
 
 def test_a_new_account_is_not_undone_by_a_new_token(tmp_path, monkeypatch) -> None:

@@ -94,7 +94,8 @@ def _alone(file: Path) -> Iterator[None]:
     """Keep other processes from storing meanwhile; the folder is what they share, as the file is made anew."""
     folder = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # NFS locks no folder: there, who stores last has the last word
+            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
