@@ -167,6 +167,18 @@ def copies(button: Locator) -> None:
     button.page.wait_for_function("said => said.copied", arg=said)
 
 
+def row(page: Page, number: int) -> Locator:
+    """The row of a port."""
+    return page.locator(f"[data-port='{number}']")
+
+
+def in_place(page: Page, number: int, block: str) -> Locator:
+    """The row where it stays: a port may be seen before its owner is, and moves into its repo's block then."""
+    found = page.get_by_role("region", name=block).locator(f"[data-port='{number}']")
+    expect(found).to_be_visible()
+    return found
+
+
 def promptly(seconds: float, attempt: Callable[[], Callable[[], None]], times: int = 5) -> None:
     """What comes within so many seconds does so in one attempt of a few: others may have waited for a processor.
 

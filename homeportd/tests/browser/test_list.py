@@ -6,21 +6,10 @@ import re
 
 from playwright.sync_api import expect
 
-from .conftest import copies, palette, promptly, serious_faults
+from .conftest import copies, in_place, palette, promptly, row
 from .home import wait_for
 
 LIVE_S = 2.0
-
-
-def row(page, number):
-    return page.locator(f"[data-port='{number}']")
-
-
-def in_place(page, number, block):
-    """The row where it stays: a port may be seen before its owner is, and moves into its repo's block then."""
-    found = page.get_by_role("region", name=block).locator(f"[data-port='{number}']")
-    expect(found).to_be_visible()
-    return found
 
 
 def test_a_new_server_appears_under_its_repo_and_leaves_again(home, page):
@@ -278,125 +267,3 @@ def test_a_link_leads_to_a_sheet(home, page):
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page).to_have_url(f"{home.url}/#/")
-
-
-SHEETS = {
-    "": None,
-    "#/ports/{port}/share": "Share {port}",
-    "#/ports/{port}/log": "Access log of {port}",
-    "#/settings": "Settings",
-}
-
-
-def go_to(home, page, sheet, number):
-    """Open a sheet by its address; wait until it is the one that is open, and has what it shows."""
-    page.goto(f"{home.url}/{sheet.format(port=number)}")
-    name = SHEETS[sheet]
-    if name is None:
-        expect(page.get_by_role("dialog")).to_have_count(0)
-    else:
-        dialog = page.get_by_role("dialog", name=name.format(port=number))
-        expect(dialog).to_be_visible()
-        expect(dialog).not_to_contain_text("Fetching")
-
-
-def test_nothing_is_wider_than_the_screen_and_fingers_hit(home, log_in, device):
-    number = home.first
-    folder = home.repo("a-repo-with-quite-a-long-name-as-people-do")
-    home.serve(folder, number)
-    home.call(
-        "POST",
-        f"/api/ports/{number}/share",
-        {
-            "mode": "password",
-            "password": "secret",
-            "expires": "7d",
-            "allow": ["2001:db8:1234::/48"],
-            "max_uses": 99,
-        },
-    )
-    page = log_in(device)
-    expect(row(page, number)).to_be_visible()
-    for sheet in SHEETS:
-        go_to(home, page, sheet, number)
-        if sheet.endswith("share"):
-            page.get_by_text("Day and time").click()
-            page.get_by_role("button", name="QR code").click()
-            page.get_by_role("img", name="QR code of").wait_for()
-        assert home.overflow(page) == 0, sheet
-        assert page.evaluate(
-            "[...document.querySelectorAll('dialog *')].every(e => e.scrollWidth <= innerWidth)"
-        )
-        if device.get("is_mobile"):
-            low = page.evaluate(
-                """() => [...(document.querySelector('dialog[open]') ?? document).querySelectorAll(
-                    'button, [data-port] > a:not([data-row-link]), input:not(.sr-only), ' +
-                    'summary, label:has(.sr-only)')]
-                  .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 43.9)
-                  .map(e => e.outerHTML.slice(0, 120))"""
-            )
-            assert low == [], sheet
-
-
-def test_axe_finds_nothing_serious(home, log_in, device):
-    number = home.first
-    folder = home.repo("shop")
-    home.repo("idle")
-    home.serve(folder, number)
-    home.serve(home.folder, number + 1)
-    home.call(
-        "POST", f"/api/ports/{number}/share", {"mode": "password", "password": "secret", "expires": "24h"}
-    )
-    home.call("POST", f"/api/ports/{number + 2}/share", {"mode": "public", "expires": "never"})
-    page = log_in(device)
-    in_place(page, number, "shop")
-    in_place(page, number + 1, "Other listeners")
-    expect(row(page, number + 2)).to_contain_text("not running")
-    expect(page.get_by_role("heading", name="idle")).to_be_visible()
-
-    def check(where):
-        assert serious_faults(page, home) == [], where
-
-    for sheet in SHEETS:
-        go_to(home, page, sheet, number)
-        check(sheet or "list")
-    page.goto(f"{home.url}/#/")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    palette(page, "")
-    check("palette")
-    page.keyboard.press("Escape")
-    row(page, number).get_by_role("button", name="More").click()
-    check("menu")
-
-
-def test_the_policy_of_the_page_is_strict(home, page, errors):
-    """Scripts of the page's own alone; that nothing is refused is checked in every test, by its console."""
-    with page.expect_console_message(lambda message: "inline script" in message.text):
-        page.evaluate(
-            """() => new Promise(done => {
-                document.addEventListener('securitypolicyviolation', event => done(event.effectiveDirective));
-                const script = document.createElement('script');
-                script.textContent = 'window.ran = true';
-                document.head.append(script);
-            })"""
-        )
-    assert page.evaluate("window.ran") is None
-    assert len(errors) == 1
-    assert "inline script" in errors[0]
-    errors.clear()
-
-
-def test_it_can_be_installed(home, page):
-    manifest = page.evaluate("fetch(document.querySelector('link[rel=manifest]').href).then(r => r.json())")
-    assert manifest["display"] == "standalone"
-    for icon in manifest["icons"]:
-        answer = page.request.get(f"{home.url}{icon['src']}")
-        assert answer.ok
-        assert answer.headers["content-type"] == icon["type"]
-
-
-def test_the_page_is_kept_or_asked_for_as_its_name_says(home, page):
-    index = page.request.get(home.url)
-    assert index.headers["cache-control"] == "no-cache"
-    script = page.locator("script[src]").first.get_attribute("src")
-    assert "immutable" in page.request.get(f"{home.url}{script}").headers["cache-control"]
