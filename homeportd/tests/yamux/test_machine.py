@@ -226,6 +226,18 @@ def test_a_reset_drops_what_is_unsent_and_what_arrives_late() -> None:
     assert b.live == a.live == 0
 
 
+@pytest.mark.parametrize("opener", [True, False])
+def test_all_streams_may_be_reset_at_once(opener: bool) -> None:
+    crowd = Config(max_streams=2 * Config().max_replies, accept_backlog=2 * Config().max_replies)
+    a, b = pair(crowd, crowd)
+    ids = [a.open() for _ in range(crowd.max_streams)]
+    exchange(a, b)
+    for stream_id in ids:
+        (a if opener else b).reset(stream_id)
+    exchange(a, b)
+    assert (a.failure, b.failure, a.live, b.live) == (None, None, 0, 0)
+
+
 def test_a_reset_in_the_middle_of_a_payload() -> None:
     a, b, stream = opened()
     a.write(stream, b"abcdef")

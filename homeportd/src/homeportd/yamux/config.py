@@ -54,7 +54,7 @@ class Config:
     """High-water mark set on the transport: what is framed but not yet taken by the kernel."""
 
     max_replies: int = 1024
-    """Answers (pongs, resets) that may wait to be sent, over one a live stream: a peer that goes on asking
+    """Answers (pongs, resets) that may wait to be sent, over one a stream that may live: a peer that goes on asking
     and does not read is cut off."""
 
     idle_frames_burst: int = 10_000

@@ -364,7 +364,8 @@ class Machine:
     def _reply(self, header: Header) -> None:
         if self.failure is not None:
             return
-        if self._outbox.waiting < self.config.max_replies + len(self._flows):
+        # One for each stream that may live: all of them may be reset at once, which is nothing of the peer's.
+        if self._outbox.waiting < self.config.max_replies + 2 * self.config.max_streams:
             self._outbox.put(header)
         else:
             self._fail("the peer goes on asking and does not read the answers")
