@@ -11,9 +11,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until_async, within
+from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async, within
 
 from homeportd.edge import door
+from homeportd.edge.carrier import LimitedCarrier
 from homeportd.tunnels.protocol import Close, Closed, Limits, Refusal
 
 from ..freeports import free_port
@@ -160,6 +161,37 @@ async def test_both_directions_keep_to_a_rate(connect, echo):
         return took
 
     await within(4, there_and_back)
+
+
+async def test_a_rate_does_not_read_on_for_a_client_that_is_slower(connect, monkeypatch):
+    smaller = replace(door.CONFIG, stream_send_buffer_max=64 * 1024)
+    monkeypatch.setattr(door, "CONFIG", smaller)
+    begin, received, rested, reads = asyncio.Event(), bytearray(), LimitedCarrier._rested, []
+
+    def noted(carrier):
+        rested(carrier)
+        if carrier.stream._machine.throttled(carrier.stream.id):
+            reads.append(carrier._socket.is_reading())
+
+    monkeypatch.setattr(LimitedCarrier, "_rested", noted)
+
+    async def wait_and_read(_introduction, stream):
+        await begin.wait()
+        async for data in stream:
+            received.extend(data)
+
+    client = await connect(wait_and_read)
+    opened = await client.open("tcp", limits=Limits(bytes_per_second=1024 * 1024))
+    _, writer = await visitor(opened.port)
+    payload = os.urandom(1024 * 1024)
+    writer.write(payload)
+    writer.write_eof()
+    await until(lambda: reads)
+    assert reads == [False]
+    begin.set()
+    await until(lambda: len(received) == len(payload))
+    assert received == payload
+    writer.close()
 
 
 async def test_who_does_not_read_holds_up_the_sender_alone(connect, running):

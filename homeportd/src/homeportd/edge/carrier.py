@@ -130,13 +130,15 @@ class LimitedCarrier(Carrier):
             self._resting = self._loop.call_later(wait_s, self._rested)
 
     def drained(self) -> None:
+        self._full = False
         if self._resting is None:
             super().drained()
 
     def _rested(self) -> None:
         self._resting = None
-        if self._socket is not None and not self._socket.is_closing():
-            super().drained()  # a stream that is still full pauses it again at the next bytes
+        # A stream that is still full says when it is not: what is read until then it would have to hold.
+        if not self._full and self._socket is not None and not self._socket.is_closing():
+            super().drained()
 
     def received(self, data: bytes) -> None:
         self._held.append(memoryview(data))

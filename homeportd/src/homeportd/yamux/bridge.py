@@ -26,6 +26,7 @@ class Bridge(asyncio.Protocol):
         self.stream = stream
         self._transport: asyncio.Transport | None = None
         self._blocked = False  # the socket takes no more for now
+        self._full = False  # the stream takes no more for now
         self._unused = 0  # bytes given to the socket's transport while it was blocked
         self._socket_ended = False
         self._stream_ended = False
@@ -63,7 +64,8 @@ class Bridge(asyncio.Protocol):
         except YamuxError:
             self._reset_socket()
             return
-        if not more and self._transport is not None:
+        self._full = not more
+        if self._full and self._transport is not None:
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
@@ -108,6 +110,7 @@ class Bridge(asyncio.Protocol):
         self._close_if_ended()
 
     def drained(self) -> None:
+        self._full = False
         if self._transport is not None:
             self._transport.resume_reading()
 
