@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from dataclasses import replace
 
 import pytest
 from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async, within
 
-from homeportd.edge import claims, clients
+from homeportd.edge import claims, clients, door
 from homeportd.tunnels.protocol import Close, Closed, Refusal
 
 
@@ -44,6 +45,30 @@ async def test_a_visitor_that_waits_ends_with_its_tunnel(connect, echo, held):
     with pytest.raises(ConnectionResetError):
         await asyncio.wait_for(reader.read(1), PATIENCE_S)
     writer.close()
+
+
+async def test_a_visitor_that_waits_goes_to_the_link_that_came_meanwhile(connect, echo, monkeypatch):
+    monkeypatch.setattr(door, "CONFIG", replace(door.CONFIG, accept_backlog=1))
+    came, dial = [], clients.Client.dial
+
+    async def noted(client, introduction):
+        came.append(introduction)  # and then it runs as far as the link's first wait
+        return await dial(client, introduction)
+
+    monkeypatch.setattr(clients.Client, "dial", noted)
+    cut_off = await connect(run="one")
+    opened = await cut_off.open("tcp")
+    cut_off.session._transport.pause_reading()  # it takes one visitor more, and does not say so
+    visitors = []
+    for number in (1, 2):
+        visitors.append(await asyncio.open_connection("127.0.0.1", opened.port))
+        await until(lambda number=number: len(came) == number)
+    await connect(to_port(echo), run="one")
+    reader, writer = visitors[1]
+    writer.write(b"hello")
+    assert await asyncio.wait_for(reader.readexactly(5), PATIENCE_S) == b"hello"
+    for _, each in visitors:
+        each.close()
 
 
 async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held):

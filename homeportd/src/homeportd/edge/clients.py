@@ -41,10 +41,13 @@ class Client:
         Links that missed a heartbeat are tried last.
         """
         overdue = monotonic() - SILENT_S
-        for link in sorted(
-            self.links.values(),
-            key=lambda link: ((link.session.heard_at or 0.0) < overdue, link.session.streams),
-        ):
+        tried: set[Link] = set()
+        # A link may take long to say that it takes none; there may be another by then.
+        while left := [link for link in self.links.values() if link not in tried]:
+            link = min(
+                left, key=lambda each: ((each.session.heard_at or 0.0) < overdue, each.session.streams)
+            )
+            tried.add(link)
             try:
                 stream = await link.session.open()
             except (YamuxError, TimeoutError):
