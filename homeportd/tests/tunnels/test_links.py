@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -175,6 +176,22 @@ async def test_a_new_token_is_stored_then_confirmed(edge, clients, serve, links)
     assert clients.rotations == [("hp_good", "hp_new")]
     edge.links[0].session.abort()
     await until(lambda: len(edge.links) == links and "hp_new" in {link.hello.token for link in edge.links})
+
+
+async def test_a_new_token_takes_the_place_of_the_one_that_its_link_has(edge, clients, serve) -> None:
+    """A link that comes with another account's token, meanwhile, does not make that one the old one."""
+    client = await clients.start(links=2)
+    await opened(client, Kind.TCP, await serve())
+    await until(lambda: len(edge.links) == 2)
+    edge.tokens = {"hp_good", "hp_other"}
+    clients.account = replace(clients.account, token="hp_other")  # as `homeport init` does
+    first, second = edge.links
+    second.session.abort()
+    await until(lambda: [link.hello.token for link in edge.links] == ["hp_good", "hp_other"])
+    await until(lambda: len(client.links) == 2)
+    first.tell(Rotate(token="hp_new", grace_s=600))
+    await until(lambda: Rotated() in first.said)
+    assert clients.rotations == [("hp_good", "hp_new")]
 
 
 async def test_a_token_that_cannot_be_stored_is_not_confirmed(edge, clients, serve) -> None:

@@ -64,7 +64,6 @@ class Client:
         self._wanted = links
         self._most = MAX_LINKS  # less when the edge allows fewer
         self._who = Who(secrets.token_hex(16), (name or socket.gethostname() or "client")[:64])
-        self._token = ""  # of the links that are up
         self._voice: Link | None = None  # which we spoke on last
         self._rotating = asyncio.Lock()
         self._ending = False
@@ -212,7 +211,6 @@ class Client:
         finally:
             self.attempts += 1
             self._notify()
-        self._token = account.token
         self._joined(link)
 
     def _joined(self, link: Link) -> None:
@@ -326,7 +324,7 @@ class Client:
     async def _rotate(self, link: Link, said: protocol.Rotate) -> None:
         """Store the new token, then say so; several links may bring the same one."""
         async with self._rotating:
-            old, new = self._token, said.token
+            old, new = link.token, said.token  # the account's may be another's since
             if old != new:
                 try:
                     stored = await asyncio.to_thread(self._rotated, old, new)
@@ -335,7 +333,10 @@ class Client:
                     _log.error("the new token cannot be stored: %s", error.strerror or error)
                 if not stored:
                     return  # the old one holds for a while; the edge sees that nothing was said
-                self._token, self.token_ends = new, None
+                self.token_ends = None
+                for other in (link, *self.links.values()):
+                    if other.token == old:
+                        other.token = new
                 _log.info("the token was replaced; the old one ends in %d s", said.grace_s)
         link.tell(protocol.Rotated())
 

@@ -56,8 +56,11 @@ def problem_of(refusal: protocol.Refused) -> Problem:
 class Link:
     """Made by `open`; to be closed by whoever has it."""
 
-    def __init__(self, number: int, session: Session, control: Stream, welcome: protocol.Welcome) -> None:
+    def __init__(
+        self, number: int, session: Session, control: Stream, welcome: protocol.Welcome, token: str
+    ) -> None:
         self.number = number
+        self.token = token  # which the edge knows it by
         self.session = session
         self.welcome = welcome
         self.opened_at = monotonic()
@@ -101,7 +104,7 @@ class Link:
             session.abort()
             raise
         if isinstance(answer, protocol.Welcome):
-            return cls(number, session, control, answer)
+            return cls(number, session, control, answer, token)
         session.abort()
         if isinstance(answer, protocol.Refused):
             raise problem_of(answer)
