@@ -6,6 +6,7 @@ import pytest
 
 from homeportd.auth.codes import MAX_CODES, Codes
 from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
+from homeportd.auth.passwords import WAITING
 from homeportd.auth.paths import local_path
 from homeportd.auth.service import SESSION_DAYS, Auth
 from homeportd.auth.signing import Signer, read_key
@@ -112,26 +113,68 @@ async def test_the_password_ends_other_sessions_and_guesses_are_limited(auth):
     await auth.set_password("correct horse", auth.session(kept).id)
     assert auth.session(kept)
     assert auth.session(other) is None
-    await auth.check_password("correct horse", HERE)
+    await auth.log_in("correct horse", HERE)
     for _ in range(FAILURES):
         with pytest.raises(Problem) as caught:
-            await auth.check_password("wrong", HERE)
+            await auth.log_in("wrong", HERE)
         assert caught.value.status == 401
     with pytest.raises(Problem) as caught:
-        await auth.check_password("correct horse", HERE)
+        await auth.log_in("correct horse", HERE)
     assert caught.value.status == 429
-    await auth.check_password("correct horse", ip_address("203.0.113.8"))
+    await auth.log_in("correct horse", ip_address("203.0.113.8"))
 
 
 async def test_without_a_password_none_is_right(auth):
     with pytest.raises(Problem):
-        await auth.check_password("", HERE)
+        await auth.log_in("", HERE)
 
 
 async def test_passwords_longer_than_bcrypt_reads_differ_at_their_end(auth):
     await auth.set_password("x" * 100 + "a", None)
     with pytest.raises(Problem):
-        await auth.check_password("x" * 100 + "b", HERE)
+        await auth.log_in("x" * 100 + "b", HERE)
+
+
+async def test_a_password_that_is_replaced_while_it_is_checked_lets_nobody_in(auth, passwords, monkeypatch):
+    await auth.set_password("correct horse", None)
+    matches = passwords.matches
+
+    async def slowly(password, hashed):
+        right = await matches(password, hashed)
+        await auth.set_password("another horse", None)
+        return right
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+    with pytest.raises(Problem) as caught:
+        await auth.log_in("correct horse", HERE)
+    assert caught.value.status == 401
+
+
+async def test_a_password_that_is_replaced_while_it_lets_somebody_in_ends_that_session(auth, database):
+    await auth.set_password("correct horse", None)
+    await database._writing.acquire()  # a slow disk
+    replacing = asyncio.create_task(auth.set_password("another horse", None))
+    while not database._writing._waiters:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    logging_in = asyncio.create_task(auth.log_in("correct horse", HERE))
+    while not auth._entering._waiters:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    database._writing.release()
+    await replacing
+    with pytest.raises(Problem):
+        await logging_in
+    assert not auth._sessions
+
+
+async def test_a_guess_that_nobody_could_check_does_not_count(auth, passwords, monkeypatch):
+    await auth.set_password("correct horse", None)
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, "_busy", WAITING)
+        for _ in range(FAILURES):
+            with pytest.raises(Problem) as caught:
+                await auth.log_in("correct horse", HERE)
+            assert caught.value.status == 503
+    assert auth.session(await auth.log_in("correct horse", HERE))
 
 
 async def test_a_login_link_works_once(auth):

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from homeportd.auth.limiter import FAILURES
+from homeportd.auth.passwords import WAITING
 from homeportd.problems import Problem
 from homeportd.shares.model import Decision, Mode
 from homeportd.shares.service import Shares, Wish
@@ -135,6 +136,45 @@ async def test_basic_is_remembered_for_its_generation_only(shares):
     assert shares.knows_basic(share, "secret")
     assert not shares.knows_basic(share, "wrong")
     assert not shares.knows_basic(await shares.set(3000, LOCKED), "secret")
+
+
+async def test_requests_side_by_side_with_one_password_are_one_guess_and_one_use(shares):
+    await shares.set(3000, Wish(Mode.PASSWORD, "secret", max_uses=2))
+    answers = await asyncio.gather(*(shares.prove_basic(3000, "secret", HERE) for _ in range(12)))
+    assert answers == [Decision.LOGIN] * 12
+    assert shares.get(3000).uses == 1
+    answers = await asyncio.gather(*(shares.prove_basic(3000, "wrong", HERE) for _ in range(12)))
+    assert answers == [Decision.DENIED_PASSWORD] * 12
+    assert shares.wait_s(3000, HERE) == 0
+
+
+async def test_a_request_that_is_given_up_ends_none_beside_it(shares):
+    await shares.set(3000, LOCKED)
+    first, second = (asyncio.create_task(shares.prove_basic(3000, "secret", HERE)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is Decision.LOGIN
+
+
+async def test_a_guess_that_nobody_could_check_does_not_count(shares, passwords, monkeypatch):
+    await shares.set(3000, LOCKED)
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, "_busy", WAITING)
+        for _ in range(FAILURES):
+            with pytest.raises(Problem):
+                await shares.prove(3000, "secret", HERE)
+    assert await shares.prove(3000, "secret", HERE) is Decision.LOGIN
+
+
+async def test_a_clock_that_is_set_back_is_told_as_well(shares, clock):
+    await shares.set(3000, Wish(Mode.PUBLIC, expires="1h"))
+    told = []
+    shares.on_change(lambda port, share: told.append(share.expired(clock())))
+    for hours in (1, -1, 1):
+        clock.now += timedelta(hours=hours)
+        shares.sweep()
+        shares.sweep()
+    assert told == [True, False, True]
 
 
 async def test_removing_what_is_not_shared_says_so(shares):

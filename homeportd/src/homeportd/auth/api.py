@@ -122,8 +122,7 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
 
     @routes.post("/api/session", status_code=204, responses=problems(400, 401, 403, 413, 422, 429, 503))
     async def log_in(body: LoginBody, request: Request, response: Response) -> None:
-        await auth.check_password(body.password, client_address(request))
-        set_cookie(request, response, await auth.open_session())
+        set_cookie(request, response, await auth.log_in(body.password, client_address(request)))
 
     @routes.delete("/api/session", status_code=204, responses=problems(401, 403))
     async def log_out(caller: Owner, request: Request, response: Response) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 FAILURES = 5
@@ -45,6 +45,19 @@ class Limiter:
         self._failures.move_to_end(key)
         if len(self._failures) > MAX_KEYS:
             self._failures.popitem(last=False)
+
+    async def attempt(self, key: Hashable, check: Awaitable[bool]) -> bool:
+        """Whether a guess is right. One that nobody could look at (`check` raises) was none."""
+        self.guess(key)
+        try:
+            right = await check
+        except BaseException:
+            if times := self._failures.get(key):
+                times.pop()
+            raise
+        if right:
+            self.clear(key)
+        return right
 
     def clear(self, key: Hashable) -> None:
         """Forget this client's failures: it knew the password."""

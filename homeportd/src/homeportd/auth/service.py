@@ -50,6 +50,7 @@ class Auth:
         self._hops = Codes(HOP_S)
         self._owner_cookies = Signer(key, "owner cookie of a port")
         self._writes: set[asyncio.Task[None]] = set()
+        self._entering = asyncio.Lock()  # held while the password changes, or lets somebody in
         self._ending = asyncio.Lock()  # held while a token is revoked or replaced: it is not both at a time
         self._callbacks: list[Callable[[], None]] = []
         self._on_rotate: list[Callable[[Token, Token, str], None]] = []
@@ -118,13 +119,15 @@ class Auth:
         if len(password) < SHORTEST:
             raise invalid(f"the password is shorter than {SHORTEST} characters", "choose a longer one")
         hashed = await self._passwords.hash(password)
-        await self._store.set_password(hashed, kept_session)
-        self._password = hashed
-        self._sessions = {h: s for h, s in self._sessions.items() if s.id == kept_session}
+        async with self._entering:
+            await self._store.set_password(hashed, kept_session)
+            self._password = hashed
+            self._sessions = {h: s for h, s in self._sessions.items() if s.id == kept_session}
         self._announce()
 
-    async def check_password(self, password: str, address: IPv4Address | IPv6Address | None) -> None:
-        """Raises Problem 401 for a wrong password, 429 after too many wrong ones from this address."""
+    async def log_in(self, password: str, address: IPv4Address | IPv6Address | None) -> str:
+        """As `open_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
+        hashed = self._password
         client = neighbourhood(address) if address else "local"
         wait_s = self._limiter.wait_s(client)
         if wait_s:
@@ -133,12 +136,15 @@ class Auth:
                 "too many wrong passwords",
                 f"wait {int(wait_s) // 60 + 1} minutes, or use homeport login-link",
             )
-        self._limiter.guess(client)
-        if self._password is None or not await self._passwords.matches(password, self._password):
-            raise Problem(
-                401, "the password is wrong", "try again, or run homeport login-link on the machine"
-            )
-        self._limiter.clear(client)
+        right = hashed is not None and await self._limiter.attempt(
+            client, self._passwords.matches(password, hashed)
+        )
+        async with self._entering:
+            if not right or self._password != hashed:  # it was changed while this one was being checked
+                raise Problem(
+                    401, "the password is wrong", "try again, or run homeport login-link on the machine"
+                )
+            return await self.open_session()
 
     # Tokens
 

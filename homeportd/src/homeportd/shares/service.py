@@ -50,6 +50,7 @@ class Shares:
         self._limiter = Limiter()
         self._basic: OrderedDict[bytes, None] = OrderedDict()
         self._basic_key = secrets.token_bytes(32)
+        self._proving: dict[tuple[bytes, Address], asyncio.Task[Decision]] = {}  # by HTTP Basic
         self._ended: set[str] = set()  # grants whose expiry was announced
         self._callbacks: list[Callable[[int, Share | None], None]] = []
 
@@ -139,10 +140,8 @@ class Shares:
         client = (port, neighbourhood(address))
         if self._limiter.wait_s(client):
             return Decision.DENIED_LIMIT
-        self._limiter.guess(client)
-        if not await self._passwords.matches(password, share.password_hash):
+        if not await self._limiter.attempt(client, self._passwords.matches(password, share.password_hash)):
             return Decision.DENIED_PASSWORD
-        self._limiter.clear(client)
         return await self._use(port, share.grant)
 
     async def _use(self, port: int, grant: str) -> Decision:
@@ -169,7 +168,22 @@ class Shares:
         return self._basic_digest(share, password) in self._basic
 
     async def prove_basic(self, port: int, password: str, address: Address) -> Decision:
-        """As `prove`, remembering the answer so that a script's next request costs no bcrypt."""
+        """As `prove`, remembering the answer so that a script's next request costs no bcrypt.
+
+        Requests that come side by side with one password are one guess, and one use.
+        """
+        share = self._shares.get(port)
+        if share is None:
+            return Decision.DENIED_LOGIN
+        key = self._basic_digest(share, password), address
+        proving = self._proving.get(key)
+        if proving is None:
+            proving = asyncio.create_task(self._prove_basic(port, password, address))
+            self._proving[key] = proving
+            proving.add_done_callback(lambda _: self._proving.pop(key))
+        return await asyncio.shield(proving)
+
+    async def _prove_basic(self, port: int, password: str, address: Address) -> Decision:
         decision = await self.prove(port, password, address)
         share = self._shares.get(port)
         if decision is Decision.LOGIN and share is not None:
@@ -183,11 +197,12 @@ class Shares:
         return hmac.digest(self._basic_key, text, hashlib.sha256)
 
     def sweep(self) -> None:
-        """Announce shares whose time has come to an end since the last sweep."""
+        """Announce shares whose time has come to an end since the last sweep, or has not after all: clocks are set."""
         now = self._now()
-        for share in self._shares.values():
-            if share.expired(now) and share.grant not in self._ended:
-                self._ended.add(share.grant)
+        ended = {share.grant for share in self._shares.values() if share.expired(now)}
+        turned, self._ended = ended ^ self._ended, ended
+        for share in self.all():
+            if share.grant in turned:
                 self._announce(share.port, share)
 
     def _announce(self, port: int, share: Share | None) -> None:
