@@ -211,9 +211,18 @@ async def _open_sockets(
 @asynccontextmanager
 async def _every(period_s: float, action: Any) -> AsyncIterator[None]:
     async def repeat() -> None:
+        failing = False
         while True:
             await asyncio.sleep(period_s)
-            action()
+            try:
+                action()
+            except Exception:
+                # With no descriptor free, say: it is tried again, and told of once.
+                if not failing:
+                    _log.exception("what is done every %g s failed", period_s)
+                failing = True
+            else:
+                failing = False
 
     task = asyncio.create_task(repeat())
     try:

@@ -17,6 +17,6 @@ def notify(state: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """How often to ping the watchdog, in seconds: half its limit; None when there is none."""
+    """How often to ping the watchdog, in seconds: a third of its limit, as one may fail; None when there is none."""
     limit_us = os.environ.get("WATCHDOG_USEC", "")
-    return int(limit_us) / 2e6 if limit_us.isdigit() and int(limit_us) > 0 else None
+    return int(limit_us) / 3e6 if limit_us.isdigit() and int(limit_us) > 0 else None

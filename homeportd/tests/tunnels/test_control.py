@@ -98,6 +98,50 @@ async def test_a_daemon_that_has_just_begun_waits_for_a_slow_edge(edge, files, m
     await serving
 
 
+async def test_a_daemon_that_ends_while_a_tunnel_takes_the_place_of_another_has_one_then(
+    edge, files, monkeypatch
+) -> None:
+    monkeypatch.setattr(daemon, "AWAY_S", PATIENCE)
+    monkeypatch.setenv("HOME", str(files.folder.parent))
+    account.store(Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1))
+    wish = b'{"do":"add","wish":{"kind":"tcp","target":"1","allow":["192.0.2.%d"]}}\n'
+    first = Daemon(files)
+    serving = asyncio.create_task(first.serve())
+    await until(files.socket.exists)
+    assert (await ask(files, wish % 1))["answered"]
+    await edge.stop()
+    await until(lambda: not first._client.is_up)
+    adding = asyncio.create_task(ask(files, wish % 2))
+    await until(lambda: len(first._client.tunnels) == 2)
+    await ask(files, b'{"do":"stop"}\n')
+    await asyncio.gather(serving, adding)
+    serving = asyncio.create_task(Daemon(files).serve())
+    await until(files.socket.exists)
+    (tunnel,) = (await ask(files, b'{"do":"status"}\n'))["tunnels"]
+    assert tunnel["allow"] == ["192.0.2.2/32"]
+    assert tunnel["port"] is not None
+    await ask(files, b'{"do":"stop"}\n')
+    await serving
+
+
+async def test_a_daemon_without_a_free_descriptor_misses_a_ping_alone(files, monkeypatch) -> None:
+    pings = []
+    done = asyncio.Event()
+
+    def notify(state: str) -> None:
+        pings.append(state)
+        if len(pings) == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        done.set()
+
+    monkeypatch.setattr(daemon.notify, "notify", notify)
+    monkeypatch.setattr(daemon.notify, "watchdog_s", lambda: 0.001)
+    watching = asyncio.create_task(Daemon(files)._watchdog())
+    await asyncio.wait({watching, asyncio.create_task(done.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert not watching.done()
+    watching.cancel()
+
+
 def test_two_daemons(files) -> None:
     with Lock(files):
         state.write_process(files)

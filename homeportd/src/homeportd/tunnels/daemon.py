@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -82,6 +83,9 @@ class Daemon:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)
                 continue
+            # The daemon ended while this one took the place of another.
+            for older in [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]:
+                self._client.remove(older)
             tunnel = self._client.add(wish, item.get("name"), item.get("port"))
             ended = item.get("ended")
             if ended in {final.value for final in FINAL}:
@@ -123,7 +127,8 @@ class Daemon:
     async def _watchdog(self) -> None:
         period = notify.watchdog_s()
         while period:
-            notify.notify("WATCHDOG=1")
+            with contextlib.suppress(OSError):  # no descriptor is free, say: the next will do
+                notify.notify("WATCHDOG=1")
             await asyncio.sleep(period)
         await asyncio.Event().wait()
 
