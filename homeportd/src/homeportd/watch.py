@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 from homeportd.auth.guard import Guard, alive
 from homeportd.auth.model import Caller
 from homeportd.auth.service import Auth
-from homeportd.events import Events, TooManyWatchers, Watcher
+from homeportd.events import Event, Events, TooManyWatchers, Watcher
 from homeportd.http import problem_response, problems
 from homeportd.problems import Problem
 
@@ -19,6 +19,7 @@ CLOSED_LAGGING = 4008
 CLOSED_REVOKED = 4001
 CLOSED_STOPPING = 1012
 SEND_S = 20  # a watcher that takes nothing for so long is gone
+CLOSE_S = 2  # for one that is told so
 
 
 class Missed(BaseModel):
@@ -78,6 +79,8 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
     async def _serve(websocket: WebSocket, watcher: Watcher, caller: Caller) -> None:
         sender = asyncio.create_task(_send(websocket, watcher), name="events")
         live[sender] = caller
+        if not alive(auth, caller):  # it ended while the watcher was being let in
+            sender.cancel("revoked")
         try:
             with contextlib.suppress(WebSocketDisconnect):
                 receiver = asyncio.create_task(_until_closed(websocket))
@@ -90,20 +93,25 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             code = CLOSED_REVOKED if revoked else CLOSED_LAGGING if watcher.lagging else CLOSED_STOPPING
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await websocket.close(code)
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await websocket.close(code)
 
     return routes
 
 
 async def _send(websocket: WebSocket, watcher: Watcher) -> None:
     hello = {"epoch": watcher.epoch, "id": watcher.last_id, "resumed": watcher.resumed}
-    await websocket.send_json({"id": None, "type": "hello", "data": hello})
+    await _tell(websocket, Event(None, "hello", hello))
     for event in watcher.missed:
-        await websocket.send_json(event.message())
+        await _tell(websocket, event)
     while (happened := await watcher.next()) is not None:
-        async with asyncio.timeout(SEND_S):
-            await websocket.send_json(happened.message())
+        await _tell(websocket, happened)
+
+
+async def _tell(websocket: WebSocket, event: Event) -> None:
+    async with asyncio.timeout(SEND_S):
+        await websocket.send_json(event.message())
 
 
 async def _until_closed(websocket: WebSocket) -> None:

@@ -43,6 +43,7 @@ class Auth:
         self._passwords = passwords
         self._now = now
         self._sessions: dict[bytes, Session] = {}
+        self._living: frozenset[str] = frozenset()  # the sessions that held when it was looked last
         self._tokens: dict[bytes, Token] = {}
         self._password: str | None = None
         self._limiter = Limiter()
@@ -222,8 +223,12 @@ class Auth:
         self._announce()
 
     def sweep(self) -> None:
-        """End what was opened by tokens whose grace is over."""
+        """End what was opened by sessions whose time, and by tokens whose grace is over."""
         now = self._now()
+        living = frozenset(session.id for session in self._sessions.values() if now < session.expires_at)
+        ended, self._living = self._living - living, living
+        if ended:
+            self._announce()
         for token in [token for token in self._tokens.values() if token.expired(now)]:
             self._forget(token.id)
             self._write(self._store.delete_token(token.id))
