@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 import pytest
@@ -90,3 +91,28 @@ async def test_what_could_not_be_written_is_written_later(database, tunnel, mome
     await figures.write()
     await figures.write()
     assert await bytes_by_minute(figures) == {MINUTE: 1570}
+
+
+async def test_what_is_being_written_at_the_end_is_written_once(database, tunnel, moment, monkeypatch):
+    written, gate, commit = asyncio.Event(), asyncio.Event(), database._connection.commit
+
+    async def slowly():
+        await commit()
+        written.set()
+        await gate.wait()
+
+    monkeypatch.setattr(database._connection, "commit", slowly)
+    figures, visits = Rollups(database, lambda: [tunnel]), Visits(database)
+    tunnel.stats.total.bytes_in += 1500
+    visits.record("abc", "open", "192.0.2.1", 9)
+    for room, writing in ((figures, figures.write()), (visits, visits.flush())):
+        room._task = asyncio.create_task(writing)
+        await written.wait()
+        closing = asyncio.create_task(room.close())
+        await asyncio.sleep(0)
+        gate.set()
+        await closing
+        written.clear()
+        gate.clear()
+    assert await bytes_by_minute(figures) == {MINUTE: 1500}
+    assert len(await visits.newest("abc", 10, None)) == 1

@@ -127,7 +127,8 @@ class Rollups:
     async def close(self) -> None:
         """Write the rest and stop."""
         if self._task is not None:
-            self._task.cancel()
+            async with self._writing:  # what is cut off while it is committed would be added twice
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.write()
 
