@@ -235,3 +235,25 @@ async def test_metrics_are_what_prometheus_reads(connect, peer):
     for line in lines:
         name = line.split()[2] if line.startswith("#") else line.partition("{")[0].split()[0]
         assert name.startswith("homeport_")
+
+
+async def test_what_was_read_is_not_read_again_when_the_log_cannot_be_emptied(log, monkeypatch):
+    make, seen, path, written = log
+    monkeypatch.setattr(accesslog, "TRUNCATE_AT", 2000)
+    follower, aside = make(), path.with_name("aside")
+    path.write_text("".join(entry(number) + "\n" for number in range(20)))
+
+    def move(visit):
+        seen.append(visit)
+        if path.exists():
+            path.rename(aside)
+
+    follower._on_request = move
+    inode, position, _ = await follower._step(0, 0)
+    aside.rename(path)
+    with path.open("a") as file:
+        file.write(entry(20) + "\n")
+    follower._on_request = seen.append
+    assert (await follower._step(inode, position))[1] == 0  # and then it can
+    rows = [int(row.path.strip("/")) for row in await written.newest("abc", 100, None)]
+    assert sorted(rows) == list(range(21))

@@ -136,9 +136,12 @@ class AccessLog:
         if position >= TRUNCATE_AT and not more:
             # Traefik writes while this goes on: what it has appended since the look was not read yet.
             most = None if position >= FULL_AT else position
-            if await asyncio.to_thread(_empty, self._path, found, most):
-                await self._visits.add([], found, 0)
-                position = 0
+            try:
+                if await asyncio.to_thread(_empty, self._path, found, most):
+                    position = 0
+                    await self._visits.add([], found, 0)
+            except (OSError, sqlite3.Error) as error:
+                self._warn(error)  # and what was read stays read
         return found, position, more
 
     async def close(self) -> None:
