@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from dataclasses import replace
@@ -69,6 +70,21 @@ async def test_a_visitor_that_waits_goes_to_the_link_that_came_meanwhile(connect
     assert await asyncio.wait_for(reader.readexactly(5), PATIENCE_S) == b"hello"
     for _, each in visitors:
         each.close()
+
+
+async def test_a_visitor_that_waits_goes_nowhere_by_a_passcode_of_before(connect, echo, held, edge_settings):
+    client = await connect(to_port(echo))
+    opened = await client.open("http", name="app", passcode="sesame")
+    route = json.loads((edge_settings.routes_dir / f"tunnel-{opened.tunnel}.yml").read_text())
+    (server,) = route["http"]["services"][f"homeport-{opened.tunnel}"]["loadBalancer"]["servers"]
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server["url"].rpartition(":")[2]))
+    writer.write(b"hello")
+    await until(lambda: held.came)
+    await client.open("http", name="app", passcode="other")
+    held.set()
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(1), PATIENCE_S)
+    writer.close()
 
 
 async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held):

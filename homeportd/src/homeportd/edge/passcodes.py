@@ -88,6 +88,8 @@ class Passcodes:
         ours = False
         if proof is Proof.NONE and basic is not None:
             decision = await self._prove_basic(share, basic, address)
+            if _share(tunnel) != share:  # another passcode holds since
+                return await self.decide(tunnel, headers)
             ours = True
             if decision is not Decision.LOGIN:
                 return self._turn_away(decision, share, address, headers)

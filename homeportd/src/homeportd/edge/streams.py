@@ -76,6 +76,9 @@ class StreamListener:
         for carrier, address in list(self._carriers.items()):
             if self._tunnel.place.kind is Kind.HTTP or not self._tunnel.admits(address):
                 carrier.abort()
+        if self._tunnel.place.kind is Kind.HTTP:
+            for task in self._arriving:
+                task.cancel()
 
     def cut(self) -> None:
         """End every connection."""
