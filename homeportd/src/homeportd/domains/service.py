@@ -143,6 +143,7 @@ class Domains:
                 )
             if len(self._mappings) >= MAX_DOMAINS:
                 raise Problem(409, f"this edge has {MAX_DOMAINS} domains", "remove some that are not used")
+            tunnel.founder = None  # its client does not take it back any more
             mapping = Mapping(domain, tunnel.id, clock.now(), apex=domain.count(".") == 1)
             self._mappings[domain] = mapping
             try:
@@ -150,7 +151,7 @@ class Domains:
             except BaseException:
                 del self._mappings[domain]
                 raise
-        await self._look(domain)
+        await self._look_safely(domain)
         return self._mappings.get(domain, mapping)
 
     async def check(self, text: str) -> Mapping:
@@ -162,14 +163,19 @@ class Domains:
 
     async def remove(self, text: str) -> None:
         """Take a domain off its name. Raises Problem 404, 422."""
-        domain = self.get(text).domain
-        async with self._lock(domain):
-            mapping = self.get(domain)
+        mapping = self.get(text)
+        domain = mapping.domain
+        # Not behind a look, which waits for name servers: that finds it gone.
+        for kept in (self._mappings, self._due, self._looks, self._locks):
+            kept.pop(domain, None)
+        try:
             await self._store.delete(domain)
-            for kept in (self._mappings, self._due, self._looks, self._locks):
-                kept.pop(domain, None)
-            self._route(mapping.tunnel)
-            self._tell(None, domain)
+        except BaseException:
+            self._mappings[domain], self._due[domain] = mapping, monotonic()
+            self._woken.set()
+            raise
+        self._route(mapping.tunnel)
+        self._tell(None, domain)
 
     # Inside
 
@@ -241,28 +247,27 @@ class Domains:
         except Exception:
             _log.exception("%s could not be looked at", domain)
             self._due[domain] = monotonic() + self._pace.pending_most
+            self._woken.set()
 
     async def _look(self, domain: str, *, anew: bool = False) -> None:
         async with self._lock(domain):
             before = self._mappings.get(domain)
             if before is None:
+                self._due.pop(domain, None)
                 return
             looked = before
             # While Traefik is at it, DNS need not be asked each second.
             if anew or not (before.state is State.VERIFIED and before.asking):
                 sight = await self._sight(before)
                 looked = steps.seen(before, sight, clock.now(), tls=self._tls, anew=anew)
-            if self._mappings.get(domain) is not before:
-                return
-            await self._keep(before, looked)
-            if self._tls and looked.asking:
+            kept = await self._keep(before, looked)
+            if kept is not None and self._tls and kept.asking:
                 now = clock.now()
                 certificate, why = await self._certificate(domain)
-                failure = await self._failure(looked)
-                after = steps.probed(looked, certificate, why, failure, now, self._pace)
-                await self._keep(looked, after)
-                looked = after
-            self._plan(looked)
+                failure = await self._failure(kept)
+                kept = await self._keep(kept, steps.probed(kept, certificate, why, failure, now, self._pace))
+            if kept is not None:
+                self._plan(kept)
 
     def _plan(self, mapping: Mapping) -> None:
         state, looks = self._looks.get(mapping.domain, (mapping.state, -1))
@@ -272,10 +277,15 @@ class Domains:
         self._due[mapping.domain] = monotonic() + wait
         self._woken.set()
 
-    async def _keep(self, before: Mapping, after: Mapping) -> None:
+    async def _keep(self, before: Mapping, after: Mapping) -> Mapping | None:
+        """What holds from now on; None when the domain was removed meanwhile."""
+        if self._mappings.get(after.domain) is not before:
+            return None
         if after == before:
-            return
+            return before
         await self._store.save(after)
+        if self._mappings.get(after.domain) is not before:
+            return None  # and its row was deleted after that
         self._mappings[after.domain] = after
         if (before.routed, before.asking) != (after.routed, after.asking):
             self._route(after.tunnel)
@@ -286,6 +296,7 @@ class Domains:
             after.found,
         ):
             self._tell(after, after.domain)
+        return after
 
     def _route(self, tunnel_id: str) -> None:
         try:
