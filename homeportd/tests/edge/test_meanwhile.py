@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from types import SimpleNamespace
 
+import httpx
 import pytest
-from edge_helper import PATIENCE_S, echo_server, to_port, until, until_async
+from edge_helper import PATIENCE_S, Refused, echo_server, to_port, until, until_async
 
+from homeportd.auth.passwords import Passwords
+from homeportd.domains import start as domains_start
+from homeportd.domains.model import Sight, Verdict
+from homeportd.domains.service import Domains
+from homeportd.domains.steps import Pace
+from homeportd.domains.store import DomainStore
 from homeportd.edge import service, start
 from homeportd.edge.service import Tunnels
 from homeportd.edge.store import PlaceStore
-from homeportd.tunnels.protocol import Close, Closed
+from homeportd.events import Events
+from homeportd.tunnels import protocol
+from homeportd.tunnels.protocol import Close, Closed, Open, Opened, Refusal
 
 SLOW = 22_199  # the port whose reservation the disk takes its time for
 
@@ -137,3 +147,145 @@ async def test_a_passcode_that_was_taken_off_meanwhile_does_not_come_back(queue,
     await queue.release()
     assert (await first).json()["passcode"] is False
     assert ((await second).json()["passcode"], (await second).json()["allow"]) == (False, ["10.0.0.0/8"])
+
+
+async def test_what_a_client_asked_for_that_has_gone_meanwhile_is_nobodys(queue, connect, peer):
+    first = await connect(run="one")
+    await queue.block()
+    first.say(Open(request=1, kind="tcp", port=22_105))
+    await queue.joined("open")
+    again = await connect(run="one")  # in place of the first, whose question waits still
+    await again.close()
+
+    async def gone():
+        return "homeport_edge_clients 0" in (await peer.get("/metrics")).text
+
+    await until_async(gone)
+    await queue.release()
+    await (await connect()).open("tcp", port=22_106)  # after that one
+    ports = {tunnel["port"] for tunnel in (await peer.get("/api/tunnels")).json()}
+    assert ports == {SLOW, 22_106}
+
+
+async def test_many_links_do_not_make_more_tunnels(queue, connect, monkeypatch):
+    monkeypatch.setattr(protocol, "MAX_TUNNELS", 1)
+    links = [await connect(run="one", number=number) for number in range(2)]
+    await queue.block()
+    opening = [await queue.joined("open", link.open("tcp")) for link in links]
+    await queue.release()
+    first, second = await asyncio.gather(*opening, return_exceptions=True)
+    assert isinstance(first, Opened)
+    assert isinstance(second, Refused)
+    assert second.reason is Refusal.LIMIT
+
+
+async def test_a_reservation_is_there_with_its_passcode_or_not_at_all(peer, monkeypatch):
+    save, saved = PlaceStore.save, []
+
+    async def once(self, place):
+        if saved:
+            raise sqlite3.OperationalError("disk I/O error")
+        saved.append(place)
+        await save(self, place)
+
+    monkeypatch.setattr(PlaceStore, "save", once)
+    wish = {"kind": "http", "name": "app", "passcode": "sesame"}
+    assert (await peer.post("/api/reservations", json=wish)).status_code == 201
+    assert saved[0].passcode_hash is not None
+
+
+async def test_a_tunnel_that_cannot_be_removed_is_shown_without_its_client(connect, monkeypatch, caplog):
+    client = await connect()
+    opened = await client.open("tcp")
+    told, publish = [], Events.publish
+
+    def noted(self, kind, data):
+        told.append((kind, data))
+        publish(self, kind, data)
+
+    async def full(_self, _id):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Events, "publish", noted)
+    monkeypatch.setattr(PlaceStore, "delete", full)
+    client.say(Close(tunnel=opened.tunnel))
+    await until(lambda: told)
+    (kind, data) = told[0]
+    assert (kind, data["id"], data["state"]) == ("tunnel.changed", opened.tunnel, "offline")
+    caplog.clear()  # of what the link says of it
+
+
+async def test_a_passcode_of_before_does_not_let_in_after(running, peer, port, monkeypatch):
+    came, gate, matches = asyncio.Event(), asyncio.Event(), Passwords.matches
+
+    async def slowly(self, password, hashed):
+        right = await matches(self, password, hashed)
+        came.set()
+        await gate.wait()
+        return right
+
+    wish = {"kind": "http", "name": "app", "passcode": "sesame"}
+    id_ = (await peer.post("/api/reservations", json=wish)).json()["id"]
+    monkeypatch.setattr(Passwords, "matches", slowly)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as traefik:
+        headers = {"X-Forwarded-For": "203.0.113.7"}
+        asking = asyncio.create_task(
+            traefik.get(f"/.homeport/passcode/{id_}", headers=headers, auth=("", "sesame"))
+        )
+        await asyncio.wait_for(came.wait(), PATIENCE_S)
+        changed = await peer.put(f"/api/reservations/{id_}", json={"passcode": "other"})
+        assert changed.status_code == 200
+        gate.set()
+        assert (await asking).status_code == 401
+
+
+async def test_a_domain_is_removed_while_it_is_looked_at(running, peer, monkeypatch):
+    came, gate = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_self, _mapping):
+        came.set()
+        await gate.wait()
+        return Sight(Verdict.HERE)
+
+    monkeypatch.setattr(Domains, "_sight", slowly)
+    await peer.post("/api/reservations", json={"kind": "http", "name": "app"})
+    wish = {"domain": "app.example.org", "name": "app"}
+    adding = asyncio.create_task(peer.post("/api/domains", json=wish))
+    await asyncio.wait_for(came.wait(), PATIENCE_S)
+    removed = await asyncio.wait_for(peer.delete("/api/domains/app.example.org"), PATIENCE_S)
+    assert (removed.status_code, adding.done()) == (204, False)
+    gate.set()
+    await adding
+    assert (await peer.get("/api/domains")).json() == []
+    again = await peer.post("/api/domains", json=wish)
+    assert (again.status_code, again.json()["state"]) == (201, "verified")
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """A look that failed is soon made again. Ahead of `running` among a test's fixtures."""
+    monkeypatch.setattr(domains_start, "PACE", Pace(pending_most=0.01))
+
+
+async def test_a_domain_whose_look_fails_is_looked_at_again(hasty, running, peer, monkeypatch):
+    save = DomainStore.save
+
+    async def full(self, mapping):
+        if mapping.checked_at is not None:
+            monkeypatch.setattr(DomainStore, "save", save)
+            raise sqlite3.OperationalError("database or disk is full")
+        await save(self, mapping)
+
+    async def here(_self, _mapping):
+        return Sight(Verdict.HERE)
+
+    monkeypatch.setattr(DomainStore, "save", full)
+    monkeypatch.setattr(Domains, "_sight", here)
+    await peer.post("/api/reservations", json={"kind": "http", "name": "app"})
+    added = await peer.post("/api/domains", json={"domain": "app.example.org", "name": "app"})
+    assert added.status_code == 201
+
+    async def verified():
+        return (await peer.get("/api/domains/app.example.org")).json()["state"] == "verified"
+
+    await until_async(verified)

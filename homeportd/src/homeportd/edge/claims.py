@@ -10,6 +10,7 @@ from homeportd.edge.clients import Client
 from homeportd.edge.model import Place, Refused
 from homeportd.edge.registry import Registry
 from homeportd.edge.tunnel import Tunnel
+from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind, Open, Refusal
 
 MAX_PLACES: Final = 8192
@@ -38,6 +39,15 @@ def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str]
         )
     # Its own, nobody's, or of a token that is gone: names are never stuck.
     return replace(place, lineage=client.lineage, reserved=place.reserved or message.reserve)
+
+
+def check_client(client: Client, tunnel: Tunnel | None) -> None:
+    """Raises Refused for a client that has gone since it asked, or has tunnels enough besides this one."""
+    if not client.links:  # nobody would ever let go of what it holds
+        raise Refused(Refusal.LIMIT, "the client has gone", "ask again")
+    most = protocol.MAX_TUNNELS
+    if len(client.tunnels) >= most and (tunnel is None or tunnel.id not in client.tunnels):
+        raise Refused(Refusal.LIMIT, f"this client has {most} tunnels", "close one, or use another")
 
 
 def orphaned(place: Place, alive: Callable[[str], bool]) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 from homeportd import clock
 from homeportd.auth.model import Token
@@ -119,12 +121,9 @@ class Tunnels:
         ours = known if known is not None and known.place.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
         wish = Wish(message.host, allow, message.limits, passcode)
-        if len(client.tunnels) >= protocol.MAX_TUNNELS and (known is None or known.id not in client.tunnels):
-            raise Refused(
-                Refusal.LIMIT, f"this client has {protocol.MAX_TUNNELS} tunnels", "close one, or use another"
-            )
         async with self.changing:
             tunnel = self.registry.called(message.kind, label) if label else None
+            claims.check_client(client, tunnel)
             if tunnel is not None:
                 await self._claim(tunnel, client, message)
             else:
@@ -180,22 +179,18 @@ class Tunnels:
     ) -> Tunnel:
         """Keep a name or port; without either one is chosen. Raises Problem 409, 422."""
         try:
-            parsed = networks(allow)
+            kept: dict[str, Any] = {"reserved": True, "allow": networks(allow), "limits": limits}
             message = protocol.Open(request=0, kind=kind, name=name, port=port)
             label = names.label(message, self._settings)
-            hashed = await self._passcodes.hash(kind, passcode)
+            kept["passcode_hash"] = await self._passcodes.hash(kind, passcode)
             async with self.changing:
                 tunnel = self.registry.called(kind, label) if label else None
                 if tunnel is not None and tunnel.place.reserved:
                     fix = f"homeport reservations change {label} gives it other rules"
                     raise Problem(409, f"{kind.upper()} {label} is reserved already", fix)
-                if tunnel is None:
-                    tunnel = await self._found(kind, label, lineage, reserved=True)
-                    await self.listening.listen(tunnel)
-                place = replace(
-                    tunnel.place, reserved=True, allow=parsed, limits=limits, passcode_hash=hashed
-                )
-                await self._change(tunnel, place)
+                if tunnel is None:  # all in one write: a name without its passcode would be there otherwise
+                    tunnel = await self._found(kind, label, lineage, **kept)
+                await self._change(tunnel, replace(tunnel.place, **kept))
         except Refused as refusal:
             status = 409 if refusal.reason in (Refusal.NAME_TAKEN, Refusal.PORT_TAKEN, Refusal.LIMIT) else 422
             raise Problem(status, refusal.detail, refusal.fix) from None
@@ -272,11 +267,11 @@ class Tunnels:
             await self._store.save(place)
             tunnel.place = place
 
-    async def _found(self, kind: Kind, label: str | None, lineage: str | None, *, reserved: bool) -> Tunnel:
+    async def _found(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Tunnel:
         claims.check_room(self.registry, lineage)
         tunnel, last = None, None
         for _ in range(1 if label else PORT_TRIES):
-            place = self._place(kind, label, lineage, reserved=reserved)
+            place = self._place(kind, label, lineage, **kept)
             tunnel = Tunnel(place, self._visits)
             try:
                 await self.listening.listen(tunnel)
@@ -295,7 +290,7 @@ class Tunnels:
         self.registry.add(tunnel)
         return tunnel
 
-    def _place(self, kind: Kind, label: str | None, lineage: str | None, *, reserved: bool) -> Place:
+    def _place(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Place:
         name = port = None
         if kind is Kind.HTTP:
             name = label or names.choose_name(
@@ -305,10 +300,11 @@ class Tunnels:
             span = self._settings.span(kind)
             taken = self.registry.ports(kind)
             port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
-        return Place(secrets.token_hex(6), kind, name, port, lineage, reserved, clock.now())
+        return Place(secrets.token_hex(6), kind, name, port, lineage, created_at=clock.now(), **kept)
 
     async def _hold(self, tunnel: Tunnel, client: Client, wish: Wish) -> None:
         await self._guard(tunnel, tunnel.place, wish)
+        claims.check_client(client, tunnel)
         before = tunnel.holder
         if before is not client:
             if before is not None:
@@ -342,7 +338,11 @@ class Tunnels:
             tunnel.set_rules(tunnel.place, Wish())
             self._announce("changed", tunnel)
         else:
-            await self._remove(tunnel)
+            try:
+                await self._remove(tunnel)
+            except sqlite3.Error:
+                self._announce("changed", tunnel)  # it is there still, and nobody's
+                raise
 
     async def _remove(self, tunnel: Tunnel) -> None:
         await self._store.delete(tunnel.id)
@@ -352,7 +352,8 @@ class Tunnels:
 
     async def _change(self, tunnel: Tunnel, place: Place) -> None:
         tunnel.founder = None
-        await self._store.save(place)
+        if place != tunnel.place:
+            await self._store.save(place)
         await self._guard(tunnel, place, tunnel.wish)
         tunnel.set_rules(place, tunnel.wish)
         self.listening.write_route(tunnel)
