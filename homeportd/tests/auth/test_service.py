@@ -8,7 +8,7 @@ from homeportd.auth.codes import MAX_CODES, Codes
 from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
 from homeportd.auth.passwords import WAITING
 from homeportd.auth.paths import local_path
-from homeportd.auth.service import SESSION_DAYS, Auth
+from homeportd.auth.service import MAX_TOKENS, SESSION_DAYS, Auth
 from homeportd.auth.signing import Signer, read_key
 from homeportd.auth.store import AuthStore
 from homeportd.problems import Problem
@@ -99,6 +99,13 @@ async def test_a_token_that_is_replaced_twice_at_a_time_has_one_successor(auth):
     done = await asyncio.gather(*(auth.rotate_token(token.id, 600) for _ in range(2)), return_exceptions=True)
     assert [type(each) for each in done] == [tuple, Problem]
     assert len(auth.tokens()) == 2
+
+
+async def test_tokens_made_side_by_side_keep_the_limit(auth):
+    making = [auth.create_token("ci") for _ in range(MAX_TOKENS + 5)]
+    made = await asyncio.gather(*making, return_exceptions=True)
+    assert sum(isinstance(one, Problem) for one in made) == 5
+    assert len(auth.tokens()) == MAX_TOKENS
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "\x1b[31m"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from homeportd.ports.model import Port
+from homeportd.relay.carry import Carried
 from homeportd.relay.service import Relay
 from homeportd.shares.model import Mode
 from homeportd.shares.service import Shares, Wish
@@ -104,6 +106,17 @@ async def test_a_right_that_is_none_is_refused(relay, right):
     _, path, share, heard = relay
     assert (await say(path, head(share, right=right))).startswith(b"HTTP/1.1 403 ")
     assert heard == []
+
+
+async def test_a_connection_that_comes_as_the_relay_closes_is_not_carried(relay):
+    made, *_ = relay
+    near, far = socket.socketpair()
+    await made.close()
+    # The listener had accepted it: its protocol is made in a later turn of the loop.
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: Carried(made), near)
+    reader, writer = await asyncio.open_unix_connection(sock=far)
+    assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+    writer.close()
 
 
 async def test_heads_have_a_limit_and_a_form(relay):

@@ -52,7 +52,7 @@ class Auth:
         self._owner_cookies = Signer(key, "owner cookie of a port")
         self._writes: set[asyncio.Task[None]] = set()
         self._entering = asyncio.Lock()  # held while the password changes, or lets somebody in
-        self._ending = asyncio.Lock()  # held while a token is revoked or replaced: it is not both at a time
+        self._ending = asyncio.Lock()  # held while a token is made, revoked or replaced: one at a time
         self._callbacks: list[Callable[[], None]] = []
         self._on_rotate: list[Callable[[Token, Token, str], None]] = []
 
@@ -184,9 +184,10 @@ class Auth:
             raise invalid(
                 "the name of the token is empty, too long or not printable", f"use 1 to {MAX_NAME} characters"
             )
-        token, secret = self._mint(name, scope, None)
-        await self._store.add_token(token)
-        self._tokens[token.hash] = token
+        async with self._ending:  # or some made side by side would be more than there may be
+            token, secret = self._mint(name, scope, None)
+            await self._store.add_token(token)
+            self._tokens[token.hash] = token
         return token, secret
 
     async def rotate_token(self, token_id: str, grace_s: int) -> tuple[Token, str]:

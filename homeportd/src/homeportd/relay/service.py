@@ -67,6 +67,7 @@ class Relay:
         self._shares = shares
         self._auth = auth
         self._all: set[Carried] = set()
+        self._closing = False
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         shares.on_change(lambda port, share: self.recheck())
@@ -130,6 +131,8 @@ class Relay:
 
     def joined(self, one: Carried) -> bool:
         """Take up a connection, unless there are too many."""
+        if self._closing:  # it was accepted just before
+            return False
         if len(self._all) >= MAX_LIVE:
             _log.warning("the relay has %d connections and takes no more", MAX_LIVE)
             return False
@@ -142,6 +145,7 @@ class Relay:
 
     async def close(self) -> None:
         """End everything and stop listening."""
+        self._closing = True
         if self._timer is not None:
             self._timer.cancel()
         if self._server is not None:
