@@ -268,6 +268,23 @@ async def test_removed_means_closed(edge, client, serve) -> None:
     await until(lambda: edge.closed == [tunnel.id])
 
 
+async def test_what_was_removed_without_a_link_is_closed_once_there_is_one(edge, client, serve) -> None:
+    kept = await opened(client, Kind.TCP, await serve())
+    gone, back = [await opened(client, Kind.TCP, await serve(), port=port) for port in (20012, 20013)]
+    edge.status = 503
+    edge.links[0].session.abort()
+    await until(lambda: not client.is_up)
+    client.remove(gone)
+    client.remove(back)
+    again = client.add(back.wish)
+    edge.status = 101
+    client.nudge()
+    await until(lambda: kept.state is again.state is State.LIVE)
+    assert edge.closed == [gone.id, back.id]
+    said = edge.links[0].said
+    assert [type(message) for message in said[:4]] == [Close, Close, Open, Open]
+
+
 async def test_an_open_does_not_overtake_a_close(edge, clients, serve, monkeypatch) -> None:
     """On two links the edge may read the later one first, and end the tunnel that it has just given."""
     monkeypatch.setattr(client_module, "SILENT_S", PATIENCE)

@@ -33,6 +33,7 @@ class Board:
         self._tell = tell
         self._by_id: dict[str, Tunnel] = {}  # the edge's ids
         self._asked: dict[int, Tunnel] = {}  # requests without an answer
+        self._ended: dict[str, protocol.Close] = {}  # by the edge's ids; it may not have heard of them
         self._requests = 0
         self._keys = 0
         self._news: list[asyncio.Future[None]] = []
@@ -61,8 +62,11 @@ class Board:
             self._asked.pop(tunnel.request, None)
         if tunnel.id is not None and self._by_id.get(tunnel.id) is tunnel:
             del self._by_id[tunnel.id]
+            close = self._ended[tunnel.id] = protocol.Close(tunnel=tunnel.id, forget=forget)
+            if len(self._ended) > MAX_TUNNELS:
+                del self._ended[next(iter(self._ended))]
             if tunnel.state is State.LIVE:
-                self._tell(protocol.Close(tunnel=tunnel.id, forget=forget))
+                self._tell(close)
         tunnel.cut()
 
     @property
@@ -103,7 +107,13 @@ class Board:
     # For the client
 
     def linked(self) -> None:
-        """There is a link, after there was none: ask for everything."""
+        """There is a link, after there was none: ask for everything, and for nothing that ended meanwhile.
+
+        An edge that has not noticed yet that the last link was lost holds it for this client still.
+        """
+        for close in self._ended.values():
+            self._tell(close)
+        self._ended.clear()
         for tunnel in self.tunnels.values():
             self.ask(tunnel)
 
@@ -153,6 +163,7 @@ class Board:
         if tunnel.id is not None and self._by_id.get(tunnel.id) is tunnel:
             del self._by_id[tunnel.id]
         self._by_id[said.tunnel] = tunnel
+        self._ended.pop(said.tunnel, None)
         if said.address != tunnel.address:
             _log.info("%s is %s", tunnel.wish.target, said.address)
         tunnel.id, tunnel.address = said.tunnel, said.address
