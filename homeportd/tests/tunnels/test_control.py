@@ -142,6 +142,24 @@ async def test_a_daemon_without_a_free_descriptor_misses_a_ping_alone(files, mon
     watching.cancel()
 
 
+async def test_tunnels_of_different_places_do_not_wait_for_one_another(edge, files, monkeypatch) -> None:
+    monkeypatch.setattr(daemon, "AWAY_S", PATIENCE)
+    monkeypatch.setenv("HOME", str(files.folder.parent))
+    account.store(Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1))
+    edge.silent = True
+    served = Daemon(files)
+    serving = asyncio.create_task(served.serve())
+    await until(files.socket.exists)
+    wish = b'{"do":"add","wish":{"kind":"tcp","target":"%d"}}\n'
+    adding = [asyncio.create_task(ask(files, wish % target)) for target in (1, 2, 2)]
+    await until(lambda: len(served._client.tunnels) == 2)
+    edge.silent = False
+    assert all(said["answered"] for said in await asyncio.gather(*adding))
+    assert sorted(tunnel.target.port for tunnel in served._client.tunnels.values()) == [1, 2]
+    await ask(files, b'{"do":"stop"}\n')
+    await serving
+
+
 def test_two_daemons(files) -> None:
     with Lock(files):
         state.write_process(files)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -41,7 +42,8 @@ class Daemon:
         self._stored: list[dict[str, Any]] = []
         self._unread: list[dict[str, Any]] = []  # tunnels of the file that this release cannot read
         self._started_at = clock.now()
-        self._adding = asyncio.Lock()
+        self._adding: list[Wish] = []
+        self._added = asyncio.Condition()
 
     async def serve(self) -> None:
         """Run. Raises Problem when another daemon does, or the tunnels cannot be read."""
@@ -168,7 +170,7 @@ class Daemon:
             first = error.errors()[0]
             what = ".".join(map(str, first["loc"]))
             raise Problem(Reason.REQUEST, f"{what}: {first['msg']}", "homeport tunnels add --help") from None
-        async with self._adding:
+        async with self._alone(wish):
             before = [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]
             had = (before[0].name, before[0].port) if before else (None, None)
             tunnel = self._client.add(wish, *had)
@@ -187,6 +189,19 @@ class Daemon:
         if not before and answered:
             await self._client.routed([tunnel])
         return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, wish: Wish) -> AsyncIterator[None]:
+        """Let one at a time ask for a place; those for others need not wait until the edge has answered."""
+        async with self._added:
+            await self._added.wait_for(lambda: not any(map(wish.same_place, self._adding)))
+            self._adding.append(wish)
+        try:
+            yield
+        finally:
+            self._adding.remove(wish)
+            async with self._added:
+                self._added.notify_all()
 
     def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
         """End tunnels by key, address, name, port, target or label."""
