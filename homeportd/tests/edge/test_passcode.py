@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 import websockets
 from edge_devserver import serving
-from edge_helper import PATIENCE_S, to_port, until_async
+from edge_helper import PATIENCE_S, to_port, until, until_async
+
+from homeportd.auth import passwords
+from homeportd.auth.limiter import FAILURES
+from homeportd.auth.passwords import Passwords
+from homeportd.edge.passcodes import Passcodes
 
 BROWSER = {"Accept": "text/html", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "navigate"}
 
@@ -77,6 +84,50 @@ async def test_scripts_use_basic(ask, client):
     assert seen.status_code == 200
     assert "authorization" not in seen.json()["headers"]
     assert (await ask(auth=("", "wrong"))).status_code == 401
+
+
+@pytest.fixture
+async def prove(running, peer, port):
+    """Ask as Traefik does, with HTTP Basic; the status."""
+    wish = {"kind": "http", "name": "app", "passcode": "sesame"}
+    id_ = (await peer.post("/api/reservations", json=wish)).json()["id"]
+    headers = {"X-Forwarded-For": "203.0.113.7"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as traefik:
+
+        async def make(passcode):
+            url = f"/.homeport/passcode/{id_}"
+            return (await traefik.get(url, headers=headers, auth=("", passcode))).status_code
+
+        yield make
+
+
+async def test_requests_side_by_side_are_one_guess(prove, monkeypatch):
+    gate, asked, checked = asyncio.Event(), [], []
+    decide, matches = Passcodes.decide, Passwords.matches
+
+    async def counted(*arguments):
+        asked.append(arguments)
+        return await decide(*arguments)
+
+    async def slowly(*arguments):
+        checked.append(arguments)
+        await gate.wait()
+        return await matches(*arguments)
+
+    monkeypatch.setattr(Passcodes, "decide", counted)
+    monkeypatch.setattr(Passwords, "matches", slowly)
+    answers = [asyncio.create_task(prove("sesame")) for _ in range(12)]
+    await until(lambda: len(asked) == 12)
+    gate.set()
+    assert await asyncio.gather(*answers) == [200] * 12
+    assert len(checked) == 1
+
+
+async def test_a_guess_that_nobody_could_check_does_not_count(prove, monkeypatch):
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, "WAITING", 0)
+        assert [await prove("sesame") for _ in range(FAILURES)] == [503] * FAILURES
+    assert await prove("sesame") == 200
 
 
 async def test_guessing_is_limited(ask, client):

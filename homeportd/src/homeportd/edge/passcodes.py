@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from base64 import b64decode
-from collections import OrderedDict
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qs
@@ -26,11 +24,11 @@ from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.ask import BadAsk, safe_next
 from homeportd.gateway.cookies import SHARE, ShareCookies, setting, take_apart
 from homeportd.problems import Problem, invalid
+from homeportd.shares.basic import Basic
 from homeportd.shares.model import Address, Decision, Mode, Proof, Share, Visitor, authorize
 from homeportd.tunnels.protocol import Kind, Refusal
 
 MAX_FORM: Final = 8 * 1024  # bytes
-REMEMBERED: Final = 1024  # HTTP Basic credentials known to be right, so that bcrypt runs once for each
 
 Headers = dict[bytes, bytes]
 
@@ -43,8 +41,7 @@ class Passcodes:
         self._cookies = ShareCookies(hmac.digest(key, b"passcodes of tunnels", "sha256"))
         self._secure = secure
         self._limiter = Limiter()
-        self._basic: OrderedDict[bytes, None] = OrderedDict()
-        self._basic_key = secrets.token_bytes(32)
+        self._basic = Basic()
 
     # For the service
 
@@ -148,23 +145,16 @@ class Passcodes:
         client = (share.id, neighbourhood(address))
         if self._limiter.wait_s(client):
             return Decision.DENIED_LIMIT
-        self._limiter.guess(client)
         assert share.password_hash is not None  # noqa: S101 - by `_share`
-        if not await self._passwords.matches(passcode, share.password_hash):
-            return Decision.DENIED_PASSWORD
-        self._limiter.clear(client)
-        return Decision.LOGIN
+        right = await self._limiter.attempt(client, self._passwords.matches(passcode, share.password_hash))
+        return Decision.LOGIN if right else Decision.DENIED_PASSWORD
 
     async def _prove_basic(self, share: Share, passcode: str, address: Address) -> Decision:
-        digest = hmac.digest(self._basic_key, f"{share.grant}.{passcode}".encode(), "sha256")
-        if digest in self._basic:
+        if self._basic.knows(share, passcode):
             return Decision.LOGIN
-        decision = await self._prove(share, passcode, address)
-        if decision is Decision.LOGIN:
-            self._basic[digest] = None
-            if len(self._basic) > REMEMBERED:
-                self._basic.popitem(last=False)
-        return decision
+        return await self._basic.prove(
+            share, passcode, address, lambda: self._prove(share, passcode, address)
+        )
 
     def _wait_s(self, share: Share, address: Address) -> float:
         return self._limiter.wait_s((share.id, neighbourhood(address)))

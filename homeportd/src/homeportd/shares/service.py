@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +14,12 @@ from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.passwords import Passwords
 from homeportd.problems import Problem, invalid, not_found
 from homeportd.shares import expiry
+from homeportd.shares.basic import Basic
 from homeportd.shares.model import Address, Decision, Mode, Network, Share, within
 from homeportd.shares.store import ShareStore
 
 MAX_NETWORKS = 64
 MAX_USES = 1_000_000
-REMEMBERED_BASIC = 1024  # HTTP Basic credentials known to be right, so that bcrypt runs once for each
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,7 @@ class Shares:
         self._shares: dict[int, Share] = {}
         self._writing = asyncio.Lock()
         self._limiter = Limiter()
-        self._basic: OrderedDict[bytes, None] = OrderedDict()
-        self._basic_key = secrets.token_bytes(32)
-        self._proving: dict[tuple[bytes, Address], asyncio.Task[Decision]] = {}  # by HTTP Basic
+        self._basic = Basic()
         self._ended: set[str] = set()  # grants whose expiry was announced
         self._callbacks: list[Callable[[int, Share | None], None]] = []
 
@@ -165,36 +160,14 @@ class Shares:
 
     def knows_basic(self, share: Share, password: str) -> bool:
         """Whether `prove_basic` accepted this password for this very generation."""
-        return self._basic_digest(share, password) in self._basic
+        return self._basic.knows(share, password)
 
     async def prove_basic(self, port: int, password: str, address: Address) -> Decision:
-        """As `prove`, remembering the answer so that a script's next request costs no bcrypt.
-
-        Requests that come side by side with one password are one guess, and one use.
-        """
+        """As `prove`, remembered, so that a script's next request costs no bcrypt."""
         share = self._shares.get(port)
         if share is None:
             return Decision.DENIED_LOGIN
-        key = self._basic_digest(share, password), address
-        proving = self._proving.get(key)
-        if proving is None:
-            proving = asyncio.create_task(self._prove_basic(port, password, address))
-            self._proving[key] = proving
-            proving.add_done_callback(lambda _: self._proving.pop(key))
-        return await asyncio.shield(proving)
-
-    async def _prove_basic(self, port: int, password: str, address: Address) -> Decision:
-        decision = await self.prove(port, password, address)
-        share = self._shares.get(port)
-        if decision is Decision.LOGIN and share is not None:
-            self._basic[self._basic_digest(share, password)] = None
-            if len(self._basic) > REMEMBERED_BASIC:
-                self._basic.popitem(last=False)
-        return decision
-
-    def _basic_digest(self, share: Share, password: str) -> bytes:
-        text = f"{share.grant}.{password}".encode()
-        return hmac.digest(self._basic_key, text, hashlib.sha256)
+        return await self._basic.prove(share, password, address, lambda: self.prove(port, password, address))
 
     def sweep(self) -> None:
         """Announce shares whose time has come to an end since the last sweep, or has not after all: clocks are set."""
