@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-COUNTED = {"Stream", "Flow", "Session", "Carrier", "LimitedCarrier", "Link", "Client", "Apology"}
+COUNTED = {"Stream", "Flow", "Session", "Carrier", "Link", "Client", "Apology"}
 COUNTED |= {"_Direct", "_Arrival", "_Visitor"}
 
 

@@ -14,7 +14,7 @@ import pytest
 from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async, within
 
 from homeportd.edge import door
-from homeportd.edge.carrier import LimitedCarrier
+from homeportd.edge.carrier import Carrier
 from homeportd.tunnels.protocol import Close, Closed, Limits, Refusal
 
 from ..freeports import free_port
@@ -163,17 +163,43 @@ async def test_both_directions_keep_to_a_rate(connect, echo):
     await within(4, there_and_back)
 
 
+async def test_another_rate_holds_for_who_is_here(connect, echo, peer):
+    """None, one that lasts for minutes, and none again, for one connection."""
+    opened = await (await connect(to_port(echo))).open("tcp", port=22041)
+    url = f"/api/reservations/{opened.tunnel}"
+    reader, writer = await visitor(opened.port)
+    size = 200_000
+
+    async def there_and_back():
+        writer.write(bytes(size))
+        await writer.drain()
+        return await reader.readexactly(size)
+
+    async def limited(rate):
+        limits = {} if rate is None else {"limits": {"bytes_per_second": rate}}
+        answer = await peer.put(url, json=limits)
+        assert answer.status_code == 200, answer.text
+
+    await asyncio.wait_for(there_and_back(), PATIENCE_S)
+    await limited(1024)
+    held = asyncio.create_task(there_and_back())
+    assert not (await asyncio.wait([held], timeout=1.0))[0]
+    await limited(None)
+    assert await asyncio.wait_for(held, PATIENCE_S) == bytes(size)
+    writer.close()
+
+
 async def test_a_rate_does_not_read_on_for_a_client_that_is_slower(connect, monkeypatch):
     smaller = replace(door.CONFIG, stream_send_buffer_max=64 * 1024)
     monkeypatch.setattr(door, "CONFIG", smaller)
-    begin, received, rested, reads = asyncio.Event(), bytearray(), LimitedCarrier._rested, []
+    begin, received, rested, reads = asyncio.Event(), bytearray(), Carrier._rested, []
 
     def noted(carrier):
         rested(carrier)
         if carrier.stream._machine.throttled(carrier.stream.id):
             reads.append(carrier._socket.is_reading())
 
-    monkeypatch.setattr(LimitedCarrier, "_rested", noted)
+    monkeypatch.setattr(Carrier, "_rested", noted)
 
     async def wait_and_read(_introduction, stream):
         await begin.wait()

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from homeportd.edge.stats import Stats
 from homeportd.yamux.bridge import Bridge
@@ -37,8 +37,18 @@ class Rate:
         return max(0.0, -self._tokens / self.bytes_per_second)
 
 
+class Rates(Protocol):
+    """A tunnel's rates of this moment; None: as fast as it goes."""
+
+    rate_in: Rate | None
+    rate_out: Rate | None
+
+
 class Carrier(Bridge):
-    """A `Bridge` that counts.
+    """A `Bridge` that counts, and keeps to the rates of its tunnel.
+
+    From the visitor: the socket is not read while the rate is overdrawn. To the visitor: what came waits here
+    unconsumed, so that the stream's window bounds it.
 
     `on_end(bytes in, bytes out)` is called once, when the connection is gone. `broken(error, asked)` is called in place
     of a reset when the client gave no byte at all, and takes the connection over; `asked`: the visitor sent something.
@@ -48,6 +58,7 @@ class Carrier(Bridge):
         self,
         stream: Stream,
         stats: Stats,
+        rates: Rates,
         on_end: Callable[[int, int], None],
         broken: Broken | None = None,
     ) -> None:
@@ -55,9 +66,26 @@ class Carrier(Bridge):
         self.bytes_in = 0
         self.bytes_out = 0
         self._total = stats.total
+        self._rates = rates
         self._on_end = on_end
         self._broken = broken
+        self._loop = stream.session.loop
         self._socket: asyncio.Transport | None = None
+        self._resting: asyncio.TimerHandle | None = None  # the socket is not read until then
+        self._held: deque[memoryview] | None = None  # made when needed: thousands of connections have no rate
+        self._holding: asyncio.TimerHandle | None = None  # nothing is given to the socket until then
+        self._finished = False
+
+    def rerate(self) -> None:
+        """Other rates hold: none of the old ones is waited for."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._rested()
+        if self._holding is not None:
+            self._holding.cancel()
+            self._release()
+
+    # Called by the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = cast("asyncio.Transport", transport)
@@ -68,79 +96,31 @@ class Carrier(Bridge):
         self.bytes_in += size
         self._total.bytes_in += size
         super().data_received(data)
-
-    def received(self, data: bytes) -> None:
-        size = len(data)
-        self.bytes_out += size
-        self._total.bytes_out += size
-        super().received(data)
-
-    def ended(self, error: YamuxError | None) -> None:
-        # The client that cannot reach its server resets the stream before any byte: worth a page.
-        if error is not None and self._broken is not None and not self.bytes_out and self._socket is not None:
-            socket, self._socket = self._socket, None
-            if not socket.is_closing():
-                self._broken(error, self.bytes_in > 0)
-                super().connection_lost(None)  # it is in other hands
-                self._finish()
-                return
-        super().ended(error)
+        rate = self._rates.rate_in
+        if rate is not None:
+            wait_s = rate.spend(size)
+            if wait_s and self._resting is None and self._socket is not None:
+                self._socket.pause_reading()
+                self._resting = self._loop.call_later(wait_s, self._rested)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._socket = None
+        self._forget_held()
         super().connection_lost(exc)
         self._finish()
 
-    def _finish(self) -> None:
-        self._broken = None
-        on_end, self._on_end = self._on_end, _nothing
-        on_end(self.bytes_in, self.bytes_out)
-
-
-class LimitedCarrier(Carrier):
-    """A carrier that holds both directions to a rate.
-
-    From the visitor: the socket is not read while the rate is overdrawn. To the visitor: what came waits here
-    unconsumed, so that the stream's window bounds it.
-    """
-
-    def __init__(
-        self,
-        stream: Stream,
-        stats: Stats,
-        on_end: Callable[[int, int], None],
-        broken: Broken | None,
-        rate_in: Rate,
-        rate_out: Rate,
-    ) -> None:
-        super().__init__(stream, stats, on_end, broken)
-        self._loop = stream.session.loop
-        self._rate_in = rate_in
-        self._rate_out = rate_out
-        self._resting: asyncio.TimerHandle | None = None  # the socket is not read until then
-        self._held: deque[memoryview] = deque()
-        self._holding: asyncio.TimerHandle | None = None
-        self._finished = False
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        wait_s = self._rate_in.spend(len(data))
-        if wait_s and self._resting is None and self._socket is not None:
-            self._socket.pause_reading()
-            self._resting = self._loop.call_later(wait_s, self._rested)
+    # Called by the stream
 
     def drained(self) -> None:
         self._full = False
         if self._resting is None:
             super().drained()
 
-    def _rested(self) -> None:
-        self._resting = None
-        # A stream that is still full says when it is not: what is read until then it would have to hold.
-        if not self._full and self._socket is not None and not self._socket.is_closing():
-            super().drained()
-
     def received(self, data: bytes) -> None:
+        if self._rates.rate_out is None and not self._held:
+            self._pass_on(data)
+            return
+        self._held = self._held or deque()
         self._held.append(memoryview(data))
         if self._holding is None:
             self._release()
@@ -153,15 +133,30 @@ class LimitedCarrier(Carrier):
 
     def ended(self, error: YamuxError | None) -> None:
         if error is not None:
-            self._held.clear()
+            self._forget_held()
+        # The client that cannot reach its server resets the stream before any byte: worth a page.
+        if error is not None and self._broken is not None and not self.bytes_out and self._socket is not None:
+            socket, self._socket = self._socket, None
+            if not socket.is_closing():
+                self._broken(error, self.bytes_in > 0)
+                super().connection_lost(None)  # it is in other hands
+                self._finish()
+                return
         super().ended(error)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._resting, self._holding):
-            if timer is not None:
-                timer.cancel()
-        self._held.clear()
-        super().connection_lost(exc)
+    # Inside
+
+    def _pass_on(self, data: bytes) -> None:
+        size = len(data)
+        self.bytes_out += size
+        self._total.bytes_out += size
+        super().received(data)
+
+    def _rested(self) -> None:
+        self._resting = None
+        # A stream that is still full says when it is not: what is read until then it would have to hold.
+        if not self._full and self._socket is not None and not self._socket.is_closing():
+            super().drained()
 
     def _release(self) -> None:
         self._holding = None
@@ -170,14 +165,27 @@ class LimitedCarrier(Carrier):
             if len(chunk) > SLICE:
                 self._held.appendleft(chunk[SLICE:])
                 chunk = chunk[:SLICE]
-            super().received(bytes(chunk))
-            wait_s = self._rate_out.spend(len(chunk))
+            self._pass_on(bytes(chunk))
+            rate = self._rates.rate_out
+            wait_s = rate.spend(len(chunk)) if rate is not None else 0.0
             if wait_s:
                 self._holding = self._loop.call_later(wait_s, self._release)
                 break
         if self._finished and not self._held:
             self._finished = False
             super().finished()
+
+    def _forget_held(self) -> None:
+        self._held = None
+        for timer in (self._resting, self._holding):
+            if timer is not None:
+                timer.cancel()
+        self._resting = self._holding = None
+
+    def _finish(self) -> None:
+        self._broken = None
+        on_end, self._on_end = self._on_end, _nothing
+        on_end(self.bytes_in, self.bytes_out)
 
 
 def _nothing(_bytes_in: int, _bytes_out: int) -> None:

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from homeportd.edge import apology
 from homeportd.edge.apology import Apology
-from homeportd.edge.carrier import Carrier, LimitedCarrier
+from homeportd.edge.carrier import Carrier
 from homeportd.edge.clients import Offline
 from homeportd.edge.tunnel import Tunnel
 from homeportd.shares.model import Address
@@ -72,10 +72,13 @@ class StreamListener:
             task.cancel()
 
     def recheck(self) -> None:
-        """End what the rules do not allow any more; of HTTP all, since Traefik alone knows whose is whose."""
+        """End what the rules do not allow any more, and hold the rest to their rates; of HTTP end all: Traefik alone
+        knows whose is whose."""
         for carrier, address in list(self._carriers.items()):
             if self._tunnel.place.kind is Kind.HTTP or not self._tunnel.admits(address):
                 carrier.abort()
+            else:
+                carrier.rerate()
         if self._tunnel.place.kind is Kind.HTTP:
             for task in self._arriving:
                 task.cancel()
@@ -149,10 +152,7 @@ class StreamListener:
                 tunnel.note("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
 
         broken = arrival.excuse if web else None
-        if tunnel.rate_in is not None and tunnel.rate_out is not None:
-            carrier: Carrier = LimitedCarrier(stream, stats, ended, broken, tunnel.rate_in, tunnel.rate_out)
-        else:
-            carrier = Carrier(stream, stats, ended, broken)
+        carrier = Carrier(stream, stats, tunnel, ended, broken)
         self._carriers[carrier] = address
         stats.open += 1
         stats.total.connections += 1
