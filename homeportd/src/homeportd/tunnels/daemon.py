@@ -175,9 +175,8 @@ class Daemon:
             had = (before[0].name, before[0].port) if before else (None, None)
             tunnel = self._client.add(wish, *had)
             answered = await self._client.settled(tunnel, AWAY_S)
-            if not answered and (
-                self._client.is_up or self._client.problem is None
-            ):  # it is slow, or dialled yet
+            away = not self._client.is_up and self._client.problem is not None
+            if not answered and not away:  # it is slow, or dialled yet
                 answered = await self._client.settled(tunnel, ADD_S - AWAY_S)
             problem = tunnel.problem or self._client.problem
             if tunnel.state is State.REFUSED and problem is not None and problem.reason not in _LATER:

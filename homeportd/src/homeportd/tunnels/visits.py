@@ -98,10 +98,9 @@ async def _join(stream: Stream, tunnel: Tunnel, said: Introduction, head: int) -
 async def _dial(visit: Connection, host: str, tunnel: Tunnel) -> None:
     """Join the visitor with the first address of the host that answers."""
     source = (tunnel.wish.source, 0) if tunnel.wish.source else None
-    failure = OSError("no address")
+    loop, failure = asyncio.get_running_loop(), OSError("no address")
     for *_, address in await look_up(host, tunnel.target.port, socket.SOCK_STREAM):
         try:
-            loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: visit, address[0], address[1], local_addr=source)
         except OSError as error:
             failure = error
