@@ -47,6 +47,8 @@ def playbook(*arguments: str) -> dict[str, dict[str, int]]:
     result = subprocess.run(
         ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, ROOT / "site.yml"],
         cwd=ROOT,
+        # Molecule asks for colours where it was started on a terminal; the recap is read as plain text.
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,13 @@
 """The checks themselves: pre-commit and CI run what bin/test runs, and bin/test counts what it ran."""
 
 import importlib.util
+import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -23,9 +28,11 @@ def runner() -> ModuleType:
     sys.modules["bin_test"] = module
     # No bin/__pycache__ beside the commands.
     sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    sys.path.insert(0, str(ROOT / "bin"))
     try:
         loader.exec_module(module)
     finally:
+        sys.path.remove(str(ROOT / "bin"))
         sys.dont_write_bytecode = before
     return module
 
@@ -45,6 +52,8 @@ def test_ci_runs_the_script_that_a_person_runs() -> None:
     workflow = (ROOT / ".github/workflows/test.yml").read_text()
     assert ".ci/run" in workflow
     assert "exec bin/test" in (ROOT / ".ci/run").read_text()
+    assert "\nbin/site\n" in (ROOT / ".ci/site").read_text()
+    assert "run: .ci/site" in workflow
 
 
 def test_list_names_every_step() -> None:
@@ -77,6 +86,142 @@ def test_tests_are_counted_from_pytests_own_closing_lines(
     runner: ModuleType, text: str, counted: tuple[int, int, int]
 ) -> None:
     assert runner.count(text) == counted
+
+
+# Somebody's own terminal, language, Ansible and git; every name and value would change what a step prints or does.
+HOSTILE = {
+    "TERM": "xterm-256color",
+    "FORCE_COLOR": "1",
+    "CLICOLOR_FORCE": "1",
+    "PY_COLORS": "1",
+    "COLUMNS": "20",
+    "LANG": "C",
+    "LC_ALL": "C",
+    "LANGUAGE": "de",
+    "TZ": "Pacific/Kiritimati",
+    "ANSIBLE_CONFIG": "/nonexistent/ansible.cfg",
+    "ANSIBLE_STDOUT_CALLBACK": "minimal",
+    "ANSIBLE_FORCE_COLOR": "true",
+    "GIT_DIR": "/nonexistent",
+    "GIT_CONFIG_GLOBAL": "/nonexistent",
+    "PYTHONPATH": "/nonexistent",
+    "PYTHONWARNINGS": "ignore",
+    "PYTEST_ADDOPTS": "--exitfirst",
+    "PIP_USER": "1",
+    "HOMEPORT_CONFIG": "/etc/homeport/agent.toml",
+    "SUDO_USER": "alice",
+    "VIRTUAL_ENV": "/nonexistent",
+}
+REACH = {
+    "HOME": "/home/alice",
+    "https_proxy": "http://proxy:3128",
+    "NO_PROXY": "localhost",
+    "SSL_CERT_FILE": "/ca.pem",
+    "NODE_EXTRA_CA_CERTS": "/ca.pem",
+    "PIP_INDEX_URL": "https://index.example.com/simple",
+    "npm_config_registry": "https://npm.example.com",
+}
+
+
+def test_a_step_runs_in_an_environment_that_the_callers_terminal_does_not_change(
+    runner: ModuleType, tmp_path: Path
+) -> None:
+    plain = runner.environment({"PATH": "/usr/bin"}, Path("/tools"), tmp_path)
+    assert runner.environment({"PATH": "/usr/bin", **HOSTILE}, Path("/tools"), tmp_path) == plain
+    assert plain["PATH"] == "/tools/bin:/usr/bin"
+    reaching = runner.environment({"PATH": "/usr/bin", **HOSTILE, **REACH}, Path("/tools"), tmp_path)
+    assert reaching == {**plain, **REACH}
+
+
+def test_a_step_has_no_terminal_no_colours_and_one_umask(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bin/test as it is typed: on a terminal, among hostile variables, with another umask."""
+    script = f"""
+import fcntl, os, runpy, sys, termios
+from pathlib import Path
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # what a step could ask and measure, were it not led away
+os.umask(0o077)
+sys.argv = ["bin/test", "--step", "seen"]
+sys.path.insert(0, {str(ROOT / "bin")!r})
+from testing import installation
+test = runpy.run_path({str(ROOT / "bin/test")!r})
+seen = (sys.executable, "-c", {SEEN!r})
+test["main"].__globals__.update(steps=lambda: [test["Step"]("seen", seen)], LOGS=Path({str(tmp_path)!r}))
+test["main"].__globals__["install_tools"] = lambda: None
+raise SystemExit(test["main"]())
+"""
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PYTHONPATH")  # for this very process
+    leader, follower = os.openpty()
+    with os.fdopen(leader, "rb", 0), os.fdopen(follower, "rb", 0) as terminal:
+        subprocess.run(
+            [sys.executable, "-B", "-c", script], stdin=terminal, stdout=terminal, stderr=terminal,
+            check=True, timeout=60, start_new_session=True,
+        )  # fmt: skip
+    assert json.loads((tmp_path / "seen.log").read_text()) == {
+        "terminals": [False, False, False],
+        "controlling": False,
+        "umask": 0o022,
+        "colour": "1",
+        "term": "dumb",
+        "locale": "C.UTF-8",
+        "config": str(ROOT / "ansible.cfg"),
+    }
+
+
+SEEN = """
+import json, os
+try:
+    os.close(os.open("/dev/tty", os.O_RDWR))
+    controlling = True
+except OSError:
+    controlling = False
+names = {"colour": "NO_COLOR", "term": "TERM", "locale": "LC_ALL", "config": "ANSIBLE_CONFIG"}
+print(json.dumps({
+    "terminals": [os.isatty(number) for number in range(3)],
+    "controlling": controlling,
+    "umask": os.umask(0),
+    **{key: os.environ.get(name) for key, name in names.items()},
+}))
+"""
+
+
+def test_ci_adds_nothing_that_could_change_a_result(runner: ModuleType, tmp_path: Path) -> None:
+    script = (ROOT / ".ci/run").read_text()
+    added = dict(re.findall(r"(\w+)=(\S+)", script.partition("set -eu")[2]))
+    plain = runner.environment({}, Path("/tools"), tmp_path)
+    assert added
+    assert runner.environment(added, Path("/tools"), tmp_path) == plain
+
+
+def test_an_interrupt_ends_the_steps_under_way(tmp_path: Path) -> None:
+    """A step leads a session of its own, which Ctrl+C does not reach: bin/test passes it on, and waits."""
+    ready, tidied = tmp_path / "ready", tmp_path / "tidied"
+    code = f"""
+import pathlib, time
+try:
+    pathlib.Path({str(ready)!r}).touch()
+    time.sleep(600)
+except KeyboardInterrupt:
+    pathlib.Path({str(tidied)!r}).touch()
+"""
+    script = f"""
+import runpy, sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT / "bin")!r})
+test = runpy.run_path({str(ROOT / "bin/test")!r})
+test["run"].__globals__["LOGS"] = Path({str(tmp_path)!r})
+test["run_all"]([test["Step"]("long", (sys.executable, "-c", {code!r}))])
+"""
+    with subprocess.Popen([sys.executable, "-B", "-c", script], stderr=subprocess.DEVNULL) as process:
+        while not ready.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) != 0
+    assert tidied.exists()
 
 
 def step(runner: ModuleType, name: str, code: str, **more: object) -> object:
