@@ -29,7 +29,7 @@ def test_a_vps_is_an_edge_alone(decide: Decide, rules: ModuleType) -> None:
     # Debian's cloud images have a person with every right, who is nobody's agent.
     place, problems = decide({"people": ["debian"]}, VPS)
     assert problems == []
-    assert (place["user"], place["witness"], place["firewall"]) == ("homeport", "", True)
+    assert (place["user"], place["owner_reader"], place["firewall"]) == ("homeport", "", True)
     edge = place["edge"]
     assert (edge["web"], edge["secure"], edge["metrics"]) == (":80", ":443", "127.0.0.1:7071")
     assert (edge["resolver"], edge["wildcard"]) == ("homeport-domains", "")

@@ -72,8 +72,8 @@ def test_the_agents_user_is_the_person(
 ) -> None:
     place, problems = decide(observed, {"user": wished})
     assert place["user"] == user
-    # Only where root is all that a machine has, does a process of root's show what root runs.
-    assert bool(place["witness"]) == (user == "homeport")
+    # Whoever it is, a process of root's shows what root and others run.
+    assert bool(place["owner_reader"]) == place["rootful"]
     assert problems == []
 
 

@@ -26,7 +26,7 @@ Render = Callable[..., str]
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 Defaults = Callable[[str], dict[str, Any]]
 Service = Callable[[str], dict[str, Any]]
-PROCESSES = ["homeportd", "homeport-caddy", "homeport-witness", "homeport-traefik"]
+PROCESSES = ["homeportd", "homeport-caddy", "homeport-owner-reader", "homeport-traefik"]
 MOST_EXPOSURE = 25  # tenths; systemd calls less than 3.0 OK
 
 

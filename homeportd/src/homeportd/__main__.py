@@ -33,15 +33,17 @@ def main() -> None:
     traefik.add_argument("--program", type=Path, required=True, help="Traefik")
     traefik.add_argument("settings", type=Path, help="its settings, JSON")
     traefik.add_argument("--routes", type=Path, help="a file of routes under these settings")
-    witness = commands.add_parser("witness", help="as root, tell one user's agent who holds root's sockets")
-    witness.add_argument("--socket", type=Path, required=True, help="where to listen")
-    witness.add_argument("--user", required=True, help="the agent's user")
+    reader = commands.add_parser(
+        "owner-reader", help="as root, tell one user's agent whose listeners there are"
+    )
+    reader.add_argument("--socket", type=Path, required=True, help="where to answer")
+    reader.add_argument("--user", required=True, help="the agent's user")
     arguments = parser.parse_args()
-    if arguments.command == "witness":
-        _witness(arguments.socket, arguments.user)
+    if arguments.command == "owner-reader":
+        _read_owners(arguments.socket, arguments.user)
     if arguments.command == "check-traefik":
         _check_traefik(arguments.program, arguments.settings, arguments.routes)
-    # Imported late: the witness is small, and `--version` needs nothing at all.
+    # Imported late: the owner reader is small, and `--version` needs nothing at all.
     from homeportd.settings import SettingsError, find, load
 
     try:
@@ -79,8 +81,8 @@ def main() -> None:
         )
 
 
-def _witness(path: Path, user: str) -> NoReturn:
-    from homeportd.ports.witness import serve
+def _read_owners(path: Path, user: str) -> NoReturn:
+    from homeportd.ports.owner_reader.server import serve
 
     try:
         serve(path, pwd.getpwnam(user).pw_uid)

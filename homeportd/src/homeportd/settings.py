@@ -251,7 +251,7 @@ class Settings(BaseModel):
     repo_root: AbsolutePath
     data_dir: AbsolutePath
     socket_dir: AbsolutePath
-    witness: AbsolutePath | None = None  # the socket of ports/witness.py, where there is one
+    owner_reader: AbsolutePath | None = None  # the socket of ports/owner_reader, where there is one
     edge: EdgeSettings | None = None  # left out on a machine that is no edge
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
 from homeportd.live import Live
 from homeportd.ports import api as ports_api
+from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.service import Ports
 from homeportd.relay.service import Relay
 from homeportd.repos import api as repos_api
@@ -82,7 +83,8 @@ async def workstation(
         log = AccessLog(database)
         log.start()
         stack.push_async_callback(log.close)
-        repos = Repos(settings)
+        reader = settings.owner_reader
+        repos = Repos(settings, TreeReader(reader) if reader is not None else None)
         await repos.start()
         stack.push_async_callback(repos.close)
         ports = Ports(settings, repos)

@@ -22,7 +22,7 @@ def view(source, holders, ports):
     listeners = tuple(one for one in source.listeners() if one.port in ports)
     due = holders.due(listeners, time.monotonic())
     holders.learn(holders.look_up(due), time.monotonic())
-    found = merge(listeners, holders.owner, lambda path: None, {}, None)
+    found = merge(listeners, holders.owner, holders.user, lambda path: None, {}, None)
     return {number: (port.addresses, port.owner, port.title) for number, port in found.items()}
 
 

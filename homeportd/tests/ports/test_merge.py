@@ -21,8 +21,12 @@ def owner(pid, *, started=0, cwd="/srv/shop/web", argv=("node", "server.js")):
     return Owner(pid, NOW + timedelta(seconds=started), "ada", argv, Path(cwd) if cwd else None)
 
 
+def user(listener):
+    return f"uid {listener.uid}"
+
+
 def one(listeners, owners, *, repo=None, before=None):
-    found = merge(listeners, lambda each: owners.get(each.inode), lambda path: repo, before or {}, NOW)
+    found = merge(listeners, lambda each: owners.get(each.inode), user, lambda path: repo, before or {}, NOW)
     assert len(found) == 1
     return next(iter(found.values()))
 
@@ -85,8 +89,8 @@ sockets = st.lists(st.builds(Listener, addresses, st.integers(1, 9), st.integers
 
 @given(sockets, sockets)
 def test_changes_lead_from_one_view_to_the_next(first, second):
-    old = merge(first, lambda each: None, lambda path: None, {}, NOW)
-    new = merge(second, lambda each: None, lambda path: None, old, NOW + timedelta(seconds=1))
+    old = merge(first, lambda each: None, user, lambda path: None, {}, NOW)
+    new = merge(second, lambda each: None, user, lambda path: None, old, NOW + timedelta(seconds=1))
     replayed = dict(old)
     for change in changes(old, new):
         if change.kind is Kind.CLOSED:

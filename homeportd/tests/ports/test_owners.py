@@ -136,7 +136,7 @@ def test_a_holder_of_another_start_time_is_looked_up_anew(netlink, owners, serve
     found = owners.look_up(Due(frozenset({listener.inode})))
     owners.learn(found, 0)
     right = found.holders[listener.inode]
-    wrong = module.Holder(right.pid, right.started - 1, right.descriptor, right.owner)
+    wrong = module.SocketOwner(right.pid, right.started - 1, right.descriptor, right.owner)
     again = module.look_up(Due(known={listener.inode: wrong}), {right.pid})
     assert again.holders[listener.inode] == right
     assert right.pid == started.pid
@@ -148,7 +148,7 @@ def test_a_holder_that_closed_its_socket_is_found_out(netlink, owners, forked):
     (listener,) = on(port, netlink.listeners())
     # As if the parent had closed it: the descriptor that was noted is another thing by now.
     known = owners._holders[listener.inode]
-    gone = module.Holder(known.pid, known.started, 0, known.owner)
+    gone = module.SocketOwner(known.pid, known.started, 0, known.owner)
     found = module.look_up(Due(known={listener.inode: gone}), {known.pid, child})
     assert found.holders[listener.inode] == known
 

@@ -25,6 +25,7 @@ from ansible.module_utils.homeport_rules import (
     links,
     problems,
     removable,
+    retired,
     service_users,
     units,
 )
@@ -333,6 +334,7 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
         "service_users": [entry for entry in service_users(place) if entry["name"] not in observed["users"]],
         "directories": [entry for entry in directories(place) if differs(entry)],
         "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
+        "retired": [path for path in retired(place) if os.path.lexists(path)],
         "upgrades": not Path("/usr/bin/unattended-upgrade").exists(),
         "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
         "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],

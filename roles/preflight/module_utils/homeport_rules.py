@@ -19,7 +19,7 @@ GROUP = "homeport"
 CADDY_USER = caddy_rules.CADDY_USER
 OWN_USER = "homeport"  # made where the machine has no person of its own
 
-WITNESS = "/run/homeport-witness/witness.sock"  # in a folder of root's, made by the process itself
+OWNER_READER = "/run/homeport-owner-reader/owners.sock"  # in a folder of root's, made by the process itself
 
 MIN_PYTHON = (3, 11)
 SUPPORTED = {"debian": (12,), "ubuntu": (24, 4)}
@@ -30,6 +30,10 @@ NEED_SOFTWARE = 512 * MIB  # two releases of the agent and Caddy side by side, w
 NEED_STATE = 128 * MIB
 MAX_SOCKET_PATH = 107  # bytes, sockaddr_un without its closing zero
 UNITS = "/etc/systemd/system"
+# What earlier releases ran and this one does not.
+RETIRED_UNITS = ("homeport-witness.service",)
+RETIRED_PROGRAMS = ("homeport-witness.conf",)
+RETIRED_FOLDERS = ("/run/homeport-witness",)
 LONGEST_SOCKET = "/gateway.sock"
 
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -108,8 +112,8 @@ def layout(observed: Json, wishes: Json) -> Json:
         "repos": f"{places['state']}/repos",
         "data": f"{places['state']}/data",
         "caddy_data": f"{places['state']}/caddy",
-        # Root is the only person here: its dev servers are shown to the agent by a process of root's.
-        "witness": WITNESS if rootful and user == OWN_USER and wishes["workstation"] else "",
+        # The dev servers of root and of other people are shown to the agent by a process of root's.
+        "owner_reader": OWNER_READER if rootful and wishes["workstation"] else "",
         "origin": wishes["origin"],
         "dashboard": dashboard,
         "port_ranges": wishes["port_ranges"],
@@ -188,10 +192,22 @@ def units(place: Json) -> list[str]:
         "homeport-caddy.service",
         "homeport-traefik.service",
         "homeportd.service",
-        "homeport-witness.service",
+        "homeport-owner-reader.service",
+        *RETIRED_UNITS,
         "homeport-firewall.service",
     )
     return list(names) if place["manager"] == "systemd" else []
+
+
+def retired(place: Json) -> list[str]:
+    """Files and folders of processes that this release does not run any more."""
+    if not place["rootful"]:
+        return []
+    if place["manager"] == "systemd":
+        files = [f"{UNITS}/{name}" for name in RETIRED_UNITS]
+    else:
+        files = [f"{place['settings']}/programs/{name}" for name in RETIRED_PROGRAMS]
+    return [*files, *RETIRED_FOLDERS]
 
 
 def removable(place: Json) -> list[str]:
@@ -201,8 +217,9 @@ def removable(place: Json) -> list[str]:
     if place["manager"] == "systemd":
         paths.append("/etc/tmpfiles.d/homeport.conf")
     paths += [place["sockets"], place["settings"], place["caddy_data"], *edge_rules.removable(place)]
-    if place["witness"]:
-        paths.append(posixpath.dirname(place["witness"]))
+    if place["owner_reader"]:
+        paths.append(posixpath.dirname(place["owner_reader"]))
+    paths += retired(place)
     if place["manager"] == "supervisor":
         paths.append(place["logs"])
     # Without root software and state are one folder, whose repositories and data stay.

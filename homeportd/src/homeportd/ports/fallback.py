@@ -93,6 +93,11 @@ class PsutilOwners:
         """Who holds it, as far as is known now."""
         return None if listener.pid is None else self._owners.get(listener.pid)
 
+    def user(self, listener: Listener) -> str | None:
+        """The name of who runs it."""
+        owner = self.owner(listener)
+        return owner.user if owner is not None else None
+
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
         """What must be looked up now."""
         del now

@@ -16,6 +16,7 @@ from homeportd.repos.model import Repo
 def merge(
     listeners: Iterable[Listener],
     owner_of: Callable[[Listener], Owner | None],
+    user_of: Callable[[Listener], str | None],
     repo_of: Callable[[Path], Repo | None],
     before: Mapping[int, Port],
     moment: datetime,
@@ -23,7 +24,8 @@ def merge(
     """One Port for each number, in order. What is in `before` keeps its `first_seen`, the rest gets `moment`.
 
     Several sockets may share a number: IPv4 and IPv6, addresses, workers. The owner is that of the socket
-    which `Port.upstream` dials, and of several such the process that started first.
+    which `Port.upstream` dials, and of several such the process that started first. Where none has a known owner, the
+    user is that of the socket which is dialled.
     """
     by_number: dict[int, list[Listener]] = {}
     for one in listeners:
@@ -38,7 +40,10 @@ def merge(
             first_seen=before[number].first_seen if number in before else moment,
             dual_stack=any(one.dual_stack for one in group),
         )
-        ports[number] = _with_owner(port, _owner(group, owner_of), repo_of)
+        owner = _owner(group, owner_of)
+        dialled = min(group, key=lambda one: _address_order(one.address))
+        user = owner.user if owner is not None else user_of(dialled)
+        ports[number] = _with_owner(replace(port, user=user), owner, repo_of)
     return ports
 
 
@@ -62,10 +67,16 @@ def _with_owner(port: Port, owner: Owner | None, repo_of: Callable[[Path], Repo 
     return replace(
         port,
         owner=owner,
-        title=title(owner.argv, owner.cwd),
+        title=_title(owner),
         repo=repo.id if repo is not None else None,
         subdir=subdir,
     )
+
+
+def _title(owner: Owner) -> str | None:
+    if owner.container is not None:
+        return owner.container.service or owner.container.name
+    return title(owner.argv, owner.cwd)
 
 
 def changes(before: Mapping[int, Port], after: Mapping[int, Port]) -> list[Change]:

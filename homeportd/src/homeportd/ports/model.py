@@ -9,14 +9,29 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class Container:
+    """What a container engine calls the container behind a port; service and project where a compose file made it."""
+
+    name: str
+    service: str | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True)
 class Owner:
-    """The process that holds a listening socket. (pid, started_at) names it; a pid alone is recycled."""
+    """The process that holds a listening socket. (pid, started_at) names it; a pid alone is recycled.
+
+    `contained`: it is in a container, or forwards to one. Then `cwd` is the folder of its compose project, and None
+    where the engine tells none.
+    """
 
     pid: int
     started_at: datetime
     user: str
     argv: tuple[str, ...]
     cwd: Path | None  # None: not ours to read
+    contained: bool = False
+    container: Container | None = None  # None as long as no engine has told
 
 
 @dataclass(frozen=True)
@@ -24,14 +39,15 @@ class Port:
     """One port number that something listens on.
 
     `addresses` are the bound IP addresses in text form, `0.0.0.0` and `::` for wildcards.
-    `owner` is None for processes of containers or of other users. `repo` is a repo id, `subdir` the
-    folder of the process relative to the repo (empty for its root).
+    `owner` is None for a process that may not be read; `user` is known even then, from the socket.
+    `repo` is a repo id, `subdir` the folder of the process relative to the repo (empty for its root).
     """
 
     port: int
     addresses: tuple[str, ...]
     first_seen: datetime
     owner: Owner | None = None
+    user: str | None = None  # of the owner, or else of who made the socket
     title: str | None = None  # "vite", "next", "python": what a person would call it
     repo: str | None = None
     subdir: str | None = None

@@ -13,18 +13,24 @@ import os
 import select
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from homeportd.ports import process
+from homeportd.accounts import user_name
+from homeportd.ports import containers, process
 from homeportd.ports.model import Owner
 from homeportd.ports.netlink import Listener
-from homeportd.ports.witness import Testimony as Holder
-from homeportd.ports.witness import ask
+from homeportd.ports.owner_reader.client import ask_owners
+from homeportd.ports.owner_reader.protocol import SocketOwner
 
 MAX_PIDFDS = 512  # descriptors that we spend on watching; holders beyond are checked by start time
 VERIFY_EVERY = 30.0  # seconds until a known holder is read again: it may have closed the socket or moved
 VERIFY_UNWATCHED = 1.0  # the same while some holder has no pidfd
+VERIFY_NAMELESS = (
+    2.0  # the same while a container's engine has not told its name: it listens before it is listed
+)
+NAMELESS_FOR = 20.0  # seconds since a process began that its engine is asked that often
 RETRY_FIRST, RETRY_MOST = 2.0, 64.0  # seconds until a socket without a readable holder is looked up again
 
 
@@ -33,18 +39,21 @@ class Due:
     """What to look up: sockets nobody is known for, and holders to read again."""
 
     unknown: frozenset[int] = frozenset()
-    known: Mapping[int, Holder] = field(default_factory=dict)
+    known: Mapping[int, SocketOwner] = field(default_factory=dict)
+    uids: frozenset[int] = frozenset()  # whose names are not known
+    ports: Mapping[int, int] = field(default_factory=dict)  # inode -> port of all these sockets
 
     def __bool__(self) -> bool:
-        return bool(self.unknown or self.known)
+        return bool(self.unknown or self.known or self.uids)
 
 
 @dataclass(frozen=True)
 class Found:
     """The answer to a Due, by inode; None where no readable process holds the socket."""
 
-    holders: Mapping[int, Holder | None]
+    holders: Mapping[int, SocketOwner | None]
     pidfds: Mapping[int, int]  # pid -> a new descriptor that the receiver must close
+    names: Mapping[int, str] = field(default_factory=dict)  # uid -> name
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,12 @@ class _Missing:
     delay: float
 
 
-def look_up(due: Due, watched: Iterable[int] = (), witness: Path | None = None) -> Found:
+def look_up(due: Due, watched: Iterable[int] = (), reader: Path | None = None) -> Found:
     """Read /proc for a Due. Blocking: some 10 ms with hundreds of processes. A process may end meanwhile.
 
-    `watched` are the pids that need no new pidfd. `witness` is the socket of who may read more than we do.
+    `watched` are the pids that need no new pidfd. `reader` is the socket of the owner reader, which may read more.
     """
-    holders: dict[int, Holder | None] = {}
+    holders: dict[int, SocketOwner | None] = {}
     unknown = set(due.unknown)
     for inode, holder in due.known.items():
         again = _read(inode, holder.pid, holder.descriptor)
@@ -76,12 +85,35 @@ def look_up(due: Due, watched: Iterable[int] = (), witness: Path | None = None) 
         holders[inode] = _read(inode, pid, descriptor)
     for inode in unknown - places.keys():
         holders[inode] = None
-    if witness is not None:
-        for inode, holder in ask(witness, unknown - places.keys()).items():
-            if inode in unknown:
-                _open(holder.pid, pidfds, watched, room)
-                holders[inode] = holder
-    return Found(holders, pidfds)
+    _name_containers(holders, due.ports)
+    if reader is not None:
+        hidden = unknown - places.keys()
+        told = ask_owners(reader, hidden)
+        if told is None:  # busy, or just starting: what was known holds as long as that process lives
+            told = {
+                inode: due.known[inode] for inode in hidden & due.known.keys() if _lives(due.known[inode])
+            }
+        for inode in hidden & told.keys():
+            _open(told[inode].pid, pidfds, watched, room)
+            holders[inode] = told[inode]
+    return Found(holders, pidfds, {uid: user_name(uid) for uid in due.uids})
+
+
+def _lives(holder: SocketOwner) -> bool:
+    try:
+        return process.stat(holder.pid).started == holder.started
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _name_containers(holders: dict[int, SocketOwner | None], ports: Mapping[int, int]) -> None:
+    """Ask this user's own engines about this user's own containers."""
+    found: tuple[containers.Running, ...] | None = None
+    for inode, holder in holders.items():
+        if holder is not None and holder.owner.contained and inode in ports:
+            if found is None:
+                found = containers.running(containers.fetch(containers.sockets_of(os.getuid())))
+            holders[inode] = replace(holder, owner=containers.complete(holder.owner, ports[inode], found))
 
 
 def _open(pid: int, pidfds: dict[int, int], watched: Iterable[int], room: int) -> None:
@@ -90,22 +122,32 @@ def _open(pid: int, pidfds: dict[int, int], watched: Iterable[int], room: int) -
             pidfds[pid] = os.pidfd_open(pid)
 
 
-def _read(inode: int, pid: int, descriptor: int) -> Holder | None:
+def _read(inode: int, pid: int, descriptor: int) -> SocketOwner | None:
     try:
         started = process.stat(pid).started
         owner = process.describe(pid, started)
         # The socket last: had the process ended above, and its number gone to another, it would not be there.
-        return Holder(pid, started, descriptor, owner) if process.holds(pid, descriptor, inode) else None
+        return SocketOwner(pid, started, descriptor, owner) if process.holds(pid, descriptor, inode) else None
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _with_known_container(holder: SocketOwner, before: SocketOwner | None) -> SocketOwner:
+    """An engine that did not answer this time does not take back what it told of the same process."""
+    same = before is not None and (before.pid, before.started) == (holder.pid, holder.started)
+    if before is None or not same or before.owner.container is None or holder.owner.container is not None:
+        return holder
+    owner = replace(holder.owner, container=before.owner.container, cwd=before.owner.cwd)
+    return replace(holder, owner=owner)
 
 
 class Owners:
     """The memory. Every method but `look_up` belongs to one thread and takes microseconds."""
 
-    def __init__(self, witness: Path | None = None) -> None:
-        self._witness = witness
-        self._holders: dict[int, Holder] = {}
+    def __init__(self, reader: Path | None = None) -> None:
+        self._reader = reader
+        self._names: dict[int, str] = {}
+        self._holders: dict[int, SocketOwner] = {}
         self._missing: dict[int, _Missing] = {}
         self._seen: tuple[Listener, ...] | None = None
         self._pidfds: dict[int, int] = {}
@@ -119,14 +161,25 @@ class Owners:
         holder = None if listener.inode is None else self._holders.get(listener.inode)
         return holder.owner if holder is not None else None
 
+    def user(self, listener: Listener) -> str | None:
+        """The name of who runs it, from the process or else from the socket itself."""
+        owner = self.owner(listener)
+        if owner is not None:
+            return owner.user
+        return None if listener.uid is None else self._names.get(listener.uid, str(listener.uid))
+
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
         """What must be looked up now (monotonic seconds); forgets what is gone."""
         ended = self._drop_ended()
         if listeners is self._seen and not ended and now < self._retry_at and not self._verify_due(now):
             return Due()
-        inodes = {one.inode for one in listeners if one.inode is not None}
+        ports = {one.inode: one.port for one in listeners if one.inode is not None}
+        inodes = set(ports)
+        present = frozenset(one.uid for one in listeners if one.uid is not None)
+        uids = present - self._names.keys()
         if listeners is not self._seen:
             self._forget(inodes)
+            self._names = {uid: name for uid, name in self._names.items() if uid in present}
             self._seen = listeners
         unknown = frozenset(
             inode
@@ -134,18 +187,17 @@ class Owners:
             if inode not in self._holders
             and (inode not in self._missing or self._missing[inode].again <= now)
         )
-        known: Mapping[int, Holder] = {}
+        known: Mapping[int, SocketOwner] = {}
         if self._verify_due(now):
             known = dict(self._holders)
             self._verify_at = None
         if self._verify_at is None:
-            unwatched = any(holder.pid not in self._pidfds for holder in self._holders.values())
-            self._verify_at = now + (VERIFY_UNWATCHED if unwatched else VERIFY_EVERY)
-        return Due(unknown, known)
+            self._verify_at = now + self._period()
+        return Due(unknown, known, uids, ports)
 
     def look_up(self, due: Due) -> Found:
         """Blocking, for a thread: see `look_up` of this module."""
-        return look_up(due, frozenset(self._pidfds), self._witness)
+        return look_up(due, frozenset(self._pidfds), self._reader)
 
     def learn(self, found: Found, now: float) -> bool:
         """Remember an answer; says whether any owner became another."""
@@ -157,12 +209,12 @@ class Owners:
             missed = self._missing.pop(inode, None)
             changed = changed or (before and before.owner) != (holder and holder.owner)
             if holder is not None:
-                self._holders[inode] = holder
+                self._holders[inode] = _with_known_container(holder, before)
             else:
                 delay = RETRY_FIRST if missed is None else min(missed.delay * 2, RETRY_MOST)
                 self._missing[inode] = _Missing(now + delay, delay)
-        if any(holder.pid not in self._pidfds for holder in self._holders.values()):
-            self._verify_at = min(self._verify_at or now, now + VERIFY_UNWATCHED)
+        self._names.update(found.names)
+        self._verify_at = min(self._verify_at or math.inf, now + self._period())
         self._retry_at = min((each.again for each in self._missing.values()), default=math.inf)
         self._seen = None  # sockets may have gone while we looked: the next scan tidies up
         return changed
@@ -174,6 +226,17 @@ class Owners:
         self._epoll.close()
         self._holders.clear()
         self._missing.clear()
+
+    def _period(self) -> float:
+        """Seconds until the known holders are read again."""
+        if any(holder.pid not in self._pidfds for holder in self._holders.values()):
+            return VERIFY_UNWATCHED
+        young = datetime.now(UTC) - timedelta(seconds=NAMELESS_FOR)
+        for holder in self._holders.values():
+            owner = holder.owner
+            if owner.contained and owner.container is None and owner.started_at > young:
+                return VERIFY_NAMELESS
+        return VERIFY_EVERY
 
     def _verify_due(self, now: float) -> bool:
         return self._verify_at is not None and self._verify_at <= now

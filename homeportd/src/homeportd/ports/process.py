@@ -1,24 +1,35 @@
 """Reading what Linux tells about one process, and which process holds a socket: plain files of proc(5)."""
 
 # Strings and os: a Path for each of thousands of descriptors would cost more than the read.
-# ruff: noqa: PTH115, PTH116, PTH123, PTH208
+# ruff: noqa: PTH115, PTH123, PTH208
 from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
+from homeportd.accounts import user_name
 from homeportd.ports.model import Owner
 
 MAX_COMMAND = 8 * 1024  # bytes of a command line that are read
 MAX_ARGUMENTS = 128
 MAX_ANCESTORS = 64  # parents that are climbed; a real chain is far shorter
 ACTIVATORS = frozenset({"systemd", "init", "launchd", "xinetd"})  # hold a socket only to hand it on
+
+# Programs that hold a published port of a container in its place: Docker's and podman's, with root and without.
+FORWARDERS = frozenset(
+    {"docker-proxy", "conmon", "rootlessport", "rootlessport-child", "rootlesskit", "slirp4netns"}
+    | {"pasta", "pasta.avx2"}
+)
+# As Docker, podman and containerd name the control group of a container.
+_CONTAINER = re.compile(rb"(?:docker[-/]|libpod-(?:conmon-)?|cri-containerd-)([0-9a-f]{64})")
+MAX_CGROUP = 4096  # bytes
 
 _DELETED = " (deleted)"  # how the kernel marks a folder that is gone
 
@@ -52,28 +63,61 @@ def _boot() -> tuple[int, int]:
     raise OSError("/proc/stat has no btime")
 
 
-@lru_cache(maxsize=256)
-def user_name(uid: int) -> str:
-    """The name of a user, or the number when it has none (a container's user, say)."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
 def describe(pid: int, started: int) -> Owner:
     """All that an Owner says; raises OSError when the process is gone or not ours to read."""
     folder = f"/proc/{pid}"
     with open(f"{folder}/cmdline", "rb") as file:
         command = file.read(MAX_COMMAND)
     boot, ticks = _boot()
+    argv = arguments(command)
     return Owner(
         pid=pid,
         started_at=datetime.fromtimestamp(boot + started / ticks, UTC),
-        user=user_name(os.stat(folder).st_uid),
-        argv=arguments(command),
+        user=user_name(uid(pid)),
+        argv=argv,
         cwd=_working_folder(folder),
+        contained=bool(argv and argv[0].rpartition("/")[2] in FORWARDERS) or container_id(pid) is not None,
     )
+
+
+def uid(pid: int) -> int:
+    """Whose process it is; raises OSError when there is none."""
+    with open(f"/proc/{pid}/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"Uid:"):
+                return int(line.split()[2])  # the effective one
+    raise OSError(f"/proc/{pid}/status has no Uid")
+
+
+def has_account(number: int) -> bool:
+    """Whether a uid is an account of this machine, and not of a container."""
+    try:
+        pwd.getpwuid(number)
+    except KeyError:
+        return False
+    return True
+
+
+def container_id(pid: int) -> str | None:
+    """The container that a process is in, by its control group; 64 digits."""
+    try:
+        with open(f"/proc/{pid}/cgroup", "rb") as file:
+            found = _CONTAINER.findall(file.read(MAX_CGROUP))
+    except OSError:
+        return None
+    return found[-1].decode() if found else None
+
+
+def ancestors(pid: int) -> Iterator[int]:
+    """The parents of a process, nearest first, without pid 1."""
+    for _ in range(MAX_ANCESTORS):
+        try:
+            pid = stat(pid).parent
+        except (OSError, ValueError, IndexError):
+            return
+        if pid <= 1:
+            return
+        yield pid
 
 
 def arguments(command: bytes) -> tuple[str, ...]:
@@ -122,8 +166,12 @@ def holds(pid: int, descriptor: int, inode: int) -> bool:
         return False
 
 
-def find_holders(inodes: Collection[int]) -> dict[int, tuple[int, int]]:
+def find_holders(
+    inodes: Collection[int], approach: Callable[[int], None] = lambda pid: None
+) -> dict[int, tuple[int, int]]:
     """Which (pid, descriptor) holds each inode; what nobody readable holds is left out.
+
+    `approach` is called with each pid before that process is looked at.
 
     One walk over all processes, the newest first, since a new socket mostly has a new process; it ends when
     all are found. A socket that was inherited by a fork is held by several: the one that says what it is (the
@@ -136,17 +184,22 @@ def find_holders(inodes: Collection[int]) -> dict[int, tuple[int, int]]:
         for pid in pids:
             if not missing:
                 break
+            approach(pid)
             for descriptor, inode in sockets(pid):
                 if inode in missing:
                     missing.discard(inode)
                     found[inode] = (pid, descriptor)
     parents: dict[int, int] = {}
     held: dict[int, dict[int, int]] = {}  # pid -> inode -> descriptor, for the parents that were looked at
-    return {inode: _highest(inode, holder, parents, held) for inode, holder in found.items()}
+    return {inode: _highest(inode, holder, parents, held, approach) for inode, holder in found.items()}
 
 
 def _highest(
-    inode: int, holder: tuple[int, int], parents: dict[int, int], held: dict[int, dict[int, int]]
+    inode: int,
+    holder: tuple[int, int],
+    parents: dict[int, int],
+    held: dict[int, dict[int, int]],
+    approach: Callable[[int], None],
 ) -> tuple[int, int]:
     pid = holder[0]
     for _ in range(MAX_ANCESTORS):
@@ -157,6 +210,7 @@ def _highest(
         except (OSError, ValueError, IndexError):
             return holder
         if parent not in held:
+            approach(parent)
             held[parent] = {found: descriptor for descriptor, found in sockets(parent)}
         if inode not in held[parent]:
             return holder

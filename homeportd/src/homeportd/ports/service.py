@@ -40,6 +40,9 @@ class Holders(Protocol):
     def owner(self, listener: Listener) -> Owner | None:
         """Who holds it, as far as is known now."""
 
+    def user(self, listener: Listener) -> str | None:
+        """The name of who runs it, which is known of more listeners than their process is."""
+
     def due(self, listeners: tuple[Listener, ...], now: float) -> Any:
         """What must be looked up; false when nothing."""
 
@@ -53,7 +56,7 @@ class Holders(Protocol):
         """Give back what it holds."""
 
 
-def choose(witness: Path | None = None) -> tuple[Source, Holders, bool]:
+def choose(reader: Path | None = None) -> tuple[Source, Holders, bool]:
     """Netlink where the kernel answers it, psutil elsewhere; and whether the source blocks for long."""
     netlink = Netlink()
     try:
@@ -62,7 +65,7 @@ def choose(witness: Path | None = None) -> tuple[Source, Holders, bool]:
         netlink.close()
         log.warning("sock_diag is not to be had (%s): ports are read by psutil, which costs more", error)
         return Psutil(), PsutilOwners(), True
-    return netlink, Owners(witness), False
+    return netlink, Owners(reader), False
 
 
 class Ports:
@@ -87,7 +90,8 @@ class Ports:
 
     async def start(self) -> None:
         """Scan once, so that the first question has an answer, and then every second."""
-        self._source, self._holders, self._blocking = await asyncio.to_thread(choose, self._settings.witness)
+        reader = self._settings.owner_reader
+        self._source, self._holders, self._blocking = await asyncio.to_thread(choose, reader)
         await self.scan()
         self._loop = asyncio.create_task(self._run(), name="ports")
 
@@ -175,7 +179,7 @@ class Ports:
 
     def _show(self) -> None:
         before = self._ports
-        after = merge(self._covered, self._holders.owner, self._repos.of, before, now())
+        after = merge(self._covered, self._holders.owner, self._holders.user, self._repos.of, before, now())
         self._ports = MappingProxyType(after)
         for change in changes(before, after):
             for callback in self._callbacks:

@@ -3,14 +3,26 @@
 from pydantic import BaseModel
 
 from homeportd import clock
+from homeportd.accounts import own_name
 from homeportd.ports.model import Port
 from homeportd.settings import Origin
 from homeportd.shares.model import Share
 from homeportd.shares.view import ShareView, share_view
 
 
+class ContainerView(BaseModel):
+    """A container as its engine calls it; service and project where a compose file made it."""
+
+    name: str
+    service: str | None
+    project: str | None
+
+
 class PortView(BaseModel):
-    """A port that something listens on, or that is shared. Unknown is null."""
+    """A port that something listens on, or that is shared. Unknown is null.
+
+    `foreign`: somebody else than the agent's user runs it.
+    """
 
     port: int
     listening: bool
@@ -18,8 +30,10 @@ class PortView(BaseModel):
     pid: int | None
     started_at: str | None
     user: str | None
+    foreign: bool
     command: str | None
     title: str | None
+    container: ContainerView | None
     cwd: str | None
     repo: str | None
     subdir: str | None
@@ -31,15 +45,19 @@ class PortView(BaseModel):
 def port_view(number: int, port: Port | None, share: Share | None, origin: Origin) -> PortView:
     """`port` None: nothing listens there now."""
     owner = port.owner if port else None
+    container = owner.container if owner else None
+    user = port.user if port else None
     return PortView(
         port=number,
         listening=port is not None,
         addresses=list(port.addresses) if port else [],
         pid=owner.pid if owner else None,
         started_at=clock.to_text(owner.started_at) if owner else None,
-        user=owner.user if owner else None,
+        user=user,
+        foreign=user is not None and user != own_name(),
         command=" ".join(owner.argv) if owner else None,
         title=port.title if port else None,
+        container=ContainerView(**vars(container)) if container else None,
         cwd=str(owner.cwd) if owner and owner.cwd else None,
         repo=port.repo if port else None,
         subdir=port.subdir if port else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from homeportd.repos import files
@@ -18,6 +18,7 @@ MAX_ENTRIES = 4096  # of one folder that are read
 # What changed so short a time before it was read may have changed again without a new time: kernels before 6.13 stamp
 # by a clock that stands still for up to 10 ms, some file systems by one of 2 s. Git calls such an entry racy, too.
 SETTLED_NS = 2_000_000_000
+NOBODY = 65534  # the owner of a folder that went away while it was read
 SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "target", "vendor", "dist", "build"})
 
 
@@ -84,13 +85,11 @@ class Discovery:
         stamps = tuple(_stamp(each) for each in (path / ".git", folder / "HEAD", common / "config"))
         known = self._places.get(path)
         if known is not None and known.settled and known.stamps == stamps and known.place.git_dir == folder:
-            return known
+            uid = _uid(path)
+            return known if known.place.uid == uid else _Read(stamps, True, replace(known.place, uid=uid))
         settled = _settled(max(stamp for _, _, stamp in stamps))
-        url = files.remote(files.config(common))
-        place = Place(
-            path, folder, common, files.branch(folder), without_credentials(url) if url is not None else None
-        )
-        return _Read(stamps, settled, place)
+        place = place_of(path)
+        return None if place is None else _Read(stamps, settled, place)
 
 
 def _list(folder: Path) -> Iterator[str]:
@@ -106,12 +105,45 @@ def _settled(stamp: int) -> bool:
     return stamp < time.time_ns() - SETTLED_NS
 
 
+def _uid(path: Path) -> int:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return NOBODY
+
+
 def _stamp(path: Path) -> tuple[int, int, int]:
     try:
         status = path.stat()
     except OSError:
         return 0, 0, 0
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def place_of(path: Path) -> Place | None:
+    """Read the working tree at a path; None when it is none, or not ours to read."""
+    folder = files.git_dir(path)
+    if folder is None:
+        return None
+    common = files.common_dir(folder)
+    url = files.remote(files.config(common))
+    remote = without_credentials(url) if url is not None else None
+    return Place(path, folder, common, files.branch(folder), remote, _uid(path))
+
+
+def is_hidden(folder: Path) -> bool:
+    """Whether a working tree may be around a folder, nearer than any that we see, where we may not look."""
+    if not folder.is_absolute():
+        return False
+    for path in (folder, *folder.parents[:-1]):
+        try:
+            (path / ".git").lstat()
+        except PermissionError:
+            return True
+        except OSError:
+            continue
+        return files.git_dir(path) is None
+    return False
 
 
 def working_tree(folder: Path) -> Path | None:

@@ -16,7 +16,8 @@ class Repo:
     """One working tree; a linked worktree is a Repo of its own.
 
     `branch` is the short commit id where HEAD is detached. `dirty` is None as long as nobody asked, and where
-    git cannot tell. `remote` carries no credentials.
+    git cannot tell. `remote` carries no credentials. `owner` is the user whose folder it is; `handover` are the
+    commands, for root, that make it the agent's, empty where it is that already or better stays as it is.
     """
 
     id: str
@@ -25,17 +26,23 @@ class Repo:
     branch: str | None = None
     dirty: bool | None = None
     remote: str | None = None
+    owner: str | None = None
+    handover: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Place:
-    """A working tree as found, before it has an id. `git_dir` is its own, `common_dir` that of its clone."""
+    """A working tree as found, before it has an id. `git_dir` is its own, `common_dir` that of its clone.
+
+    `uid` is the owner of its folder.
+    """
 
     path: Path
     git_dir: Path
     common_dir: Path
     branch: str | None
     remote: str | None
+    uid: int
 
 
 def ids(root: Path, paths: Iterable[Path]) -> dict[Path, str]:
@@ -60,6 +67,49 @@ def ids(root: Path, paths: Iterable[Path]) -> dict[Path, str]:
         taken[name] = path
         found[path] = name
     return found
+
+
+# Folders that are the system's, or somebody's whole home: these are not given away, though they may be working trees.
+_SYSTEM = frozenset(
+    {
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "proc",
+        "run",
+        "sbin",
+        "sys",
+        "usr",
+        "var",
+    }
+)
+_BELOW_SYSTEM = (Path("/usr/local/src"), Path("/usr/src"), Path("/var/www"))
+
+
+def handover(
+    place: Place, user: str, reachable: bool, target: Path, homes: frozenset[Path]
+) -> tuple[tuple[str, ...], ...]:
+    """The commands of root's that make a working tree `user`'s; none where that would do harm.
+
+    `reachable`: that user can enter the folder it is in, so it may stay there; else it is moved to `target`.
+    """
+    path = place.path
+    below = any(path != each and path.is_relative_to(each) for each in _BELOW_SYSTEM)
+    if len(path.parts) < 3 or path in homes or (path.parts[1] in _SYSTEM and not below):
+        return ()
+    if any(home.is_relative_to(path) for home in homes):
+        return ()
+    shared = () if place.common_dir.is_relative_to(path) else (str(place.common_dir),)
+    if reachable:
+        return (("chown", "-R", f"{user}:", str(path), *shared),)
+    if shared:
+        return ()  # a linked worktree is lost to its clone when it is moved
+    return ("mv", str(path), str(target)), ("chown", "-R", f"{user}:", str(target))
 
 
 _AUTHORITY = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.:-]*://)(?P<user>[^/?#]*)@")

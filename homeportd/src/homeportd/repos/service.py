@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from homeportd.repos.discovery import Discovery
+from homeportd.accounts import user_name
+from homeportd.repos.discovery import Discovery, is_hidden
+from homeportd.repos.foreign import Foreign, Reader, handovers
 from homeportd.repos.model import Place, Repo, ids
 from homeportd.repos.status import is_dirty
 from homeportd.settings import Settings
@@ -21,13 +25,25 @@ DIRTY_AT_ONCE = 2  # runs of git at a time
 log = logging.getLogger(__name__)
 
 
-class Repos:
-    """What is known of the repos. Whether they have changes is known once somebody asked: `refresh_dirty`."""
+@dataclass(frozen=True)
+class _Owned:
+    owner: str
+    handover: tuple[tuple[str, ...], ...]
 
-    def __init__(self, settings: Settings) -> None:
+
+class Repos:
+    """What is known of the repos. Whether they have changes is known once somebody asked: `refresh_dirty`.
+
+    `reader` tells of those around processes which the agent may not enter.
+    """
+
+    def __init__(self, settings: Settings, reader: Reader | None = None) -> None:
         self._root = settings.repo_root
         self._discovery = Discovery(self._root)
+        self._foreign = Foreign(reader)
+        self._own: tuple[Place, ...] = ()  # as found with the agent's own rights
         self._places: tuple[Place, ...] = ()
+        self._known: dict[Path, _Owned] = {}
         self._dirty: dict[Path, bool | None] = {}
         self._asked: dict[Path, float] = {}  # when git was last run there, monotonic seconds
         self._repos: tuple[Repo, ...] = ()
@@ -35,7 +51,10 @@ class Repos:
         self._folders: frozenset[Path] = frozenset()
         self._callbacks: list[Callable[[], None]] = []
         self._looking: asyncio.Task[None] | None = None
+        self._asking_reader: asyncio.Task[None] | None = None
+        self._hidden: frozenset[Path] = frozenset()  # folders that only the reader can look around
         self._asking = asyncio.Lock()
+        self._taking = asyncio.Lock()
         self._loop: asyncio.Task[None] | None = None
         self._failing = False
 
@@ -46,11 +65,11 @@ class Repos:
 
     async def close(self) -> None:
         """Stop looking."""
-        for task in (self._loop, self._looking):
+        for task in (self._loop, self._looking, self._asking_reader):
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task}, timeout=PATIENCE)
-        self._loop = self._looking = None
+        self._loop = self._looking = self._asking_reader = None
 
     def all(self) -> tuple[Repo, ...]:
         """All repos, sorted by id."""
@@ -90,19 +109,25 @@ class Repos:
                 for place in self._places
                 if self._asked.get(place.path, -DIRTY_AGE) + DIRTY_AGE <= clock()
             ]
-            if git is None or not due:
+            if not due:
                 return
             slots = asyncio.Semaphore(DIRTY_AT_ONCE)
 
             async def ask(place: Place) -> None:
                 async with slots:
-                    self._dirty[place.path] = await is_dirty(git, place)
+                    self._dirty[place.path] = await self._is_dirty(git, place)
                     self._asked[place.path] = clock()
 
             async with asyncio.TaskGroup() as group:
                 for place in due:
                     group.create_task(ask(place))
         self._show()
+
+    async def _is_dirty(self, git: str | None, place: Place) -> bool | None:
+        answer = await is_dirty(git, place) if git is not None and place in self._own else None
+        if answer is None and place.uid != os.getuid():
+            return await self._foreign.dirty(place.path, self._folders)
+        return answer
 
     async def _run(self) -> None:
         while True:
@@ -117,17 +142,49 @@ class Repos:
                 return
         self._looking = asyncio.create_task(self._find(), name="repos: look")
         await asyncio.wait({self._looking}, timeout=PATIENCE)
+        if self._asking_reader is not None:
+            await asyncio.wait({self._asking_reader}, timeout=PATIENCE)
 
     async def _find(self) -> None:
         try:
-            self._places = await asyncio.to_thread(self._discovery.look, self._folders)
+            self._own, hidden = await asyncio.to_thread(self._find_own)
+            await self._take()
         except Exception as error:
             if not self._failing:
                 log.error("cannot look for repos: %s: %s", type(error).__name__, error)
             self._failing = True
             return
         self._failing = False
-        self._show()
+        # Asked beside, since another user's file system may hang for longer than ours.
+        self._hidden = hidden
+        if self._asking_reader is None or self._asking_reader.done():
+            self._asking_reader = asyncio.create_task(self._ask_reader(), name="repos: reader")
+
+    def _find_own(self) -> tuple[tuple[Place, ...], frozenset[Path]]:
+        places = self._discovery.look(self._folders)
+        return places, frozenset(folder for folder in self._folders if is_hidden(folder))
+
+    async def _ask_reader(self) -> None:
+        asked: frozenset[Path] | None = None
+        try:
+            while asked != self._hidden:
+                asked = self._hidden
+                await self._foreign.look(asked)
+                await self._take()
+        except Exception:
+            log.exception("asking the owner reader for repos failed")
+
+    async def _take(self) -> None:
+        """Make one list of what both found; where both did, it is the agent's own."""
+        async with self._taking:
+            places = {place.path: place for place in (*self._foreign.places(), *self._own)}
+            self._known = await asyncio.to_thread(self._describe, tuple(places.values()))
+            self._places = tuple(places.values())
+            self._show()
+
+    def _describe(self, places: tuple[Place, ...]) -> dict[Path, _Owned]:
+        commands = handovers(self._root, places)
+        return {place.path: _Owned(user_name(place.uid), commands.get(place.path, ())) for place in places}
 
     def _show(self) -> None:
         known = {place.path for place in self._places}
@@ -145,6 +202,8 @@ class Repos:
                         each.branch,
                         self._dirty.get(each.path),
                         each.remote,
+                        self._known[each.path].owner,
+                        self._known[each.path].handover,
                     )
                     for each in self._places
                 ),

@@ -82,7 +82,7 @@ def _config(values: Mapping[tuple[str, str, str], str]) -> str:
 
 
 def _environment(place: Place, borrowed: Path) -> dict[str, str]:
-    kept = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR")
+    kept = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "LC_ALL": "C",

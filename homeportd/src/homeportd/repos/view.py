@@ -1,15 +1,22 @@
 """A repo as the API shows it."""
 
+import shlex
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from homeportd.accounts import own_name
 from homeportd.repos.model import Repo
 
 
 class RepoView(BaseModel):
-    """A git repository and the ports that listen from within it. Unknown is null."""
+    """A git repository and the ports that listen from within it. Unknown is null.
+
+    `foreign`: it belongs to somebody else than the agent's user, who therefore only lists and shares it; `handover` is
+    the shell command that changes that, with `sudo` where there is one.
+    """
 
     id: str
     name: str
@@ -17,6 +24,9 @@ class RepoView(BaseModel):
     branch: str | None
     dirty: bool | None
     remote: str | None
+    owner: str | None
+    foreign: bool
+    handover: str | None
     ports: list[int]
 
 
@@ -33,8 +43,16 @@ def repo_views(repos: Iterable[Repo], ports: Iterable[tuple[int, str | None]]) -
             branch=repo.branch,
             dirty=repo.dirty,
             remote=repo.remote,
+            owner=repo.owner,
+            foreign=repo.owner is not None and repo.owner != own_name(),
+            handover=_command(repo),
             ports=sorted(running[repo.id]),
         )
         for repo in repos
     ]
     return sorted(views, key=lambda view: (not view.ports, view.name, view.id))
+
+
+def _command(repo: Repo) -> str | None:
+    sudo = ["sudo"] if repo.handover and shutil.which("sudo") else []
+    return " && ".join(shlex.join([*sudo, *words]) for words in repo.handover) or None

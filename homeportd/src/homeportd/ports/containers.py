@@ -1,0 +1,146 @@
+"""Which container is behind a port, asked of Docker or podman on their own sockets.
+
+Both answer `GET /containers/json` of the Docker Engine API. What they tell is text of whoever made the container, so
+names are cut and cleaned, and a folder is a path or nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from homeportd.ports import process
+from homeportd.ports.model import Container, Owner
+
+SYSTEM_SOCKETS = (Path("/run/docker.sock"), Path("/run/podman/podman.sock"))
+USER_SOCKETS = ("podman/podman.sock", "docker.sock")  # below /run/user/<uid>
+TIME_OUT_S = 1.5  # of an engine, for its whole answer
+MAX_BODY = 8 * 1024 * 1024  # bytes: some thousand containers
+MAX_CONTAINERS = 1024
+MAX_NAME = 64  # characters
+MAX_PATH = 4096
+LABELS = ("com.docker.compose.", "io.podman.compose.")  # podman-compose writes both
+
+
+@dataclass(frozen=True)
+class Running:
+    """One running container. `ports` are those of this machine that lead to it."""
+
+    id: str
+    container: Container
+    folder: Path | None
+    ports: frozenset[int]
+
+
+def sockets_of(uid: int) -> tuple[Path, ...]:
+    """Where the engines of a user listen; the system's are root's."""
+    if uid == 0:
+        return SYSTEM_SOCKETS
+    return tuple(Path(f"/run/user/{uid}") / name for name in USER_SOCKETS)
+
+
+def fetch(sockets: Iterable[Path]) -> list[Any]:
+    """What all engines that answer on these sockets tell of their running containers, cut to what `read` needs.
+
+    Blocking, TIME_OUT_S for each at most.
+    """
+    found: list[Any] = []
+    for path in sockets:
+        try:
+            answer = json.loads(_get(path, "/containers/json"))
+        except (OSError, ValueError, http.client.HTTPException, RecursionError):
+            continue  # there is none, or it is not for us
+        if isinstance(answer, list):
+            found += [_cut(each) for each in answer[:MAX_CONTAINERS] if isinstance(each, dict)]
+    return found
+
+
+def _cut(value: dict[str, Any]) -> dict[str, Any]:
+    labels = value.get("Labels")
+    wanted = {prefix + key for prefix in LABELS for key in ("service", "project", "project.working_dir")}
+    kept = {key: labels[key] for key in wanted & labels.keys()} if isinstance(labels, dict) else {}
+    return {**{key: value.get(key) for key in ("Id", "Names", "Ports")}, "Labels": kept}
+
+
+def running(answers: Any) -> tuple[Running, ...]:
+    """The containers that `fetch` returned; what makes no sense is left out."""
+    rows = answers if isinstance(answers, list) else []
+    return tuple(one for each in rows if (one := read(each)) is not None)
+
+
+def read(value: Any) -> Running | None:
+    """One container of an answer; None where it has no name or id."""
+    try:
+        name = _name(value["Names"][0].lstrip("/"))
+        ports = {row.get("PublicPort") for row in value.get("Ports") or [] if row.get("Type", "tcp") == "tcp"}
+        labels = {key: text for key, text in (value.get("Labels") or {}).items() if isinstance(text, str)}
+        if name is None or not isinstance(value["Id"], str):
+            return None
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return None
+    folder = _label(labels, "project.working_dir")
+    container = Container(name, _name(_label(labels, "service")), _name(_label(labels, "project")))
+    numbers = frozenset(port for port in ports if type(port) is int)
+    return Running(value["Id"], container, _folder(folder), numbers)
+
+
+def _label(labels: Mapping[str, str], key: str) -> str:
+    return next((labels[prefix + key] for prefix in LABELS if labels.get(prefix + key)), "")
+
+
+def _name(text: str) -> str | None:
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:MAX_NAME] or None
+
+
+def _folder(text: str) -> Path | None:
+    parts = text.split("/")
+    fits = text.startswith("/") and text.isprintable() and len(text) <= MAX_PATH
+    return Path(text) if fits and not {".", ".."} & set(parts) and any(parts) else None
+
+
+def find(found: Iterable[Running], port: int, identity: str | None) -> Running | None:
+    """The container with that id, or else the one that has that port."""
+    both = list(found)
+    by_id = next((one for one in both if identity is not None and one.id == identity), None)
+    return by_id or next((one for one in both if port in one.ports), None)
+
+
+def complete(owner: Owner, port: int, found: Iterable[Running]) -> Owner:
+    """An owner that is a container's, with what its engine tells in place of what its forwarder is."""
+    one = find(found, port, process.container_id(owner.pid))
+    return owner if one is None else replace(owner, container=one.container, cwd=one.folder)
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP on a unix socket, until a moment."""
+
+    def __init__(self, path: Path, until: float) -> None:
+        super().__init__("localhost")
+        self._path, self._until = path, until
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.sock.settimeout(max(0.01, self._until - time.monotonic()))
+        self.sock.connect(str(self._path))
+
+
+def _get(path: Path, address: str) -> bytes:
+    until = time.monotonic() + TIME_OUT_S
+    with closing(_Connection(path, until)) as connection:
+        connection.request("GET", address)
+        answer = connection.getresponse()
+        data = b""
+        while part := answer.read1(64 * 1024):
+            data += part
+            if len(data) > MAX_BODY or time.monotonic() > until:
+                raise OSError(f"{path} answers too much or too slowly")
+    if answer.status != 200:
+        raise OSError(f"{path} answers {answer.status}")
+    return data
