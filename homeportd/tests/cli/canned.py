@@ -86,8 +86,10 @@ def port(number: int, shared: dict[str, Any] | None = None, **changes: Any) -> d
         "pid": 4711,
         "started_at": "2026-11-20T10:00:00.000Z",
         "user": "ada",
+        "foreign": False,
         "command": "/usr/bin/python3 -m http.server",
         "title": "python",
+        "container": None,
         "cwd": "/srv/homeport/repos/manifold",
         "repo": None,
         "subdir": None,
@@ -106,6 +108,9 @@ def repo(name: str, ports: list[int], **changes: Any) -> dict[str, Any]:
         "branch": "main",
         "dirty": False,
         "remote": None,
+        "owner": "ada",
+        "foreign": False,
+        "handover": None,
         "ports": ports,
     } | changes
 

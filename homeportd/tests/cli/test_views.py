@@ -19,7 +19,7 @@ def test_ports_stand_under_their_repo() -> None:
     ports = [
         port(3000, PUBLIC, repo="manifold", title="vite", subdir="frontend"),
         port(8000, repo="manifold", subdir=""),
-        port(9000, title=None, command=None),
+        port(9000, title=None, command=None, user=None),
     ]
 
     assert views.by_repo(repos, ports, PLAIN, NOW) == [
@@ -29,6 +29,17 @@ def test_ports_stand_under_their_repo() -> None:
         "client-website (stopped)  main",
         "Ports without a repo",
         "  :9000  owner not visible  private                        http://9000.localhost:8080",
+    ]
+
+
+def test_other_peoples_repos_are_named_below_the_table() -> None:
+    theirs = repo("proj", [3000], owner="root", foreign=True, handover="sudo chown -R ada: /proj")
+    page = views.by_repo([theirs], [port(3000, repo="proj", user="root", foreign=True)], PLAIN, NOW)
+
+    assert page[1].split("  ")[1:3] == [":3000", "python · root's"]
+    assert page[2:] == [
+        "",
+        "proj is root's: it is listed and shared here; to let Homeport work in it: sudo chown -R ada: /proj",
     ]
 
 

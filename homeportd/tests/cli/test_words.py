@@ -6,7 +6,7 @@ import pytest
 
 from homeportd.cli import words
 
-from .canned import port, share
+from .canned import port, repo, share
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)  # a Friday
 
@@ -76,13 +76,45 @@ def test_an_expired_share_counts_as_private() -> None:
         ({"title": "vite", "subdir": "frontend"}, "vite · frontend"),
         ({"title": "vite", "subdir": ""}, "vite"),
         ({"title": None, "command": "/opt/bin/thing --port 3000"}, "thing"),
-        ({"title": None, "command": ""}, "owner not visible"),
-        ({"title": None, "command": None}, "owner not visible"),
+        ({"title": None, "command": ""}, "a program of ada"),
+        ({"title": None, "command": None, "user": None}, "owner not visible"),
+        ({"title": None, "command": None, "user": "root", "foreign": True}, "a program of root"),
+        ({"title": "vite", "subdir": "web", "user": "root", "foreign": True}, "vite · web · root's"),
+        ({"title": "vite", "user": "games", "foreign": True}, "vite · games'"),
+        (
+            {"title": "db", "user": "root", "foreign": True, "container": {"name": "shop_db_1"}},
+            "db · container",
+        ),
         ({"listening": False}, "nothing listens"),
     ],
 )
 def test_a_port_is_called_what_a_person_would_call_it(changes, said) -> None:
     assert words.what(port(3000, **changes)) == said
+
+
+MOVE = "sudo mv '/root/my proj' /srv/repos/x && sudo chown -R ada: /srv/repos/x"
+
+
+@pytest.mark.parametrize(
+    ("command", "as_root", "said"),
+    [
+        (
+            "sudo chown -R ada: /x",
+            False,
+            "it is listed and shared here; to let Homeport work in it: sudo chown -R ada: /x",
+        ),
+        (MOVE, False, f"it is listed and shared here; to let Homeport work in it: {MOVE}"),
+        (
+            MOVE,
+            True,
+            f"it is listed and shared here; to let Homeport work in it: {MOVE.replace('sudo ', '')}",
+        ),
+        (None, False, "it is listed and shared here."),
+    ],
+)
+def test_another_persons_repo_is_named_with_the_command_that_hands_it_over(command, as_root, said) -> None:
+    theirs = repo("proj", [], owner="root", foreign=True, handover=command)
+    assert words.handover(theirs, as_root) == f"proj is root's: {said}"
 
 
 @pytest.mark.parametrize(

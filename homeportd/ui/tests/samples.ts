@@ -25,6 +25,9 @@ export const repo = (name: string, part: Partial<Repo> = {}): Repo => ({
   branch: "main",
   dirty: false,
   remote: null,
+  owner: "ada",
+  foreign: false,
+  handover: null,
   ports: [],
   ...part,
 });

@@ -20,6 +20,18 @@ test.each([
   [port(1, { listening: false, title: null }), "shared port · not running"],
   [port(1, { title: null, user: "postgres" }), "a program of postgres"],
   [port(1, { title: null, user: null }), "owner not visible"],
+  [port(1, { title: null, user: "root", foreign: true }), "a program of root"],
+  [port(1, { subdir: "web", user: "root", foreign: true }), "vite · web · root's"],
+  [port(1, { user: "games", foreign: true }), "vite · games'"],
+  [
+    port(1, {
+      title: "db",
+      user: "root",
+      foreign: true,
+      container: { name: "x_db", service: "db", project: "x" },
+    }),
+    "db · container",
+  ],
 ])("a port's name %#", (of, name) => expect(portName(of)).toBe(name));
 
 test("a share that has ended counts as private", () => {

@@ -22,8 +22,19 @@ class Share(TypedDict):
     updated_at: str | None
 
 
+class Container(TypedDict):
+    """A container as its engine calls it."""
+
+    name: str
+    service: str | None
+    project: str | None
+
+
 class Port(TypedDict):
-    """A listening or shared TCP port. `repo` is a repo id, `subdir` the folder in it."""
+    """A listening or shared TCP port. `repo` is a repo id, `subdir` the folder in it.
+
+    `foreign`: somebody else than the agent's user runs it.
+    """
 
     port: int
     listening: bool
@@ -31,8 +42,10 @@ class Port(TypedDict):
     pid: int | None
     started_at: str | None
     user: str | None
+    foreign: bool
     command: str | None
     title: str | None
+    container: Container | None
     cwd: str | None
     repo: str | None
     subdir: str | None
@@ -42,7 +55,10 @@ class Port(TypedDict):
 
 
 class Repo(TypedDict):
-    """A git repository and the ports of the processes that run in it."""
+    """A git repository and the ports of the processes that run in it.
+
+    `foreign`: somebody else than the agent's user has it; `handover` is the shell command that changes that.
+    """
 
     id: str
     name: str
@@ -50,6 +66,9 @@ class Repo(TypedDict):
     branch: str | None
     dirty: bool | None
     remote: str | None
+    owner: str | None
+    foreign: bool
+    handover: str | None
     ports: list[int]
 
 

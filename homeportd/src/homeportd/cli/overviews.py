@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,7 +24,7 @@ def by_repo(json: bool) -> None:
     if json:
         write_json({"repos": repos, "ports": ports})
     else:
-        write(views.by_repo(repos, ports, screen(), words.local_now()))
+        write(views.by_repo(repos, ports, screen(), words.local_now(), as_root=os.geteuid() == 0))
 
 
 def ports(json: bool) -> None:

@@ -49,8 +49,13 @@ _TOKENS: Final = (
 _EXAMPLE: Final = "python3 -m http.server 8000 --bind 127.0.0.1"
 
 
-def by_repo(repos: Sequence[Repo], ports: Sequence[Port], screen: Screen, now: datetime) -> list[str]:
-    """Each repo with its ports, then the ports of no repo."""
+def by_repo(
+    repos: Sequence[Repo], ports: Sequence[Port], screen: Screen, now: datetime, *, as_root: bool = False
+) -> list[str]:
+    """Each repo with its ports, then the ports of no repo, then what concerns repos of other people.
+
+    `as_root`: the reader needs no sudo.
+    """
     known = {repo["id"] for repo in repos}
     groups = [
         (_repo_line(repo, own, screen), own)
@@ -71,7 +76,11 @@ def by_repo(repos: Sequence[Repo], ports: Sequence[Port], screen: Screen, now: d
         page.extend(next(lines) for _ in own)
     if not ports:
         page += ["", *nothing_yet()]
-    return page
+    # Never clipped: it is there to be copied.
+    foreign = [
+        screen.paint(clean(words.handover(repo, as_root)), Style.GREY) for repo in repos if repo["foreign"]
+    ]
+    return [*page, "", *foreign] if foreign else page
 
 
 def nothing_yet() -> list[str]:

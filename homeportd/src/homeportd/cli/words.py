@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import Any
 
-from homeportd.cli.objects import Port, Share
+from homeportd.cli.objects import Port, Repo, Share
 from homeportd.cli.terminal import Cell, Style
 from homeportd.clock import from_text
 
@@ -15,14 +16,33 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def what(port: Port) -> str:
-    """What a person would call the thing behind a port: `vite · frontend`."""
+    """What a person would call the thing behind a port, and whose it is if not theirs: `vite · frontend · root's`."""
     if not port["listening"]:
         return "nothing listens"
-    name = port["title"]
+    name, user = port["title"], port["user"]
     if not name and port["command"]:
         name = port["command"].split()[0].rpartition("/")[2]
-    parts = [name or "owner not visible", port["subdir"] or ""]
-    return " · ".join(part for part in parts if part)
+    if not name:
+        return f"a program of {user}" if user else "owner not visible"
+    # Of a container the engine's user says nothing: it is root for whoever uses Docker.
+    whose = "container" if port["container"] else possessive(user) if user and port["foreign"] else ""
+    return " · ".join(part for part in (name, port["subdir"] or "", whose) if part)
+
+
+def possessive(user: str) -> str:
+    """`root's`, `games'`."""
+    return f"{user}'" if user.endswith("s") else f"{user}'s"
+
+
+def handover(repo: Repo, as_root: bool) -> str:
+    """That a repo is somebody else's, and the command that changes it: without sudo for root."""
+    sentence = f"{repo['name']} is {possessive(repo['owner'] or 'nobody')}: it is listed and shared here"
+    if repo["handover"] is None:
+        return f"{sentence}."
+    # Paths are absolute, so no word of theirs is mistaken for one of these.
+    kept = [word for word in shlex.split(repo["handover"]) if not (as_root and word == "sudo")]
+    command = " ".join(word if word == "&&" else shlex.quote(word) for word in kept)
+    return f"{sentence}; to let Homeport work in it: {command}"
 
 
 def mode(share: Share) -> Cell:

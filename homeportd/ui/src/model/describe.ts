@@ -8,9 +8,18 @@ function unnamed(port: Port): string {
   return port.user ? `a program of ${port.user}` : "owner not visible";
 }
 
-/** What runs, in which folder, and whether it does: "vite · frontend", "vite · frontend · not running". */
+/** "root's", "games'". */
+export const possessive = (user: string): string => (user.endsWith("s") ? `${user}'` : `${user}'s`);
+
+/** Whose it is, where that is not the agent's user. Of a container the engine's user, mostly root, says nothing. */
+function whose(port: Port): string {
+  if (port.container) return "container";
+  return port.foreign && port.user && port.title ? possessive(port.user) : "";
+}
+
+/** What runs, in which folder, whose, and whether it does: "vite · frontend", "vite · root's · not running". */
 export function portName(port: Port): string {
-  return [port.title ?? unnamed(port), port.subdir, port.listening ? "" : "not running"]
+  return [port.title ?? unnamed(port), port.subdir, whose(port), port.listening ? "" : "not running"]
     .filter(Boolean)
     .join(" · ");
 }

@@ -20,10 +20,13 @@ export interface Port {
   addresses: string[];
   pid: number | null;
   started_at: string | null;
-  /** Null when the process belongs to someone whose processes the agent may not look into. */
   user: string | null;
+  /** Whether somebody else than the agent's user runs it. */
+  foreign: boolean;
   command: string | null;
   title: string | null;
+  /** As its engine calls it; service and project where a compose file made it. */
+  container: { name: string; service: string | null; project: string | null } | null;
   cwd: string | null;
   /** Id of the repo that the process runs in. */
   repo: string | null;
@@ -41,6 +44,11 @@ export interface Repo {
   branch: string | null;
   dirty: boolean | null;
   remote: string | null;
+  owner: string | null;
+  /** Whether it belongs to somebody else than the agent's user, who then only lists and shares it. */
+  foreign: boolean;
+  /** The shell command that gives it to the agent's user. */
+  handover: string | null;
   ports: number[];
 }
 

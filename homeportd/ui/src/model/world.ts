@@ -74,6 +74,8 @@ export const unlisted = (world: World, port: number): Port => ({
   pid: null,
   started_at: null,
   user: null,
+  foreign: false,
+  container: null,
   command: null,
   title: null,
   cwd: null,

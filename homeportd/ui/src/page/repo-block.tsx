@@ -1,5 +1,8 @@
 import type { ComponentChildren } from "preact";
+import { useId, useState } from "preact/hooks";
+import { possessive } from "../model/describe";
 import type { Repo } from "../model/types";
+import { Command } from "../parts/command";
 
 /** A repo with its ports. */
 export function RepoBlock({ repo, children }: { repo: Repo; children: ComponentChildren }) {
@@ -17,8 +20,10 @@ export function RepoBlock({ repo, children }: { repo: Repo; children: ComponentC
   );
 }
 
-/** Name, branch, whether work is not committed, and where it is. */
+/** Name, branch, whether work is not committed, whose it is if not the agent's user's, and where it is. */
 export function RepoHead({ repo, level: Heading }: { repo: Repo; level: "h2" | "h3" }) {
+  const [open, setOpen] = useState(false);
+  const details = useId();
   return (
     <div class="flex flex-wrap items-baseline gap-x-3">
       <Heading
@@ -38,9 +43,29 @@ export function RepoHead({ repo, level: Heading }: { repo: Repo; level: "h2" | "
           </span>
         )}
       </p>
+      {repo.foreign && repo.owner && (
+        <button
+          type="button"
+          class="button-quiet -my-2 -mx-1 px-2 text-small"
+          aria-expanded={open}
+          aria-controls={details}
+          onClick={() => setOpen(!open)}
+        >
+          {possessive(repo.owner)}
+        </button>
+      )}
       <p class="ml-auto min-w-0 truncate font-mono text-small text-soft max-sm:w-full" title={repo.path}>
         {repo.path}
       </p>
+      {open && repo.foreign && repo.owner && (
+        <div id={details} class="w-full pt-1 pb-2 text-small">
+          <p class="pb-1.5 text-soft">
+            This repo belongs to {repo.owner}, so it is listed and shared here.
+            {repo.handover && " To let Homeport work in it, give it to Homeport's user:"}
+          </p>
+          {repo.handover && <Command text={repo.handover} />}
+        </div>
+      )}
     </div>
   );
 }

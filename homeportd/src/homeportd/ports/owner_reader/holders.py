@@ -32,14 +32,13 @@ def describe(inodes: Iterable[int]) -> dict[int, Described]:
     try:
         for inode, (pid, descriptor) in process.find_holders(set(inodes), privileges.approach).items():
             with suppress(OSError, ValueError, IndexError):
-                privileges.step_back()
+                privileges.approach(pid)
                 namespace = os.stat(f"/proc/{pid}/ns/net").st_ino  # noqa: PTH116 - as in process.py
                 if namespace not in tables:
                     tables[namespace] = listening(pid)
                 port = tables[namespace].get(inode)
                 if port is None:
                     continue
-                privileges.approach(pid)
                 started = process.stat(pid).started
                 owner = process.describe(pid, started)
                 uid = process.uid(pid)
