@@ -85,6 +85,10 @@ def test_an_expired_share_counts_as_private() -> None:
             {"title": "db", "user": "root", "foreign": True, "container": {"name": "shop_db_1"}},
             "db · container",
         ),
+        (
+            {"title": "db", "user": "games", "foreign": True, "container": {"name": "shop_db_1"}},
+            "db · games' container",
+        ),
         ({"listening": False}, "nothing listens"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homeportd.repos import discovery as module
-from homeportd.repos.discovery import Discovery, working_tree
+from homeportd.repos.discovery import Discovery, is_hidden, working_tree
 
 from .conftest import git, make
 
@@ -120,3 +120,24 @@ def test_numbers_are_bounded(root, monkeypatch):
 
 def test_no_root_is_no_error(tmp_path):
     assert found(tmp_path / "none") == []
+
+
+def test_a_folder_hides_a_tree_where_its_git_folder_cannot_be_read(root):
+    shop = make(root / "shop")
+    (shop / "web").mkdir()
+    assert not is_hidden(shop / "web")
+    assert not is_hidden(root)
+    (shop / "web/.git").mkdir()
+    assert is_hidden(shop / "web")
+    assert not is_hidden(Path("shop"))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_tree_that_was_given_away_has_its_new_owner(root):
+    shop = make(root / "shop")
+    for path in (shop / ".git", shop / ".git/HEAD", shop / ".git/config"):
+        os.utime(path, (1, 1))
+    discovery = Discovery(root)
+    assert [place.uid for place in discovery.look([])] == [0]
+    os.chown(shop, 65534, -1)
+    assert [place.uid for place in discovery.look([])] == [65534]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.repos.model import ids, without_credentials
+from homeportd.repos.model import Place, handover, ids, without_credentials
 
 ROOT = Path("/srv/repos")
 
@@ -80,3 +80,39 @@ def test_no_password_is_ever_shown(scheme, name, host, path):
     shown = without_credentials(f"{scheme}://{name}:pass-word@{host}/{path}")
     assert "pass-word" not in shown
     assert host in shown
+
+
+HOMES = frozenset(map(Path, ("/root", "/home/ada", "/var/lib/games", "/srv/homes/bob")))
+TARGET = Path("/srv/homeport/repos/proj")
+
+
+def place(path, common=None):
+    path = Path(path)
+    return Place(path, path / ".git", Path(common or path / ".git"), "main", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "common", "reachable", "commands"),
+    [
+        ("/srv/proj", None, True, ["chown -R ada: /srv/proj"]),
+        ("/root/proj", None, False, [f"mv /root/proj {TARGET}", f"chown -R ada: {TARGET}"]),
+        ("/srv/tree", "/srv/clone/.git", True, ["chown -R ada: /srv/tree /srv/clone/.git"]),
+        # A linked worktree that is moved is lost to its clone.
+        ("/root/tree", "/root/clone/.git", False, []),
+        # The system's, somebody's whole home, and what holds homes.
+        ("/etc", None, True, []),
+        ("/etc/nginx", None, True, []),
+        ("/usr/local", None, True, []),
+        ("/usr/local/src/proj", None, True, ["chown -R ada: /usr/local/src/proj"]),
+        ("/usr/local/src", None, True, []),
+        ("/var/www/site", None, True, ["chown -R ada: /var/www/site"]),
+        ("/var/lib/games", None, True, []),
+        ("/srv", None, True, []),
+        ("/root", None, False, []),
+        ("/home/ada", None, False, []),
+        ("/srv/homes", None, True, []),
+    ],
+)
+def test_a_repo_is_handed_over_where_that_does_no_harm(path, common, reachable, commands):
+    found = handover(place(path, common), "ada", reachable, TARGET, HOMES)
+    assert [" ".join(words) for words in found] == commands

@@ -10,6 +10,7 @@ import pytest
 
 from homeportd.repos import service as module
 from homeportd.repos.discovery import Discovery
+from homeportd.repos.model import Place
 from homeportd.repos.service import Repos
 
 from .conftest import git, make
@@ -145,3 +146,67 @@ async def test_a_callback_that_fails_is_logged(repos, root, caplog, error):
     await repos.start()
     assert repos.all()
     assert "telling that the repos changed failed" in caplog.text
+
+
+class Told:
+    """A reader that knows one tree, answers when it may, and can be away."""
+
+    def __init__(self, path):
+        self.place = Place(path, path / ".git", path / ".git", "main", None, 65534)
+        self.may_answer = asyncio.Event()
+        self.away = False
+
+    async def tree(self, folder):
+        await self.may_answer.wait()
+        if self.away:
+            raise OSError("away")
+        return self.place if folder.is_relative_to(self.place.path) else None
+
+    async def dirty(self, folder):
+        return await self.tree(folder) is not None
+
+
+@pytest.fixture
+async def hidden(settings, tmp_path):
+    """A folder whose git folder cannot be read, what a reader tells of it, and the room that asks."""
+    folder = tmp_path / "theirs"
+    (folder / ".git").mkdir(parents=True)
+    reader = Told(folder)
+    repos = Repos(settings, reader)
+    yield folder, reader, repos
+    reader.may_answer.set()
+    await repos.close()
+
+
+async def test_a_reader_that_hangs_does_not_hold_up_the_agents_own(hidden, root, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    folder, reader, repos = hidden
+    await repos.start()
+    await repos.visit(frozenset({folder}))
+    make(root / "shop")
+    await repos.visit(frozenset({folder, root / "shop"}))
+    assert [repo.name for repo in repos.all()] == ["shop"]
+    reader.may_answer.set()
+    await until(lambda: [repo.name for repo in repos.all()] == ["shop", "theirs"])
+    assert repos.of(folder / "web").owner == "nobody"
+
+
+async def test_what_a_reader_told_holds_while_it_is_away_and_goes_with_the_process(hidden, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 0.05)
+    folder, reader, repos = hidden
+    reader.may_answer.set()
+    await repos.start()
+    await repos.visit(frozenset({folder}))
+    await repos.refresh_dirty()
+    assert [(repo.name, repo.dirty) for repo in repos.all()] == [("theirs", True)]
+    reader.away = True
+    looked = asyncio.Event()
+    monkeypatch.setattr(reader, "tree", lambda _folder: looked.set() or fail())
+    await looked.wait()
+    assert repos.all()
+    await repos.visit(frozenset())
+    await until(lambda: not repos.all())
+
+
+async def fail():
+    raise OSError("away")

@@ -32,6 +32,14 @@ test.each([
     }),
     "db · container",
   ],
+  [
+    port(1, { user: "ada", container: { name: "x_db", service: "db", project: "x" } }),
+    "vite · container",
+  ],
+  [
+    port(1, { user: "games", foreign: true, container: { name: "x_db", service: "db", project: "x" } }),
+    "vite · games' container",
+  ],
 ])("a port's name %#", (of, name) => expect(portName(of)).toBe(name));
 
 test("a share that has ended counts as private", () => {

@@ -24,8 +24,10 @@ def what(port: Port) -> str:
         name = port["command"].split()[0].rpartition("/")[2]
     if not name:
         return f"a program of {user}" if user else "owner not visible"
-    # Of a container the engine's user says nothing: it is root for whoever uses Docker.
-    whose = "container" if port["container"] else possessive(user) if user and port["foreign"] else ""
+    whose = possessive(user) if user and port["foreign"] else ""
+    if port["container"]:
+        # The system's engine runs as root for whoever uses it.
+        whose = "container" if user == "root" else f"{whose} container".strip()
     return " · ".join(part for part in (name, port["subdir"] or "", whose) if part)
 
 

@@ -7,14 +7,14 @@ names are cut and cleaned, and a folder is a path or nothing.
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from homeportd.ports import process
 from homeportd.ports.model import Container, Owner
@@ -118,29 +118,40 @@ def complete(owner: Owner, port: int, found: Iterable[Running]) -> Owner:
     return owner if one is None else replace(owner, container=one.container, cwd=one.folder)
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP on a unix socket, until a moment."""
+class _Answer:
+    """Bytes that were received, as http.client wants to read them."""
 
-    def __init__(self, path: Path, until: float) -> None:
-        super().__init__("localhost")
-        self._path, self._until = path, until
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self.sock.settimeout(max(0.01, self._until - time.monotonic()))
-        self.sock.connect(str(self._path))
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)
 
 
 def _get(path: Path, address: str) -> bytes:
-    until = time.monotonic() + TIME_OUT_S
-    with closing(_Connection(path, until)) as connection:
-        connection.request("GET", address)
-        answer = connection.getresponse()
-        data = b""
-        while part := answer.read1(64 * 1024):
-            data += part
-            if len(data) > MAX_BODY or time.monotonic() > until:
-                raise OSError(f"{path} answers too much or too slowly")
+    answer = http.client.HTTPResponse(cast("socket.socket", _Answer(_exchange(path, address))))
+    answer.begin()
     if answer.status != 200:
         raise OSError(f"{path} answers {answer.status}")
-    return data
+    return answer.read()
+
+
+def _exchange(path: Path, address: str) -> bytes:
+    """Send a request and receive until the other side closes, as it does after one answer in HTTP/1.0."""
+    until = time.monotonic() + TIME_OUT_S
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
+        connection.settimeout(TIME_OUT_S)
+        connection.connect(str(path))
+        connection.sendall(f"GET {address} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            # One by one they could take for ever.
+            connection.settimeout(max(0.001, until - time.monotonic()))
+            part = connection.recv(64 * 1024)
+            if not part:
+                return b"".join(pieces)
+            pieces.append(part)
+            size += len(part)
+            if size > MAX_BODY or time.monotonic() > until:
+                raise OSError(f"{path} answers too much or too slowly")

@@ -99,7 +99,17 @@ def has_account(number: int) -> bool:
 
 
 def container_id(pid: int) -> str | None:
-    """The container that a process is in, by its control group; 64 digits."""
+    """The container that a process is in, by its control group, 64 digits; None for the one that we are in."""
+    found = _container_id(pid)
+    return None if found == _own_container() else found
+
+
+@cache
+def _own_container() -> str | None:
+    return _container_id(os.getpid())
+
+
+def _container_id(pid: int) -> str | None:
     try:
         with open(f"/proc/{pid}/cgroup", "rb") as file:
             found = _CONTAINER.findall(file.read(MAX_CGROUP))

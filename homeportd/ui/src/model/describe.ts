@@ -11,10 +11,11 @@ function unnamed(port: Port): string {
 /** "root's", "games'". */
 export const possessive = (user: string): string => (user.endsWith("s") ? `${user}'` : `${user}'s`);
 
-/** Whose it is, where that is not the agent's user. Of a container the engine's user, mostly root, says nothing. */
+/** Whose it is, where that is not the agent's user. The system's engine of containers runs as root for everyone. */
 function whose(port: Port): string {
-  if (port.container) return "container";
-  return port.foreign && port.user && port.title ? possessive(port.user) : "";
+  const user = port.foreign && port.user && port.title ? possessive(port.user) : "";
+  if (!port.container) return user;
+  return port.user === "root" ? "container" : `${user} container`.trim();
 }
 
 /** What runs, in which folder, whose, and whether it does: "vite · frontend", "vite · root's · not running". */

@@ -61,7 +61,8 @@ export function RepoHead({ repo, level: Heading }: { repo: Repo; level: "h2" | "
         <div id={details} class="w-full pt-1 pb-2 text-small">
           <p class="pb-1.5 text-soft">
             This repo belongs to {repo.owner}, so it is listed and shared here.
-            {repo.handover && " To let Homeport work in it, give it to Homeport's user:"}
+            {repo.handover &&
+              ` To let Homeport work in it, run${repo.handover.startsWith("sudo ") ? "" : " as root"}:`}
           </p>
           {repo.handover && <Command text={repo.handover} />}
         </div>
