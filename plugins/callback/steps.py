@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible.plugins.callback import CallbackBase
 
@@ -241,11 +242,18 @@ class CallbackModule(CallbackBase):
 
     @staticmethod
     def _first_tunnel(url: str) -> list[str]:
-        """From nothing to a public name: the first command on the edge, the others where the server runs."""
+        """From nothing to a name at the edge: here, and unless the edge is for this machine alone, elsewhere.
+
+        The agent's user and root are connected with their own edge; elsewhere it takes a token from here.
+        """
+        first = ["homeport http 3000 --domain myapp"]
+        edge = url.replace("{name}.", "")
+        if (urlsplit(edge).hostname or "").endswith("localhost"):
+            return first
         return [
+            *first,
             "homeport token create laptop --scope tunnel",
-            f"homeport init --edge {url.replace('{name}.', '')}",
-            "homeport http 3000 --domain myapp",
+            f"homeport init --edge {edge}, on the laptop",
         ]
 
     def _dump_results(self, result: Any, *args: Any, **kwargs: Any) -> str:

@@ -51,15 +51,29 @@ def init(
 ) -> None:
     """Connect this user with an edge, and keep its token.
 
-    Asks for the token when none is given. Nothing is stored unless the edge accepts it.
+    Asks for the token when none is given. Nothing is stored unless the edge accepts it. On a machine with an
+    edge of its own no option is needed: the agent gives its own user, and root, a token.
     """
+    from dataclasses import replace
+
+    from homeportd.cli import own_edge
     from homeportd.tunnels import account as accounts
+    from homeportd.tunnels import local_edge
     from homeportd.tunnels.address import EdgeAddress, is_loopback
 
     known = _known()
+    given = edge or token or token_stdin or api_token_stdin or ca
+    if (
+        not given
+        and local_edge.find() is not None
+        and (known.local if known else not accounts.path().exists())
+    ):
+        account = own_edge.connected()
+        _finish(replace(account, links=links) if links else account, json)
+        return
     url = edge or (known.url if known else None)
     if url is None:
-        raise Failure("which edge?", "homeport init --edge https://tunnel.example.com", USAGE)
+        raise Failure("which edge?", accounts.CONNECT, USAGE)
     if token and token_stdin:
         raise Failure("a token was given twice", "leave the argument out", USAGE)
     if token_stdin and api_token_stdin:
@@ -172,15 +186,13 @@ def verify(account: Account) -> tuple[Welcome, str | None]:
 
     from homeportd.tunnels.link import Link, Who
     from homeportd.tunnels.protocol import Rotate
-    from homeportd.tunnels.transport import tls_context
 
     async def greet() -> tuple[Welcome, str | None]:
         import secrets
         import socket
 
-        context = tls_context(account.address, account.ca)
         who = Who(f"{PROBE_RUN}-{secrets.token_hex(8)}", socket.gethostname()[:64] or "client")
-        link = await Link.open(0, account.address, context, account.token, who)
+        link = await Link.of(account, 0, who)
         newer = None if link.welcome.token_ends is None else await successor(link)
         await link.close()
         return link.welcome, newer

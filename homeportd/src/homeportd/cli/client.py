@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -134,7 +135,7 @@ class Agent:
     def _unreachable(self, error: OSError) -> Failure:
         path = self._place.cli_socket
         if isinstance(error, PermissionError):
-            owner = _owner(path)
+            owner = owner_of(path)
             return Failure(
                 f"the agent of this machine belongs to {owner}; {path} serves that user and root alone",
                 f"become that user: sudo -u {owner} homeport …",
@@ -156,7 +157,7 @@ def connect(timeout: float = TIMEOUT) -> Agent:
     return Agent(installation.find(), timeout)
 
 
-def _owner(path: Path) -> str:
+def owner_of(path: Path) -> str:
     """The user whose agent has this socket, by name where there is one."""
     import pwd  # an import for a rare path
 
@@ -170,6 +171,14 @@ def _owner(path: Path) -> str:
         except KeyError:
             return f"uid {uid}"
     return "another user"
+
+
+def is_closed(path: Path) -> bool:
+    """Whether the agent's socket is for others: its own user and root may write to it, or find that it is not there."""
+    try:
+        return path.exists() and not os.access(path, os.W_OK)
+    except PermissionError:  # of its folder
+        return True
 
 
 def _not_understood(what: str) -> Failure:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from homeportd.cli import daemon_client, words
+from homeportd.cli import daemon_client, installation, own_edge, words
 from homeportd.cli.accounts import verify
+from homeportd.cli.client import is_closed
 from homeportd.cli.errors import Failure
 from homeportd.cli.hops import Hop
 from homeportd.tunnels import account as accounts
-from homeportd.tunnels import state
+from homeportd.tunnels import local_edge, state
 from homeportd.tunnels.errors import Problem
+from homeportd.tunnels.local_edge import LocalEdge
 
 
 def client() -> list[Hop]:
-    """Whether this user's edge takes its token, and what the daemon does. Empty where there was no `homeport init`."""
+    """Whether this user's edge takes its token, and what the daemon does. Empty where this user has no edge."""
     if not accounts.path().exists():
-        return []
+        edge = local_edge.find()
+        return [] if edge is None else [_own(edge)]
     try:
         account = accounts.load()
     except Problem as problem:
@@ -30,6 +33,18 @@ def client() -> list[Hop]:
     except Problem as problem:
         found.append(Hop("edge", "fail", problem.detail, problem.fix))
     return [*found, _daemon()]
+
+
+def _own(edge: LocalEdge) -> Hop:
+    """What holds for a user without an account, on a machine that is an edge."""
+    try:
+        socket = installation.find().cli_socket
+    except Failure as failure:
+        return Hop("account", "fail", failure.detail, failure.fix)
+    if is_closed(socket):
+        stranger = own_edge.stranger(edge, socket)
+        return Hop("account", "note", stranger.detail, stranger.fix)
+    return Hop("account", "ok", f"{edge.url}, this machine's own edge: the first tunnel connects this user")
 
 
 def folder() -> Path:

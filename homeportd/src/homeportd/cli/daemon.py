@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import typer
 
-from homeportd.cli import daemon_client, launch_agent, user_unit, words
+from homeportd.cli import daemon_client, launch_agent, own_edge, user_unit, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
 from homeportd.cli.terminal import lay_out, screen, write, write_json
@@ -65,9 +65,9 @@ def start(alone: Alone = False, json: Json = False) -> None:
 
     Its tunnels come back with it. With systemd or launchd it also starts whenever you log in.
     """
-    from homeportd.tunnels import account, state
+    from homeportd.tunnels import state
 
-    trying(account.load)
+    own_edge.account()
     files = state.Files.of_user()
     trying(files.make)
     if _status() is not None:
@@ -175,10 +175,13 @@ def run(
     import uvloop
 
     from homeportd import logs
-    from homeportd.tunnels import background
+    from homeportd.tunnels import account as accounts
+    from homeportd.tunnels import background, local_edge
     from homeportd.tunnels.daemon import serve
     from homeportd.tunnels.errors import Problem
 
+    if local_edge.find() is not None and not accounts.path().exists():
+        own_edge.account()  # for a service manager of one's own, by which the daemon may be the first to need it
     if log is None:
         logs.set_up()
     else:

@@ -17,14 +17,16 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from homeportd.cli import installation
-from homeportd.cli.client import TIMEOUT, Agent
+from homeportd.cli.client import TIMEOUT, Agent, is_closed, owner_of
 from homeportd.cli.errors import NOT_FOUND, REFUSED, REQUEST, TAKEN, TOKEN, UNREACHABLE, Failure
 from homeportd.cli.installation import Installation
 from homeportd.cli.wishes import trying
 from homeportd.tunnels import account as accounts
-from homeportd.tunnels import trust
+from homeportd.tunnels import local_edge, trust
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import LOOPBACK, is_local
+from homeportd.tunnels.errors import Problem
+from homeportd.tunnels.local_edge import LocalEdge
 
 _HOW: Final = (
     "make a token on the edge (homeport token create NAME), then here: homeport init --api-token-stdin"
@@ -105,11 +107,16 @@ def is_client() -> bool:
 
 
 def connect(timeout: float = TIMEOUT) -> Agent:
-    """The edge's API. Raises Failure when there is no way to it."""
-    place = is_edge()
-    if place is not None:
+    """The edge's API: of the edge that this user was given with an owner's token, else of this machine's own.
+
+    Raises Failure when there is no way to it.
+    """
+    place, account = is_edge(), _account()
+    if place is not None and (account is None or account.local or not account.api_token):
+        if is_closed(place.cli_socket) and (edge := local_edge.find()) is not None:
+            raise _stranger(edge, place, account)
         return Agent(place, timeout)
-    account = trying(accounts.load)
+    account = account or trying(accounts.load)
     if not account.api_token or not account.api_url:
         raise Failure(
             "this machine is not the edge, and has no owner's token for the edge's API",
@@ -117,6 +124,26 @@ def connect(timeout: float = TIMEOUT) -> Agent:
             NOT_FOUND,
         )
     return EdgeAgent(account, timeout)
+
+
+def _account() -> Account | None:
+    try:
+        return accounts.load()
+    except Problem:
+        return None
+
+
+def _stranger(edge: LocalEdge, place: Installation, account: Account | None) -> Failure:
+    owner = owner_of(place.cli_socket)
+    if account is None or account.url != edge.url:
+        from homeportd.cli import own_edge
+
+        return own_edge.stranger(edge, place.cli_socket)
+    return Failure(
+        f"the API of this machine's edge is {owner}'s, and this user has no owner's token for it",
+        f"as {owner}: homeport token create NAME; then here: homeport init --api-token-stdin",
+        NOT_FOUND,
+    )
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import wishes, words
+from homeportd.cli import own_edge, wishes, words
 from homeportd.cli.errors import INTERRUPTED, REQUEST, UNREACHABLE, Failure
-from homeportd.cli.wishes import failure, trying
+from homeportd.cli.wishes import failure
 
 if TYPE_CHECKING:
     from homeportd.cli.live import View
@@ -44,7 +44,7 @@ def http(
 
     The first lines are the addresses.
     """
-    trying(_account)
+    own_edge.account()
     made = wishes.make(
         "http",
         targets,
@@ -67,7 +67,7 @@ def tcp(
     json: JsonLines = False,
 ) -> None:
     """Give local TCP servers public ports, until Ctrl-C."""
-    trying(_account)
+    own_edge.account()
     limits = wishes.limits_of(max_connections, max_rate)
     _run(wishes.make("tcp", targets, reserve_port=reserve_port, allow=allow, limits=limits), json)
 
@@ -82,15 +82,9 @@ def udp(
     json: JsonLines = False,
 ) -> None:
     """Give local UDP servers public ports, until Ctrl-C."""
-    trying(_account)
+    own_edge.account()
     limits = wishes.limits_of(max_connections, max_rate)
     _run(wishes.make("udp", targets, reserve_port=reserve_port, allow=allow, limits=limits), json)
-
-
-def _account() -> Any:
-    from homeportd.tunnels import account
-
-    return account.load()
 
 
 def _run(made: list[dict[str, Any]], json: bool) -> None:

@@ -9,11 +9,12 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from homeportd.tunnels import local_edge
 from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.errors import Problem, Reason
 
@@ -24,12 +25,19 @@ LINKS: Final = 2  # connections, where the file does not say
 MAX_LINKS: Final = 8  # as the protocol has it, which takes longer to import
 
 _TOKEN = re.compile(r"[!-~]+")
-_AGAIN: Final = "homeport init --edge https://tunnel.example.com"
+CONNECT: Final = (
+    "make a token on the edge (homeport token create NAME --scope tunnel), then here: homeport init --edge URL,"
+    " with the edge's address"
+)
+RENEW: Final = "homeport init, which makes another one on this machine"
 
 
 @dataclass(frozen=True)
 class Account:
-    """One edge and the right to use it. `api_token` is an owner's token for its API, where there is one."""
+    """One edge and the right to use it. `api_token` is an owner's token for its API, where there is one.
+
+    `local`: it is the edge of this machine, and goes where that is said to be, whatever `url` was.
+    """
 
     url: str
     token: str
@@ -37,6 +45,7 @@ class Account:
     api_url: str | None = None
     api_token: str | None = None
     links: int = LINKS
+    local: bool = False
 
     @property
     def address(self) -> EdgeAddress:
@@ -57,7 +66,7 @@ def load(file: Path | None = None) -> Account:
             mode = os.fstat(opened.fileno()).st_mode
             data = opened.read(MAX_FILE + 1)
     except FileNotFoundError:
-        raise Problem(Reason.SETUP, "this user has no edge yet", _AGAIN, lasting=True) from None
+        raise Problem(Reason.SETUP, "this user has no edge yet", CONNECT, lasting=True) from None
     except OSError as error:
         raise _unfit(file, error.strerror or str(error)) from error
     if stat.S_IMODE(mode) & 0o077:
@@ -71,7 +80,22 @@ def load(file: Path | None = None) -> Account:
         )
     except (ValueError, TypeError) as error:
         raise _unfit(file, str(error)) from error
-    return _checked(account, file)
+    return _here(_checked(account, file)) if account.local else _checked(account, file)
+
+
+def store_first(make: Callable[[], Account], file: Path | None = None) -> Account:
+    """Store what `make` returns, unless there is an account by then; either way the one that is stored.
+
+    One process at a time makes one. Raises OSError, Problem, and what `make` raises.
+    """
+    file = file or path()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(file):
+        if file.exists():
+            return load(file)
+        account = make()
+        _write(account, file)
+    return account
 
 
 def store(account: Account, file: Path | None = None) -> None:
@@ -151,6 +175,8 @@ def _checked(account: Account, file: Path) -> Account:
     texts = (account.url, account.token, account.ca, account.api_url, account.api_token)
     if not all(text is None or isinstance(text, str) for text in texts):
         raise _unfit(file, "a value that should be text is none")
+    if not isinstance(account.local, bool):
+        raise _unfit(file, "local is neither true nor false")
     if not isinstance(account.links, int) or not 1 <= account.links <= MAX_LINKS:
         raise _unfit(file, f"links is not a number from 1 to {MAX_LINKS}")
     try:
@@ -161,5 +187,19 @@ def _checked(account: Account, file: Path) -> Account:
     return account
 
 
+def _here(account: Account) -> Account:
+    """The account with the present address of this machine's edge. Raises Problem where there is none any more."""
+    edge = local_edge.find()
+    if edge is None:
+        raise Problem(
+            Reason.SETUP,
+            f"this user was connected with the edge of this machine, {account.url}, which has none any more",
+            "put this machine into the inventory's group `edge` again and run bin/site; or, for another edge: "
+            + CONNECT,
+            lasting=True,
+        )
+    return replace(account, url=edge.url, ca=edge.ca)
+
+
 def _unfit(file: Path, why: str) -> Problem:
-    return Problem(Reason.SETUP, f"cannot use {file}: {why}", _AGAIN, lasting=True)
+    return Problem(Reason.SETUP, f"cannot use {file}: {why}", CONNECT, lasting=True)

@@ -221,6 +221,6 @@ def _last_word(state: State, label: str, detail: str) -> Problem:
     return Problem(
         Reason.TOKEN,
         detail or f"the token behind {label} was revoked",
-        "homeport init with a new token",
+        "homeport init, which takes a new token; on the edge itself it makes one",
         lasting=True,
     )

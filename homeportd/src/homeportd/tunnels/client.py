@@ -21,7 +21,6 @@ from homeportd.tunnels.limits import keep_memory
 from homeportd.tunnels.link import FromEdge, Link, Who, problem_of
 from homeportd.tunnels.model import State, Wish
 from homeportd.tunnels.protocol import HEARTBEAT_S, MAX_LINKS, Kind
-from homeportd.tunnels.transport import tls_context
 from homeportd.tunnels.tunnel import Tunnel
 
 SAMPLE_S: Final = 1.0
@@ -193,9 +192,7 @@ class Client:
 
     async def _dial(self, number: int) -> None:
         try:
-            account = self._account()
-            context = tls_context(account.address, account.ca)
-            link = await Link.open(number, account.address, context, account.token, self._who)
+            link = await Link.of(self._account(), number, self._who)
         except Problem as problem:
             if problem.reason is Reason.LIMIT and self.links:
                 self._most = len(self.links)  # so many and no more

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from homeportd.tunnels import account as accounts
 from homeportd.tunnels import protocol, transport
+from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.protocol import MAX_LINE, BadMessage, Refusal
@@ -66,6 +68,17 @@ class Link:
         self.opened_at = monotonic()
         self.ended: Problem | None = None  # the edge's last word on this link, if it had one
         self._control = control
+
+    @classmethod
+    async def of(cls, account: Account, number: int, who: Who) -> Link:
+        """As `open`, for what an account says. Raises Problem."""
+        try:
+            context = transport.tls_context(account.address, account.ca)
+            return await cls.open(number, account.address, context, account.token, who)
+        except Problem as problem:
+            if account.local and problem.reason is Reason.TOKEN:
+                raise Problem(Reason.TOKEN, problem.detail, accounts.RENEW, lasting=True) from problem
+            raise
 
     @classmethod
     async def open(

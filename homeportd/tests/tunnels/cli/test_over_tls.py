@@ -44,6 +44,8 @@ def edge(ca: trustme.CA) -> Iterator[Edge]:
         made = Edge(whole, ca.issue_cert("tunnel.localhost", "*.tunnel.localhost"))
         made.url = f"https://tunnel.localhost:{made.web}"
         ca.cert_pem.write_to_path(str(whole.folder / "ca.pem"))
+        with made.config.open("a") as file:  # the edge is its own client's, too: see the last test
+            file.write(f'acme_ca = "{whole.folder}/ca.pem"\n')
         whole.start_agent()
         made.start_traefik()
         until(lambda: curl(made, "admin", "/api/health")[0] == 200, "Traefik routes")
@@ -265,3 +267,17 @@ def test_the_client_s_passcode_replaces_that_of_the_reservation(homeport, owner,
     assert added.returncode == 0, added.stderr
     until(lambda: curl(edge, "both", "/", "-u", ":of the client")[0] == 200, "the client's holds")
     assert curl(edge, "both", "/", "-u", ":of the owner")[0] == 401
+
+
+def test_the_edge_itself_needs_no_init(edge: Edge, web: int) -> None:
+    """Its certificate is judged as elsewhere: by the authority that the agent's settings name."""
+    with tempfile.TemporaryDirectory(prefix="hp") as home:
+        own = Homeport(edge.config)
+        own.environment["HOME"] = home
+        command = own.start("http", f"{web}=own")
+        assert command.stdout is not None
+        address = command.stdout.readline().split()[0]
+        assert address == f"https://own.tunnel.localhost:{edge.web}"
+        until(lambda: curl(edge, "own", "/")[0] == 200, "the route")
+        code, _, errors = end(command)
+        assert (code, f"this machine's edge, https://tunnel.localhost:{edge.web}" in errors) == (130, True)
