@@ -51,6 +51,7 @@ WISHES: dict[str, Any] = {
     "port": 8080,
     "trusted_proxies": [],
     "firewall": "auto",
+    "localhost_names": False,
     "python": "/usr/bin/python3",
     "any_os": False,
     "edge_url": "http://{name}.tunnel.localhost:8081",

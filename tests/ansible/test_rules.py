@@ -103,6 +103,7 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
         ({"user": "carol"}, "no account here"),
         ({"rootless": True, "firewall": True}, "firewall_enabled"),
         ({"firewall": "perhaps"}, "firewall_enabled is 'perhaps'"),
+        ({"rootless": True, "localhost_names": True}, "localhost_names_enabled needs root"),
     ],
 )
 def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:

@@ -244,6 +244,7 @@ def test_preflight_repeats_the_defaults_of_the_roles(render: Render, defaults: D
         ("port", "caddy", "caddy_port"),
         ("trusted_proxies", "caddy", "caddy_trusted_proxies"),
         ("firewall", "firewall", "firewall_enabled"),
+        ("localhost_names", "localhost_names", "localhost_names_enabled"),
         ("python", "release", "release_python"),
         ("edge_bind", "traefik", "traefik_bind"),
         ("dns_provider", "traefik", "traefik_dns_provider"),

@@ -335,6 +335,7 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
         "directories": [entry for entry in directories(place) if differs(entry)],
         "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
         "retired": [path for path in retired(place) if os.path.lexists(path)],
+        "localhost_names": not any(Path("/usr/lib").glob("*/libnss_myhostname.so.2")),
         "upgrades": not Path("/usr/bin/unattended-upgrade").exists(),
         "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
         "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],

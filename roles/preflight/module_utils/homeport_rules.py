@@ -123,6 +123,7 @@ def layout(observed: Json, wishes: Json) -> Json:
         "crontab": observed["crontab"] and not rootful,
         "nft": observed["nft"],
         "ssh_ports": observed["ssh_ports"],
+        "localhost_names": wishes["localhost_names"] and rootful,
         "own_ports": [wishes["port"]] * wishes["workstation"] + edge.get("own_ports", []),
         "firewall": wishes["firewall"] is True
         or bool(wishes["firewall"] == "auto" and edge.get("public") and manager == "systemd"),
@@ -256,6 +257,13 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
         found.append((f"firewall_enabled is {wishes['firewall']!r}", "it is auto, true or false"))
     elif wishes["firewall"] is True and place["manager"] != "systemd":
         found.append(("firewall_enabled needs root and systemd", "set firewall_enabled: false for this host"))
+    if wishes["localhost_names"] and not place["rootful"]:
+        found.append(
+            (
+                "localhost_names_enabled needs root, for it installs a package",
+                "leave it out, and have somebody with root run: apt-get install libnss-myhostname",
+            )
+        )
     return found
 
 

@@ -7,6 +7,8 @@ browser → name (DNS) → Caddy → gateway (decision) → dev server
 from __future__ import annotations
 
 import http.client
+import os
+import shutil
 import socket
 import stat
 import threading
@@ -72,8 +74,10 @@ def names(dashboard: str, of_port: str) -> Hop:
     if all(_is_local(host) for host in missing):
         return Hop(
             "names",
-            "ok",
-            f"browsers and curl find {' and '.join(missing)} themselves; this resolver does not",
+            "note",
+            f"browsers and curl find {' and '.join(missing)} themselves; Node, Python and others ask this"
+            " machine's resolver, which does not know such names",
+            _local_names(missing),
         )
     return Hop(
         "names",
@@ -82,6 +86,19 @@ def names(dashboard: str, of_port: str) -> Hop:
         f"add a DNS record for {missing[0]}"
         + (" (a wildcard covers every port)" if of_port.endswith(missing[0]) else ""),
     )
+
+
+def _local_names(missing: list[str]) -> str:
+    """What makes this machine's resolver know names below localhost, as far as this user can do it."""
+    by_hand = f"add to /etc/hosts: 127.0.0.1 {' '.join(missing)}"
+    if shutil.which("apt-get") is None:
+        return by_hand
+    install = "apt-get install libnss-myhostname"
+    if os.geteuid() == 0:
+        return f"{install}, or localhost_names_enabled: true in the inventory"
+    if shutil.which("sudo"):
+        return f"sudo {install}, or localhost_names_enabled: true in the inventory"
+    return f"as root: {install}"
 
 
 def front_door(dashboard: str, agent_up: bool, remedy: str) -> Hop:
