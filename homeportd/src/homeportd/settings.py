@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
@@ -109,6 +109,7 @@ def _ranges(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+Outside = Literal["own", "ranges"]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
@@ -278,9 +279,15 @@ class Settings(BaseModel):
         """The parsed `port_ranges`."""
         return tuple(PortRange.parse(text) for text in self.port_ranges)
 
+    def outside(self, port: int) -> Outside | None:
+        """Why a listener on this port is no dev server to us: it is one of Homeport's own, or in none of the ranges."""
+        if port in self.own_ports:
+            return "own"
+        return None if any(port in span for span in self.ranges) else "ranges"
+
     def covers(self, port: int) -> bool:
         """Whether a listener on this port is a dev server to us."""
-        return port not in self.own_ports and any(port in span for span in self.ranges)
+        return self.outside(port) is None
 
     def socket(self, name: str) -> Path:
         """The path of one of our unix sockets: `cli`, `web`, `gateway` or `relay`."""

@@ -25,6 +25,7 @@ from homeportd.repos.service import Repos
 from homeportd.settings import Origin, Settings
 from homeportd.shares import api as shares_api
 from homeportd.shares.access import AccessLog
+from homeportd.shares.coverage import refusal
 from homeportd.shares.model import Mode
 from homeportd.shares.service import Shares
 from homeportd.shares.store import ShareStore
@@ -78,7 +79,7 @@ async def workstation(
 ) -> AsyncIterator[Workstation]:
     """Rooms that look and listen; visitors come by `Workstation.gateway`. Raises OSError."""
     async with contextlib.AsyncExitStack() as stack:
-        shares = Shares(ShareStore(database), passwords)
+        shares = Shares(ShareStore(database), passwords, refusal=lambda port: refusal(port, settings))
         await shares.load()
         log = AccessLog(database)
         log.start()

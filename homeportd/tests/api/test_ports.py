@@ -130,3 +130,22 @@ async def test_status_counts(peer):
     assert after["dashboard_url"] == "http://localhost:8080"
     assert 0 < after["system"]["memory"]["used"] < after["system"]["memory"]["total"]
     assert 0 <= after["system"]["cpu_percent"] <= 100
+
+
+async def test_a_port_outside_the_ranges_cannot_be_shared(peer, settings):
+    assert not settings.covers(22)
+    for body in ({"mode": "public"}, {"mode": "password", "password": "open sesame"}, {"mode": "private"}):
+        refused = await peer.post("/api/ports/22/share", json=body)
+        assert refused.status_code == 422, refused.text
+        assert "20000-60999" in refused.json()["detail"]
+        assert "homeport_port_ranges" in refused.json()["fix"]
+    assert (await peer.get("/api/ports/22/share")).status_code == 404
+    assert "homeport_port_ranges" in (await peer.get("/api/ports/22")).json()["fix"]
+
+
+async def test_a_well_known_port_that_is_shared_says_what_it_is(peer):
+    assert (await peer.post("/api/ports/27017/share", json={"mode": "public"})).status_code == 200
+    shown = (await peer.get("/api/ports/27017")).json()
+    assert (shown["caution"]["kind"], shown["caution"]["command"]) == ("not-http", "homeport tcp 27017")
+    assert shown["outside"] is None
+    assert (await peer.delete("/api/ports/27017/share")).status_code == 204

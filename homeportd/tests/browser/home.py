@@ -147,6 +147,19 @@ class Home:
         wait_for(lambda: is_open(number), f"port {number} listens")
         return process
 
+    def spawn(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Any program, ended with the test."""
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **options,
+        )
+        self.processes.append(process)
+        return process
+
     def stop_servers(self) -> None:
         while self.processes:
             self.stop(self.processes.pop())

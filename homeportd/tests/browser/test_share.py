@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import socket
 from datetime import datetime, timedelta
 
 import pytest
@@ -276,3 +278,40 @@ def test_a_share_made_in_the_terminal_shows_at_once(home, shop, page):
     page.get_by_role("menuitem", name="Stop sharing").click()
     expect(row(page, shop)).to_contain_text("Private · only you")
     expect(page.get_by_role("status")).to_contain_text(f"{shop} is private again.")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="left out: node is not installed")
+def test_a_debugger_is_told_of_before_it_is_shared(home, log_in, device):
+    home.spawn("node", f"--inspect=127.0.0.1:{home.first}", "-e", "setInterval(() => {}, 1000)")
+    wait_for(
+        lambda: any(port["pid"] for port in home.call("GET", "/api/ports")), "the inspector's owner is known"
+    )
+    page = log_in(device)
+    sheet = open_sheet(page, home.first)
+    told = sheet.get_by_role("note")
+    expect(told).to_have_text(
+        re.compile(rf"^Port {home.first} is Node's inspector: whoever can open it can run any")
+    )
+    assert home.overflow(page) == 0
+
+
+def test_a_server_without_http_is_told_of_with_the_command_that_fits(home, log_in, device):
+    # Another program under the name that PostgreSQL's processes have; its socket was opened for it.
+    with socket.create_server(("127.0.0.1", home.first)) as listener:
+        home.spawn("postgres", "600", executable=shutil.which("sleep"), pass_fds=[listener.fileno()])
+    wait_for(lambda: any(port["pid"] for port in home.call("GET", "/api/ports")), "the port's owner is known")
+    page = log_in(device)
+    sheet = open_sheet(page, home.first)
+    told = sheet.get_by_role("note")
+    expect(told).to_contain_text("is PostgreSQL, which does not speak HTTP")
+    expect(told.get_by_role("code")).to_have_text(f"homeport tcp {home.first}")
+    assert home.overflow(page) == 0
+
+
+def test_a_port_outside_the_ranges_cannot_be_shared(home, page, errors):
+    page.goto(f"{home.url}/#/ports/22/share")
+    sheet = page.get_by_role("dialog", name="Share 22")
+    choose(sheet, "Public")
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_role("alert")).to_contain_text("homeport_port_ranges")
+    errors.clear()  # the browser's own line about the answer 422

@@ -96,6 +96,8 @@ def port(number: int, shared: dict[str, Any] | None = None, **changes: Any) -> d
         "url": f"http://{number}.localhost:8080",
         "first_seen": "2026-11-20T10:00:00.000Z",
         "share": shared or share(number),
+        "caution": None,
+        "outside": None,
     } | changes
 
 

@@ -122,7 +122,9 @@ def test_the_address_of_a_port(homeport, whole) -> None:
     assert there.stdout == f"http://{whole.dev}.localhost:{whole.front}\n"
     assert there.stderr == ""
     assert free.stdout == f"http://{whole.free}.localhost:{whole.front}\n"
-    assert free.stderr == f"note: nothing listens on port {whole.free} now\n"
+    assert (
+        free.stderr == f"note: nothing listens on port {whole.free} now, or it is outside the port ranges\n"
+    )
     assert json.loads(homeport("url", str(whole.dev), "--json").stdout)["port"] == whole.dev
 
 
@@ -209,7 +211,8 @@ def states(homeport: Homeport, *arguments: str) -> dict[str, str]:
 
 def test_the_doctor_finds_a_healthy_machine(homeport, whole) -> None:
     end = time.monotonic() + 60
-    while set((found := states(homeport, str(whole.dev))).values()) != {"ok"}:  # a hop has three seconds
+    # A hop has three seconds; whether names below localhost resolve is the machine's affair (test_names_hop.py).
+    while set(({**(found := states(homeport, str(whole.dev))), "names": "ok"}).values()) != {"ok"}:
         assert time.monotonic() < end, found
     while (done := homeport("doctor", str(whole.dev))).returncode:
         assert time.monotonic() < end, done.stdout

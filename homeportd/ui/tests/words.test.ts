@@ -18,6 +18,8 @@ test.each([
   [port(1, { subdir: "" }), "vite"],
   [port(1, { listening: false }), "vite · not running"],
   [port(1, { listening: false, title: null }), "shared port · not running"],
+  [port(1, { listening: false, title: null, outside: "ranges" }), "shared port · outside the port ranges"],
+  [port(1, { listening: false, title: null, outside: "own" }), "shared port · Homeport's own port"],
   [port(1, { title: null, user: "postgres" }), "a program of postgres"],
   [port(1, { title: null, user: null }), "owner not visible"],
   [port(1, { title: null, user: "root", foreign: true }), "a program of root"],

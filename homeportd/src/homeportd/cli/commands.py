@@ -43,6 +43,7 @@ _COMMANDS: Final[tunnel_commands.Commands] = (
             "homeport share 5173 --public --allow 203.0.113.0/24",
             "homeport share 5173 --expires 7d",
             "homeport share 5173 --public --via edge",
+            "homeport share 9229 --public --yes",
         ),
     ),
     ("unshare", shares.unshare, ("homeport unshare 5173",)),

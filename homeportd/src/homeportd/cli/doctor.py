@@ -18,6 +18,7 @@ from homeportd.cli.objects import Status
 from homeportd.cli.terminal import Screen, Style, clean, screen, write, write_json
 
 AGENT_TIMEOUT: Final = 3.0  # seconds
+NARROW: Final = 60  # columns, below which a fix stands at the left
 _MARKS: Final = {
     "ok": ("✓", Style.GREEN),
     "note": ("!", Style.AMBER),
@@ -110,7 +111,11 @@ def _examine_agent(port: int | None, of_client: list[Path]) -> list[Hop]:
         found.append(hops.decisions(of_port, up, caddy))
         if port is not None:
             _progress(f"port {port}")
-            found.extend(_port(agent, port) if up else _skipped("listener", "dev server", "share"))
+            outside = settings.outside(port)
+            if outside:
+                found += [hops.outside(port, outside, settings.port_ranges), *_skipped("dev server", "share")]
+            else:
+                found.extend(_port(agent, port) if up else _skipped("listener", "dev server", "share"))
     _progress("")
     return found
 
@@ -153,9 +158,11 @@ def report(found: list[Hop], to: Screen) -> list[str]:
         mark, style = _MARKS[hop.state]
         lines.extend(_wrapped(f"{to.paint(mark, style)} {hop.name:<10}  ", clean(hop.detail), to))
         if hop.fix:
-            lines.extend(
-                _wrapped(f"  {'':<10}  {to.paint('fix:', Style.BOLD)} ", clean(hop.fix), to, lead=19)
-            )
+            indent = (
+                14 if to.width is None or to.width >= NARROW else 2
+            )  # a setting's name is not to be folded
+            head = f"{'':<{indent}}{to.paint('fix:', Style.BOLD)} "
+            lines.extend(_wrapped(head, clean(hop.fix), to, lead=indent + 5))
     return lines
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import own_edge, wishes, words
+from homeportd.cli import cautions, own_edge, wishes, words
 from homeportd.cli.errors import INTERRUPTED, REQUEST, UNREACHABLE, Failure
 from homeportd.cli.wishes import failure
 
@@ -38,6 +38,7 @@ def http(
     passcode: wishes.Passcode = False,
     passcode_stdin: wishes.PasscodeStdin = False,
     host_header: wishes.HostHeader = "auto",
+    yes: cautions.Yes = False,
     json: JsonLines = False,
 ) -> None:
     """Give local web servers public addresses, until Ctrl-C.
@@ -54,6 +55,7 @@ def http(
         passcode=wishes.passcode_of(passcode, passcode_stdin),
         host_header=host_header,
     )
+    cautions.heed_tunnels(made, yes=yes)
     _run(made, json)
 
 
@@ -64,12 +66,15 @@ def tcp(
     allow: wishes.Allow = None,
     max_connections: wishes.MaxConnections = None,
     max_rate: wishes.MaxRate = None,
+    yes: cautions.Yes = False,
     json: JsonLines = False,
 ) -> None:
     """Give local TCP servers public ports, until Ctrl-C."""
     own_edge.account()
     limits = wishes.limits_of(max_connections, max_rate)
-    _run(wishes.make("tcp", targets, reserve_port=reserve_port, allow=allow, limits=limits), json)
+    made = wishes.make("tcp", targets, reserve_port=reserve_port, allow=allow, limits=limits)
+    cautions.heed_tunnels(made, yes=yes)
+    _run(made, json)
 
 
 def udp(

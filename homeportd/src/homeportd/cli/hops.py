@@ -156,15 +156,24 @@ def _through_caddy(name: str, origin: str, path: str, agent_up: bool, remedy: st
     return answer
 
 
+def outside(number: int, why: Literal["own", "ranges"], ranges: tuple[str, ...]) -> Hop:
+    """A port at which Homeport does not look."""
+    if why == "own":
+        return Hop(
+            "listener", "fail", f"port {number} is one of Homeport's own", "homeport list shows the others"
+        )
+    return Hop(
+        "listener",
+        "fail",
+        f"port {number} is outside the port ranges that Homeport looks at ({', '.join(ranges)})",
+        "add it to homeport_port_ranges in the inventory and run bin/site",
+    )
+
+
 def listener(number: int, port: Port | None) -> Hop:
     """Whether something listens on a port, and for whom."""
     if port is None or not port["listening"]:
-        return Hop(
-            "listener",
-            "fail",
-            f"nothing listens on port {number}, or it lies outside port_ranges",
-            "start the dev server; the ranges are in the settings file",
-        )
+        return Hop("listener", "fail", f"nothing listens on port {number}", "start the dev server")
     addresses = ", ".join(port["addresses"])
     if any(address in ("0.0.0.0", "::", "::ffff:0.0.0.0") for address in port["addresses"]):  # noqa: S104 - compared
         return Hop(
@@ -178,6 +187,9 @@ def listener(number: int, port: Port | None) -> Hop:
 
 def speaks_http(port: Port) -> Hop:
     """Whether the dev server itself answers HTTP."""
+    known = port.get("caution")
+    if known and known["kind"] == "not-http":
+        return Hop("dev server", "fail", known["text"].rstrip("."), known["command"])
     host = _upstream(port["addresses"])
     connection = http.client.HTTPConnection(host, port["port"], timeout=TIMEOUT)
     try:

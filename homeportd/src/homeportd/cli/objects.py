@@ -30,6 +30,14 @@ class Container(TypedDict):
     project: str | None
 
 
+class Caution(TypedDict):
+    """What to know before a port is shared, and the command to use instead where there is one."""
+
+    kind: Literal["not-http", "debugger"]
+    text: str
+    command: str | None
+
+
 class Port(TypedDict):
     """A listening or shared TCP port. `repo` is a repo id, `subdir` the folder in it.
 
@@ -52,6 +60,8 @@ class Port(TypedDict):
     url: str
     first_seen: str | None
     share: Share
+    caution: Caution | None
+    outside: Literal["own", "ranges"] | None  # not looked at: Homeport's own, or in none of the ranges
 
 
 class Repo(TypedDict):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json as json_module
 import sys
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import passwords, via_edge, views, words
+from homeportd.cli import cautions, passwords, via_edge, views, words
 from homeportd.cli.arguments import Json, PortArgument
 from homeportd.cli.client import Agent, connect
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
 from homeportd.cli.objects import Access, Mode, Share
 from homeportd.cli.terminal import screen, write, write_json
+from homeportd.tunnels import account as accounts
 
 MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
 FOLLOW_INTERVAL: Final = 1.0  # seconds between two looks at the log
@@ -57,6 +59,7 @@ def share(
     allow: Allow = None,
     max_uses: MaxUses = None,
     via: Via = None,
+    yes: cautions.Yes = False,
     json: Json = False,
 ) -> None:
     """Say who may open a port, and print its address.
@@ -82,16 +85,42 @@ def share(
         via_edge.check(via)
         wish["allow"] = via_edge.with_source(allow or [])
     with connect() as agent:
+        warned = _heed(agent, port, _mode(chosen[0]) if chosen else None, yes=yes)
         if chosen:
             wish["mode"] = _mode(chosen[0])
             if password or password_stdin:
                 agent.get("/health")  # before a person types a password for nothing
                 wish["password"] = passwords.ask(f"port {port}") if password else passwords.from_stdin()
-            now_true: Share = agent.post(f"/ports/{port}/share", wish)
-        else:
-            now_true = _adjust(agent, port, wish)
+        now_true = _shared(lambda: _post(agent, port, wish) if chosen else _adjust(agent, port, wish), port)
         address = via_edge.open_tunnel(port, allow or []) if via else None
-        _report(agent, now_true, json, address)
+        _report(agent, now_true, json, address, warned=warned)
+
+
+def _heed(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool:
+    """Say what is to be known of the port before it is shared; whether there was something. Raises Failure."""
+    found = agent.port(port)
+    mode = chosen or (found["share"]["mode"] if found else "private")
+    known = cautions.of_port(port, found)
+    if known is None or (known["kind"] == "debugger" and mode == "private"):
+        return False
+    if known["kind"] == "not-http" and not (found and found["listening"]):
+        return False  # by its number alone; said when it is shared, for it may not be
+    cautions.heed(port, known, public=mode == "public", yes=yes)
+    return True
+
+
+def _shared(work: Callable[[], Share], port: int) -> Share:
+    """What `work` returns. A port outside the ranges can be had by a tunnel, where this user has an edge."""
+    try:
+        return work()
+    except Failure as failure:
+        widen = failure.fix.startswith("add it to homeport_port_ranges")
+        if not widen or not accounts.path().exists():
+            raise
+        known = cautions.of_port(port, None)
+        command = (known and known["command"]) or f"homeport http {port}"
+        fix = f"{command} needs no range; or {failure.fix}"
+        raise Failure(failure.detail, fix, failure.code, failure.status) from failure
 
 
 def url(port: PortArgument, json: Json = False) -> None:
@@ -99,8 +128,10 @@ def url(port: PortArgument, json: Json = False) -> None:
     with connect() as agent:
         now_true = agent.share(port)
         found = agent.port(port)
-    if not (found and found["listening"]):
-        sys.stderr.write(f"note: nothing listens on port {port} now\n")
+    if found and found.get("outside"):
+        sys.stderr.write(f"note: the address of port {port} leads nowhere: {words.outside(found)}\n")
+    elif not (found and found["listening"]):
+        sys.stderr.write(f"note: nothing listens on port {port} now, or it is outside the port ranges\n")
     if json:
         write_json({"port": port, "url": now_true["url"]})
     else:
@@ -129,6 +160,11 @@ def _mode(flag: str) -> Mode:
     return modes.get(flag, "password")
 
 
+def _post(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
+    made: Share = agent.post(f"/ports/{port}/share", wish)
+    return made
+
+
 def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
     """Change what the wish names of the present share; without a share, make a private one."""
     before = agent.share(port)
@@ -145,18 +181,22 @@ def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
         "allow": before["allow"],
         "max_uses": before["max_uses"],
     }
-    changed: Share = agent.post(f"/ports/{port}/share", kept | named)
-    return changed
+    return _post(agent, port, kept | named)
 
 
-def _report(agent: Agent, now_true: Share, json: bool, address: str | None) -> None:
+def _report(agent: Agent, now_true: Share, json: bool, address: str | None, *, warned: bool) -> None:
     """What is true now; the address alone on the last line: that at the edge, if there is one."""
+    found = agent.port(now_true["port"])
+    known = cautions.of_port(now_true["port"], found)
+    if known and known["kind"] == "not-http" and not warned:
+        cautions.heed(now_true["port"], known, public=False, yes=True)
     if json:
         write_json(now_true if address is None else {**now_true, "edge_url": address})
         return
-    found = agent.port(now_true["port"])
     lines = [words.sentence(now_true, words.local_now())]
-    if not (found and found["listening"]):
+    if found and found.get("outside"):
+        lines.append(f"It leads nowhere: {words.outside(found)}.")
+    elif not (found and found["listening"]):
         lines.append("Nothing listens there yet; the address works as soon as something does.")
     write([*lines, now_true["url"], *([address] if address else [])])
 

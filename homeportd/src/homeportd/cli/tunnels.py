@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from homeportd.cli import completion, daemon_client, wishes, words
+from homeportd.cli import cautions, completion, daemon_client, wishes, words
 from homeportd.cli.arguments import Json
 from homeportd.cli.edge_client import connect
 from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, USAGE, Failure
@@ -66,6 +66,7 @@ def add(
     passcode: wishes.Passcode = False,
     passcode_stdin: wishes.PasscodeStdin = False,
     host_header: wishes.HostHeader = "auto",
+    yes: cautions.Yes = False,
     json: Json = False,
 ) -> None:
     """Give the daemon tunnels, which it keeps.
@@ -89,6 +90,7 @@ def add(
         passcode=wishes.passcode_of(passcode, passcode_stdin),
         host_header=host_header,
     )
+    cautions.heed_tunnels(made, yes=yes)
     answers, failures = [], []
     for wish in made:
         try:

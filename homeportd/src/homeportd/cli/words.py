@@ -17,6 +17,8 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def what(port: Port) -> str:
     """What a person would call the thing behind a port, and whose it is if not theirs: `vite · frontend · root's`."""
+    if port.get("outside"):  # an agent of the release before does not say
+        return outside(port)
     if not port["listening"]:
         return "nothing listens"
     name, user = port["title"], port["user"]
@@ -24,8 +26,8 @@ def what(port: Port) -> str:
         name = port["command"].split()[0].rpartition("/")[2]
     if not name:
         return f"a program of {user}" if user else "owner not visible"
-    whose = possessive(user) if user and port["foreign"] else ""
-    if port["container"]:
+    whose = possessive(user) if user and port.get("foreign") else ""
+    if port.get("container"):
         # The system's engine runs as root for whoever uses it.
         whose = "container" if user == "root" else f"{whose} container".strip()
     return " · ".join(part for part in (name, port["subdir"] or "", whose) if part)
@@ -45,6 +47,11 @@ def handover(repo: Repo, as_root: bool) -> str:
     kept = [word for word in shlex.split(repo["handover"]) if not (as_root and word == "sudo")]
     command = " ".join(word if word == "&&" else shlex.quote(word) for word in kept)
     return f"{sentence}; to let Homeport work in it: {command}"
+
+
+def outside(port: Port) -> str:
+    """Why a shared port leads nowhere, whatever listens there."""
+    return "Homeport's own port" if port["outside"] == "own" else "outside the port ranges"
 
 
 def mode(share: Share) -> Cell:

@@ -21,7 +21,7 @@ from homeportd.gateway.proofs import Finding, Judge, OwnerProofs, PasswordProofs
 from homeportd.gateway.visitor import Log, VisitorPages, hop
 from homeportd.ports.model import Port
 from homeportd.problems import Problem
-from homeportd.settings import Origin
+from homeportd.settings import Origin, Outside
 from homeportd.shares.model import Decision
 
 # How uvicorn has to serve it: nothing that costs time, nothing that trusts a header.
@@ -55,6 +55,9 @@ class Ports(Protocol):
 
     def get(self, port: int) -> Port | None:
         """The port, while something listens on it."""
+
+    def outside(self, port: int) -> Outside | None:
+        """Why nothing that listens there is ever seen."""
 
 
 class Gateway:
@@ -134,13 +137,7 @@ class Gateway:
     def _let_in(self, ask: Ask, finding: Finding) -> Answer:
         port = self._ports.get(ask.port)
         if port is None:
-            if ask.page:
-                return pages.not_listening(ask.port)
-            return problem(
-                404 if ask.door == "api" else 502,  # to the API, a thing that is not there
-                f"nothing listens on {ask.port} yet",
-                f"start a server on port {ask.port}, then ask again",
-            )
+            return self._nobody(ask)
         lane = b"relay" if endless(ask) else b"direct"
         headers = [
             (b"x-homeport-upstream", port.upstream.encode()),
@@ -162,6 +159,24 @@ class Gateway:
             origin = f"http://localhost:{ask.port}" if at_home else ask.origin
             headers.append((b"origin", origin.encode("latin-1")))
         return Answer(CHANGED, headers)
+
+    def _nobody(self, ask: Ask) -> Answer:
+        """The visitor may come in, and nothing listens there that we see."""
+        missing = 404 if ask.door == "api" else 502  # to the API, a thing that is not there
+        if self._ports.outside(ask.port):
+            fix = "add it to homeport_port_ranges in the inventory and run bin/site"
+            return (
+                pages.outside(ask.port)
+                if ask.page
+                else problem(missing, f"port {ask.port} is not served", fix)
+            )
+        if ask.page:
+            return pages.not_listening(ask.port)
+        return problem(
+            missing,
+            f"nothing listens on {ask.port} yet",
+            f"start a server on port {ask.port}, then ask again",
+        )
 
     def _turn_away(self, ask: Ask, decision: Decision) -> Answer:
         if ask.page:

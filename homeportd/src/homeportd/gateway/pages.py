@@ -148,6 +148,17 @@ def not_listening(port: int) -> Answer:
     )
 
 
+def outside(port: int) -> Answer:
+    """The visitor may come in, and what listens there is not looked at, now or later."""
+    return _page(
+        502,
+        f"Port {port} is not served here",
+        "<p>It is outside the port ranges that Homeport looks at on this machine. Its owner can add it to"
+        " <code>homeport_port_ranges</code>.</p>",
+        owner_link=None,
+    )
+
+
 def silent(port: int) -> Answer:
     """The dev server closed the connection or refused it."""
     return _page(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path
 
 from homeportd.auth.guard import Guard
 from homeportd.http import problems
+from homeportd.ports.model import Port
 from homeportd.ports.service import Ports
 from homeportd.ports.view import PortView, port_view
 from homeportd.problems import not_found
@@ -17,17 +18,23 @@ def router(ports: Ports, shares: Shares, guard: Guard, origin: Origin) -> APIRou
     """The routes of this room."""
     routes = APIRouter(prefix="/api/ports", tags=["ports"], dependencies=[Depends(guard)])
 
+    def view(number: int, found: Port | None) -> PortView:
+        return port_view(number, found, shares.get(number), origin, ports.outside(number))
+
     @routes.get("", responses=problems(401))
     async def list_ports() -> list[PortView]:
         found = ports.snapshot()
         numbers = sorted(set(found) | {share.port for share in shares.all()})
-        return [port_view(number, found.get(number), shares.get(number), origin) for number in numbers]
+        return [view(number, found.get(number)) for number in numbers]
 
     @routes.get("/{port}", responses=problems(401, 404, 422))
     async def read_port(port: Annotated[int, Path(ge=1, le=65535)]) -> PortView:
         found, share = ports.get(port), shares.get(port)
         if found is None and share is None:
-            raise not_found(f"a listener on port {port}", "start its server; homeport list shows what runs")
-        return port_view(port, found, share, origin)
+            fix = "start its server; homeport list shows what runs"
+            if ports.outside(port):
+                fix = f"port {port} is not looked at: it is Homeport's own, or outside homeport_port_ranges"
+            raise not_found(f"a listener on port {port}", fix)
+        return view(port, found)
 
     return routes

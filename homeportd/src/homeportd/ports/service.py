@@ -16,7 +16,7 @@ from homeportd.ports.model import Change, Owner, Port
 from homeportd.ports.netlink import Listener, Netlink
 from homeportd.ports.owners import Owners
 from homeportd.repos.service import Repos
-from homeportd.settings import Settings
+from homeportd.settings import Outside, Settings
 
 PERIOD = 1.0  # seconds from scan to scan
 PATIENCE = 0.3  # seconds that a new port waits for its owner before it is shown without
@@ -115,6 +115,10 @@ class Ports:
     def get(self, port: int) -> Port | None:
         """One port, None when nothing listens there."""
         return self._ports.get(port)
+
+    def outside(self, port: int) -> Outside | None:
+        """Why a listener on this port is never shown: it is Homeport's own, or in none of the ranges."""
+        return self._settings.outside(port)
 
     def on_change(self, callback: Callable[[Change], None]) -> None:
         """Have every change told, from the event loop, in order; `snapshot()` already shows it then."""

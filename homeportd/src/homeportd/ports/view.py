@@ -4,8 +4,9 @@ from pydantic import BaseModel
 
 from homeportd import clock
 from homeportd.accounts import own_name
+from homeportd.cautions import Kind, caution
 from homeportd.ports.model import Port
-from homeportd.settings import Origin
+from homeportd.settings import Origin, Outside
 from homeportd.shares.model import Share
 from homeportd.shares.view import ShareView, share_view
 
@@ -18,10 +19,19 @@ class ContainerView(BaseModel):
     project: str | None
 
 
+class CautionView(BaseModel):
+    """What to know before the port is shared, and the command to use instead where there is one."""
+
+    kind: Kind
+    text: str
+    command: str | None
+
+
 class PortView(BaseModel):
     """A port that something listens on, or that is shared. Unknown is null.
 
     `foreign`: somebody else than the agent's user runs it.
+    `outside`: what listens there is not looked at, for the port is Homeport's own or in none of the ranges.
     """
 
     port: int
@@ -40,13 +50,18 @@ class PortView(BaseModel):
     url: str
     first_seen: str | None
     share: ShareView
+    caution: CautionView | None
+    outside: Outside | None
 
 
-def port_view(number: int, port: Port | None, share: Share | None, origin: Origin) -> PortView:
+def port_view(
+    number: int, port: Port | None, share: Share | None, origin: Origin, outside: Outside | None = None
+) -> PortView:
     """`port` None: nothing listens there now."""
     owner = port.owner if port else None
     container = owner.container if owner else None
     user = port.user if port else None
+    known = caution(number, owner.argv if owner else ())
     return PortView(
         port=number,
         listening=port is not None,
@@ -64,4 +79,6 @@ def port_view(number: int, port: Port | None, share: Share | None, origin: Origi
         url=origin.of_port(number),
         first_seen=clock.to_text(port.first_seen) if port else None,
         share=share_view(number, share, origin),
+        caution=CautionView(kind=known.kind, text=known.text, command=known.command) if known else None,
+        outside=outside,
     )

@@ -37,11 +37,17 @@ class Shares:
     """All shares, in memory for decisions, in the database for ever."""
 
     def __init__(
-        self, store: ShareStore, passwords: Passwords, now: Callable[[], datetime] = clock.now
+        self,
+        store: ShareStore,
+        passwords: Passwords,
+        now: Callable[[], datetime] = clock.now,
+        refusal: Callable[[int], Problem | None] = lambda port: None,
     ) -> None:
+        """`refusal` says why a port cannot be shared, if it cannot."""
         self._store = store
         self._passwords = passwords
         self._now = now
+        self._refusal = refusal
         self._shares: dict[int, Share] = {}
         self._writing = asyncio.Lock()
         self._limiter = Limiter()
@@ -75,6 +81,9 @@ class Shares:
         """Make or change the share of a port; raises Problem 422 for a wish that cannot be granted."""
         if not 1 <= port <= 65535:
             raise invalid(f"{port} is not a port", "give a number from 1 to 65535")
+        refused = self._refusal(port)
+        if refused is not None and (wish.mode is not Mode.PRIVATE or port not in self._shares):
+            raise refused  # one that is there since the ranges were wider may be made private
         now = self._now()
         expires_at = expiry.parse(wish.expires, now)
         allow = _networks(wish.allow)

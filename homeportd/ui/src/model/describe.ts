@@ -18,11 +18,20 @@ function whose(port: Port): string {
   return port.user === "root" ? "container" : `${user} container`.trim();
 }
 
+const OUTSIDE = { own: "Homeport's own port", ranges: "outside the port ranges" };
+
 /** What runs, in which folder, whose, and whether it does: "vite · frontend", "vite · root's · not running". */
 export function portName(port: Port): string {
-  return [port.title ?? unnamed(port), port.subdir, whose(port), port.listening ? "" : "not running"]
-    .filter(Boolean)
-    .join(" · ");
+  const state = port.outside ? OUTSIDE[port.outside] : port.listening ? "" : "not running";
+  return [port.title ?? unnamed(port), port.subdir, whose(port), state].filter(Boolean).join(" · ");
+}
+
+/** What to know before the port is shared; empty when there is nothing. */
+export function cautionWords(port: Port): string {
+  if (port.outside) {
+    return `Homeport does not look at port ${port.port} (${OUTSIDE[port.outside]}), so its address leads nowhere.`;
+  }
+  return port.caution?.text ?? "";
 }
 
 export const MODE_WORDS: Record<Mode, string> = {

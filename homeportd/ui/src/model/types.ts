@@ -14,6 +14,13 @@ export interface Share {
   updated_at: string | null;
 }
 
+/** What to know before a port is shared, and the command to use instead where there is one. */
+export interface Caution {
+  kind: "not-http" | "debugger";
+  text: string;
+  command: string | null;
+}
+
 export interface Port {
   port: number;
   listening: boolean;
@@ -35,6 +42,9 @@ export interface Port {
   url: string;
   first_seen: string | null;
   share: Share;
+  caution: Caution | null;
+  /** Why the agent does not look at this port, if it does not: it is Homeport's own, or in no range. */
+  outside: "own" | "ranges" | null;
 }
 
 export interface Repo {

@@ -84,4 +84,6 @@ export const unlisted = (world: World, port: number): Port => ({
   url: world.origin.replace("{port}", String(port)),
   first_seen: null,
   share: NO_SHARE,
+  caution: null,
+  outside: null,
 });

@@ -18,6 +18,7 @@ import { attempt } from "../state/attempt";
 import { announce, notify } from "../state/notice";
 import { close } from "../state/route";
 import { now, receive, world } from "../state/store";
+import { CautionBox } from "./caution-box";
 import { ExpiryChoice } from "./expiry-choice";
 import { LinkBox } from "./link-box";
 import { ModeChoice } from "./mode-choice";
@@ -88,6 +89,7 @@ export function ShareSheet({ number }: { number: number }) {
       }
     >
       <form id="share" class="space-y-5" noValidate onSubmit={save}>
+        <CautionBox port={port} />
         <ModeChoice mode={draft.mode} onChange={(mode) => change({ mode })} />
         {draft.mode === "password" && (
           <PasswordField

@@ -1,0 +1,71 @@
+"""Warnings before a port is shared: it speaks no HTTP, or it is a debugger, which is never made public unasked."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+
+from homeportd.cautions import caution
+from homeportd.cli import installation
+from homeportd.cli.client import Agent
+from homeportd.cli.errors import REFUSED, Failure
+from homeportd.cli.objects import Caution, Port
+from homeportd.cli.terminal import clean
+from homeportd.tunnels.address import Target, is_loopback
+
+AGENT_TIMEOUT: Final = 3.0  # seconds; a tunnel does without its word
+
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
+]
+
+
+def of_port(number: int, found: Port | None) -> Caution | None:
+    """What is to be known of a port: by its program where the agent sees one, else by its number."""
+    if found is not None:
+        return found.get("caution")  # an agent of the release before does not say
+    known = caution(number)
+    return None if known is None else {"kind": known.kind, "text": known.text, "command": known.command}
+
+
+def heed(number: int, known: Caution | None, *, public: bool, yes: bool) -> None:
+    """Warn, and have a person agree before a debugger becomes public. Raises Failure where nobody does."""
+    if known is None:
+        return
+    sys.stderr.write(f"warning: {clean(known['text'])}\n")
+    if known["command"]:
+        sys.stderr.write(f"fix: {clean(known['command'])}\n")
+    if known["kind"] != "debugger" or not public or yes:
+        return
+    safer = (
+        "let in who knows a password (--password, or --passcode of a tunnel); --yes shares it all the same"
+    )
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failure(f"port {number} is a debugger, and would be open to everybody", safer, REFUSED)
+    sys.stderr.write(f"Let everybody use port {number} all the same? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Failure(f"port {number} is not shared", safer, REFUSED)
+
+
+def heed_tunnels(wishes: list[dict[str, Any]], *, yes: bool) -> None:
+    """The same for tunnels to servers of this machine. Raises Failure."""
+    for wish in wishes:
+        target = Target.parse(wish["target"])
+        if not is_loopback(target.host):
+            continue
+        known = of_port(target.port, _seen(target.port))
+        if known is None or (known["kind"] == "not-http" and wish["kind"] != "http"):
+            continue
+        heed(target.port, known, public="passcode" not in wish, yes=yes)
+
+
+def _seen(number: int) -> Port | None:
+    """The port as this machine's agent sees it; None where it does not, or there is none that this user may ask."""
+    try:
+        with Agent(installation.find(), AGENT_TIMEOUT) as agent:
+            return agent.port(number)
+    except Failure:
+        return None
