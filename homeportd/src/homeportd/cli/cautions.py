@@ -39,9 +39,7 @@ def heed(number: int, known: Caution | None, *, public: bool, yes: bool) -> None
         sys.stderr.write(f"fix: {clean(known['command'])}\n")
     if known["kind"] != "debugger" or not public or yes:
         return
-    safer = (
-        "let in who knows a password (--password, or --passcode of a tunnel); --yes shares it all the same"
-    )
+    safer = "let in who knows a password (--password, or --passcode of an HTTP tunnel); --yes shares it all the same"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Failure(f"port {number} is a debugger, and would be open to everybody", safer, REFUSED)
     sys.stderr.write(f"Let everybody use port {number} all the same? [y/N] ")

@@ -127,7 +127,7 @@ def _end(process: psutil.Process | None) -> None:
     while _is_there() or (process is not None and _is_alive(process)):
         if time.monotonic() > end:
             if process is None:
-                raise Failure("the daemon does not stop", "look at its log", REFUSED)
+                raise Failure("the daemon does not stop", "see what it says: homeport daemon status", REFUSED)
             with contextlib.suppress(psutil.Error):
                 process.kill()  # known by its pid and start time: it is no other
                 process.wait(STOP_S)

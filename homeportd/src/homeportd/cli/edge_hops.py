@@ -10,7 +10,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from homeportd.cli.hops import TIMEOUT, Hop, resolve
+from homeportd.cli.hops import TIMEOUT, Hop, resolve, whose
 
 if TYPE_CHECKING:
     from homeportd.settings import EdgeSettings
@@ -37,7 +37,7 @@ def edge(settings: EdgeSettings, remedy: str) -> list[Hop]:
                 "traefik",
                 "fail",
                 f"what answers at {where} is not HTTP",
-                f"ss -ltnp 'sport = :{port}' names it",
+                whose(port),
             )
         ]
     if status != UPGRADE_REQUIRED:

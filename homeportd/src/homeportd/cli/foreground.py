@@ -195,7 +195,7 @@ async def _begin(client: Client, tunnels: list[Tunnel], changed: asyncio.Event) 
                     raise failure(refused)
     except TimeoutError:
         raise Failure(
-            f"the edge did not answer within {ANSWER_S:g} s", "look at the edge's own log", UNREACHABLE
+            f"the edge did not answer within {ANSWER_S:g} s", "on the edge: homeport doctor", UNREACHABLE
         ) from None
     if client.token_ends is not None:
         sys.stderr.write(words.replaced(client.token_ends))

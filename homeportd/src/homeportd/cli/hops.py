@@ -59,6 +59,8 @@ def sockets(folder: Path, remedy: str, names: tuple[str, ...] = SOCKETS) -> Hop:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.settimeout(TIMEOUT)
                 probe.connect(str(path))
+        except PermissionError:
+            return Hop("sockets", "skipped", f"{folder} is for the agent's own user")
         except OSError as error:
             return Hop("sockets", "fail", f"{path}: {error.strerror or error}", remedy)
     return Hop("sockets", "ok", f"{', '.join(names)} in {folder}")
@@ -276,4 +278,11 @@ def _reason(error: OSError) -> str:
 def _occupied(origin: str) -> str:
     parts = urlsplit(origin)
     number = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"see who has it: ss -ltnp 'sport = :{number}'; then run bin/site"
+    return f"{whose(number)}; then run bin/site"
+
+
+def whose(number: int) -> str:
+    """How to see which program has a port, as far as this machine has the tool."""
+    if shutil.which("ss"):
+        return f"see which program has it, as root: ss -ltnp 'sport = :{number}'"
+    return f"find the program that has port {number}"

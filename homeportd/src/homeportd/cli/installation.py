@@ -32,9 +32,19 @@ class Installation:
 
     def remedy(self, service: str) -> str:
         """How to look after one of our processes here: `homeportd` or `caddy`."""
-        if SYSTEMD.is_dir() and self.config.is_relative_to("/etc"):
-            return f"systemctl status {service}, then journalctl -u {service} -n 30"
-        return "run bin/site, which starts what does not run"
+        import shutil  # of use where something fails
+
+        rootful = self.config.is_relative_to("/etc")
+        if SYSTEMD.is_dir() and rootful:
+            sudo = (
+                "sudo " if os.geteuid() and shutil.which("sudo") else ""
+            )  # the journal is not everybody's to read
+            return f"systemctl status {service}, then {sudo}journalctl -u {service} -n 30"
+        log = (
+            Path("/var/log") if rootful else Path("~/.local/state").expanduser()
+        ) / f"homeport/{service}.log"
+        said = f"; {log} has its last words" if log.exists() else ""
+        return f"run bin/site, which starts what does not run{said}"
 
 
 def exists() -> bool:
@@ -69,7 +79,8 @@ def find() -> Installation:
         )
     raise Failure(
         f"{nowhere}: Homeport is not installed for this user",
-        "run bin/site, or name the file in HOMEPORT_CONFIG",
+        "run bin/site in a clone of Homeport, or name the file in HOMEPORT_CONFIG;"
+        " for tunnels alone: homeport init --edge URL",
         UNREACHABLE,
     )
 

@@ -52,9 +52,10 @@ def connected() -> Account:
 def stranger(edge: LocalEdge, socket: Path) -> Failure:
     """What a user is told whom the agent of this machine's edge does not trust."""
     owner = owner_of(socket)
+    who = owner if owner == "root" else f"{owner} or root"
     return Failure(
         f"this user has no edge yet; that of this machine, {edge.url}, is {owner}'s",
-        f"as {owner}: homeport token create NAME --scope tunnel; then here: homeport init --edge {edge.url}",
+        f"as {who}: homeport token create NAME --scope tunnel; then here: homeport init --edge {edge.url}",
         NOT_FOUND,
     )
 

@@ -306,7 +306,7 @@ class Client:
                 self.board.opened(message)
                 self._wake.set()  # more links are worth while now
             case protocol.Refused(request=None):
-                link.ended = problem_of(message)
+                link.ended = problem_of(message, local=link.local)
                 link.session.abort("the edge refused the link")
             case protocol.Refused():
                 self.board.refused(message)

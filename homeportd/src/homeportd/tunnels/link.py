@@ -49,19 +49,28 @@ class Who:
     agent: str = transport.AGENT
 
 
-def problem_of(refusal: protocol.Refused) -> Problem:
-    """The edge's no, as a problem."""
+def problem_of(refusal: protocol.Refused, *, local: bool = False) -> Problem:
+    """The edge's no, as a problem; `local`: it is this machine's own, which has another way to a new token."""
     reason = _REASONS.get(refusal.reason, Reason.REQUEST)
-    return Problem(reason, refusal.detail, refusal.fix, lasting=refusal.reason in _LASTING)
+    fix = accounts.RENEW if local and reason is Reason.TOKEN else refusal.fix
+    return Problem(reason, refusal.detail, fix, lasting=refusal.reason in _LASTING)
 
 
 class Link:
     """Made by `open`; to be closed by whoever has it."""
 
     def __init__(
-        self, number: int, session: Session, control: Stream, welcome: protocol.Welcome, token: str
+        self,
+        number: int,
+        session: Session,
+        control: Stream,
+        welcome: protocol.Welcome,
+        token: str,
+        *,
+        local: bool = False,
     ) -> None:
         self.number = number
+        self.local = local  # to this machine's own edge
         self.token = token  # which the edge knows it by
         self.session = session
         self.welcome = welcome
@@ -72,17 +81,19 @@ class Link:
     @classmethod
     async def of(cls, account: Account, number: int, who: Who) -> Link:
         """As `open`, for what an account says. Raises Problem."""
-        try:
-            context = transport.tls_context(account.address, account.ca)
-            return await cls.open(number, account.address, context, account.token, who)
-        except Problem as problem:
-            if account.local and problem.reason is Reason.TOKEN:
-                raise Problem(Reason.TOKEN, problem.detail, accounts.RENEW, lasting=True) from problem
-            raise
+        context = transport.tls_context(account.address, account.ca)
+        return await cls.open(number, account.address, context, account.token, who, local=account.local)
 
     @classmethod
     async def open(
-        cls, number: int, address: EdgeAddress, context: ssl.SSLContext | None, token: str, who: Who
+        cls,
+        number: int,
+        address: EdgeAddress,
+        context: ssl.SSLContext | None,
+        token: str,
+        who: Who,
+        *,
+        local: bool = False,
     ) -> Link:
         """Dial, say hello, be welcomed. Raises Problem."""
         session = await transport.connect(address, context)
@@ -104,23 +115,23 @@ class Link:
             raise Problem(
                 Reason.UNREACHABLE,
                 f"{address} does not answer a hello within {HELLO_S:g} s",
-                "look at the edge's own log: journalctl -u homeportd",
+                "see what is wrong there; on the edge: homeport doctor",
             ) from None
         except (YamuxError, BadMessage, ValueError) as error:
             session.abort()
             raise Problem(
                 Reason.UNREACHABLE,
                 f"{address} ended the connection at hello ({error})",
-                "check that it is an edge of Homeport, and look at its log",
+                "check that it is an edge of Homeport; on the edge: homeport doctor",
             ) from error
         except BaseException:
             session.abort()
             raise
         if isinstance(answer, protocol.Welcome):
-            return cls(number, session, control, answer, token)
+            return cls(number, session, control, answer, token, local=local)
         session.abort()
         if isinstance(answer, protocol.Refused):
-            raise problem_of(answer)
+            raise problem_of(answer, local=local)
         raise Problem(
             Reason.VERSION,
             f"{address} answers a hello with {answer.type!r}",

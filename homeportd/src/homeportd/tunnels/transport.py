@@ -6,6 +6,8 @@ import asyncio
 import os
 import socket
 import ssl
+import sys
+from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -30,6 +32,13 @@ CONFIG: Final = Config(
     close_timeout=5.0,
 )
 
+_SET_CLOCK: Final = (
+    "set the clock: sudo sntp -sS time.apple.com"
+    if sys.platform == "darwin"
+    else "set the clock, as root: timedatectl set-ntp true"
+    if Path("/run/systemd/system").is_dir()  # sd_booted(3)
+    else "set the clock, as root: date --set; that of a container is its host's"
+)
 _NOT_YET, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _WRONG_HOST: Final = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MISMATCH
 
@@ -126,7 +135,7 @@ async def _ask(address: EdgeAddress, transport: asyncio.Transport, upgrade: _Upg
     except TimeoutError as error:
         raise _unreachable(
             f"{address} takes the connection and says nothing for {CONNECT_S:g} s",
-            "look at the edge's own log: journalctl -u homeportd",
+            "see what is wrong there; on the edge: homeport doctor",
         ) from error
     except (ConnectionError, ValueError) as error:
         raise _unreachable(
@@ -151,7 +160,7 @@ def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) ->
     if status in (502, 503, 504):
         return _unreachable(
             f"{address} answers, but its tunnel service does not ({status})",
-            "it may be starting; else, on the edge: systemctl status homeportd",
+            "it may be starting; else, on the edge: homeport doctor",
         )
     if 300 <= status < 400:
         location = headers.get("location", "")[:200]
@@ -179,7 +188,7 @@ def _certificate(address: EdgeAddress, error: ssl.SSLCertVerificationError) -> P
         return Problem(
             Reason.CLOCK,
             f"the certificate of {address.host} is not valid yet: this machine's clock is likely behind",
-            "set the clock: timedatectl set-ntp true, or on macOS sntp -sS time.apple.com",
+            _SET_CLOCK,
         )
     if code == _EXPIRED:
         return Problem(

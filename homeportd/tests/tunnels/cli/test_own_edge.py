@@ -100,8 +100,12 @@ def test_commands_at_the_same_time_make_one_token(fresh: Homeport, server: int) 
 
 
 def test_a_token_that_was_revoked_is_not_replaced_unasked(fresh: Homeport, server: int) -> None:
-    opened(fresh, "tcp", str(server))
+    running = fresh.start("tcp", str(server))
+    assert running.stdout is not None
+    assert running.stdout.readline()
     assert fresh("token", "revoke", tokens(fresh)[0]["id"]).returncode == 0
+    _, errors = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, errors.count("fix: homeport init, which makes another one")) == (5, 1), errors
     for _ in range(2):
         refused = fresh("tcp", str(server))
         assert (refused.returncode, tokens(fresh)) == (5, [])
