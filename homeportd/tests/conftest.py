@@ -75,7 +75,7 @@ def settings(tmp_path):
     sockets = Path(tempfile.mkdtemp(prefix="hp"))
     yield Settings(
         origin="http://{port}.localhost:8080",
-        port_ranges=("20000-60999",),
+        port_ranges=("3000-3001", "20000-60999"),
         own_ports=frozenset(),
         repo_root=tmp_path / "repos",
         data_dir=tmp_path / "data",

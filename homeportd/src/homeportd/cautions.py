@@ -154,12 +154,9 @@ _OTHER_DEBUGGERS: Final = {
 def caution(port: int, argv: Sequence[str] = ()) -> Caution | None:
     """What to know of a port that the program with this command line listens on; `argv` empty: not known which."""
     words = list(argv) if len(argv) > 1 else argv[0].split() if argv else []  # one text: a title of its own
-    debugger = _debugger(port, words)
-    if debugger is not None:
-        return Caution(
-            "debugger",
-            f"Port {port} is {debugger}: whoever can open it can run any program here, as the user who started it.",
-        )
+    name = _debugger(port, words)
+    if name is not None:
+        return debugger(port, name)
     server = _server(port, words)
     if server is not None:
         return Caution(
@@ -168,6 +165,19 @@ def caution(port: int, argv: Sequence[str] = ()) -> Caution | None:
             f"homeport tcp {port}",
         )
     return None
+
+
+def debugger(port: int, name: str) -> Caution:
+    """What to know of a port that is a debugger."""
+    return Caution(
+        "debugger",
+        f"Port {port} is {name}: whoever can open it can run any program here, as the user who started it.",
+    )
+
+
+def is_inspector(answer: object) -> bool:
+    """Whether this is what inspectors of Node's and Chrome's kind say at /json/version, as JSON."""
+    return isinstance(answer, dict) and "Protocol-Version" in answer and "Browser" in answer
 
 
 def _program(words: Sequence[str]) -> str:

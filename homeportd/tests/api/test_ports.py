@@ -136,7 +136,7 @@ async def test_a_port_outside_the_ranges_cannot_be_shared(peer, settings):
     assert not settings.covers(22)
     for body in ({"mode": "public"}, {"mode": "password", "password": "open sesame"}, {"mode": "private"}):
         refused = await peer.post("/api/ports/22/share", json=body)
-        assert refused.status_code == 422, refused.text
+        assert refused.status_code == 409, refused.text
         assert "20000-60999" in refused.json()["detail"]
         assert "homeport_port_ranges" in refused.json()["fix"]
     assert (await peer.get("/api/ports/22/share")).status_code == 404

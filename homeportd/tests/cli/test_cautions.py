@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -53,10 +54,10 @@ def mode_of(homeport: Homeport, port: int) -> str:
 
 
 @contextmanager
-def running(*command: str) -> Iterator[int]:
+def running(*command: str, env: dict[str, str] | None = None) -> Iterator[int]:
     """A program that has printed its first line; its pid."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
     )
     try:
         assert process.stdout is not None
@@ -145,6 +146,19 @@ def test_a_debugger_is_public_for_those_alone_who_say_so(homeport: Homeport, ins
     again = homeport("share", str(inspector), "--expires", "1h")  # it stays public
     assert (again.returncode, warning in again.stderr) == (1, True)
     assert homeport("share", str(inspector), "--private").stderr == ""
+
+
+@pytest.mark.skipif(NODE is None, reason="left out: node is not installed")
+def test_an_inspector_of_which_no_command_line_tells_is_found_by_its_answer(
+    homeport: Homeport, whole: Machine
+) -> None:
+    options = {**os.environ, "NODE_OPTIONS": f"--inspect=127.0.0.1:{whole.free}"}
+    with running(str(NODE), "-e", "setInterval(() => {}, 1000)", env=options) as pid:
+        assert seen(homeport, whole.free, pid)["caution"] is None
+        refused = homeport("share", str(whole.free), "--public")
+        assert (refused.returncode, "is an inspector: whoever" in refused.stderr) == (1, True), refused.stderr
+    assert homeport("share", str(whole.dev), "--public").stderr == ""
+    assert homeport("unshare", str(whole.dev)).returncode == 0
 
 
 def test_a_person_is_asked(homeport: Homeport, inspector: int) -> None:

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import sys
 from typing import Annotated, Any, Final
 
 import typer
 
-from homeportd.cautions import caution
+from homeportd.cautions import caution, debugger, is_inspector
 from homeportd.cli import installation
 from homeportd.cli.client import Agent
 from homeportd.cli.errors import REFUSED, Failure
+from homeportd.cli.hops import upstream
 from homeportd.cli.objects import Caution, Port
 from homeportd.cli.terminal import clean
 from homeportd.tunnels.address import Target, is_loopback
 
 AGENT_TIMEOUT: Final = 3.0  # seconds; a tunnel does without its word
+INSPECTOR_S: Final = 0.3  # seconds for each: connect, send, receive
+MAX_ANSWER: Final = 4096  # bytes of its answer
 
 Yes = Annotated[
     bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
 ]
 
 
-def of_port(number: int, found: Port | None) -> Caution | None:
-    """What is to be known of a port: by its program where the agent sees one, else by its number."""
+def of_port(number: int, found: Port | None, *, ask: bool = False) -> Caution | None:
+    """What is to be known of a port: by its program where the agent sees one, else by its number.
+
+    `ask` the server itself, too: NODE_OPTIONS makes an inspector of which no command line tells.
+    """
     if found is not None:
-        return found.get("caution")  # an agent of the release before does not say
+        said = found.get("caution")  # an agent of the release before does not say
+        if said is None and ask and found["listening"] and _inspects(found):
+            inspector = debugger(number, "an inspector")
+            return {"kind": inspector.kind, "text": inspector.text, "command": inspector.command}
+        return said
     known = caution(number)
     return None if known is None else {"kind": known.kind, "text": known.text, "command": known.command}
 
@@ -54,10 +66,23 @@ def heed_tunnels(wishes: list[dict[str, Any]], *, yes: bool) -> None:
         target = Target.parse(wish["target"])
         if not is_loopback(target.host):
             continue
-        known = of_port(target.port, _seen(target.port))
+        known = of_port(target.port, _seen(target.port), ask=True)
         if known is None or (known["kind"] == "not-http" and wish["kind"] != "http"):
             continue
         heed(target.port, known, public="passcode" not in wish, yes=yes)
+
+
+def _inspects(port: Port) -> bool:
+    """Whether the server answers as an inspector does, which takes it no time."""
+    connection = http.client.HTTPConnection(upstream(port["addresses"]), port["port"], timeout=INSPECTOR_S)
+    try:
+        connection.request("GET", "/json/version", headers={"Host": f"localhost:{port['port']}"})
+        answer = connection.getresponse()
+        return answer.status == 200 and is_inspector(json.loads(answer.read(MAX_ANSWER)))
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        return False
+    finally:
+        connection.close()
 
 
 def _seen(number: int) -> Port | None:

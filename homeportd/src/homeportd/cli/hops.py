@@ -192,7 +192,7 @@ def speaks_http(port: Port) -> Hop:
     known = port.get("caution")
     if known and known["kind"] == "not-http":
         return Hop("dev server", "fail", known["text"].rstrip("."), known["command"])
-    host = _upstream(port["addresses"])
+    host = upstream(port["addresses"])
     connection = http.client.HTTPConnection(host, port["port"], timeout=TIMEOUT)
     try:
         connection.request("GET", "/", headers={"Host": f"localhost:{port['port']}"})
@@ -260,7 +260,7 @@ def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
     return list(result)
 
 
-def _upstream(addresses: list[str]) -> str:
+def upstream(addresses: list[str]) -> str:
     """Where to dial a listener: IPv4 first, a wildcard on loopback."""
     address = min(addresses, key=lambda text: ":" in text)
     return {"0.0.0.0": "127.0.0.1", "::ffff:0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104

@@ -100,7 +100,7 @@ def _heed(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool:
     """Say what is to be known of the port before it is shared; whether there was something. Raises Failure."""
     found = agent.port(port)
     mode = chosen or (found["share"]["mode"] if found else "private")
-    known = cautions.of_port(port, found)
+    known = cautions.of_port(port, found, ask=mode != "private")
     if known is None or (known["kind"] == "debugger" and mode == "private"):
         return False
     if known["kind"] == "not-http" and not (found and found["listening"]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeportd import cautions
-from homeportd.problems import Problem, invalid
+from homeportd.problems import Problem
 from homeportd.settings import Settings
 
 
@@ -13,12 +13,13 @@ def refusal(port: int, settings: Settings) -> Problem | None:
         case None:
             return None
         case "own":
-            return invalid(
+            return Problem(
+                409,
                 f"port {port} is one of Homeport's own, which is not shared",
                 "homeport list shows what can be",
             )
         case "ranges":
-            return invalid(f"port {port} is {outside_ranges(settings)}", widen(port, settings))
+            return Problem(409, f"port {port} is {outside_ranges(settings)}", widen(port, settings))
 
 
 def outside_ranges(settings: Settings) -> str:

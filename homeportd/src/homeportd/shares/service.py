@@ -78,7 +78,8 @@ class Shares:
         return share is not None and share.grant == grant and not share.expired(self._now())
 
     async def set(self, port: int, wish: Wish) -> Share:
-        """Make or change the share of a port; raises Problem 422 for a wish that cannot be granted."""
+        """Make or change the share of a port. Raises Problem 422 for a wish that cannot be granted, 409 for a port
+        that is not looked at."""
         if not 1 <= port <= 65535:
             raise invalid(f"{port} is not a port", "give a number from 1 to 65535")
         refused = self._refusal(port)
