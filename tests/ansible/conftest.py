@@ -38,6 +38,12 @@ OBSERVED: dict[str, Any] = {
     "ssh_ports": [],
     "listeners": [],
     "edge_listeners": {},
+    "container": False,
+    "installations": [],
+    "addresses": ["127.0.0.1", "::1", "192.0.2.7"],
+    "refused_addresses": [],
+    "folders": [],
+    "account_mounts": [],
 }
 WISHES: dict[str, Any] = {
     "workstation": True,
@@ -79,9 +85,15 @@ def load(path: Path, name: str) -> ModuleType:
 def rules() -> ModuleType:
     """roles/preflight/module_utils/homeport_rules.py, with those that it imports where Ansible puts them."""
     folder = ROLES / "preflight/module_utils"
-    for name in ("homeport_caddy_rules", "homeport_edge_rules"):
+    for name in ("homeport_caddy_rules", "homeport_edge_rules", "homeport_host_rules"):
         setattr(ansible.module_utils, name, load(folder / f"{name}.py", f"ansible.module_utils.{name}"))
     return load(folder / "homeport_rules.py", "homeport_rules")
+
+
+@pytest.fixture(scope="session")
+def facts() -> ModuleType:
+    """roles/preflight/module_utils/homeport_host_facts.py."""
+    return load(ROLES / "preflight/module_utils/homeport_host_facts.py", "homeport_host_facts")
 
 
 @pytest.fixture
@@ -99,8 +111,6 @@ def decide(rules: ModuleType) -> Callable[..., tuple[dict[str, Any], list[dict[s
             "nearest": "/",
             "device": 1,
             "free": 10**10,
-            "writable": True,
-            "why": "",
             **seen.get("disk", {}),
         }
         seen["disks"] = {place["software"]: disk, place["state"]: disk}

@@ -150,9 +150,6 @@ def test_rootless_cannot_have_a_low_port_nor_another_user(decide: Decide) -> Non
 def test_disks(decide: Decide) -> None:
     _, [problem] = decide({"disk": {"free": 100 * 1024 * 1024}})
     assert "100 MiB are free at /, and 640 are needed" in problem["error"]
-    why = {"nearest": "/opt", "writable": False, "why": "on a read-only file system"}
-    _, problems = decide({"disk": why})
-    assert "/opt is on a read-only file system" in fixes(problems)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils import homeport_host_facts as host_facts
 from ansible.module_utils.homeport_edge_rules import files, watched_ports
+from ansible.module_utils.homeport_host_rules import asked_addresses, written_folders
 from ansible.module_utils.homeport_rules import (
     GROUP,
     UNITS,
@@ -195,27 +197,16 @@ def owner_of_socket(inode: str) -> dict[str, Any]:
     return {"pid": None, "exe": None, "command": None}
 
 
-def disk_of(path: str, rootful: bool) -> dict[str, Any]:
-    """The nearest existing ancestor of a folder to be: free bytes and whether it can be written."""
+def disk_of(path: str) -> dict[str, Any]:
+    """The nearest existing ancestor of a folder to be, its device and its free bytes."""
     nearest = Path(path)
     while not os.path.lexists(nearest):
         nearest = nearest.parent
-    shown = str(nearest)
-    if not nearest.is_dir():
-        return {"nearest": shown, "device": shown, "free": 0, "writable": False, "why": "not a folder"}
     values = os.statvfs(nearest)
-    why = ""
-    if values.f_flag & os.ST_RDONLY:
-        why = "on a read-only file system"
-    elif not rootful and not os.access(nearest, os.W_OK | os.X_OK):
-        why = f"not writable by {name_of(os.getuid())}"
-    free = values.f_bavail * values.f_frsize
     return {
-        "nearest": nearest,
+        "nearest": str(nearest),
         "device": nearest.stat().st_dev,
-        "free": free,
-        "writable": not why,
-        "why": why,
+        "free": values.f_bavail * values.f_frsize,
     }
 
 
@@ -296,6 +287,11 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         if entry.pw_uid in PEOPLE and Path(entry.pw_shell).name not in NO_LOGIN
     ]
     port = wishes["port"]
+    caddy_listeners = listeners(port) if isinstance(port, int) and wishes["workstation"] else []
+    edge_listeners = {str(number): listeners(number) for number in watched_ports(wishes)}
+    host_facts.name_installations(
+        [*caddy_listeners, *(row for rows in edge_listeners.values() for row in rows)]
+    )
     return {
         "os": read_os_release(),
         "python": {"path": wishes["python"], "version": python_version(wishes["python"])},
@@ -316,9 +312,21 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         "crontab": shutil.which("crontab") is not None,
         "nft": Path("/usr/sbin/nft").exists(),
         "ssh_ports": ssh_ports(),
-        "listeners": listeners(port) if isinstance(port, int) and wishes["workstation"] else [],
-        "edge_listeners": {str(number): listeners(number) for number in watched_ports(wishes)},
+        "listeners": caddy_listeners,
+        "edge_listeners": edge_listeners,
+        "container": host_facts.is_container(),
+        "installations": host_facts.installations(accounts, DATA),
+        "addresses": host_facts.own_addresses(),
     }
+
+
+def look_closer(observed: dict[str, Any], wishes: dict[str, Any], place: dict[str, Any]) -> None:
+    """Add what can only be looked at once it is known where everything goes."""
+    observed["disks"] = {path: disk_of(path) for path in (place["software"], place["state"])}
+    asked = [address for _, address in asked_addresses(wishes, place)]
+    observed["refused_addresses"] = host_facts.refused_addresses(asked)
+    folders = written_folders(place, directories(place))
+    observed["folders"] = host_facts.folders(folders, as_root_later=place["elevate"])
 
 
 def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
@@ -355,9 +363,10 @@ def main() -> None:
         wishes["port"] = int(wishes["port"])  # --extra-vars caddy_port=9000 is a text
     observed = observe(wishes)
     place = layout(observed, wishes)
-    observed["disks"] = {
-        path: disk_of(path, place["rootful"]) for path in (place["software"], place["state"])
-    }
+    look_closer(observed, wishes, place)
+    todo = outstanding(place, observed)
+    accounts = todo["group"] or todo["user"] or todo["membership"] or todo["service_users"]
+    observed["account_mounts"] = host_facts.account_mounts() if accounts else []
     software = Path(place["software"])
     tools = {name: software / "tools" / name for name in module.params["artifacts"]}
     installed = {name: releases(folder, folder / "current") for name, folder in tools.items()}
@@ -372,7 +381,7 @@ def main() -> None:
     facts = {
         **place,
         "preview": module.check_mode and virgin,
-        "todo": outstanding(place, observed),
+        "todo": todo,
         "installed": installed,
     }
     module.exit_json(

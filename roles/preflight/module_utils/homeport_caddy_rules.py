@@ -69,7 +69,7 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
 def _port_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str, str]]:
     taken: dict[str, list[str]] = {}
     for listener in observed["listeners"]:
-        if _collide(listener["address"], place["bind"]) and not _is_ours(listener, observed, place):
+        if collide(listener["address"], place["bind"]) and not _is_ours(listener, observed, place):
             who = listener["command"] or f"a process of user {listener['user']}"
             pid = f" (pid {listener['pid']})" if listener["pid"] else ""
             taken.setdefault(who + pid, []).append(listener["address"])
@@ -82,7 +82,7 @@ def _port_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str,
     ]
 
 
-def _collide(address: str, bind: list[str]) -> bool:
+def collide(address: str, bind: list[str]) -> bool:
     """Whether a listener at `address` keeps us from listening at one of `bind`, all of the same port."""
     anywhere = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
     return address in anywhere or bool(anywhere & set(bind)) or address in bind

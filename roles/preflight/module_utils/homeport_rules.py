@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.module_utils import homeport_caddy_rules as caddy_rules
 from ansible.module_utils import homeport_edge_rules as edge_rules
+from ansible.module_utils import homeport_host_rules as host_rules
 
 Json = dict[str, Any]
 
@@ -232,10 +233,13 @@ def removable(place: Json) -> list[str]:
 
 def problems(observed: Json, wishes: Json, place: Json) -> list[Json]:
     """Everything that would make the run fail, each as {"error", "fix"}; empty when it may start."""
+    machine = host_rules.problems(observed, wishes, place)
+    observed = host_rules.without_installations(observed, place)
     found = [
         *_variable_problems(wishes, place),
         *_user_problems(observed, wishes, place),
         *_machine_problems(observed, wishes, place),
+        *machine,
         *(caddy_rules.problems(observed, wishes, place) if place["workstation"] else []),
         *edge_rules.problems(observed, wishes, place),
     ]
@@ -341,13 +345,6 @@ def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[s
     needed: dict[str, Json] = {}
     for key, size in (("software", NEED_SOFTWARE), ("state", NEED_STATE)):
         disk = observed["disks"][place[key]]
-        if not disk["writable"]:
-            found.append(
-                (
-                    f"{place[key]} cannot be written: {disk['nearest']} is {disk['why']}",
-                    f"make {disk['nearest']} a folder that {place['root_user']} may write",
-                )
-            )
         entry = needed.setdefault(
             str(disk["device"]), {"need": 0, "free": disk["free"], "at": disk["nearest"]}
         )
