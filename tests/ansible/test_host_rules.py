@@ -248,7 +248,7 @@ def test_a_stranger_is_still_a_stranger(decide: Decide) -> None:
         ("/usr/bin/python3.11", "/opt/homeport/releases/0.1.0+3f/bin/homeportd serve", "/opt/homeport"),
         ("/usr/sbin/nginx", "nginx", None),
         ("/usr/bin/python3", "python3 -m http.server --directory /home/bob/homeport/current", None),
-        ("/usr/bin/python3", "/tmp/\x1b[31m/homeport/tools/caddy", None),
+        ("/usr/bin/python3", "/opt/\x1b[31m/homeport/tools/caddy", None),
     ],
 )  # fmt: skip
 def test_an_installation_is_known_by_its_programs(

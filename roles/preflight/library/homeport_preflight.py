@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils import homeport_host_facts as host_facts
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.homeport_edge_rules import files, watched_ports
 from ansible.module_utils.homeport_host_rules import asked_addresses, written_folders
 from ansible.module_utils.homeport_rules import (

@@ -155,30 +155,30 @@ def _why_not_writable(folder: Path, *, as_root_later: bool) -> str:
             return "read-only"
     except OSError:
         return ""
-    flags = _attributes(folder)
-    if flags & FS_IMMUTABLE_FL:
-        return "immutable"
-    if flags & FS_APPEND_FL:
-        return "append-only"
+    attribute = _attribute(folder)
+    if attribute:
+        return attribute
     if not as_root_later and not os.access(folder, os.W_OK | os.X_OK):
         return "permission"
     return ""
 
 
-def _attributes(folder: Path) -> int:
-    """The flags that chattr sets; 0 where the file system has none, or they cannot be read."""
+def _attribute(folder: Path) -> str:
+    """What chattr set that keeps files from being replaced; "" too where it cannot be read."""
     value = array.array("l", [0])
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return 0
+        return ""
     try:
         fcntl.ioctl(descriptor, FS_IOC_GETFLAGS, value)
     except OSError:
-        return 0
+        return ""
     finally:
         os.close(descriptor)
-    return value[0] & 0xFFFFFFFF
+    if value[0] & FS_IMMUTABLE_FL:
+        return "immutable"
+    return "append-only" if value[0] & FS_APPEND_FL else ""
 
 
 def account_mounts() -> list[str]:
