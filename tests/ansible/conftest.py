@@ -28,8 +28,8 @@ OBSERVED: dict[str, Any] = {
     "sudo_user": None,
     "people": ["alice"],
     "users": {
-        "root": {"uid": 0, "group": "root", "home": "/root"},
-        "alice": {"uid": 1000, "group": "alice", "home": "/home/alice"},
+        "root": {"uid": 0, "group": "root", "home": "/root", "comment": "root"},
+        "alice": {"uid": 1000, "group": "alice", "home": "/home/alice", "comment": "Alice"},
     },
     "data_owner": None,
     "ipv6": True,
@@ -39,6 +39,7 @@ OBSERVED: dict[str, Any] = {
     "listeners": [],
     "edge_listeners": {},
     "container": False,
+    "has_group": False,
     "installations": [],
     "addresses": ["127.0.0.1", "::1", "192.0.2.7"],
     "refused_addresses": [],

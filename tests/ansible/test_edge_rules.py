@@ -78,9 +78,7 @@ def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: ModuleType) ->
     place, problems = decide({}, {"edge_url": "nonsense", "tcp_ports": "nonsense"})
     assert problems == []
     assert place["edge"] == {}
-    assert not any(
-        "traefik" in path for path in rules.removable(place) if "homeport-traefik.service" not in path
-    )
+    assert not any("traefik" in row["path"] for row in rules.directories(place))
 
 
 @pytest.mark.parametrize(

@@ -19,17 +19,15 @@ from ansible.module_utils import homeport_host_facts as host_facts
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.homeport_edge_rules import files, watched_ports
 from ansible.module_utils.homeport_host_rules import asked_addresses, written_folders
+from ansible.module_utils.homeport_removal_facts import foreign_certificates, removal
 from ansible.module_utils.homeport_rules import (
     GROUP,
-    UNITS,
     directories,
     layout,
     links,
     problems,
-    removable,
     retired,
     service_users,
-    units,
 )
 
 DOCUMENTATION = r"""
@@ -304,7 +302,12 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         "sudo_user": os.environ.get("SUDO_USER") if os.geteuid() == 0 else None,
         "people": people,
         "users": {
-            entry.pw_name: {"uid": entry.pw_uid, "group": group_of(entry.pw_gid), "home": entry.pw_dir}
+            entry.pw_name: {
+                "uid": entry.pw_uid,
+                "group": group_of(entry.pw_gid),
+                "home": entry.pw_dir,
+                "comment": entry.pw_gecos,
+            }
             for entry in accounts
         },
         "data_owner": name_of(DATA.stat().st_uid) if DATA.is_dir() else None,
@@ -315,6 +318,7 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         "listeners": caddy_listeners,
         "edge_listeners": edge_listeners,
         "container": host_facts.is_container(),
+        "has_group": GROUP in {entry.gr_name for entry in grp.getgrall()},
         "installations": host_facts.installations(accounts, DATA),
         "addresses": host_facts.own_addresses(),
     }
@@ -344,6 +348,7 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
         "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
         "retired": [path for path in retired(place) if os.path.lexists(path)],
         "localhost_names": not any(Path("/usr/lib").glob("*/libnss_myhostname.so.2")),
+        "certificates": foreign_certificates(place),
         "upgrades": not Path("/usr/bin/unattended-upgrade").exists(),
         "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
         "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],
@@ -375,14 +380,12 @@ def main() -> None:
     virgin = any(not Path(entry["path"]).is_dir() for entry in directories(place)) or (
         place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
     )
-    place["removable"] = removable(place)
-    place["service_users"] = [entry["name"] for entry in service_users(place)]
-    place["units"] = [name for name in units(place) if Path(UNITS, name).exists()]
     facts = {
         **place,
         "preview": module.check_mode and virgin,
         "todo": todo,
         "installed": installed,
+        "removal": removal(observed, place),
     }
     module.exit_json(
         changed=False, problems=problems(observed, wishes, place), ansible_facts={"homeport": facts}

@@ -123,14 +123,6 @@ def files(place: Json) -> list[Json]:
     ]
 
 
-def removable(place: Json) -> list[str]:
-    """Files and folders that an edge has beside those of every installation."""
-    edge = place["edge"]
-    if not edge:
-        return []
-    return [edge["data"], edge["logs"], *([SYSCTL_FILE] if place["rootful"] else [])]
-
-
 def problems(observed: Json, wishes: Json, place: Json) -> Problems:
     """What would keep an edge from running, each with its fix."""
     if not wishes["edge"]:

@@ -188,19 +188,6 @@ def service_users(place: Json) -> list[Json]:
     return users
 
 
-def units(place: Json) -> list[str]:
-    """The systemd units that an installation may have."""
-    names = (
-        "homeport-caddy.service",
-        "homeport-traefik.service",
-        "homeportd.service",
-        "homeport-owner-reader.service",
-        *RETIRED_UNITS,
-        "homeport-firewall.service",
-    )
-    return list(names) if place["manager"] == "systemd" else []
-
-
 def retired(place: Json) -> list[str]:
     """Files and folders of processes that this release does not run any more."""
     if not place["rootful"]:
@@ -210,25 +197,6 @@ def retired(place: Json) -> list[str]:
     else:
         files = [f"{place['settings']}/programs/{name}" for name in RETIRED_PROGRAMS]
     return [*files, *RETIRED_FOLDERS]
-
-
-def removable(place: Json) -> list[str]:
-    """Every file and folder of an installation but its repositories and data, what depends on others first."""
-    paths = [link["path"] for link in links(place)]
-    paths += [f"{UNITS}/{name}" for name in units(place)]
-    if place["manager"] == "systemd":
-        paths.append("/etc/tmpfiles.d/homeport.conf")
-    paths += [place["sockets"], place["settings"], place["caddy_data"], *edge_rules.removable(place)]
-    if place["owner_reader"]:
-        paths.append(posixpath.dirname(place["owner_reader"]))
-    paths += retired(place)
-    if place["manager"] == "supervisor":
-        paths.append(place["logs"])
-    # Without root software and state are one folder, whose repositories and data stay.
-    paths += [f"{place['software']}/{name}" for name in ("current", "releases", "tools")]
-    if place["rootful"]:
-        paths.append(place["software"])
-    return paths
 
 
 def problems(observed: Json, wishes: Json, place: Json) -> list[Json]:

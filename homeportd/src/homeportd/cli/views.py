@@ -78,7 +78,9 @@ def by_repo(
         page += ["", *nothing_yet()]
     # Never clipped: it is there to be copied.
     foreign = [
-        screen.paint(clean(words.handover(repo, as_root)), Style.GREY) for repo in repos if repo["foreign"]
+        screen.paint(clean(words.handover(repo, as_root)), Style.GREY)
+        for repo in repos
+        if repo.get("foreign")
     ]
     return [*page, "", *foreign] if foreign else page
 
