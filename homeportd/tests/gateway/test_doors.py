@@ -329,8 +329,16 @@ async def test_a_server_that_just_stopped_is_missed_kindly(house, dev):
 
 
 async def test_the_front_door_is_no_port_of_ours(house):
-    await house.share(house.number)
-    assert (await house.get(house.number)).status_code == 502
+    refused = await house.owner.post(f"/api/ports/{house.number}/share", json={"mode": "public"})
+    assert refused.status_code == 409
+    assert (await house.get(house.number)).status_code == 401
+    bearer = {"Authorization": f"Bearer {await house.token()}"}
+    for headers, said in (
+        ({}, "is not served"),
+        (HTML, "outside the port ranges"),
+    ):  # not that it may come yet
+        answer = await house.get(house.number, headers=bearer | headers)
+        assert (answer.status_code, said in answer.text) == (502, True), answer.text
 
 
 # The agent's end

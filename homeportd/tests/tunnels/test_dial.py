@@ -34,7 +34,7 @@ async def _problem(url: str, ca: str | None = None, *, said: str = "") -> Proble
     [
         (404, "is no edge of Homeport: it answers 404", ""),
         (301, "redirects to https://elsewhere.example/", "use --edge https://elsewhere.example"),
-        (502, "its tunnel service does not", "systemctl status homeportd"),
+        (502, "its tunnel service does not", "homeport doctor"),
         (426, "does not take this client's protocol", ""),
     ],
 )
