@@ -5,6 +5,7 @@ Known by the program that listens; by a port's well-known number where the progr
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -190,7 +191,14 @@ def _server(port: int, words: Sequence[str]) -> str | None:
     known = _SERVERS.get(program) or _SERVERS.get(program.rstrip("0123456789."))
     if known is not None:
         return known
-    return _NUMBERS.get(port) if not program or program in _FORWARDERS else None
+    return _NUMBERS.get(_inner(port, words)) if not program or program in _FORWARDERS else None
+
+
+def _inner(port: int, words: Sequence[str]) -> int:
+    """The port in the container, where a proxy of an engine's says it; else the port itself."""
+    with contextlib.suppress(ValueError, IndexError):
+        return int(words[words.index("-container-port") + 1])
+    return port
 
 
 def _debugger(port: int, words: Sequence[str]) -> str | None:  # noqa: PLR0911 - one a debugger
@@ -201,7 +209,7 @@ def _debugger(port: int, words: Sequence[str]) -> str | None:  # noqa: PLR0911 -
         return "Bun's inspector"
     if port in _ports_of(_INSPECT, arguments, NODE_INSPECTOR):
         return "Node's inspector"
-    if port == NODE_INSPECTOR and (_NODE.fullmatch(program) or program in _FORWARDERS):
+    if _inner(port, words) == NODE_INSPECTOR and (_NODE.fullmatch(program) or program in _FORWARDERS):
         return "Node's inspector"  # NODE_OPTIONS, which is on no command line
     if port in _ports_of(_DEVTOOLS, arguments, CHROME_DEVTOOLS):
         return "Chrome's remote debugging"

@@ -21,6 +21,7 @@ SERVERS = [
     (9005, "/usr/sbin/php-fpm8.2 --nodaemonize", "FastCGI"),
     (5672, "/usr/lib/erlang/erts-13.1.5/bin/beam.smp -W w -- -root /usr/lib/erlang", "AMQP"),
     (5432, "/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 5432", "PostgreSQL"),
+    (15432, "/usr/bin/docker-proxy -proto tcp -host-port 15432 -container-port 5432", "PostgreSQL"),
     (5432, [], "PostgreSQL"),
     (25, [], "SMTP"),
 ]
@@ -31,6 +32,7 @@ DEBUGGERS = [
     (9232, "node --inspect=[::1]:9232 server.js", "Node's inspector"),
     (9229, "node node_modules/.bin/next dev", "Node's inspector"),  # by NODE_OPTIONS
     (9229, [], "Node's inspector"),
+    (9300, "/usr/bin/docker-proxy -proto tcp -host-port 9300 -container-port 9229", "Node's inspector"),
     (6499, "bun --inspect server.ts", "Bun's inspector"),
     (4000, "bun --inspect=localhost:4000/debug server.ts", "Bun's inspector"),
     (9333, "/usr/lib/chromium/chromium --headless --remote-debugging-port=9333", "Chrome's remote debugging"),
@@ -55,6 +57,9 @@ NOTHING = [
     (15672, "/usr/lib/erlang/erts-13.1.5/bin/beam.smp -W w"),  # RabbitMQ's page
     (5000, "/v/bin/python /v/bin/flask --app shop run"),
     (8025, "mailpit"),
+    (5432, "/usr/bin/docker-proxy -proto tcp -host-port 5432 -container-port 8080"),
+    (3000, "/usr/bin/docker-proxy -container-port"),
+    (3000, "/usr/bin/docker-proxy -container-port nine"),
     (8080, []),
     (3000, [""]),
     (3000, ["  "]),
