@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import logging
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -27,6 +25,7 @@ from homeportd.auth.peer import PeerProtocol
 from homeportd.auth.service import Auth
 from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
+from homeportd.data_lock import data_lock
 from homeportd.database import Database
 from homeportd.events import Events
 from homeportd.gateway.app import Gateway
@@ -47,10 +46,6 @@ SYSTEM_S = 3  # between two figures of the machine's load
 MAX_WATCHER_MESSAGE = 4096  # bytes; a dashboard sends nothing
 
 _log = logging.getLogger(__name__)
-
-
-class AlreadyRunning(Exception):
-    """Another agent serves this data directory."""
 
 
 class _Server(uvicorn.Server):
@@ -109,18 +104,6 @@ async def _serving(config: uvicorn.Config, listener: socket.socket) -> AsyncIter
         listener.close()
 
 
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    descriptor = os.open(settings.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise AlreadyRunning(f"another agent serves {settings.data_dir}") from None
-    finally:
-        os.close(descriptor)
-
-
 @asynccontextmanager
 async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> AsyncIterator[None]:
     """A whole agent, serving until the block ends.
@@ -130,7 +113,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.socket_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        stack.enter_context(_alone(settings))
+        stack.enter_context(data_lock(settings.data_dir))
         database = await Database.open(settings.data_dir / "homeport.db")
         stack.push_async_callback(database.close)
         key = read_key(settings.data_dir / "secret.key")

@@ -1,5 +1,7 @@
 """The one SQLite database of an agent: opened, migrated, written in transactions.
 
+Before a migration a copy is taken (`database_copies`); `database_restore` goes back to it.
+
 A write is acknowledged when its transaction has reached the disk (WAL with synchronous=FULL), so that nothing
 a person was told is lost to a crash. https://www.sqlite.org/pragma.html#pragma_synchronous
 """
@@ -7,12 +9,17 @@ a person was told is lost to a crash. https://www.sqlite.org/pragma.html#pragma_
 from __future__ import annotations
 
 import asyncio
+import shlex
+import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import aiosqlite
+
+from homeportd.database_copies import DamagedError, take_copy
 
 BUSY_TIMEOUT_S = 10
 
@@ -32,6 +39,12 @@ def migrations() -> list[str]:
     return [(folder / name).read_text() for name in names]
 
 
+def restore_command(database: Path) -> str:
+    """What a person types to go back to the newest copy that this release understands."""
+    program = Path(sys.executable).with_name("homeportd")
+    return f"{program} restore-database --data-dir {shlex.quote(str(database.parent))}"
+
+
 class Database:
     """One connection, used from one event loop; sqlite3 itself runs in a thread of aiosqlite."""
 
@@ -41,7 +54,10 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path) -> Database:
-        """Open and migrate; raises DatabaseError when the file is of a newer release or not a database."""
+        """Open and migrate, with a copy of an existing database first.
+
+        Raises DatabaseError when the file is of a newer release or not a database, or cannot be copied.
+        """
         connection = aiosqlite.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
         # A thread that never ends would hold up the end of the process.
         connection._thread.daemon = True
@@ -68,12 +84,28 @@ class Database:
         if not isinstance(version, int) or version > len(steps):
             raise DatabaseError(
                 f"{path} was written by a newer release (schema {version}, this one knows {len(steps)})",
-                "install that release again, or restore a backup from before it",
+                f"install that release again, or go back to the copy from before it: {restore_command(path)}",
             )
+        if 0 < version < len(steps):
+            await self._copy(path, version)
         for number, script in enumerate(steps[version:], start=version + 1):
             await self._connection.executescript(
                 f"BEGIN IMMEDIATE;{script};PRAGMA user_version={number};COMMIT;"
             )
+
+    async def _copy(self, path: Path, version: int) -> None:
+        try:
+            await asyncio.to_thread(take_copy, path, version)
+        except DamagedError as error:
+            raise DatabaseError(
+                f"{error}; it was not migrated", "restore a backup of it, or move it away"
+            ) from error
+        except (OSError, sqlite3.Error) as error:
+            size = await asyncio.to_thread(lambda: -(-path.stat().st_size // 1_000_000))
+            raise DatabaseError(
+                f"{path} was not migrated, since no copy of it could be taken: {error}",
+                f"let {path.parent} have {size} MB of room and be writable, then start the agent again",
+            ) from error
 
     async def one(self, sql: str, *values: object) -> tuple[object, ...] | None:
         """The first row, or None."""
