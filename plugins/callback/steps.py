@@ -229,6 +229,7 @@ class CallbackModule(CallbackBase):
                 rows += self._listed("Next", self._first_tunnel(panel["edge"]))
         else:
             rows[0] = (self._paint("This was a preview: nothing was changed", BOLD), "")
+        rows += self._listed("Database", panel["database"].splitlines())
         # Straight to the terminal: a login link is a key, and Ansible's display would also write it to a log.
         with self._guard:
             sys.stdout.write("\n")

@@ -97,6 +97,27 @@ def facts() -> ModuleType:
     return load(ROLES / "preflight/module_utils/homeport_host_facts.py", "homeport_host_facts")
 
 
+@pytest.fixture(scope="session")
+def processes() -> ModuleType:
+    """roles/service/module_utils/homeport_processes.py, where Ansible puts it."""
+    name = "homeport_processes"
+    module = load(ROLES / f"service/module_utils/{name}.py", f"ansible.module_utils.{name}")
+    setattr(ansible.module_utils, name, module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def releases(processes: ModuleType) -> ModuleType:
+    """roles/service/module_utils/homeport_releases.py, which imports the one above."""
+    return load(ROLES / "service/module_utils/homeport_releases.py", "homeport_releases")
+
+
+@pytest.fixture(scope="session")
+def release_facts() -> ModuleType:
+    """roles/preflight/module_utils/homeport_release_facts.py."""
+    return load(ROLES / "preflight/module_utils/homeport_release_facts.py", "homeport_release_facts")
+
+
 @pytest.fixture
 def decide(rules: ModuleType) -> Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]:
     """Layout and problems of a host that differs from OBSERVED and WISHES by the given values."""

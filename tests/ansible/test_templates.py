@@ -81,7 +81,7 @@ def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Cal
             (file.parts[-3], task["vars"])
             for file in ROLES.glob("*/tasks/*.yml")
             for task in yaml.safe_load(file.read_text())
-            if task.get("ansible.builtin.include_role", {}).get("name") == "service"
+            if task.get("ansible.builtin.include_role") == {"name": "service"}
         ]
         [(role, chosen)] = [(role, given) for role, given in includes if given["service_name"] == name]
         wanted = {**defaults("service"), **trust(chosen)}

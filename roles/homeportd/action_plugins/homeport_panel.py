@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 class ActionModule(ActionBase):
     """Arguments: `dashboard`, its address; `command`, the path of `homeport`; `workstation`, whether it is one;
-    `edge`, the pattern of its names where it is one.
+    `edge`, the pattern of its names where it is one; `database`, what the run did to the database, in sentences.
     """
 
     _supports_check_mode = True
@@ -28,9 +28,10 @@ class ActionModule(ActionBase):
                 "command": {"type": "str", "required": True},
                 "workstation": {"type": "bool", "default": True},
                 "edge": {"type": "str", "default": ""},
+                "database": {"type": "str", "default": ""},
             }
         )
-        shown = {name: arguments[name] for name in ("dashboard", "workstation", "edge")}
+        shown = {name: arguments[name] for name in ("dashboard", "workstation", "edge", "database")}
         result.update(changed=False, panel={**shown, "link": None})
         result["_ansible_verbose_override"] = True
         if self._task.check_mode:

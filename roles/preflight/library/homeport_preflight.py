@@ -19,6 +19,7 @@ from ansible.module_utils import homeport_host_facts as host_facts
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.homeport_edge_rules import files, watched_ports
 from ansible.module_utils.homeport_host_rules import asked_addresses, written_folders
+from ansible.module_utils.homeport_release_facts import releases
 from ansible.module_utils.homeport_removal_facts import foreign_certificates, removal
 from ansible.module_utils.homeport_rules import (
     GROUP,
@@ -69,7 +70,6 @@ PEOPLE = range(1000, 60000)  # Debian's range of ordinary users
 NO_LOGIN = ("nologin", "false", "sync")
 ASK_SECONDS = 10  # a sudo or python that does not answer is not there
 LISTEN = "0A"  # the state in /proc/net/tcp
-COMPLETE = ".complete"  # written last into a release
 CRON_MARK = "#Ansible: homeport\n@reboot "
 NOTHING = subprocess.CompletedProcess((), 1, "", "")
 DATA = Path("/srv/homeport/data")  # of a rootful install
@@ -231,24 +231,6 @@ def target_of(path: Path) -> str | None:
         return str(path.readlink())
     except OSError:
         return None
-
-
-def releases(folder: Path, link: Path) -> dict[str, Any]:
-    """Finished releases in a folder, newest first, unfinished ones, and the one in use."""
-    complete, broken = [], []
-    for entry in folder.iterdir() if folder.is_dir() else ():
-        if entry.is_dir() and not entry.is_symlink():
-            marker = entry / COMPLETE
-            if marker.exists():
-                complete.append((marker.stat().st_mtime, entry.name))
-            else:
-                broken.append(entry.name)
-    current = target_of(link)
-    return {
-        "complete": [name for _, name in sorted(complete, reverse=True)],
-        "broken": broken,
-        "current": Path(current).name if current else None,
-    }
 
 
 def ssh_ports() -> list[int]:
