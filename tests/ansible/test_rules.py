@@ -200,3 +200,19 @@ def test_folders_are_safe(decide: Decide, rules: ModuleType, observed: dict[str,
         for parent in paths
         if path.startswith(parent + "/")
     )
+
+
+def test_what_earlier_releases_ran_is_taken_off(rules: ModuleType, decide: Decide) -> None:
+    unit, program, folder = (
+        "/etc/systemd/system/homeport-witness.service",
+        "/etc/homeport/programs/homeport-witness.conf",
+        "/run/homeport-witness",
+    )
+    for observed, files in (
+        ({}, [unit, folder]),
+        ({"systemd": False}, [program, folder]),
+        ({**ALICE, "sudo": "none"}, []),
+    ):
+        place, _ = decide(observed)
+        assert rules.retired(place) == files
+        assert set(files) <= set(rules.removable(place))

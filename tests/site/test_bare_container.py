@@ -96,6 +96,35 @@ def test_dev_server_is_seen_shared_and_closed(machine: Any) -> None:
     assert get(machine, PASSWORD) != 200
 
 
+def test_servers_and_repos_of_root_and_others_are_seen(machine: Any) -> None:
+    if machine.user != "root":
+        pytest.skip("without root there is nobody who may look")
+    machine.check("useradd --create-home eve && chmod 700 /home/eve")
+    servers = {"root": ("/root/proj", 5181), "eve": ("/home/eve/shop", 5182)}
+    for user, (repo, port) in servers.items():
+        # A bare Debian has no git; a repository is this as well.
+        make = f"mkdir -p {repo}/.git && echo ref: refs/heads/trunk > {repo}/.git/HEAD && cd {repo}"
+        serve = f"setsid python3 -m http.server --bind 127.0.0.1 {port} >/dev/null 2>&1 &"
+        machine.check(f"{make} && {{ {serve} }}", user=user)
+    seen: dict[str, Any] = {}
+    for _ in range(TRIES):
+        found = json.loads(homeport(machine, "list --json"))
+        repos = {repo["path"]: repo for repo in found["repos"]}
+        ports = {port["port"]: port for port in found["ports"]}
+        seen = {
+            user: (ports.get(port, {}).get("user"), ports.get(port, {}).get("repo"), repos[repo]["owner"])
+            for user, (repo, port) in servers.items()
+            if repo in repos
+        }
+        if len(seen) == 2 and all(each[1] for each in seen.values()):
+            break
+        time.sleep(0.5)
+    assert seen == {"root": ("root", "proj", "root"), "eve": ("eve", "shop", "eve")}
+    page = homeport(machine, "list")
+    assert "proj is root's: it is listed and shared here" in page
+    assert "mv /root/proj /srv/homeport/repos/proj && chown -R" in page
+
+
 def test_the_readmes_tunnel_works_with_nothing_set_up(machine: Any) -> None:
     name = "myapp.tunnel.localhost:8081"
     machine.check(

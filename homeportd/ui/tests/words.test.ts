@@ -34,10 +34,7 @@ test.each([
     }),
     "db · container",
   ],
-  [
-    port(1, { user: "ada", container: { name: "x_db", service: "db", project: "x" } }),
-    "vite · container",
-  ],
+  [port(1, { user: "ada", container: { name: "x_db", service: "db", project: "x" } }), "vite · container"],
   [
     port(1, { user: "games", foreign: true, container: { name: "x_db", service: "db", project: "x" } }),
     "vite · games' container",
