@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 
+import pytest
 from playwright.sync_api import expect
 
 from .conftest import copies, in_place, palette, promptly, row
@@ -54,6 +57,22 @@ def test_uncommitted_changes_are_marked(home, page):
     expect(block).not_to_contain_text("uncommitted changes")
     (folder / "index.html").write_text("changed")
     expect(block).to_contain_text("uncommitted changes")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_repo_of_somebody_else_names_the_command_that_hands_it_over(home, page):
+    folder = home.repo("shop")
+    shutil.chown(folder, "nobody")
+    home.serve(folder, home.first)
+    block = page.get_by_role("region", name="shop")
+    mark = block.get_by_role("button", name="nobody's")
+    expect(mark).to_have_attribute("aria-expanded", "false")
+    mark.click()
+    expect(block).to_contain_text("This repo belongs to nobody")
+    expect(block.get_by_role("code")).to_contain_text(f"chown -R root: {folder}")
+    copies(block.get_by_role("button", name=re.compile("Copy .*chown")))
+    mark.click()
+    expect(block.get_by_role("code")).to_have_count(0)
 
 
 def test_a_row_under_the_hand_does_not_vanish(home, page):

@@ -189,6 +189,11 @@ async def test_a_reader_that_hangs_does_not_hold_up_the_agents_own(hidden, root,
     reader.may_answer.set()
     await until(lambda: [repo.name for repo in repos.all()] == ["shop", "theirs"])
     assert repos.of(folder / "web").owner == "nobody"
+    reader.may_answer.clear()
+    await repos.refresh_dirty()  # does not wait for it, and shows it when it comes
+    assert [repo.dirty for repo in repos.all()] == [False, None]
+    reader.may_answer.set()
+    await until(lambda: [repo.dirty for repo in repos.all()] == [False, True])
 
 
 async def test_what_a_reader_told_holds_while_it_is_away_and_goes_with_the_process(hidden, monkeypatch):

@@ -56,15 +56,12 @@ class Foreign:
             self._told[folder] = place
 
     async def dirty(self, path: Path, folders: Iterable[Path]) -> bool | None:
-        """Whether the tree at a path has changes; asked by one of the folders of listeners in it."""
+        """Whether the tree at a path has changes; asked by one of the folders of listeners in it. Raises OSError."""
         asked = [folder for folder, place in self._told.items() if place.path == path]
         asked += [folder for folder in folders if not asked and folder.is_relative_to(path)]
         if self._reader is None or not asked:
             return None
-        try:
-            return await self._reader.dirty(asked[0])
-        except OSError:
-            return None
+        return await self._reader.dirty(asked[0])
 
 
 def handovers(root: Path, places: Iterable[Place]) -> dict[Path, tuple[tuple[str, ...], ...]]:

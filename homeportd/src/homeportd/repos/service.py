@@ -52,6 +52,7 @@ class Repos:
         self._callbacks: list[Callable[[], None]] = []
         self._looking: asyncio.Task[None] | None = None
         self._asking_reader: asyncio.Task[None] | None = None
+        self._asking_dirt: dict[Path, asyncio.Task[None]] = {}
         self._hidden: frozenset[Path] = frozenset()  # folders that only the reader can look around
         self._asking = asyncio.Lock()
         self._taking = asyncio.Lock()
@@ -65,7 +66,7 @@ class Repos:
 
     async def close(self) -> None:
         """Stop looking."""
-        for task in (self._loop, self._looking, self._asking_reader):
+        for task in (self._loop, self._looking, self._asking_reader, *self._asking_dirt.values()):
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task}, timeout=PATIENCE)
@@ -114,20 +115,36 @@ class Repos:
             slots = asyncio.Semaphore(DIRTY_AT_ONCE)
 
             async def ask(place: Place) -> None:
+                own = git is not None and place in self._own
                 async with slots:
-                    self._dirty[place.path] = await self._is_dirty(git, place)
-                    self._asked[place.path] = clock()
+                    answer = await is_dirty(git, place) if own and git is not None else None
+                if answer is None and place.uid != os.getuid():
+                    await self._ask_reader_for_dirt(place.path)
+                else:
+                    self._dirty[place.path] = answer
+                self._asked[place.path] = clock()
 
             async with asyncio.TaskGroup() as group:
                 for place in due:
                     group.create_task(ask(place))
         self._show()
 
-    async def _is_dirty(self, git: str | None, place: Place) -> bool | None:
-        answer = await is_dirty(git, place) if git is not None and place in self._own else None
-        if answer is None and place.uid != os.getuid():
-            return await self._foreign.dirty(place.path, self._folders)
-        return answer
+    async def _ask_reader_for_dirt(self, path: Path) -> None:
+        """Ask about another user's tree; one that does not answer soon is shown when it does."""
+        if path in self._asking_dirt:
+            return
+
+        async def ask() -> None:
+            try:
+                self._dirty[path] = await self._foreign.dirty(path, self._folders)
+                self._show()
+            except OSError:
+                pass  # what was told holds until the next answer
+            finally:
+                del self._asking_dirt[path]
+
+        self._asking_dirt[path] = asyncio.create_task(ask(), name=f"repos: changes in {path}")
+        await asyncio.wait({self._asking_dirt[path]}, timeout=PATIENCE)
 
     async def _run(self) -> None:
         while True:
