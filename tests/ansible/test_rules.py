@@ -215,4 +215,3 @@ def test_what_earlier_releases_ran_is_taken_off(rules: ModuleType, decide: Decid
     ):
         place, _ = decide(observed)
         assert rules.retired(place) == files
-        assert set(files) <= set(rules.removable(place))
