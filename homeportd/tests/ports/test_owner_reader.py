@@ -20,6 +20,7 @@ from homeportd.ports.owner_reader.holders import describe
 from homeportd.ports.owner_reader.protocol import MAX_INODES, MAX_LINE
 from homeportd.ports.owner_reader.server import MAX_TREES_AT_ONCE
 
+from .conftest import process as ended
 from .readers import AGENT, NOBODY, PERSON, asked, reader, server_of
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can be looked at as root")
@@ -131,10 +132,9 @@ def test_a_reader_that_is_not_roots_is_not_believed(top, listener):
     )
     top.chmod(0o777)
     false = top / "false.sock"
-    with subprocess.Popen([sys.executable, "-c", script, str(false)], stdout=subprocess.PIPE) as liar:
+    with ended(sys.executable, "-c", script, str(false)) as liar:
         liar.stdout.readline()
         assert ask_owners(false, [inode(listener)]) is None
-        liar.kill()
 
 
 # --- working trees -------------------------------------------------------------------------------------------------
@@ -230,11 +230,10 @@ def test_a_path_of_another_mount_namespace_leads_nowhere(path, top):
         "-c",
         f'{script} --clear-groups /usr/bin/python3 -c "{code};time.sleep(600)"',
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as inside:
+    with ended(*command) as inside:
         number = int(inside.stdout.readline())
         assert ask_owners(path, [number])[number].owner.cwd == made / "web"
         assert ask_tree(path, made / "web") is None
-        inside.kill()
 
 
 def test_another_users_repo_is_looked_at_as_that_user(path, top):
