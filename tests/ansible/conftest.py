@@ -26,12 +26,14 @@ OBSERVED: dict[str, Any] = {
     "home": "/root",
     "sudo": "none",
     "sudo_user": None,
-    "people": ["alice"],
     "users": {
         "root": {"uid": 0, "group": "root", "home": "/root", "comment": "root"},
         "alice": {"uid": 1000, "group": "alice", "home": "/home/alice", "comment": "Alice"},
     },
     "data_owner": None,
+    "recorded": {"user": "", "reason": ""},
+    "handover": None,
+    "rootless_here": False,
     "ipv6": True,
     "crontab": True,
     "nft": True,
@@ -54,6 +56,8 @@ WISHES: dict[str, Any] = {
     "user": "",
     "rootless": False,
     "become_password": False,
+    "host": "box",
+    "command": "bin/site",
     "bind": ["127.0.0.1", "::1"],
     "port": 8080,
     "trusted_proxies": [],
@@ -86,7 +90,7 @@ def load(path: Path, name: str) -> ModuleType:
 def rules() -> ModuleType:
     """roles/preflight/module_utils/homeport_rules.py, with those that it imports where Ansible puts them."""
     folder = ROLES / "preflight/module_utils"
-    for name in ("homeport_caddy_rules", "homeport_edge_rules", "homeport_host_rules"):
+    for name in ("homeport_caddy_rules", "homeport_edge_rules", "homeport_host_rules", "homeport_user_rules"):
         setattr(ansible.module_utils, name, load(folder / f"{name}.py", f"ansible.module_utils.{name}"))
     return load(folder / "homeport_rules.py", "homeport_rules")
 

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
-ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice", "sudo": "none"}
+ALICE = {
+    "uid": 1000,
+    "user": "alice",
+    "group": "alice",
+    "home": "/home/alice",
+    "sudo": "none",
+    "rootless_here": True,
+}
 VPS = {"workstation": False, "edge": True, "edge_url": "https://{name}.tunnel.example.com"}
 LAPTOP = {"edge": True, "edge_bind": "127.0.0.1"}
 NGINX = {
@@ -27,7 +34,7 @@ def errors(problems: list[dict[str, str]]) -> str:
 
 def test_a_vps_is_an_edge_alone(decide: Decide, rules: ModuleType) -> None:
     # Debian's cloud images have a person with every right, who is nobody's agent.
-    place, problems = decide({"people": ["debian"]}, VPS)
+    place, problems = decide({}, VPS)
     assert problems == []
     assert (place["user"], place["owner_reader"], place["firewall"]) == ("homeport", "", True)
     edge = place["edge"]

@@ -13,7 +13,6 @@ import pytest
 
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 BOB = "/home/bob/.local/share/homeport"
-PEOPLE = {"people": ["alice", "bob"]}
 ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice", "sudo": "none"}
 NOWHERE = "192.0.2.99"  # of a network for documentation: on no machine
 
@@ -208,12 +207,12 @@ def test_one_account_has_one_installation(decide: Decide) -> None:
     assert "other ports" not in problem["fix"]
     # The other way round: without root, where root's is there.
     rootful = {"software": "/opt/homeport", "user": "alice"}
-    _, [problem] = decide({**ALICE, "installations": [rootful]})
+    _, [problem] = decide({**ALICE, "installations": [rootful]}, {"rootless": True})
     assert "for alice, in /opt/homeport" in problem["error"]
     assert "bin/site -K" in problem["fix"]
     assert "as root: .venv/bin/ansible-playbook playbooks/remove.yml (" in problem["fix"]
     # Its own is none.
-    assert decide({**ALICE, "installations": [own]})[1] == []
+    assert decide({**ALICE, "installations": [own]}, {"rootless": True})[1] == []
 
 
 def test_roots_installation_is_known_by_its_caddy(decide: Decide) -> None:
@@ -223,7 +222,7 @@ def test_roots_installation_is_known_by_its_caddy(decide: Decide) -> None:
         "installations": [{"software": "/opt/homeport", "user": "bob"}],
         "listeners": [caddy],
     }
-    _, [problem] = decide(observed)
+    _, [problem] = decide(observed, {"rootless": True})
     assert "for bob, in /opt/homeport, on port 8080" in problem["error"]
 
 

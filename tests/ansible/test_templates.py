@@ -48,9 +48,11 @@ def homeport(
     request: pytest.FixtureRequest, decide: Decide, defaults: Defaults, tmp_path: Path
 ) -> dict[str, Any]:
     """The fact `homeport` of the three ways to install, its programs and folders being below tmp_path."""
-    observed = {"systemd": {}, "bare": {"systemd": False}, "rootless": {**ALICE, "sudo": "none"}}[
-        request.param
-    ]
+    observed = {
+        "systemd": {},
+        "bare": {"systemd": False},
+        "rootless": {**ALICE, "sudo": "none", "rootless_here": True},
+    }[request.param]
     place, problems = decide(observed, {"edge": True})
     assert problems == []
     for key in ("software", "state", "settings", "sockets", "logs", "repos", "data", "caddy_data"):
@@ -112,6 +114,7 @@ def test_the_agent_reads_its_settings(render: Render, homeport: dict[str, Any], 
     file.write_text(template(render, "homeportd", "agent.toml.j2", homeport=homeport))
     read = settings.load(file)
     assert read.origin == homeport["origin"]
+    assert (read.user, read.user_reason) == (homeport["user"], homeport["user_reason"])
     assert read.own_ports == {8080, 8081, 7070, 7071}
     assert read.edge is not None
     assert read.edge.url == "http://{name}.tunnel.localhost:8081"

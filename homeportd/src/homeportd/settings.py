@@ -22,6 +22,10 @@ _PATTERN = re.compile(
 )
 
 
+# Why the agent serves its user: system/served_user.py has the sentences.
+UserReason = Literal["setting", "sudo", "root", "edge", "data", "rootless"]
+
+
 class SettingsError(Exception):
     """The settings file cannot be used; `fix` says what to write instead."""
 
@@ -245,6 +249,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    user: str | None = None  # whom bin/site set the agent up for
+    user_reason: UserReason | None = None
     # Left out on an edge that is no workstation: no ports, repos and shares then.
     origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)] | None = None
     port_ranges: Annotated[tuple[str, ...], AfterValidator(_ranges)]

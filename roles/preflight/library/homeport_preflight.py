@@ -10,13 +10,13 @@ import re
 import shutil
 import socket
 import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils import homeport_host_facts as host_facts
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.homeport_accounts import DATA, NOTHING, group_of, name_of, observe_accounts, run
 from ansible.module_utils.homeport_edge_rules import files, watched_ports
 from ansible.module_utils.homeport_host_rules import asked_addresses, written_folders
 from ansible.module_utils.homeport_release_facts import releases
@@ -30,6 +30,7 @@ from ansible.module_utils.homeport_rules import (
     retired,
     service_users,
 )
+from ansible.module_utils.homeport_user_rules import root_problems
 
 DOCUMENTATION = r"""
 module: homeport_preflight
@@ -64,30 +65,15 @@ problems:
   returned: always
   type: list
   elements: dict
+fatal:
+  description: Those of them for which even a look, or a removal, would be at the wrong place.
+  returned: always
+  type: list
+  elements: dict
 """
 
-PEOPLE = range(1000, 60000)  # Debian's range of ordinary users
-NO_LOGIN = ("nologin", "false", "sync")
-ASK_SECONDS = 10  # a sudo or python that does not answer is not there
 LISTEN = "0A"  # the state in /proc/net/tcp
 CRON_MARK = "#Ansible: homeport\n@reboot "
-NOTHING = subprocess.CompletedProcess((), 1, "", "")
-DATA = Path("/srv/homeport/data")  # of a rootful install
-
-
-def run(*command: str) -> subprocess.CompletedProcess[str] | None:
-    """The finished command, or None when it could not run to its end."""
-    try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=ASK_SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
 
 
 def read_os_release() -> dict[str, str]:
@@ -104,28 +90,6 @@ def read_os_release() -> dict[str, str]:
         "version": plain.get("VERSION_ID", ""),
         "name": plain.get("PRETTY_NAME", identity),
     }
-
-
-def sudo_kind() -> str:
-    """none, free (no password asked) or password."""
-    if not shutil.which("sudo"):
-        return "none"
-    result = run("sudo", "-n", "true")
-    return "free" if result is not None and result.returncode == 0 else "password"
-
-
-def name_of(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def group_of(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
 
 
 def python_version(path: str) -> list[int] | None:
@@ -259,13 +223,6 @@ def ssh_ports() -> list[int]:
 
 
 def observe(wishes: dict[str, Any]) -> dict[str, Any]:
-    accounts = pwd.getpwall()
-    me = pwd.getpwuid(os.geteuid())
-    people = [
-        entry.pw_name
-        for entry in accounts
-        if entry.pw_uid in PEOPLE and Path(entry.pw_shell).name not in NO_LOGIN
-    ]
     port = wishes["port"]
     caddy_listeners = listeners(port) if isinstance(port, int) and wishes["workstation"] else []
     edge_listeners = {str(number): listeners(number) for number in watched_ports(wishes)}
@@ -276,23 +233,7 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         "os": read_os_release(),
         "python": {"path": wishes["python"], "version": python_version(wishes["python"])},
         "systemd": Path("/run/systemd/system").is_dir(),
-        "uid": os.geteuid(),
-        "user": me.pw_name,
-        "group": group_of(me.pw_gid),
-        "home": me.pw_dir,
-        "sudo": "none" if os.geteuid() == 0 else sudo_kind(),
-        "sudo_user": os.environ.get("SUDO_USER") if os.geteuid() == 0 else None,
-        "people": people,
-        "users": {
-            entry.pw_name: {
-                "uid": entry.pw_uid,
-                "group": group_of(entry.pw_gid),
-                "home": entry.pw_dir,
-                "comment": entry.pw_gecos,
-            }
-            for entry in accounts
-        },
-        "data_owner": name_of(DATA.stat().st_uid) if DATA.is_dir() else None,
+        **observe_accounts(wishes),
         "ipv6": has_ipv6(),
         "crontab": shutil.which("crontab") is not None,
         "nft": Path("/usr/sbin/nft").exists(),
@@ -301,7 +242,7 @@ def observe(wishes: dict[str, Any]) -> dict[str, Any]:
         "edge_listeners": edge_listeners,
         "container": host_facts.is_container(),
         "has_group": GROUP in {entry.gr_name for entry in grp.getgrall()},
-        "installations": host_facts.installations(accounts, DATA),
+        "installations": host_facts.installations(pwd.getpwall(), DATA),
         "addresses": host_facts.own_addresses(),
     }
 
@@ -319,14 +260,20 @@ def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, An
     """What of the layout is not there yet."""
     groups = {entry.gr_name: entry.gr_mem for entry in grp.getgrall()}
     user = observed["users"].get(place["user"])
+    handed = {
+        folder["path"] for folder in place["handover"].get("folders", ()) if Path(folder["path"]).is_dir()
+    }
     return {
+        "handover": bool(place["handover"]),
         "group": place["rootful"] and GROUP not in groups,
         "user": place["rootful"] and user is None,
         "membership": place["rootful"]
         and place["user"] not in groups.get(GROUP, ())
         and place["user_group"] != GROUP,
         "service_users": [entry for entry in service_users(place) if entry["name"] not in observed["users"]],
-        "directories": [entry for entry in directories(place) if differs(entry)],
+        "directories": [
+            entry for entry in directories(place) if entry["path"] not in handed and differs(entry)
+        ],
         "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
         "retired": [path for path in retired(place) if os.path.lexists(path)],
         "localhost_names": not any(Path("/usr/lib").glob("*/libnss_myhostname.so.2")),
@@ -370,7 +317,10 @@ def main() -> None:
         "removal": removal(observed, place),
     }
     module.exit_json(
-        changed=False, problems=problems(observed, wishes, place), ansible_facts={"homeport": facts}
+        changed=False,
+        problems=problems(observed, wishes, place),
+        fatal=[{"error": error, "fix": fix} for error, fix in root_problems(observed, wishes, place)],
+        ansible_facts={"homeport": facts},
     )
 
 

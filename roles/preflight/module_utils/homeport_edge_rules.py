@@ -261,7 +261,9 @@ def _is_ours(listener: Json, observed: Json, place: Json) -> bool:
     ):
         return True
     agent = f"{place['software']}/" in command and "homeportd" in command
-    return bool(listener["user"] == place["user"] and (agent or not command))
+    # Until a handover is finished, the agent that runs is that of an earlier user.
+    users = {place["user"], *place["handover"].get("from", ())}
+    return bool(listener["user"] in users and (agent or not command))
 
 
 def _is_loopback(address: str) -> bool:

@@ -13,12 +13,14 @@ from typing import Any
 from ansible.module_utils import homeport_caddy_rules as caddy_rules
 from ansible.module_utils import homeport_edge_rules as edge_rules
 from ansible.module_utils import homeport_host_rules as host_rules
+from ansible.module_utils import homeport_user_rules as user_rules
 
 Json = dict[str, Any]
 
 GROUP = "homeport"
 CADDY_USER = caddy_rules.CADDY_USER
-OWN_USER = "homeport"  # made where the machine has no person of its own
+OWN_USER = user_rules.OWN_USER
+OWN_HOME = f"{user_rules.STATE}/home"
 
 OWNER_READER = "/run/homeport-owner-reader/owners.sock"  # in a folder of root's, made by the process itself
 
@@ -37,41 +39,17 @@ RETIRED_PROGRAMS = ("homeport-witness.conf",)
 RETIRED_FOLDERS = ("/run/homeport-witness",)
 LONGEST_SOCKET = "/gateway.sock"
 
-USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-
-
-def choose_user(observed: Json, wishes: Json) -> str:
-    """The agent's user, never root.
-
-    In this order: the inventory's word, the owner of existing data (so that a later run by somebody
-    else changes nothing), whoever called sudo, whoever runs this, the machine's only person, our own user.
-    """
-    if wishes["user"]:
-        return str(wishes["user"])
-    if not wishes["workstation"]:
-        # Nobody's dev servers are to be seen: the public end of tunnels is a user without any other right.
-        return str(observed["data_owner"] or OWN_USER)
-    for candidate in (observed["data_owner"], observed["sudo_user"], observed["user"]):
-        if candidate and candidate != "root":
-            return str(candidate)
-    people = observed["people"]
-    return str(people[0]) if len(people) == 1 else OWN_USER
 
 
 def layout(observed: Json, wishes: Json) -> Json:
     """Where everything goes and who runs it, for this host."""
-    can_be_root = (
-        observed["uid"] == 0
-        or observed["sudo"] == "free"
-        or (observed["sudo"] != "none" and wishes["become_password"])
-    )
-    rootful = bool(can_be_root and not wishes["rootless"])
-    user = choose_user(observed, wishes) if rootful else observed["user"]
+    rootful = user_rules.is_rootful(observed, wishes)
+    user, reason = user_rules.choose(observed, wishes, rootful)
     if rootful:
         places = {
             "software": "/opt/homeport",
-            "state": "/srv/homeport",
+            "state": user_rules.STATE,
             "settings": "/etc/homeport",
             "sockets": "/run/homeport",
             "logs": "/var/log/homeport",
@@ -96,7 +74,7 @@ def layout(observed: Json, wishes: Json) -> Json:
     edge = edge_rules.layout(observed, wishes, {**places, "rootful": rootful, "group": group})
     if not wishes["workstation"]:
         dashboard = edge.get("admin", "")
-    return {
+    place = {
         **places,
         "workstation": wishes["workstation"],
         "edge": edge,
@@ -104,6 +82,8 @@ def layout(observed: Json, wishes: Json) -> Json:
         "elevate": rootful and observed["uid"] != 0,
         "manager": manager,
         "user": user,
+        "user_reason": reason,
+        "user_sentence": user_rules.REASONS[reason],
         "user_home": observed["users"].get(user, {}).get("home", f"{places['state']}/home"),
         "user_group": observed["users"].get(user, {}).get("group", user),
         "group": group,
@@ -122,6 +102,7 @@ def layout(observed: Json, wishes: Json) -> Json:
         "trusted_proxies": wishes["trusted_proxies"],
         "bind": [address for address in wishes["bind"] if observed["ipv6"] or ":" not in str(address)],
         "crontab": observed["crontab"] and not rootful,
+        "boot": manager == "systemd" or (observed["crontab"] and not rootful),
         "nft": observed["nft"],
         "ssh_ports": observed["ssh_ports"],
         "localhost_names": wishes["localhost_names"] and rootful,
@@ -129,6 +110,9 @@ def layout(observed: Json, wishes: Json) -> Json:
         "firewall": wishes["firewall"] is True
         or bool(wishes["firewall"] == "auto" and edge.get("public") and manager == "systemd"),
     }
+    of_user = [row for row in directories(place) if row["owner"] == user and row["path"] != OWN_HOME]
+    place["handover"] = user_rules.handover(observed, user, of_user) if rootful else {}
+    return place
 
 
 def directories(place: Json) -> list[Json]:
@@ -154,7 +138,7 @@ def directories(place: Json) -> list[Json]:
     rows += edge_rules.directories(place)
     rows += [(posixpath.dirname(link["path"]), "", "", "") for link in links(place)]
     if place["user"] == OWN_USER and place["rootful"]:
-        rows.append((f"{place['state']}/home", OWN_USER, user_group, ""))
+        rows.append((OWN_HOME, OWN_USER, user_group, ""))
     unique = {row[0]: row for row in rows}
     return [
         {"path": path, "owner": owner, "group": group, "mode": mode}
@@ -204,8 +188,9 @@ def problems(observed: Json, wishes: Json, place: Json) -> list[Json]:
     machine = host_rules.problems(observed, wishes, place)
     observed = host_rules.without_installations(observed, place)
     found = [
+        *user_rules.root_problems(observed, wishes, place),
         *_variable_problems(wishes, place),
-        *_user_problems(observed, wishes, place),
+        *user_rules.problems(observed, wishes, place),
         *_machine_problems(observed, wishes, place),
         *machine,
         *(caddy_rules.problems(observed, wishes, place) if place["workstation"] else []),
@@ -242,47 +227,6 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
 def _is_range(text: str) -> bool:
     match = RANGE.fullmatch(text)
     return bool(match) and 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535
-
-
-def _user_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str, str]]:
-    user = place["user"]
-    known = observed["users"].get(user)
-    if user == "root" or (known and known["uid"] == 0):
-        if place["rootful"]:
-            fix = "name another user in homeport_user, or leave it out"
-        else:
-            fix = "leave homeport_rootless out, or run this as the user whose dev servers these are"
-        return [("the agent would run as root, which it never does", fix)]
-    if not USER_NAME.fullmatch(user):
-        return [
-            (
-                f"homeport_user is {user!r}, which is no name of a user",
-                "use lower case letters, digits, - and _",
-            )
-        ]
-    if wishes["user"] and not place["rootful"] and wishes["user"] != observed["user"]:
-        return [
-            (
-                f"homeport_user is {wishes['user']}, but without root only {observed['user']} can be served",
-                f"run it as {wishes['user']}, or leave homeport_user out",
-            )
-        ]
-    if wishes["user"] and not known and user != OWN_USER:
-        return [
-            (
-                f"homeport_user is {user}, who has no account here",
-                f"adduser {user}, or leave homeport_user out",
-            )
-        ]
-    owner = observed["data_owner"]
-    if place["rootful"] and owner and owner != user:
-        return [
-            (
-                f"{place['data']} belongs to {owner}, not to {user}",
-                f"set homeport_user: {owner}, or chown -R {user}: {place['data']} {place['repos']}",
-            )
-        ]
-    return []
 
 
 def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[str, str]]:

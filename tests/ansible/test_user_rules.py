@@ -1,0 +1,173 @@
+"""Which user the agent serves, why, and what is handed over: decided without a host."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+
+from homeportd.settings import UserReason
+from homeportd.system.served_user import REASONS
+
+Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice", "sudo": "free"}
+USERS = {
+    name: {"uid": uid, "group": name, "home": f"/home/{name}"}
+    for name, uid in (("root", 0), ("alice", 1000), ("bob", 1001), ("homeport", 1002))
+}
+BOBS = {"data_owner": "bob", "users": USERS}
+
+
+def texts(problems: list[dict[str, str]], key: str = "error") -> str:
+    return "\n".join(problem[key] for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("observed", "wishes", "user", "reason"),
+    [
+        # The images of clouds have an account, which is nobody's word.
+        ({}, {}, "homeport", "root"),
+        ({"sudo_user": "root"}, {}, "homeport", "root"),
+        ({"sudo_user": "gone"}, {}, "homeport", "root"),
+        ({"sudo_user": "alice"}, {}, "alice", "sudo"),
+        (ALICE, {}, "alice", "sudo"),
+        ({**ALICE, "sudo": "none"}, {"rootless": True}, "alice", "rootless"),
+        ({"sudo_user": "bob", "users": USERS}, {"user": "alice"}, "alice", "setting"),
+        ({}, {"workstation": False, "edge": True}, "homeport", "edge"),
+        ({"sudo_user": "alice"}, {"workstation": False, "edge": True}, "homeport", "edge"),
+        (BOBS, {}, "bob", "data"),
+        ({**BOBS, "sudo_user": "alice"}, {}, "bob", "data"),
+        # An installation that is older than the reasons.
+        ({"data_owner": "homeport", "users": USERS}, {}, "homeport", "root"),
+        (
+            {"data_owner": "homeport", "users": USERS},
+            {"workstation": False, "edge": True},
+            "homeport",
+            "edge",
+        ),
+        # Interrupted between making the folder and giving it away.
+        ({"data_owner": "root", "sudo_user": "alice"}, {}, "alice", "sudo"),
+        # The account was deleted: its data goes to whoever installs.
+        ({"data_owner": "1005", "sudo_user": "alice"}, {}, "alice", "sudo"),
+    ],
+)
+def test_the_agents_user_is_the_person(
+    decide: Decide, observed: dict[str, Any], wishes: dict[str, Any], user: str, reason: str
+) -> None:
+    place, problems = decide(observed, wishes)
+    assert (place["user"], place["user_reason"]) == (user, reason)
+    assert problems == []
+
+
+@pytest.mark.parametrize("reason", ["setting", "sudo", "root", "data"])
+@pytest.mark.parametrize("who", [{}, {"sudo_user": "alice"}, ALICE])
+def test_a_second_run_by_anybody_keeps_the_reason(decide: Decide, who: dict[str, Any], reason: str) -> None:
+    place, _ = decide({**who, **BOBS, "recorded": {"user": "bob", "reason": reason}})
+    assert (place["user"], place["user_reason"], place["handover"]) == ("bob", reason, {})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "reason"),
+    [
+        ({"user": "alice", "reason": "sudo"}, "data"),  # of another user: somebody changed the owner by hand
+        ({"user": "bob", "reason": "no such word"}, "data"),
+        ({"user": "bob", "reason": "edge"}, "data"),  # the edge became a workstation
+    ],
+)
+def test_a_reason_that_no_longer_holds_is_not_kept(
+    decide: Decide, recorded: dict[str, str], reason: str
+) -> None:
+    assert decide({**BOBS, "recorded": recorded})[0]["user_reason"] == reason
+
+
+def test_another_user_is_handed_what_the_agent_has(decide: Decide) -> None:
+    place, problems = decide(BOBS, {"user": "alice", "edge": True, "edge_bind": "127.0.0.1"})
+    assert problems == []
+    handover = place["handover"]
+    assert (handover["from"], handover["to"]) == (["bob"], "alice")
+    assert {folder["path"]: folder["group"] for folder in handover["folders"]} == {
+        "/srv/homeport/repos": "alice",
+        "/srv/homeport/data": "alice",
+        "/run/homeport": "homeport",
+        "/var/lib/homeport-traefik/routes": "homeport",
+    }
+
+
+def test_our_own_user_gets_it_back_without_its_home(decide: Decide) -> None:
+    place, problems = decide(BOBS, {"user": "homeport"})
+    assert problems == []
+    assert place["handover"]["from"] == ["bob"]
+    assert "/srv/homeport/home" not in [folder["path"] for folder in place["handover"]["folders"]]
+
+
+@pytest.mark.parametrize(
+    ("wished", "user", "sources"),
+    [
+        ("", "alice", ["bob"]),
+        ("alice", "alice", ["bob"]),
+        ("bob", "bob", ["alice"]),
+        ("homeport", "homeport", ["alice", "bob"]),
+    ],
+)
+def test_an_interrupted_handover_goes_on(decide: Decide, wished: str, user: str, sources: list[str]) -> None:
+    """Whoever owns the folder by then, whoever runs it, and whatever is wished for now."""
+    for owner in ("bob", "alice"):
+        place, problems = decide(
+            {"data_owner": owner, "users": USERS, "handover": {"from": ["bob"], "to": "alice"}},
+            {"user": wished},
+        )
+        assert problems == []
+        assert (place["user"], place["handover"]["from"]) == (user, sources)
+
+
+def test_the_agent_of_the_earlier_user_is_no_stranger_on_the_edges_ports(decide: Decide) -> None:
+    listener = {
+        "address": "127.0.0.1",
+        "uid": 1001,
+        "user": "bob",
+        "pid": None,
+        "exe": None,
+        "command": "/opt/homeport/current/bin/python /opt/homeport/current/bin/homeportd serve",
+    }
+    edge = {"edge": True, "edge_bind": "127.0.0.1"}
+    observed = {**BOBS, "edge_listeners": {"7070": [listener]}}
+    assert decide(observed, {**edge, "user": "alice"})[1] == []
+    stranger = {**observed, "edge_listeners": {"7070": [{**listener, "user": "carol"}]}}
+    assert "port 7070 is taken" in texts(decide(stranger, {**edge, "user": "alice"})[1])
+
+
+def test_a_name_without_an_account_is_refused(decide: Decide) -> None:
+    _, problems = decide(BOBS, {"user": "carol"})
+    assert "carol, who has no account here" in texts(problems)
+    assert "adduser carol" in texts(problems, "fix")
+
+
+@pytest.mark.parametrize(
+    ("sudo", "given", "error", "fix"),
+    [
+        ("password", False, "sudo on box asks for the password of alice", "bin/site -i inventory/mine -K"),
+        ("refused", False, "alice has no right to use sudo on box", "homeport_rootless: true for box"),
+        ("refused", True, "alice has no right to use sudo on box", "adduser alice sudo"),
+        ("none", False, "alice is not root on box, and there is no sudo", "homeport_rootless: true for box"),
+    ],
+)
+def test_without_root_nobody_is_installed_for_by_silence(
+    decide: Decide, rules: ModuleType, sudo: str, given: bool, error: str, fix: str
+) -> None:
+    observed, wishes = (
+        {**ALICE, "sudo": sudo},
+        {"become_password": given, "command": "bin/site -i inventory/mine"},
+    )
+    place, [problem] = decide(observed, wishes)
+    assert place["rootful"] is True
+    assert error in problem["error"]
+    assert fix in problem["fix"]
+    assert decide(observed, {**wishes, "rootless": True})[1] == []
+    # What was installed without root stays so.
+    place, problems = decide({**observed, "rootless_here": True}, wishes)
+    assert (place["rootful"], problems) == (False, [])
+
+
+def test_the_agent_and_the_end_of_a_run_give_the_same_reasons(rules: ModuleType) -> None:
+    assert rules.user_rules.REASONS == REASONS
+    assert set(get_args(UserReason)) == set(REASONS)
