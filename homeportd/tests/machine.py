@@ -103,6 +103,7 @@ def machine(folder: Path) -> Iterator[Machine]:
     subprocess.run(["git", "init", "-q", "-b", "main", folder / "repos" / "manifold"], check=True)
     config = folder / "agent.toml"
     config.write_text(
+        'user_reason = "setting"\n'
         f'origin = "http://{{port}}.localhost:{front}"\n'
         f'port_ranges = ["{dev}-{free}"]\n'
         f"own_ports = [{front}]\n"

@@ -222,6 +222,10 @@ class CallbackModule(CallbackBase):
         if panel["link"]:
             rows.append(("Log in", panel["link"]))
             rows.append(("", "this link works once, for 10 minutes; homeport login-link makes another"))
+            rows += self._account(panel)
+            rows += self._listed("Command", panel["path"])
+            if panel["start"]:
+                rows += self._listed("At boot", self._by_hand(panel))
             after = ["homeport list", "homeport share 5173 --public", "homeport doctor"]
             rows += self._listed("Next", after if panel["workstation"] else ["homeport doctor"])
             if panel["edge"]:
@@ -236,6 +240,25 @@ class CallbackModule(CallbackBase):
             for label, text in rows:
                 sys.stdout.write(f"  {label}\n" if not text and label else f"  {label:<11}{text}\n")
             sys.stdout.flush()
+
+    @staticmethod
+    def _account(panel: dict[str, Any]) -> list[tuple[str, str]]:
+        """Whom the agent serves, why, and how that is changed."""
+        rows = [("Account", f"{panel['user']}: {panel['user_sentence']}")]
+        if panel["rootful"]:
+            change = "bin/site -e homeport_user=NAME" if panel["local"] else "homeport_user in the inventory"
+            rows.append(("", f"another: {change}"))
+        return rows
+
+    @staticmethod
+    def _by_hand(panel: dict[str, Any]) -> list[str]:
+        """What to do where nothing starts Homeport at boot."""
+        if panel["rootful"]:
+            return ["nothing starts Homeport here; bin/site does, or", panel["start"]]
+        return [
+            "nothing starts Homeport: there is no cron. As root: apt-get install cron; then bin/site.",
+            f"By hand: {panel['start']}",
+        ]
 
     @staticmethod
     def _listed(label: str, texts: list[str]) -> list[tuple[str, str]]:

@@ -68,6 +68,12 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
                 "bin": str(tmp_path),
                 "workstation": True,
                 "edge": {"url": "http://{name}.tunnel.localhost:8081"},
+                "user": "alice",
+                "user_sentence": "this account installed Homeport with sudo",
+                "rootful": True,
+                "boot": False,
+                "software": "/opt/homeport",
+                "settings": "/etc/homeport",
             }
         },
         "tasks": [{"ansible.builtin.include_role": {"name": "homeportd", "tasks_from": "panel.yml"}}],
@@ -76,8 +82,22 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
     file.write_text(yaml.safe_dump([play]))
     log = tmp_path / "ansible.log"
     options = ["-vvv", *(["--check"] if check else [])]
-    result = playbook(file, f"--inventory={ROOT / 'inventory/local'}", *options, ANSIBLE_LOG_PATH=str(log))
+    result = playbook(
+        file,
+        f"--inventory={ROOT / 'inventory/local'}",
+        *options,
+        ANSIBLE_LOG_PATH=str(log),
+        HOMEPORT_SITE_PATH="/usr/bin:/bin",
+        HOMEPORT_SITE_SHELL="sh",
+    )
     assert result.returncode == 0, result.stdout
+    for line in (
+        "  Account    alice: this account installed Homeport with sudo",
+        "another: bin/site -e homeport_user=NAME",
+        f'  Command    export PATH="{tmp_path}:$PATH"',
+        "/opt/homeport/tools/supervisor/current/bin/supervisord --configuration=/etc/homeport/supervisord.conf",
+    ):
+        assert result.stdout.count(line) == (0 if check else 1), line
     assert "http://localhost:8080" in result.stdout
     assert result.stdout.count(LINK) == (0 if check else 1)
     assert result.stdout.count("homeport http 3000 --domain myapp") == (0 if check else 1)

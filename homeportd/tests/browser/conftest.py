@@ -61,6 +61,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator
     (home.folder / "repos").mkdir()
     home.config.write_text(
         f"""\
+user_reason = "root"
 origin = "http://{{port}}.localhost:{home.front}"
 port_ranges = ["{first}-{first + SPAN - 1}"]
 own_ports = [{home.front}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 import pytest
 from playwright.sync_api import expect
 
@@ -104,6 +106,13 @@ def test_what_comes_after_the_log_out_shows_nothing(home, contexts):
         asked[1].fulfill(json=home.call("GET", "/api/repos"))
     page.wait_for_timeout(500)
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
+
+
+def test_the_settings_say_whom_the_agent_serves(home, page):
+    page.goto(f"{home.url}/#/settings")
+    account = page.get_by_role("region", name="Account")
+    expect(account).to_contain_text(f"serves {getpass.getuser()}: root installed Homeport")
+    expect(account.get_by_text("bin/site -e homeport_user=NAME")).to_be_visible()
 
 
 def test_tokens_are_shown_once_and_can_be_revoked(home, page):

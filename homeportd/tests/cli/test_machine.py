@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import http.client
 import json
 import socket
@@ -198,6 +199,8 @@ def test_the_status(homeport, whole) -> None:
 
     assert page.startswith("Homeport runs on ")
     assert f"http://localhost:{whole.front}" in page
+    assert f"  User       {getpass.getuser()}: homeport_user named this account\n" in page
+    assert "             another: bin/site -e homeport_user=NAME\n" in page
     assert json.loads(homeport("status", "--json").stdout)["counts"]["repos"] == 1
 
 

@@ -130,12 +130,21 @@ class Counts(TypedDict):
     repos: int
 
 
+class UserChoice(TypedDict):
+    """Why the agent serves its user, and the command that changes it."""
+
+    reason: str
+    sentence: str
+    change: str | None
+
+
 class Status(TypedDict):
     """The agent at a glance."""
 
     version: str
     hostname: str
     user: str
+    user_choice: UserChoice | None
     started_at: str
     uptime_s: float
     dashboard_url: str

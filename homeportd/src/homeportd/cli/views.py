@@ -144,7 +144,8 @@ def overview(status: Status, screen: Screen) -> list[str]:
     facts = (
         ("Dashboard", status["dashboard_url"]),
         *([("Ports at", status["origin"])] if status["origin"] else []),
-        ("Agent", f"{status['version']}, user {status['user']}, up {words.duration(status['uptime_s'])}"),
+        ("Agent", f"{status['version']}, up {words.duration(status['uptime_s'])}"),
+        *_served(status),
         ("CPU", f"{system['cpu_percent']:.0f} % of {_count(system['cpu_count'], 'core')}"),
         ("Memory", f"{words.size(memory['used'])} of {words.size(memory['total'])}"),
         ("Disk", f"{words.size(disk['used'])} of {words.size(disk['total'])}"),
@@ -154,6 +155,15 @@ def overview(status: Status, screen: Screen) -> list[str]:
         f" {counts['shared']} shared, {_count(counts['repos'], 'repo')}."
     )
     return [head, *(f"  {screen.paint(f'{name:<10}', Style.GREY)} {clean(text)}" for name, text in facts)]
+
+
+def _served(status: Status) -> list[tuple[str, str]]:
+    """Which account the agent serves, why, and how another is chosen."""
+    choice = status.get("user_choice")  # an agent of an older release does not say
+    if not choice:
+        return [("User", status["user"])]
+    change = [("", f"another: {choice['change']}")] if choice["change"] else []
+    return [("User", f"{status['user']}: {choice['sentence']}"), *change]
 
 
 def access_log(

@@ -1,6 +1,7 @@
 """How the agent and its machine are."""
 
-import getpass
+import os
+import pwd
 import socket
 from collections.abc import Callable
 from datetime import datetime
@@ -14,8 +15,9 @@ from homeportd.auth.guard import Guard
 from homeportd.auth.model import Caller
 from homeportd.http import problems
 from homeportd.settings import Settings
+from homeportd.system.served_user import user_choice
 from homeportd.system.service import System
-from homeportd.system.view import SystemView, system_view
+from homeportd.system.view import SystemView, UserChoiceView, system_view, user_choice_view
 
 
 class Health(BaseModel):
@@ -43,11 +45,15 @@ class EdgeView(BaseModel):
 
 
 class Status(BaseModel):
-    """The agent and its machine. `origin` null: no workstation; `edge` null: no edge."""
+    """The agent and its machine. `origin` null: no workstation; `edge` null: no edge.
+
+    `user_choice` says why the agent serves `user`; null where its settings do not.
+    """
 
     version: str
     hostname: str
     user: str
+    user_choice: UserChoiceView | None
     started_at: str
     uptime_s: float
     dashboard_url: str
@@ -57,12 +63,21 @@ class Status(BaseModel):
     counts: Counts
 
 
+def _user() -> str:
+    """The agent's own user: its environment may have the name of whoever started supervisord."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def router(
     system: System, settings: Settings, count: Callable[[], Counts], started: datetime, guard: Guard
 ) -> APIRouter:
     """The routes of this room; `count` is asked anew each time."""
     routes = APIRouter(tags=["system"])
-    hostname, user = socket.gethostname(), getpass.getuser()
+    hostname, user = socket.gethostname(), _user()
+    choice = user_choice(settings)
     edge = None
     if settings.edge:
         edge = EdgeView(
@@ -83,6 +98,7 @@ def router(
             version=__version__,
             hostname=hostname,
             user=user,
+            user_choice=user_choice_view(choice) if choice else None,
             started_at=clock.to_text(started),
             uptime_s=round((clock.now() - started).total_seconds(), 1),
             dashboard_url=settings.dashboard,

@@ -2,7 +2,9 @@
 
 from pydantic import BaseModel
 
+from homeportd.settings import UserReason
 from homeportd.system.model import Load
+from homeportd.system.served_user import UserChoice
 
 
 class AmountView(BaseModel):
@@ -19,6 +21,19 @@ class SystemView(BaseModel):
     cpu_count: int
     memory: AmountView
     disk: AmountView
+
+
+class UserChoiceView(BaseModel):
+    """Why the agent serves its user: a word, a sentence; the command that changes it, null without root."""
+
+    reason: UserReason
+    sentence: str
+    change: str | None
+
+
+def user_choice_view(choice: UserChoice) -> UserChoiceView:
+    """Why it is that user."""
+    return UserChoiceView(reason=choice.reason, sentence=choice.sentence, change=choice.change)
 
 
 def system_view(load: Load) -> SystemView:

@@ -74,6 +74,8 @@ export interface Status {
   version: string;
   hostname: string;
   user: string;
+  /** Why the agent serves that account; null where its settings do not say. */
+  user_choice: { reason: string; sentence: string; change: string | null } | null;
   started_at: string;
   uptime_s: number;
   dashboard_url: string;

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { logOut, Problem, setPassword } from "../net/client";
+import { Command } from "../parts/command";
 import { Dialog } from "../parts/dialog";
 import { PasswordField } from "../parts/password-field";
 import { ProblemBox } from "../parts/problem-box";
@@ -21,6 +22,7 @@ export function Settings() {
       <div class="space-y-8">
         <Tokens />
         <DashboardPassword />
+        <ServedUser />
         <section aria-labelledby="session">
           <h3 id="session" class="font-semibold">
             This browser
@@ -32,6 +34,23 @@ export function Settings() {
         </section>
       </div>
     </Dialog>
+  );
+}
+
+function ServedUser() {
+  const { user = "", user_choice: choice } = status.value ?? {};
+  if (!choice) return null;
+  return (
+    <section aria-labelledby="served-user">
+      <h3 id="served-user" class="font-semibold">
+        Account
+      </h3>
+      <p class="mt-1 mb-3 text-soft">
+        The agent serves <span class="font-mono text-small">{user}</span>: {choice.sentence}.
+        {choice.change && " For another account, run this in the checkout:"}
+      </p>
+      {choice.change && <Command text={choice.change} />}
+    </section>
   );
 }
 
