@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import socket
 from pathlib import Path
 
@@ -64,8 +65,10 @@ def test_an_agent_of_another_user(folder) -> None:
             os.seteuid(before)
 
     assert found.code == UNREACHABLE
-    assert "serves that user and root alone" in found.detail
-    assert found.fix.startswith("become that user: sudo -u ")
+    owner = pwd.getpwuid(before).pw_name
+    assert found.detail.startswith(f"Homeport on this machine serves {owner} and root; you are ")
+    assert found.fix.startswith(f"ask {owner} for what you need; ")
+    assert f"sudo -u {owner} homeport" in found.fix
 
 
 def test_the_agents_own_words_are_passed_on(folder) -> None:

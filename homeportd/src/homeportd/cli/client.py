@@ -21,6 +21,7 @@ from homeportd.cli.objects import Port, Share
 
 TIMEOUT: Final = 10.0  # seconds for each connect, send and receive
 MAX_BODY: Final = 16 * 1024 * 1024  # bytes of one answer
+OWN_USER: Final = "homeport"  # an account that bin/site made, and nobody's
 MAX_DETAIL: Final = 2000  # characters of the agent's words that are shown
 
 
@@ -135,12 +136,7 @@ class Agent:
     def _unreachable(self, error: OSError) -> Failure:
         path = self._place.cli_socket
         if isinstance(error, PermissionError):
-            owner = owner_of(path)
-            return Failure(
-                f"the agent of this machine belongs to {owner}; {path} serves that user and root alone",
-                f"become that user: sudo -u {owner} homeport …",
-                UNREACHABLE,
-            )
+            return _of_somebody_else(owner_of(path))
         if isinstance(error, TimeoutError):
             detail = f"the agent did not answer within {self._timeout:g} s"
         elif isinstance(error, FileNotFoundError | ConnectionRefusedError):
@@ -155,6 +151,26 @@ class Agent:
 def connect(timeout: float = TIMEOUT) -> Agent:
     """The agent of this machine and user; the connection is opened by the first request."""
     return Agent(installation.find(), timeout)
+
+
+def _of_somebody_else(owner: str) -> Failure:
+    """The person has an account here, and the agent serves another one; `owner` as `owner_of` has it."""
+    import pwd  # imports for a rare path
+    import shlex
+    import sys
+
+    try:
+        me = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        me = f"uid {os.getuid()}"
+    named = " " not in owner
+    command = ["sudo", *(["-u", owner] if named else []), "homeport", *sys.argv[1:]]
+    asked = owner if named and owner != OWN_USER else "whoever set this machine up"
+    return Failure(
+        f"Homeport on this machine serves {owner} and root; you are {me}",
+        f"ask {asked} for what you need; with the right to use sudo: {shlex.join(command)}",
+        UNREACHABLE,
+    )
 
 
 def owner_of(path: Path) -> str:

@@ -59,8 +59,10 @@ def sockets(folder: Path, remedy: str, names: tuple[str, ...] = SOCKETS) -> Hop:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.settimeout(TIMEOUT)
                 probe.connect(str(path))
-        except PermissionError:
-            return Hop("sockets", "skipped", f"{folder} is for the agent's own user")
+        except PermissionError as error:
+            if folder.stat().st_uid == os.getuid():
+                return Hop("sockets", "fail", f"{path}: {error.strerror}", remedy)
+            return Hop("sockets", "skipped", f"{folder} is for the account that the agent serves, and root")
         except OSError as error:
             return Hop("sockets", "fail", f"{path}: {error.strerror or error}", remedy)
     return Hop("sockets", "ok", f"{', '.join(names)} in {folder}")
