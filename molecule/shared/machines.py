@@ -12,7 +12,10 @@ from testinfra.host import Host
 
 ROOT = Path(__file__).parents[2]
 EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
-INVENTORY = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+INVENTORY = SCENARIO / "inventory"
+# The scenario's own, where its machines are not all set up as root.
+SITE = next(path for path in (SCENARIO / "converge.yml", ROOT / "site.yml") if path.exists())
 PLACE = {"ansible_inventory": str(INVENTORY), "ssh_identity_file": str(EPHEMERAL / "id_ed25519")}
 
 MARK = "/run/before-preview"
@@ -26,6 +29,7 @@ NOISE = (
     "/var/tmp",
     "/var/log",
     "~root/.ansible",
+    "/home/dev/.ansible",
     "/var/lib/systemd",
 )
 # A change of the controller's cache, not of the host; the preview may have made it.
@@ -45,7 +49,7 @@ def machines(group: str) -> list[Host]:
 def playbook(*arguments: str) -> dict[str, dict[str, int]]:
     """Run site.yml on the machines; the recap by host: {"debian12": {"ok": 40, "changed": 0, ...}}."""
     result = subprocess.run(
-        ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, ROOT / "site.yml"],
+        ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, SITE],
         cwd=ROOT,
         # Molecule asks for colours where it was started on a terminal; the recap is read as plain text.
         env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},

@@ -53,6 +53,11 @@ class Bare:
     def home(self) -> str:
         return home_of(self.user)
 
+    @property
+    def bystander(self) -> str:
+        """An account beside root's, which is nobody's: the images of clouds bring one."""
+        return "debian" if self.user == "root" else ""
+
     def run(self, command: str, user: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a shell command as the person (or `user`) in their home; stderr joins stdout."""
         user = user or self.user
@@ -131,8 +136,8 @@ def bare() -> Iterator[Callable[[str, str], Bare]]:
                 copied = podman("cp", str(certificate), f"{name}:{CAS}/")
                 assert copied.returncode == 0, copied.stderr
             machine.check("update-ca-certificates", user="root")
-            if user != "root":
-                machine.check(f"useradd --create-home --shell /bin/bash {user}", user="root")
+            account = machine.bystander or user
+            machine.check(f"useradd --uid=1000 --create-home --shell /bin/bash {account}", user="root")
             machine.check("mkdir homeport")
             to = ("exec", "-i", f"--user={user}", f"--workdir={machine.home}/homeport", name)
             unpacked = podman(*to, "tar", "-x", "--no-same-owner", stdin=checkout())

@@ -11,6 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PORT = 5173
+UNREACHABLE = 3  # the exit code of the command line
 PASSWORD = "correct horse battery"
 TRIES = 60  # half a second apart, for what comes by itself
 
@@ -22,7 +23,7 @@ def changed(output: str) -> int:
     return sum(map(int, counts))
 
 
-@pytest.fixture(scope="module", params=[("bookworm", "root"), ("trixie", "dev")], ids=["root", "user"])
+@pytest.fixture(scope="module", params=[("trixie", "root"), ("bookworm", "dev")], ids=["root", "user"])
 def machine(request: pytest.FixtureRequest, bare: Callable[[str, str], Any]) -> Any:
     """A fresh machine for each of the two ways to install; the tests below go through its life in order."""
     release, user = request.param
@@ -60,11 +61,34 @@ def options(machine: Any) -> str:
     return "--extra-vars localhost_names_enabled=true" if machine.user == "root" else ""
 
 
-def test_one_command_installs(machine: Any) -> None:
-    output = machine.site(options(machine))
+def test_one_command_installs_for_that_very_shell(machine: Any) -> None:
+    """The shell that called bin/site has the command, by the line of the panel where one is needed."""
+    install = f"cd homeport; bin/site {options(machine)} >~/site.log; set $?; cat ~/site.log"
+    line = "sed -n 's/^  Command  *//p' ~/site.log"
+    output = machine.check(f'{install}; eval "$({line})"; homeport status; exit $1', timeout=900)
     assert changed(output) > 0
-    assert "http://localhost:8080" in output
     assert re.search(r"http://localhost:8080/login/\S+", output)
+    assert "Homeport runs on bare" in output
+    if machine.user == "root":
+        assert "  Account    homeport: root installed Homeport" in output
+        assert "  User       homeport: root installed Homeport" in output
+    else:
+        assert "dev has no right to use sudo here: installing for dev alone" in output
+        assert '  Command    export PATH="$HOME/.local/bin:$PATH"' in output
+        assert "there is no cron" in output
+
+
+def test_a_sudo_that_asks_needs_a_terminal(machine: Any) -> None:
+    """Who could be root is not installed for without: they are told how to go on."""
+    if machine.user == "root":
+        pytest.skip("root asks nobody")
+    machine.check("useradd --create-home --groups sudo --password x asked", user="root")
+    result = machine.run(f"cd {machine.home}/homeport && bin/site", user="asked")
+    assert result.returncode == 1
+    assert (
+        "error: sudo asks for the password of asked, and there is no terminal to type it at" in result.stdout
+    )
+    assert "--become-password-file FILE" in result.stdout
 
 
 def test_second_run_changes_nothing(machine: Any) -> None:
@@ -177,6 +201,38 @@ def test_killed_agent_comes_back(machine: Any) -> None:
     up = "bash -lc 'homeport status'"
     machine.check(f"for i in $(seq {TRIES}); do {up} && exit 0; sleep 0.5; done; exit 1")
     assert json.loads(homeport(machine, "status --json"))["started_at"] != before
+
+
+def test_another_account_is_told_whom_to_ask(machine: Any) -> None:
+    if machine.user != "root":
+        pytest.skip("the command of an installation without root is in that user's home")
+    result = machine.run("homeport list", user=machine.bystander)
+    assert result.returncode == UNREACHABLE
+    assert "Homeport on this machine serves homeport and root; you are debian" in result.stdout
+    assert "sudo -u homeport homeport list" in result.stdout
+
+
+def test_another_user_is_one_run_away_and_back(machine: Any) -> None:
+    if machine.user != "root":
+        pytest.skip("without root there is one user")
+    repos = "/srv/homeport/repos"
+    homeport(machine, f"share {PORT} --public")
+    token = homeport(machine, "token create kept").split()[-1]
+    machine.check(
+        f"touch {repos}/roots; ln -s /etc/passwd {repos}/link; chown -h homeport: {repos}/link {repos}/demo"
+    )
+    for user in (machine.bystander, "homeport"):
+        assert changed(machine.site(f"{options(machine)} -e homeport_user={user}")) > 0
+        status = json.loads(homeport(machine, "status --json"))
+        assert (status["user"], status["user_choice"]["reason"]) == (user, "setting")
+        assert get(machine, "") == 200
+        tokens = {entry["name"]: entry for entry in json.loads(homeport(machine, "token list --json"))}
+        assert token.startswith(tokens["kept"]["prefix"])
+        owners = machine.check(
+            f"stat -c %U {repos} {repos}/demo {repos}/link {repos}/roots /etc/passwd"
+        ).split()
+        assert owners == [user, user, user, "root", "root"]
+        assert machine.run("id -nG debian").stdout.split().count("homeport") == (user == machine.bystander)
 
 
 def rollback(machine: Any, options: str = "") -> Any:

@@ -88,7 +88,16 @@ def test_doctor_finds_nothing(host: Host) -> None:
 def test_status_names_the_machine(host: Host) -> None:
     status = json.loads(as_user(host, "homeport status --json"))
     assert status["user"] == USER
+    by_sudo = "person" in host.ansible.get_variables()
+    assert status["user_choice"]["reason"] == ("sudo" if by_sudo else "setting")
     assert status["dashboard_url"] == "http://localhost:8080"
+
+
+def test_a_guest_is_told_whom_to_ask(host: Host) -> None:
+    result = host.run("runuser -l guest -c 'homeport list'")
+    assert result.rc == 3
+    assert "Homeport on this machine serves dev and root; you are guest" in result.stderr
+    assert "sudo -u dev homeport list" in result.stderr
 
 
 @pytest.fixture(scope="module")
