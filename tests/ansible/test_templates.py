@@ -82,7 +82,8 @@ def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Cal
         includes = [
             (file.parts[-3], task["vars"])
             for file in ROLES.glob("*/tasks/*.yml")
-            for task in yaml.safe_load(file.read_text())
+            for outer in yaml.safe_load(file.read_text())
+            for task in outer.get("block", [outer])
             if task.get("ansible.builtin.include_role") == {"name": "service"}
         ]
         [(role, chosen)] = [(role, given) for role, given in includes if given["service_name"] == name]

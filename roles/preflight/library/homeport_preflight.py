@@ -315,6 +315,10 @@ def main() -> None:
         "todo": todo,
         "installed": installed,
         "removal": removal(observed, place),
+        "last_known_good": host_facts.last_known_good(
+            Path(place["settings"]),
+            ["Caddyfile"] * place["workstation"] + ["traefik.yml"] * bool(place["edge"]),
+        ),
     }
     module.exit_json(
         changed=False,

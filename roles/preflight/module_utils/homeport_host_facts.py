@@ -5,6 +5,8 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import filecmp
+import json
 import os
 import pwd
 import re
@@ -237,3 +239,23 @@ def _installation_of(uid: int) -> str | None:
         if match and (" serve " in f"{command} " or "/tools/" in command):
             return match[1]
     return None
+
+
+def last_known_good(settings: Path, wanted: list[str]) -> bool:
+    """Whether the host's settings are those with which it answered last (role service, homeport_front_door).
+
+    `wanted`: the files that must be among them.
+    """
+    folder = settings / "last-known-good"
+    try:
+        files = json.loads((folder / "state.json").read_text(encoding="utf-8"))["files"]
+        return set(wanted) <= set(files) and all(_is_same(folder / name, Path(files[name])) for name in files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _is_same(kept: Path, file: Path) -> bool:
+    try:
+        return filecmp.cmp(kept, file, shallow=False)
+    except PermissionError:
+        return True  # the run looks without root; a program's file has its secrets in it
