@@ -87,6 +87,12 @@ def load(path: Path, name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def load_plugin() -> Callable[[Path, str], ModuleType]:
+    """Import a plugin's file, which is in no package."""
+    return load
+
+
+@pytest.fixture(scope="session")
 def rules() -> ModuleType:
     """roles/preflight/module_utils/homeport_rules.py, with those that it imports where Ansible puts them."""
     folder = ROLES / "preflight/module_utils"

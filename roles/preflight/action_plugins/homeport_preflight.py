@@ -60,26 +60,22 @@ def take_lock(target: str, run: int) -> dict[str, Any] | None:
 
     `run` is ansible-playbook itself: this plugin runs in a short-lived process below it.
     """
-    holder = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-I", str(HOLDER), lock_name(target), str(run)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd="/",
         start_new_session=True,  # Ctrl-C is for the run; the lock goes with it
+    ) as holder:
+        assert holder.stdout is not None  # noqa: S101 - PIPE, for mypy
+        # The process that stays keeps the other end open: one line is all that is read.
+        ready, _, _ = select.select([holder.stdout], [], [], HOLDER_SECONDS)
+        line = holder.stdout.readline() if ready else b""
+    answer: dict[str, Any] = (
+        json.loads(line) if line else {"held": False, "pid": None, "uid": None, "since": None}
     )
-    assert holder.stdout is not None  # noqa: S101 - PIPE, for mypy
-    ready, _, _ = select.select([holder.stdout], [], [], HOLDER_SECONDS)
-    line = holder.stdout.readline() if ready else b""
-    if not line:
-        holder.kill()
-        holder.wait()
-        return {"pid": None, "uid": None, "since": None}
-    answer: dict[str, Any] = json.loads(line)
-    if answer["held"]:
-        return None
-    holder.wait()
-    return answer
+    return None if answer["held"] else answer
 
 
 def refusal(other: dict[str, Any], where: str) -> str:

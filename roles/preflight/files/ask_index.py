@@ -34,7 +34,7 @@ KINDS = ("names", "unreachable", "certificate", "refused", "missing", "changed")
 SIGNS = (
     ("names", ("resolv", "name resolution", "name or service not known", "no address associated")),
     ("certificate", ("certificate", "sslerror", "ssl:")),
-    ("refused", ("401", "403", "407", "unauthorized", "forbidden", "authentication required")),
+    ("refused", ("unauthorized", "forbidden", "authentication required")),
 )
 
 
@@ -61,6 +61,8 @@ class Listener(logging.Handler):
         # An index beside another may know nothing of a package.
         if text.startswith("Could not fetch URL") and "404" not in text:
             self.reasons.append(text.removeprefix("Could not fetch URL "))
+        elif "not a trusted or secure host" in text:
+            self.reasons.append(text)
 
 
 def failure(source: str, kind: str, package: str, detail: str) -> dict[str, str]:
@@ -102,10 +104,11 @@ def ask_index(archive: str, locks: list[str]) -> list[dict[str, str]]:
     settings = ["--retries=0", f"--timeout={SECONDS}", "--no-cache-dir", "--no-input", "--only-binary=:all:"]
     options, _ = command.parse_args([*settings, "--disable-pip-version-check"])
     listener = Listener()
-    logger = logging.getLogger("pip._internal.index.collector")
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(listener)
-    logger.propagate = False
+    for name in ("pip._internal.index.collector", "pip._internal.network.session"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(listener)
+        logger.propagate = False
     with command.main_context():
         session = command.get_default_session(options)
         finder = command._build_package_finder(options=options, session=session)

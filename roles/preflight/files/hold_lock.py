@@ -92,7 +92,7 @@ def hidden_holder(name: str) -> dict[str, object] | None:
     wanted = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if any(os.readlink(entry) in wanted for entry in (process / "fd").iterdir()):
+            if any(str(entry.readlink()) in wanted for entry in (process / "fd").iterdir()):
                 pid = int(process.name)
                 return {"held": False, "pid": pid, "uid": owner_of(pid), "since": begun_at(pid)}
     return {"held": False, "pid": None, "uid": None, "since": None}
@@ -122,6 +122,8 @@ def take(name: str, lock: socket.socket) -> dict[str, object]:
 def main() -> int:
     name, pid = sys.argv[1], int(sys.argv[2])
     run = os.pidfd_open(pid)
+    if os.fork():  # whoever started it has nobody to wait for
+        return 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
         answer = take(name, lock)
         if not answer["held"]:
