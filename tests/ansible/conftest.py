@@ -96,9 +96,18 @@ def load_plugin() -> Callable[[Path, str], ModuleType]:
 def rules() -> ModuleType:
     """roles/preflight/module_utils/homeport_rules.py, with those that it imports where Ansible puts them."""
     folder = ROLES / "preflight/module_utils"
-    for name in ("homeport_caddy_rules", "homeport_edge_rules", "homeport_host_rules", "homeport_user_rules"):
+    for name in (
+        "homeport_caddy_rules",
+        "homeport_edge_rules",
+        "homeport_host_rules",
+        "homeport_removal_rules",
+        "homeport_user_rules",
+    ):
         setattr(ansible.module_utils, name, load(folder / f"{name}.py", f"ansible.module_utils.{name}"))
-    return load(folder / "homeport_rules.py", "homeport_rules")
+    name = "homeport_rules"
+    module = load(folder / f"{name}.py", f"ansible.module_utils.{name}")
+    setattr(ansible.module_utils, name, module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def _fix(source: str, kind: str, homeport: dict[str, Any]) -> str:
     return {
         "names": f"correct the name servers in /etc/resolv.conf (getent hosts NAME shows whether they answer); {proxy}",
         "unreachable": f"see whether this machine may go out (its route, its firewall); {proxy}; {index}",
-        "certificate": "put the authority's certificate into /usr/local/share/ca-certificates (its name ends with .crt) "
+        "certificate": "put the authority's certificate into /usr/local/share/ca-certificates (named ….crt) "
         "and run update-ca-certificates; see that the clock is right (date)",
         "refused": f"give the account the right to read it, in ~/.netrc or in the address; {index}",
         "missing": index

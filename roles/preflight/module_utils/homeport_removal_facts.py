@@ -61,7 +61,9 @@ def _is_full(folder: str) -> bool:
 
 
 def _without(path: str, kept: list[str]) -> list[str]:
-    """A path that is there; or its entries, where one of `kept` is among them."""
+    """A path that is there; or its entries, where one of `kept` is among them; nothing of what is kept itself."""
+    if path in kept:
+        return []
     inside = [entry for entry in kept if entry.startswith(f"{path}/") and os.path.lexists(entry)]
     if inside:
         return [str(entry) for entry in sorted(Path(path).iterdir()) if str(entry) not in inside]
@@ -96,12 +98,12 @@ def foreign_certificates(place: Json) -> list[Json]:
     return [
         {"path": path, "owner": owner, "group": place["group"]}
         for path, owner in zip(rules.certificates(place), owners, strict=True)
-        if owner and os.path.isdir(path) and not _belongs_to(path, owner)
+        if owner and os.path.lexists(path) and not _belongs_to(Path(path), owner)
     ]
 
 
-def _belongs_to(path: str, owner: str) -> bool:
+def _belongs_to(path: Path, owner: str) -> bool:
     try:
-        return os.stat(path).st_uid == pwd.getpwnam(owner).pw_uid
+        return path.stat().st_uid == pwd.getpwnam(owner).pw_uid
     except (OSError, KeyError):
         return False

@@ -48,7 +48,7 @@ def paths(place: Json, links: list[Json]) -> list[str]:
         found += [f"{UNITS}/{name}" for name in UNIT_NAMES]
         found += ["/etc/tmpfiles.d/homeport.conf", edge_rules.SYSCTL_FILE]
         found += ["/run/homeport-witness", "/run/homeport-owner-reader"]
-    found += [place["sockets"], place["settings"], place["logs"], *edge_folders(place)]
+    found += [place["sockets"], place["settings"], place["logs"], place["caddy_data"], *edge_folders(place)]
     # Without root software and state are one folder, whose repositories and data stay.
     if place["software"] == place["state"]:
         found += [f"{place['software']}/{name}" for name in ("current", "releases", "tools")]
@@ -75,9 +75,10 @@ def parents(place: Json, links: list[Json]) -> list[str]:
 
 
 def accounts(observed: Json, place: Json) -> Json:
-    """The accounts and the group that were made here: services, own (with remove_data, or once nothing is its own), group.
+    """The accounts and the group that were made here: services, own, group, each empty where there is none.
 
-    An account of a person's is never among them, whatever its name.
+    `own` goes with remove_data, or where nothing is left that it owns. An account of a person's is never among them,
+    whatever its name.
     """
     if not place["rootful"]:
         return {"services": [], "own": "", "group": ""}

@@ -1,0 +1,172 @@
+"""What is taken off a host, and what stays."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import ansible.module_utils
+import pytest
+
+Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
+ROLE = Path(__file__).parents[2] / "roles/preflight"
+OWN = {"uid": 998, "group": "homeport", "home": "/srv/homeport/home", "comment": "Homeport"}
+ROOT = {"root": {"uid": 0, "group": "root", "home": "/root", "comment": "root"}}
+SERVICE = {"uid": 997, "group": "homeport", "home": "/x", "comment": ""}
+SERVICES = {"homeport-caddy": SERVICE, "homeport-traefik": SERVICE}
+
+
+@pytest.fixture(scope="session")
+def removal(rules: ModuleType) -> ModuleType:
+    """roles/preflight/module_utils/homeport_removal_rules.py."""
+    assert rules
+    module: ModuleType = ansible.module_utils.homeport_removal_rules
+    return module
+
+
+@pytest.mark.parametrize(
+    ("users", "has_group", "expected"),
+    [
+        ({**ROOT, **SERVICES, "homeport": OWN}, True, (list(SERVICES), "homeport", "homeport")),
+        ({**ROOT, **SERVICES}, True, (list(SERVICES), "", "homeport")),
+        (ROOT, True, ([], "", "homeport")),
+        (ROOT, False, ([], "", "")),
+        # A person of that name, with a group of that name.
+        ({**ROOT, "homeport": {**OWN, "uid": 1000, "home": "/home/homeport", "comment": "H."}}, True, ([], "", "")),
+        ({**ROOT, "homeport": {**OWN, "comment": "Homeport,,,"}}, True, ([], "", "")),
+        ({**ROOT, "homeport": {**OWN, "uid": 0}}, True, ([], "", "")),
+        # A person's account in our group keeps it.
+        ({**ROOT, **SERVICES, "bob": {"uid": 1001, "group": "homeport", "home": "/home/bob", "comment": ""}}, True,
+         (list(SERVICES), "", "")),
+    ],
+)  # fmt: skip
+def test_only_accounts_that_were_made_here_go(
+    decide: Decide,
+    removal: ModuleType,
+    users: dict[str, Any],
+    has_group: bool,
+    expected: tuple[list[str], str, str],
+) -> None:
+    observed = {"users": users, "has_group": has_group, "people": []}
+    place, _ = decide(observed)
+    found = removal.accounts(observed, place)
+    assert (found["services"], found["own"], found["group"]) == expected
+
+
+def test_everything_that_is_made_is_removed(decide: Decide, rules: ModuleType, removal: ModuleType) -> None:
+    """Whatever the host is today: each folder of an installation goes, by itself or with one above it."""
+    for wishes in (
+        {},
+        {"edge": True},
+        {"edge": True, "workstation": False},
+        {"rootless": True, "edge": True},
+    ):
+        for observed in ({}, {"systemd": False}):
+            place, _ = decide(observed, wishes)
+            links = rules.links(place)
+            gone = (
+                set(removal.paths(place, links))
+                | set(removal.data(place))
+                | set(removal.parents(place, links))
+            )
+            # What a distribution or a home has anyway.
+            anyway = {place["bin"], place["share"]}
+            for row in rules.directories(place):
+                above = {row["path"], *map(str, Path(row["path"]).parents)}
+                assert above & gone or row["path"] in anyway, row["path"]
+
+
+def test_a_person_without_root_keeps_what_is_theirs(
+    decide: Decide, rules: ModuleType, removal: ModuleType
+) -> None:
+    place, _ = decide({"home": "/home/alice", "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"})
+    paths = removal.paths(place, rules.links(place))
+    assert all(path.startswith("/home/alice/") for path in paths)
+    assert not {"/home/alice", "/home/alice/.local", "/home/alice/.local/share", "/home/alice/.config"} & set(
+        paths
+    )
+    assert place["software"] not in paths
+    assert removal.accounts({"users": ROOT, "has_group": True}, place) == {
+        "services": [],
+        "own": "",
+        "group": "",
+    }
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, decide: Decide, rules: ModuleType, facts: ModuleType
+) -> tuple[Path, Callable[[], Any]]:
+    """A home with an installation without root, and what would be removed of it."""
+    observed = {"home": str(tmp_path), "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
+    place, _ = decide(observed)
+    for row in rules.directories(place):
+        Path(row["path"]).mkdir(parents=True, exist_ok=True)
+    for link in rules.links(place):
+        Path(link["path"]).symlink_to(link["target"])
+
+    def look() -> Any:
+        return facts.removal({"users": ROOT, "has_group": False}, place)
+
+    return tmp_path, look
+
+
+@pytest.fixture(scope="session")
+def facts(rules: ModuleType, load_plugin: Any) -> ModuleType:
+    """roles/preflight/module_utils/homeport_removal_facts.py."""
+    assert rules
+    module: ModuleType = load_plugin(
+        ROLE / "module_utils/homeport_removal_facts.py", "homeport_removal_facts"
+    )
+    return module
+
+
+def remove(paths: list[str]) -> None:
+    subprocess.run(["rm", "-r", *paths], check=True)
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_certificates_and_the_edges_token_stay_with_the_data(home: tuple[Path, Callable[[], Any]]) -> None:
+    folder, look = home
+    share = folder / ".local/share/homeport"
+    (share / "traefik/acme").mkdir(parents=True)
+    (share / "traefik/acme/domains.json").write_text("{}")
+    (share / "traefik/routes").mkdir()
+    (folder / ".config/homeport/edge.toml").write_text("token")
+    (folder / ".config/homeport/agent.toml").write_text("")
+    found = look()
+    assert found["here"]
+    assert found["certificates"] == [str(share / "traefik/acme")]
+    remove(found["paths"])
+    assert left(folder / ".config/homeport") == ["edge.toml"]
+    assert left(share) == ["data", "repos", "traefik", "traefik/acme", "traefik/acme/domains.json"]
+    # Once more: nothing is left to do.
+    assert look()["paths"] == []
+    remove([str(share), str(folder / ".config/homeport")])
+    assert not look()["here"]
+
+
+def test_nothing_is_left_without_data(home: tuple[Path, Callable[[], Any]]) -> None:
+    folder, look = home
+    found = look()
+    remove(found["paths"])
+    remove([path for path in found["data"] if os.path.lexists(path) and "share/homeport/" not in path])
+    standard = {".config", ".local", ".local/bin", ".local/share", ".local/state"}
+    assert set(left(folder)) <= standard
+
+
+def test_a_folder_of_others_stays(home: tuple[Path, Callable[[], Any]]) -> None:
+    folder, look = home
+    zsh, fish = folder / ".local/share/zsh/site-functions", folder / ".local/share/fish/vendor_completions.d"
+    (zsh / "_other").touch()
+    fish.chmod(0o2775)  # as a package makes it, to stay when it is empty
+    paths = look()["paths"]
+    assert str(zsh / "_homeport") in paths
+    assert str(zsh) not in paths
+    assert str(fish) not in paths
+    assert str(folder / ".local/share/bash-completion") in paths
