@@ -27,7 +27,22 @@ def changed(output: str) -> int:
 def machine(request: pytest.FixtureRequest, bare: Callable[[str, str], Any]) -> Any:
     """A fresh machine for each of the two ways to install; the tests below go through its life in order."""
     release, user = request.param
-    return bare(release, user)
+    fresh = bare(release, user)
+    fresh.check(f"{everything(fresh)} > /var/tmp/everything", user="root")
+    return fresh
+
+
+def everything(machine: Any) -> str:
+    """A command that lists a machine's files, but for packages, caches and the checkout, and its accounts."""
+    system = (
+        "/proc /sys /dev /tmp /var/tmp /var/cache /var/lib/apt /var/lib/dpkg /usr/bin /usr/lib /usr/share"
+    )
+    own = (f"{machine.home}/{name}" for name in ("homeport", ".cache", ".ansible"))
+    left_out = " -o ".join(f"-path {path}" for path in [*system.split(), *own])
+    # Folders that a home has anyway, packages' logs, and the old copies that useradd leaves.
+    anyway = r"/\.(local|config)(/(bin|share|state))?$|/var/log/(apt|dpkg|alternatives)"
+    anyway += r"|/etc/(passwd|group|g?shadow|sub.id)-$"
+    return f"(find / \\( {left_out} \\) -prune -o -print | grep -vE '{anyway}'; cat /etc/passwd /etc/group) | sort"
 
 
 def traces(machine: Any) -> str:
@@ -291,3 +306,75 @@ def test_an_upgrade_that_fails_leaves_the_old_release_with_its_data(machine: Any
     assert "after-upgrade" not in homeport(machine, "token list")
     kept = re.findall(r"The other database is kept: (\S+)", back.stdout)
     assert machine.check(f"ls {kept[-1]}")
+
+
+def remove(machine: Any, arguments: str = "") -> str:
+    return machine.check(
+        f"cd homeport && .venv/bin/ansible-playbook playbooks/remove.yml {arguments}", timeout=300
+    )
+
+
+def test_removed_it_leaves_data_and_certificates(machine: Any) -> None:
+    if machine.user != "root":
+        pytest.skip("goes through the same with everything below")
+    acme = "/var/lib/homeport-traefik/acme"
+    machine.check(f"echo certificate > {acme}/domains.json; chown homeport-traefik: {acme}/domains.json")
+    machine.check(f"chmod 600 {acme}/domains.json")
+    assert f"Kept: /srv/homeport/repos, /srv/homeport/data, /srv/homeport/caddy, {acme}" in remove(machine)
+    assert machine.check(f"stat -c '%U %a' {acme} {acme}/domains.json").split() == [
+        "root",
+        "700",
+        "root",
+        "600",
+    ]
+    assert machine.check("ls /srv/homeport/repos").split() == ["demo"]
+    assert machine.run("id homeport-traefik").returncode != 0
+    assert machine.run("id homeport").returncode == 0  # owns the repositories
+    machine.check("useradd --system other")  # takes a number that was Homeport's
+
+
+def test_what_an_installation_lacks_is_named_before_anything_changes(machine: Any) -> None:
+    if machine.user != "root":
+        pytest.skip("installed: nothing would be downloaded")
+    machine.check("cp /etc/resolv.conf /var/tmp; echo nameserver 127.0.0.9 > /etc/resolv.conf")
+    wrong = json.dumps({"caddy_bind": ["192.0.2.1"]})
+    result = machine.run(f"cd homeport && bin/site --extra-vars '{wrong}'", timeout=300)
+    machine.check("cat /var/tmp/resolv.conf > /etc/resolv.conf")
+    assert result.returncode != 0
+    assert "caddy_bind has 192.0.2.1, which is no address of this machine" in result.stdout
+    assert "the package index cannot be reached, for names do not resolve" in result.stdout
+    assert "/etc/resolv.conf" in result.stdout
+    assert machine.run("ls /etc/homeport /opt/homeport").returncode != 0
+
+
+def test_it_is_installed_again_by_one_run_at_a_time(machine: Any) -> None:
+    if machine.user != "root":
+        pytest.skip("not removed")
+    # The second is of another clone, and by ansible-playbook.
+    machine.check("cp -r homeport /var/tmp/clone")
+    held = "until grep -q @homeport-run /proc/net/unix; do sleep 0.1; done"
+    second = f"{held}; cd /var/tmp/clone && /root/homeport/.venv/bin/ansible-playbook site.yml"
+    result = machine.run(f"(cd homeport && exec bin/site > /var/tmp/first 2>&1) & {second}", timeout=600)
+    assert result.returncode != 0
+    assert re.search(r"another run for this machine is under way: pid \d+ of root, since 20", result.stdout)
+    machine.check("while grep -q @homeport-run /proc/net/unix; do sleep 0.2; done", timeout=600)
+    output = machine.check("cat /var/tmp/first")
+    assert changed(output) > 0
+    assert "failed=0" in output
+    acme = "/var/lib/homeport-traefik/acme"
+    assert machine.check(f"cat {acme}/domains.json") == "certificate\n"
+    assert machine.check(f"stat -c '%U %G %a' {acme}/domains.json") == "homeport-traefik homeport 600\n"
+    homeport(machine, "doctor")
+    machine.check("userdel other")
+
+
+def test_removed_with_its_data_it_leaves_nothing(machine: Any) -> None:
+    output = remove(machine, "-e remove_data=true")
+    assert changed(output) > 0
+    left = machine.check(f"{everything(machine)} | diff /var/tmp/everything - || true", user="root")
+    assert left == ""
+    # The dev server of a person is the person's.
+    assert machine.check("grep -laz 'http.serve[r]' /proc/[0-9]*/cmdline")
+    again = remove(machine, "-e remove_data=true")
+    assert changed(again) == 0
+    assert "Homeport is not installed here; nothing was removed." in again
