@@ -37,7 +37,7 @@ def everything(machine: Any) -> str:
     system = (
         "/proc /sys /dev /tmp /var/tmp /var/cache /var/lib/apt /var/lib/dpkg /usr/bin /usr/lib /usr/share"
     )
-    own = (f"{machine.home}/{name}" for name in ("homeport", ".cache", ".ansible"))
+    own = (f"{machine.home}/{name}" for name in ("homeport", ".cache", ".ansible", ".npm"))
     left_out = " -o ".join(f"-path {path}" for path in [*system.split(), *own])
     # Folders that a home has anyway, packages' logs, and the old copies that useradd leaves.
     anyway = r"/\.(local|config)(/(bin|share|state))?$|/var/log/(apt|dpkg|alternatives)"

@@ -18,13 +18,17 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 SECONDS = 5  # for one answer
 APT_SECONDS = 30  # for one file, with whatever a mirror redirects to
-TRIES = 2  # one lost datagram of a name server is no reason to refuse
+# A name server that is busy for a moment is no reason to refuse: the installation would try again too.
+TRIES = 3
+PAUSE_SECONDS = 1
+PATIENCE_SECONDS = 20  # after which nothing is tried again
 PARALLEL = 8
 MOST_MIRRORS = 4
 MOST_DETAIL = 300  # characters
@@ -151,15 +155,22 @@ def ask_debian() -> list[dict[str, str]]:
 
 
 def ask_twice(asked: Any, *arguments: Any) -> list[dict[str, str]]:
+    """Ask again what nobody answered, unless that took long."""
     failures: list[dict[str, str]] = []
+    begun = time.monotonic()
     for _ in range(TRIES):
         failures = asked(*arguments)
         if not any(found["kind"] in ("names", "unreachable") for found in failures):
             break
+        if time.monotonic() - begun > PATIENCE_SECONDS:
+            break
+        time.sleep(PAUSE_SECONDS)
     return failures
 
 
 def main() -> int:
+    # The resolver has time-outs of its own, which resolv.conf may have made long.
+    os.environ.setdefault("RES_OPTIONS", f"timeout:{SECONDS} attempts:2")
     archive, *locks = [argument for argument in sys.argv[1:] if argument != "--debian"]
     failures = ask_twice(ask_index, archive, locks) if locks else []
     if "--debian" in sys.argv:
