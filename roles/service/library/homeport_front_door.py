@@ -15,11 +15,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.homeport_processes import (
+    LOG_TAIL,
     POLL_S,
     RUNNING,
     Manager,
     Watch,
     is_started_from,
+    last_lines,
     run,
     told,
 )
@@ -44,7 +46,8 @@ options:
   services:
     description:
       - By service its C(files), settings and unit, of which those that are not there are left out, and the
-        C(addresses) where it shall answer, as C(http://127.0.0.1:8080) or C(https://[::1]:443).
+        C(addresses) where it shall answer, as C(http://127.0.0.1:8080) or C(https://[::1]:443), and its C(log), where it
+        writes one itself.
     type: dict
     required: true
   agent_settings:
@@ -109,19 +112,26 @@ back:
 """
 
 ANSWER_S = 2.0  # for one address
+OWN_LINES = 5
 STATE = "state.json"  # beside the kept files: where they belong, and where each service answered
 AGENT = "homeportd"
 # What listens at all addresses is asked at one of them.
-ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - compared, not bound
+
+
+def near(address: str) -> str:
+    """The address at which this machine asks."""
+    scheme, _, authority = address.partition("://")
+    host, _, port = authority.rpartition(":")
+    return f"{scheme}://{ANYWHERE.get(host, host)}:{port}"
 
 
 def answers(address: str) -> bool:
     """Whether a web server speaks at an address; whatever it says."""
     scheme, _, authority = address.partition("://")
     host, _, port = authority.rpartition(":")
-    host = host.strip("[]")
     try:
-        with socket.create_connection((ANYWHERE.get(host, host), int(port)), ANSWER_S) as plain:
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S) as plain:
             plain.settimeout(ANSWER_S)
             if scheme == "https":
                 # Certificates come later: here it is only asked whether it speaks TLS.
@@ -153,6 +163,17 @@ def wait(manager: Manager, name: str, fingerprint: str, addresses: list[str], se
         if time.monotonic() >= deadline:
             return f"it does not answer at {' and '.join(silent) or 'all'} (after {seconds:g} s)"
         time.sleep(POLL_S)
+
+
+def end_of(log: str) -> str:
+    """The last lines of a log that a service writes itself, as `told` shows those of its manager."""
+    try:
+        with Path(log).open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - LOG_TAIL))
+            lines = last_lines(file.read().decode(errors="replace"))[-OWN_LINES:]
+    except OSError:
+        return ""
+    return "\n".join([f"\nand {log} with", *(f"  {line}" for line in lines)]) if lines else ""
 
 
 def keep(folder: Path, services: dict[str, Any], agent_settings: Path) -> None:
@@ -224,6 +245,8 @@ def go_back(given: dict[str, Any], manager: Manager) -> tuple[bool, str]:
     manager.start(changed)
     if AGENT in changed and given["supervisorctl"]:
         run([*given["supervisorctl"], "restart", AGENT])
+    if AGENT in changed:
+        addresses[AGENT] = []  # it is waited for, too
     problems = [
         f"{name} does not answer with them either: {problem}"
         for name, places in addresses.items()
@@ -255,6 +278,8 @@ def main() -> None:
     )
     given = module.params
     name, services = given["name"], given["services"]
+    for service in services.values():
+        service["addresses"] = [near(address) for address in service["addresses"]]
     manager = Manager(given["supervisorctl"], given["logs"])
     if module.check_mode:
         module.exit_json(changed=False)
@@ -266,7 +291,8 @@ def main() -> None:
         problem = wait(manager, name, given["fingerprint"], services[name]["addresses"], given["seconds"])
         if not problem:
             module.exit_json(changed=False)
-        problem = told(manager, name, problem)  # before another process writes to the log
+        # Before another process writes to the log.
+        problem = told(manager, name, problem) + end_of(services[name].get("log", ""))
     back, words = go_back(given, manager)
     settings = f"correct {given['settings']}" if given["settings"] else "correct what the log names"
     module.fail_json(
