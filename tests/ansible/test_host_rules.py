@@ -267,6 +267,9 @@ def test_an_installation_is_known_by_command_lines_where_sockets_are_hidden(
     program.symlink_to(shutil.which("sleep") or "/bin/sleep")
     with subprocess.Popen([program, "60"]) as process:
         try:
+            # The kernel lets Popen go on before it has the command line in place.
+            while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                pass
             assert facts._installation_of(os.getuid()) is not None
         finally:
             process.kill()

@@ -81,7 +81,8 @@ def test_everything_that_is_made_is_removed(decide: Decide, rules: ModuleType, r
 def test_a_person_without_root_keeps_what_is_theirs(
     decide: Decide, rules: ModuleType, removal: ModuleType
 ) -> None:
-    place, _ = decide({"home": "/home/alice", "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"})
+    alice = {"home": "/home/alice", "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
+    place, _ = decide(alice, {"rootless": True})
     paths = removal.paths(place, rules.links(place))
     assert all(path.startswith("/home/alice/") for path in paths)
     assert not {"/home/alice", "/home/alice/.local", "/home/alice/.local/share", "/home/alice/.config"} & set(
@@ -101,8 +102,10 @@ def home(
 ) -> tuple[Path, Callable[[], Any]]:
     """A home with an installation without root, and what would be removed of it."""
     observed = {"home": str(tmp_path), "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    place, _ = decide(observed)
-    for row in rules.directories(place):
+    place, _ = decide(observed, {"rootless": True})
+    rows = rules.directories(place)
+    assert all(row["path"].startswith(f"{tmp_path}/") for row in rows)  # nothing of this machine's is touched
+    for row in rows:
         Path(row["path"]).mkdir(parents=True, exist_ok=True)
     for link in rules.links(place):
         Path(link["path"]).symlink_to(link["target"])

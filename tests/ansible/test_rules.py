@@ -183,10 +183,10 @@ def test_what_earlier_releases_ran_is_taken_off(rules: ModuleType, decide: Decid
         "/etc/homeport/programs/homeport-witness.conf",
         "/run/homeport-witness",
     )
-    for observed, files in (
-        ({}, [unit, folder]),
-        ({"systemd": False}, [program, folder]),
-        ({**ALICE, "sudo": "none"}, []),
+    for observed, wishes, files in (
+        ({}, {}, [unit, folder]),
+        ({"systemd": False}, {}, [program, folder]),
+        ({**ALICE, "sudo": "none"}, {"rootless": True}, []),
     ):
-        place, _ = decide(observed)
+        place, _ = decide(observed, wishes)
         assert rules.retired(place) == files

@@ -46,8 +46,8 @@ options:
   services:
     description:
       - By service its C(files), settings and unit, of which those that are not there are left out, and the
-        C(addresses) where it shall answer, as C(http://127.0.0.1:8080) or C(https://[::1]:443), and its C(log), where it
-        writes one itself.
+        C(addresses) where it shall answer, as C(http://127.0.0.1:8080) or C(https://[::1]:443), and its C(log), where
+        it writes one itself.
     type: dict
     required: true
   agent_settings:
@@ -286,17 +286,18 @@ def main() -> None:
     if given["action"] == "keep":
         keep(Path(given["folder"]), services, Path(given["agent_settings"]))
         module.exit_json(changed=False)
-    problem = given["reason"]
+    problem = f"{name} does not run with its new settings: {given['reason'].removeprefix('error: ')}"
     if given["action"] == "check":
         problem = wait(manager, name, given["fingerprint"], services[name]["addresses"], given["seconds"])
         if not problem:
             module.exit_json(changed=False)
-        # Before another process writes to the log.
-        problem = told(manager, name, problem) + end_of(services[name].get("log", ""))
+        problem = told(manager, name, problem)
+    # Before another process writes to the log.
+    problem += end_of(services[name].get("log", ""))
     back, words = go_back(given, manager)
     settings = f"correct {given['settings']}" if given["settings"] else "correct what the log names"
     module.fail_json(
-        msg=f"error: {problem.removeprefix('error: ')}\n{words}\n"
+        msg=f"error: {problem}\n{words}\n"
         f"fix: {settings}, then run bin/site again; read more with {manager.log_command(name)}",
         back=back,
     )
