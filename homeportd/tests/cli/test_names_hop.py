@@ -53,3 +53,15 @@ def test_the_fix_is_one_that_this_user_has(
     hop = hops.names(*ORIGINS)
     assert (hop.state, "Node, Python and others" in hop.detail) == ("note", True)
     assert (hop.fix or "").startswith(fix)
+
+
+def test_who_installed_without_root_is_not_told_of_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("apt-get", "sudo"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(hops, "resolve", lambda host: [])
+    assert hops.names(*ORIGINS, rootless=True).fix == "as root: apt-get install libnss-myhostname"

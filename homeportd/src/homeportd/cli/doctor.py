@@ -103,7 +103,7 @@ def _examine_agent(port: int | None, of_client: list[Path]) -> list[Hop]:
             return found
         of_port = origins.of_port(port or hops.PROBE_PORT)
         _progress("names")
-        found.append(hops.names(origins.dashboard, of_port))
+        found.append(hops.names(origins.dashboard, of_port, settings.user_reason == "rootless"))
         _progress("caddy")
         caddy = place.remedy("homeport-caddy")
         found.append(hops.front_door(origins.dashboard, up, caddy))

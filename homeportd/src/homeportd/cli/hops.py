@@ -68,8 +68,11 @@ def sockets(folder: Path, remedy: str, names: tuple[str, ...] = SOCKETS) -> Hop:
     return Hop("sockets", "ok", f"{', '.join(names)} in {folder}")
 
 
-def names(dashboard: str, of_port: str) -> Hop:
-    """Whether the names of the dashboard and of a port lead somewhere. Both are origins."""
+def names(dashboard: str, of_port: str, rootless: bool = False) -> Hop:
+    """Whether the names of the dashboard and of a port lead somewhere. Both are origins.
+
+    `rootless`: an installation without root, whose person is told of none.
+    """
     hosts = [urlsplit(origin).hostname or "" for origin in (dashboard, of_port)]
     found = {host: resolve(host) for host in hosts}
     missing = [host for host in hosts if not found[host]]
@@ -81,7 +84,7 @@ def names(dashboard: str, of_port: str) -> Hop:
             "note",
             f"browsers and curl find {' and '.join(missing)} themselves; Node, Python and others ask this"
             " machine's resolver, which does not know such names",
-            _local_names(missing),
+            _local_names(missing, rootless),
         )
     return Hop(
         "names",
@@ -92,7 +95,7 @@ def names(dashboard: str, of_port: str) -> Hop:
     )
 
 
-def _local_names(missing: list[str]) -> str:
+def _local_names(missing: list[str], rootless: bool) -> str:
     """What makes this machine's resolver know names below localhost, as far as this user can do it."""
     by_hand = f"add to /etc/hosts: 127.0.0.1 {' '.join(missing)}"
     if shutil.which("apt-get") is None:
@@ -100,7 +103,7 @@ def _local_names(missing: list[str]) -> str:
     install = "apt-get install libnss-myhostname"
     if os.geteuid() == 0:
         return f"{install}, or localhost_names_enabled: true in the inventory"
-    if shutil.which("sudo"):
+    if shutil.which("sudo") and not rootless:
         return f"sudo {install}, or localhost_names_enabled: true in the inventory"
     return f"as root: {install}"
 
