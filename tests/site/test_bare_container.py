@@ -73,6 +73,17 @@ def test_wrong_settings_are_all_named_with_their_fixes(machine: Any) -> None:
     assert traces(machine) == ""
 
 
+def test_without_a_way_to_root_nothing_is_installed_in_silence(machine: Any) -> None:
+    if machine.user == "root":
+        pytest.skip("is root")
+    playbook = ". .venv/bin/activate && LC_ALL=C.UTF-8 ansible-playbook site.yml"
+    result = machine.run(f"cd homeport && {playbook}", timeout=300)
+    assert result.returncode != 0
+    assert "error: dev has no right to use sudo on localhost" in result.stdout
+    assert "-e homeport_rootless=true" in result.stdout
+    assert traces(machine) == ""
+
+
 def options(machine: Any) -> str:
     """What root's installation is given beyond the default: a package, which takes root."""
     return "--extra-vars localhost_names_enabled=true" if machine.user == "root" else ""
