@@ -92,7 +92,8 @@ def checkout() -> bytes:
     ).stdout
     present = b"\0".join(name for name in names.split(b"\0") if name and (ROOT / os.fsdecode(name)).is_file())
     return subprocess.run(
-        ["tar", "--create", "--null", "--files-from=-", "--owner=0", "--group=0"],
+        # Modes as git gives them under the usual umask, whatever the umask of this clone.
+        ["tar", "--create", "--null", "--files-from=-", "--owner=0", "--group=0", "--mode=u+rwX,go=u-w"],
         cwd=ROOT,
         input=present,
         capture_output=True,
