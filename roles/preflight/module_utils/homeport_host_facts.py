@@ -242,7 +242,7 @@ def _installation_of(uid: int) -> str | None:
 
 
 def last_known_good(settings: Path, wanted: list[str]) -> bool:
-    """Whether the host's settings are those with which it answered last (role service, homeport_front_door).
+    """Whether the host's settings are those with which it answered last (role service, homeport_reverse_proxy).
 
     `wanted`: the files that must be among them.
     """

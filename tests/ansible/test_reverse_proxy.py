@@ -1,4 +1,4 @@
-"""A front door that does not come up goes back to what it answered with: with a real supervisord and a real server."""
+"""A reverse proxy that does not come up goes back to what it answered with; a real supervisord and a real server."""
 
 import socket
 import subprocess
@@ -48,12 +48,12 @@ stdout_logfile={folder}/{name}.log
 
 
 @pytest.fixture(scope="module")
-def door(load_plugin: Callable[[Path, str], ModuleType]) -> ModuleType:
-    """roles/service/library/homeport_front_door.py."""
+def proxy(load_plugin: Callable[[Path, str], ModuleType]) -> ModuleType:
+    """roles/service/library/homeport_reverse_proxy.py."""
     name = "homeport_processes"
     module = load_plugin(SERVICE / f"module_utils/{name}.py", f"ansible.module_utils.{name}")
     setattr(ansible.module_utils, name, module)
-    return load_plugin(SERVICE / "library/homeport_front_door.py", "homeport_front_door")
+    return load_plugin(SERVICE / "library/homeport_reverse_proxy.py", "homeport_reverse_proxy")
 
 
 def free_port() -> int:
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 @dataclass
 class Machine:
-    """A supervisord with one front door and an agent, and the arguments of the module."""
+    """A supervisord with one reverse proxy and an agent, and the arguments of the module."""
 
     folder: Path
     given: dict[str, Any]
@@ -84,7 +84,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(door: ModuleType, tmp_path: Path) -> Iterator[Machine]:
+def machine(proxy: ModuleType, tmp_path: Path) -> Iterator[Machine]:
     (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "programs").mkdir()
     (tmp_path / "supervisord.conf").write_text(SUPERVISORD.format(folder=tmp_path))
@@ -104,11 +104,11 @@ def machine(door: ModuleType, tmp_path: Path) -> Iterator[Machine]:
         [BIN / "supervisord", f"--configuration={tmp_path}/supervisord.conf"], stdout=subprocess.DEVNULL
     ) as process:
         try:
-            manager = door.Manager(control, str(tmp_path))
+            manager = proxy.Manager(control, str(tmp_path))
             made = Machine(tmp_path, given, manager)
-            made.program(door.AGENT, "/bin/sleep 600", "agent")
+            made.program(proxy.AGENT, "/bin/sleep 600", "agent")
             for _ in range(START_S * 10):
-                if door.run([*control, "pid"]).returncode == 0:
+                if proxy.run([*control, "pid"]).returncode == 0:
                     break
             yield made
         finally:
@@ -116,72 +116,72 @@ def machine(door: ModuleType, tmp_path: Path) -> Iterator[Machine]:
             process.wait(START_S)
 
 
-def test_it_goes_back_to_what_it_answered_with(door: ModuleType, machine: Machine) -> None:
+def test_it_goes_back_to_what_it_answered_with(proxy: ModuleType, machine: Machine) -> None:
     port, given = free_port(), machine.given
     address = f"http://127.0.0.1:{port}"
     given["services"]["homeport-caddy"]["addresses"] = [address]
     machine.write(str(port), "one")
-    assert door.wait(machine.manager, "homeport-caddy", "one", [address], SECONDS) == ""
-    assert door.go_back(given, machine.manager) == (False, "There are no older settings to go back to.")
-    door.keep(Path(given["folder"]), given["services"], Path(given["agent_settings"]))
+    assert proxy.wait(machine.manager, "homeport-caddy", "one", [address], SECONDS) == ""
+    assert proxy.go_back(given, machine.manager) == (False, "There are no older settings to go back to.")
+    proxy.keep(Path(given["folder"]), given["services"], Path(given["agent_settings"]))
 
     # Settings that it cannot start with; the agent was given new ones as well.
-    agent = machine.manager.state(door.AGENT).pid
+    agent = machine.manager.state(proxy.AGENT).pid
     machine.write("nonsense", "two")
     (machine.folder / "agent.toml").write_text("new")
-    problem = door.wait(machine.manager, "homeport-caddy", "two", ["http://127.0.0.1:9"], 2)
+    problem = proxy.wait(machine.manager, "homeport-caddy", "two", ["http://127.0.0.1:9"], 2)
     assert problem
-    assert "invalid literal" in door.told(machine.manager, "homeport-caddy", problem)
-    back, words = door.go_back(given, machine.manager)
+    assert "invalid literal" in proxy.told(machine.manager, "homeport-caddy", problem)
+    back, words = proxy.go_back(given, machine.manager)
     assert (back, words) == (True, f"The old settings are back, and it answers with them at {address}.")
     assert (machine.folder / "settings").read_text() == str(port)
     assert (machine.folder / "agent.toml").read_text() == "old"
-    assert machine.manager.state(door.AGENT).pid != agent
+    assert machine.manager.state(proxy.AGENT).pid != agent
 
     # Nothing differs: nothing is restarted.
     before = machine.manager.state("homeport-caddy").pid
-    assert door.go_back(given, machine.manager)[0]
+    assert proxy.go_back(given, machine.manager)[0]
     assert machine.manager.state("homeport-caddy").pid == before
 
 
-def test_the_agent_keeps_settings_that_its_release_needs(door: ModuleType, machine: Machine) -> None:
+def test_the_agent_keeps_settings_that_its_release_needs(proxy: ModuleType, machine: Machine) -> None:
     port, given = free_port(), {**machine.given, "agent": "/bin/false"}
     given["services"]["homeport-caddy"]["addresses"] = [f"http://127.0.0.1:{port}"]
     machine.write(str(port), "one")
-    door.keep(Path(given["folder"]), given["services"], Path(given["agent_settings"]))
+    proxy.keep(Path(given["folder"]), given["services"], Path(given["agent_settings"]))
     (machine.folder / "agent.toml").write_text("new")
-    assert door.go_back(given, machine.manager)[0]
+    assert proxy.go_back(given, machine.manager)[0]
     assert (machine.folder / "agent.toml").read_text() == "new"
 
 
-def test_only_an_answer_of_the_new_process_counts(door: ModuleType, machine: Machine) -> None:
+def test_only_an_answer_of_the_new_process_counts(proxy: ModuleType, machine: Machine) -> None:
     port = free_port()
     machine.write(str(port), "old")
     addresses = [f"http://127.0.0.1:{port}"]
-    assert door.wait(machine.manager, "homeport-caddy", "old", addresses, SECONDS) == ""
-    assert "does not answer" in door.wait(machine.manager, "homeport-caddy", "new", addresses, 1)
+    assert proxy.wait(machine.manager, "homeport-caddy", "old", addresses, SECONDS) == ""
+    assert "does not answer" in proxy.wait(machine.manager, "homeport-caddy", "new", addresses, 1)
 
 
-def test_a_port_that_takes_connections_and_says_nothing_is_no_answer(door: ModuleType) -> None:
+def test_a_port_that_takes_connections_and_says_nothing_is_no_answer(proxy: ModuleType) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not door.answers(f"http://127.0.0.1:{silent.getsockname()[1]}")
-    assert not door.answers(f"https://127.0.0.1:{free_port()}")
-    assert not door.answers("http://nonsense")
+        assert not proxy.answers(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert not proxy.answers(f"https://127.0.0.1:{free_port()}")
+    assert not proxy.answers("http://nonsense")
 
 
-def test_files_come_back_as_they_were(door: ModuleType, tmp_path: Path) -> None:
+def test_files_come_back_as_they_were(proxy: ModuleType, tmp_path: Path) -> None:
     secret, new = tmp_path / "secret.env", tmp_path / "new.conf"
     secret.write_text("key")
     secret.chmod(0o600)
     kept = tmp_path / "last-known-good"
     services = {"x": {"files": [str(secret), str(new)], "addresses": []}}
-    door.keep(kept, services, tmp_path / "agent.toml")
+    proxy.keep(kept, services, tmp_path / "agent.toml")
     assert (kept / "secret.env").stat().st_mode & 0o777 == 0o600
     secret.write_text("another")
     new.touch()
-    assert door.put_back(kept, [secret, new])
+    assert proxy.put_back(kept, [secret, new])
     assert (secret.read_text(), secret.stat().st_mode & 0o777, new.exists()) == ("key", 0o600, False)
-    assert not door.put_back(kept, [secret, new])
+    assert not proxy.put_back(kept, [secret, new])
     # Kept anew: what was kept before is gone, and so is what was on the way.
-    door.keep(kept, services, tmp_path / "agent.toml")
+    proxy.keep(kept, services, tmp_path / "agent.toml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last-known-good", "secret.env"]

@@ -27,8 +27,8 @@ from ansible.module_utils.homeport_processes import (
 )
 
 DOCUMENTATION = r"""
-module: homeport_front_door
-short_description: Keep a front door answering
+module: homeport_reverse_proxy
+short_description: Keep a reverse proxy answering
 description:
   - What a host answered with is kept, Caddy, Traefik and the agent's settings together, for they name one another. When
     Caddy or Traefik does not answer with what is new, all of it comes back; the module fails all the same, and says
@@ -92,7 +92,7 @@ author: Homeport
 
 EXAMPLES = r"""
 - name: See that Caddy answers
-  homeport_front_door:
+  homeport_reverse_proxy:
     action: check
     name: homeport-caddy
     folder: /etc/homeport/last-known-good
