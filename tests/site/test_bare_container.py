@@ -34,7 +34,8 @@ def machine(request: pytest.FixtureRequest, bare: Callable[[str, str], Any]) -> 
 
 def everything(machine: Any) -> str:
     """A command that lists a machine's files, but for packages, caches and the checkout, and its accounts."""
-    system = "/proc /sys /dev /tmp /run/sudo /var/tmp /var/cache /var/lib/apt /var/lib/dpkg /usr/bin /usr/lib /usr/share"
+    system = "/proc /sys /dev /tmp /run/sudo /usr/bin /usr/lib /usr/share /var/tmp /var/cache"
+    system += " /var/lib/apt /var/lib/dpkg"
     own = (f"{machine.home}/{name}" for name in ("homeport", ".cache", ".ansible", ".npm"))
     left_out = " -o ".join(f"-path {path}" for path in [*system.split(), *own])
     # Folders that a home has anyway, packages' logs, and the old copies that useradd leaves.
