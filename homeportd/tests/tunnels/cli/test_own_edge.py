@@ -162,9 +162,13 @@ def test_users_whom_the_agent_does_not_trust_are_told_what_to_do(
     own.mkdir()
     os.chown(own, 65534, 65534)
     script = (
-        "import os, sys\n"
+        "import contextlib, io, os, sys\n"
         "from homeportd.cli import main, doctor, edge_client, own_edge\n"  # what nobody may read later
         "import homeportd.cli.commands, homeportd.cli.client_hops, homeportd.tunnels.client\n"
+        "arguments = sys.argv[1:]\n"
+        "sys.argv[1:] = [arguments[0], '--help']\n"  # so that typer has imported what it needs
+        "with contextlib.redirect_stdout(io.StringIO()): main()\n"
+        "sys.argv[1:] = arguments\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "sys.exit(main())\n"
     )
