@@ -116,6 +116,7 @@ def test_a_sudo_that_asks_needs_a_terminal(machine: Any) -> None:
         "error: sudo asks for the password of asked, and there is no terminal to type it at" in result.stdout
     )
     assert "--become-password-file FILE" in result.stdout
+    machine.check("userdel --remove asked", user="root")
 
 
 def test_second_run_changes_nothing(machine: Any) -> None:
@@ -155,8 +156,8 @@ def test_servers_and_repos_of_root_and_others_are_seen(machine: Any) -> None:
     for user, (repo, port) in servers.items():
         # A bare Debian has no git; a repository is this as well.
         make = f"mkdir -p {repo}/.git && echo ref: refs/heads/trunk > {repo}/.git/HEAD && cd {repo}"
-        serve = f"setsid python3 -m http.server --bind 127.0.0.1 {port} >/dev/null 2>&1 &"
-        machine.check(f"{make} && {{ {serve} }}", user=user)
+        serve = f"setsid python3 -m http.server --bind 127.0.0.1 {port} >/dev/null 2>&1 & echo $! >/tmp/{user}.pid"
+        machine.check(f"{make} && {{ {serve}; }}", user=user)
     seen: dict[str, Any] = {}
     for _ in range(TRIES):
         found = json.loads(homeport(machine, "list --json"))
@@ -174,6 +175,11 @@ def test_servers_and_repos_of_root_and_others_are_seen(machine: Any) -> None:
     page = homeport(machine, "list")
     assert "proj is root's: it is listed and shared here" in page
     assert "mv /root/proj /srv/homeport/repos/proj && chown -R" in page
+    pids = [machine.check(f"cat /tmp/{user}.pid").strip() for user in servers]
+    machine.check(
+        f"kill {' '.join(pids)}; while ls -d {' '.join(f'/proc/{pid}' for pid in pids)} 2>/dev/null; do sleep 0.1; done"
+    )
+    machine.check("rm -r /root/proj && userdel --remove eve")
 
 
 def test_the_readmes_tunnel_works_with_nothing_set_up(machine: Any) -> None:
