@@ -48,7 +48,8 @@ class Index(http.server.BaseHTTPRequestHandler):
 def index() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/simple"
+        # An address with the number of an answer in it is no such answer.
+        yield f"http://127.0.0.1:{server.server_port}/404/simple"
         server.shutdown()
 
 

@@ -63,7 +63,7 @@ class Listener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         # An index beside another may know nothing of a package.
-        if text.startswith("Could not fetch URL") and "404" not in text:
+        if text.startswith("Could not fetch URL") and ": 404 Client Error" not in text:
             self.reasons.append(text.removeprefix("Could not fetch URL "))
         elif "not a trusted or secure host" in text:
             self.reasons.append(text)
