@@ -214,7 +214,7 @@ async def client(url: str, ca: str, token: str, first: str, ready: str, *targets
     """Homeport's client with a tunnel of each kind, on one link as its peers have one."""
     from homeportd.tunnels.account import Account
     from homeportd.tunnels.client import Client
-    from homeportd.tunnels.model import State, Wish
+    from homeportd.tunnels.model import State, TunnelSpec
     from homeportd.tunnels.protocol import Kind
 
     account = Account(url, token, ca=ca, links=1)
@@ -222,12 +222,12 @@ async def client(url: str, ca: str, token: str, first: str, ready: str, *targets
     running = asyncio.create_task(made.run())
     iperf_port, http_port, udp_port, name = targets
     wishes = [
-        Wish(kind=Kind.TCP, target=f"127.0.0.1:{iperf_port}", port=int(first)),
-        Wish(kind=Kind.TCP, target=f"127.0.0.1:{http_port}", port=int(first) + 1),
-        Wish(kind=Kind.UDP, target=f"127.0.0.1:{udp_port}", port=int(first) + 2),
-        Wish(kind=Kind.HTTP, target=f"127.0.0.1:{http_port}", name=name),
+        TunnelSpec(kind=Kind.TCP, target=f"127.0.0.1:{iperf_port}", port=int(first)),
+        TunnelSpec(kind=Kind.TCP, target=f"127.0.0.1:{http_port}", port=int(first) + 1),
+        TunnelSpec(kind=Kind.UDP, target=f"127.0.0.1:{udp_port}", port=int(first) + 2),
+        TunnelSpec(kind=Kind.HTTP, target=f"127.0.0.1:{http_port}", name=name),
     ]
-    for tunnel in [made.add(wish) for wish in wishes]:
+    for tunnel in [made.add(spec) for spec in wishes]:
         if not await made.settled(tunnel, 10) or tunnel.state is not State.LIVE:
             raise SystemExit(f"a tunnel did not open: {tunnel.problem}")
     await asyncio.to_thread(Path(ready).touch)

@@ -45,7 +45,7 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     opened = await client.next("live", 120) - begun
     await until(lambda: _links(here), 60)
     idle, files = _memory(pids), descriptors(here.pid).total()
-    ports = [wish["port"] for wish in wishes if "port" in wish]
+    ports = [spec["port"] for spec in wishes if "port" in spec]
     guests: list[Visitor] = []
     room = asyncio.Semaphore(AT_A_TIME)
 
@@ -105,7 +105,7 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
 
 
 async def _without_carriers(here: Edge) -> bool:
-    return (await here.census())["objects"].get("Carrier", 0) == 0
+    return (await here.census())["objects"].get("MeteredBridge", 0) == 0
 
 
 async def _links(here: Edge) -> bool:
@@ -126,8 +126,8 @@ async def flood(folder: Path, descriptors_of_edge: int, *, slack: float = 0) -> 
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors_of_edge, descriptors_of_edge))
 
     async with edge(folder, preexec=few) as here:
-        wish: list[dict[str, Any]] = [{"kind": "tcp", "port": BASE}]
-        clients = [await peer(here, wish, name=name) for name in ("one", "two")]
+        spec: list[dict[str, Any]] = [{"kind": "tcp", "port": BASE}]
+        clients = [await peer(here, spec, name=name) for name in ("one", "two")]
         guests: list[Visitor] = []
         try:
             clients[0].go()

@@ -15,8 +15,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-COUNTED = {"Stream", "Flow", "Session", "Carrier", "Link", "Client", "Apology"}
-COUNTED |= {"_Direct", "_Arrival", "_Visitor"}
+COUNTED = {"Stream", "Flow", "Session", "MeteredBridge", "Link", "Client", "ErrorPage"}
+COUNTED |= {"_Direct", "_PendingVisitor", "_UpgradeDetector", "_Visitor"}
 
 
 def census(_number: int, _frame: object) -> None:
@@ -35,13 +35,13 @@ def census(_number: int, _frame: object) -> None:
 
 
 def hasten() -> None:
-    from homeportd.edge import clients, door, link
+    from homeportd.edge.connections import client, link, listener
 
     if patience := os.environ.get("CHAOS_PATIENCE"):
-        door.HEAD_S = link.HELLO_S = float(patience)
+        listener.HEAD_S = link.HELLO_S = float(patience)
     if heartbeat := os.environ.get("CHAOS_HEARTBEAT"):
-        door.CONFIG = replace(door.CONFIG, keepalive_interval=float(heartbeat))
-        clients.SILENT_S = float(heartbeat) + 1
+        listener.CONFIG = replace(listener.CONFIG, keepalive_interval=float(heartbeat))
+        client.SILENT_S = float(heartbeat) + 1
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import trustme
 
-from homeportd.edge.door import ALPN, HEAD_S
+from homeportd.edge.connections.listener import ALPN, HEAD_S
 from homeportd.edge.start import GIVE_BACK_S
 from homeportd.tunnels import protocol
 

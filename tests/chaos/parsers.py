@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from homeportd.edge.accesslog import read_line
-from homeportd.edge.door import asks_for_link
+from homeportd.edge.connections.listener import asks_for_link
 from homeportd.edge.model import Refused, networks
 from homeportd.edge.names import check_name
+from homeportd.edge.traefik.access_log import read_line
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import BadMessage
 

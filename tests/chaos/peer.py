@@ -19,7 +19,7 @@ from homeportd.tunnels import transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.limits import raise_descriptors
-from homeportd.tunnels.model import State, Wish
+from homeportd.tunnels.model import State, TunnelSpec
 from homeportd.yamux.aio import Session  # noqa: F401 - loaded before the clock runs, as in a daemon
 
 
@@ -76,8 +76,8 @@ async def main() -> None:
     while line := await commands.readline():
         match line.strip():
             case b"go":
-                for wish in wanted["tunnels"]:
-                    client.add(Wish.model_validate({"target": str(port), **wish}))
+                for spec in wanted["tunnels"]:
+                    client.add(TunnelSpec.model_validate({"target": str(port), **spec}))
                 tasks = [asyncio.create_task(client.run()), asyncio.create_task(live(client))]
             case b"view":
                 say(view={**client.view(), "tasks": len(asyncio.all_tasks())})

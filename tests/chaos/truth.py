@@ -109,7 +109,7 @@ async def _truth(
 
 
 async def _whole(here: Edge) -> bool:
-    return all([(await here.tunnel(PORT + place))["links"] == 2 for place in range(3)])
+    return all([(await here.tunnel(PORT + reservation))["links"] == 2 for reservation in range(3)])
 
 
 async def _overcome(client: Peer) -> bool:

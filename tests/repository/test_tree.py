@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from homeportd.cli.commands import build
+from homeportd.cli.command_line import build
 
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400

@@ -118,7 +118,7 @@ def _read_owners(path: Path, user: str) -> NoReturn:
 
 
 def _check_traefik(program: Path, settings: Path, routes: Path | None) -> NoReturn:
-    from homeportd.edge.trial import trial
+    from homeportd.edge.traefik.check import trial
 
     try:
         found = trial(program, settings, routes)

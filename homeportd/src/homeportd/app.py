@@ -21,23 +21,23 @@ from homeportd import clock, sockets
 from homeportd.auth import api as auth_api
 from homeportd.auth.guard import guard
 from homeportd.auth.passwords import Passwords
-from homeportd.auth.peer import PeerProtocol
+from homeportd.auth.peer_protocol import PeerProtocol
 from homeportd.auth.service import Auth
 from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
 from homeportd.data_lock import data_lock
 from homeportd.database import Database
 from homeportd.events import Events
+from homeportd.events_api import router as watch_router
 from homeportd.gateway.app import Gateway
-from homeportd.gateway.quick import QuickProtocol
-from homeportd.notify import notify, watchdog_s
+from homeportd.gateway.fast_path import FastPathProtocol
+from homeportd.sd_notify import notify, watchdog_s
 from homeportd.settings import Settings
-from homeportd.stopping import GONE_S, STOP_S, hang_up
 from homeportd.system import api as system_api
 from homeportd.system.api import Counts
 from homeportd.system.service import System
 from homeportd.system.view import system_view
-from homeportd.watch import router as watch_router
+from homeportd.uvicorn_shutdown import GONE_S, STOP_S, hang_up
 from homeportd.web import application
 from homeportd.workstation import workstation
 
@@ -183,7 +183,7 @@ async def _open_sockets(
         ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
     ]
     if gateway is not None:
-        doors.insert(0, ("gateway", 0o660, _config(gateway, QuickProtocol, websockets=False)))
+        doors.insert(0, ("gateway", 0o660, _config(gateway, FastPathProtocol, websockets=False)))
     servers = []
     for name, mode, config in doors:
         listener = sockets.listen(settings.socket(name), mode)

@@ -12,10 +12,10 @@ from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import Passwords
 from homeportd.auth.service import Auth
 from homeportd.database import Database
+from homeportd.event_publisher import EventPublisher
 from homeportd.events import Events
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
-from homeportd.live import Live
 from homeportd.ports import api as ports_api
 from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.service import Ports
@@ -91,7 +91,7 @@ async def workstation(
         ports = Ports(settings, repos)
         await ports.start()
         stack.push_async_callback(ports.close)
-        live = Live(events, ports, shares, repos, log, origin)
+        live = EventPublisher(events, ports, shares, repos, log, origin)
         live.start()
         stack.push_async_callback(live.close)
         relay = Relay(ports, shares, auth)

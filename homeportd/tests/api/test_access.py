@@ -11,7 +11,7 @@ import websockets
 
 from homeportd.app import agent
 from homeportd.auth.limiter import FAILURES
-from homeportd.stopping import STOP_S
+from homeportd.uvicorn_shutdown import STOP_S
 
 from ..conftest import over_socket
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from homeportd import settings
-from homeportd.cli import client, installation
-from homeportd.cli.client import Agent
+from homeportd.cli.clients import agent_client, installation
+from homeportd.cli.clients.agent_client import Agent
+from homeportd.cli.clients.installation import Installation
 from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, Failure
-from homeportd.cli.installation import Installation
 
 from .canned import canned
 
@@ -109,7 +109,7 @@ def test_an_answer_that_is_no_answer(folder, answer) -> None:
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(folder, monkeypatch) -> None:
-    monkeypatch.setattr(client, "MAX_BODY", 100)
+    monkeypatch.setattr(agent_client, "MAX_BODY", 100)
     with canned(folder, {"/api/ports": ["x" * 200]}):
         found = failure(folder)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from homeportd.cli.commands import build
+from homeportd.cli.command_line import build
 
 
 def every(command: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.cli.terminal import Cell, Column, Screen, Style, clean, clip, lay_out, width_of
+from homeportd.cli.output.terminal import Cell, Column, Screen, Style, clean, clip, lay_out, width_of
 
 WIDE = Screen(None, False)
 COLUMNS = (

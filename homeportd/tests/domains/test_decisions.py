@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.domains import acmelog, hosts, steps, verdict
+from homeportd.domains import acme_log, dns_check, hosts, transitions
 from homeportd.domains.lookup import Trace
 from homeportd.domains.model import Certificate, Failure, Mapping, Sight, State, Trouble, Verdict
-from homeportd.domains.steps import Pace
+from homeportd.domains.transitions import Pace
 from homeportd.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -134,7 +134,7 @@ def test_the_record_to_make_first():
 )
 def test_where_a_domain_leads(aliases, addresses, expected, said):
     trace = Trace(aliases, addresses, "example.org")
-    sight = verdict.judge("app.example.org", trace, f"app.{BASE}", BASE, {"192.0.2.1", "2001:db8::1"})
+    sight = dns_check.judge("app.example.org", trace, f"app.{BASE}", BASE, {"192.0.2.1", "2001:db8::1"})
     assert sight.verdict is expected
     assert said in (sight.trouble.detail if sight.trouble else "")
     assert sight.trouble is None or sight.trouble.fix
@@ -143,59 +143,59 @@ def test_where_a_domain_leads(aliases, addresses, expected, said):
 
 def test_an_edge_without_addresses_says_so():
     trace = Trace((), ("192.0.2.1",), "example.org")
-    sight = verdict.judge("example.org", trace, f"app.{BASE}", BASE, ())
+    sight = dns_check.judge("example.org", trace, f"app.{BASE}", BASE, ())
     assert "own addresses cannot be found" in sight.trouble.detail
     assert sight.apex is True
 
 
 @pytest.mark.parametrize("issuers", [None, ("letsencrypt.org",), ("other.example", "letsencrypt.org")])
 def test_caa_that_lets_us(issuers):
-    assert verdict.forbid(HERE, "a.example.org", issuers, "letsencrypt.org") is HERE
+    assert dns_check.forbid(HERE, "a.example.org", issuers, "letsencrypt.org") is HERE
 
 
 @pytest.mark.parametrize(("issuers", "who"), [(("other.example",), "other.example"), (("",), "nobody")])
 def test_caa_that_does_not(issuers, who):
-    sight = verdict.forbid(HERE, "a.example.org", issuers, "letsencrypt.org")
+    sight = dns_check.forbid(HERE, "a.example.org", issuers, "letsencrypt.org")
     assert sight.verdict is Verdict.FORBIDDEN
     assert who in sight.trouble.detail
 
 
 def test_the_way_to_a_certificate():
-    verified = steps.seen(FRESH, HERE, NOW, tls=True)
+    verified = transitions.seen(FRESH, HERE, NOW, tls=True)
     assert (verified.state, verified.routed, verified.asking) == (State.VERIFIED, True, True)
-    assert steps.probed(verified, None, "no", None, NOW, EVEN) == verified
-    issued = steps.probed(verified, CERTIFICATE, "", None, NOW, EVEN)
+    assert transitions.probed(verified, None, "no", None, NOW, EVEN) == verified
+    issued = transitions.probed(verified, CERTIFICATE, "", None, NOW, EVEN)
     assert (issued.state, issued.certificate, issued.asking) == (State.ISSUED, CERTIFICATE, True)
 
 
 def test_without_tls_verified_is_the_end():
-    verified = steps.seen(FRESH, HERE, NOW, tls=False)
+    verified = transitions.seen(FRESH, HERE, NOW, tls=False)
     assert (verified.state, verified.routed, verified.asking) == (State.VERIFIED, True, False)
-    moved = steps.seen(verified, AWAY, NOW, tls=False)
+    moved = transitions.seen(verified, AWAY, NOW, tls=False)
     assert (moved.state, moved.routed) == (State.ERROR, True)
 
 
 def test_a_record_that_goes_before_there_is_a_certificate():
-    away = steps.seen(AWAITING, AWAY, NOW, tls=True)
+    away = transitions.seen(AWAITING, AWAY, NOW, tls=True)
     assert (away.state, away.routed, away.asking) == (State.PENDING, False, False)
 
 
 def test_an_issued_domain_that_moves_away_keeps_its_route():
-    away = steps.seen(ISSUED, AWAY, NOW, tls=True)
+    away = transitions.seen(ISSUED, AWAY, NOW, tls=True)
     assert (away.state, away.routed, away.asking) == (State.ERROR, True, False)
     assert away.certificate == CERTIFICATE
-    back = steps.probed(steps.seen(away, HERE, NOW, tls=True), CERTIFICATE, "", None, NOW, EVEN)
+    back = transitions.probed(transitions.seen(away, HERE, NOW, tls=True), CERTIFICATE, "", None, NOW, EVEN)
     assert (back.state, back.error) == (State.ISSUED, None)
 
 
 def test_forbidden_is_an_error_from_the_start():
-    seen = steps.seen(FRESH, FORBIDDEN, NOW, tls=True)
+    seen = transitions.seen(FRESH, FORBIDDEN, NOW, tls=True)
     assert (seen.state, seen.routed, seen.error) == (State.ERROR, False, FORBIDDEN.trouble)
 
 
 @pytest.mark.parametrize("before", [AWAITING, ISSUED])
 def test_silence_of_dns_changes_nothing(before):
-    after = steps.seen(before, UNKNOWN, NOW, tls=True)
+    after = transitions.seen(before, UNKNOWN, NOW, tls=True)
     assert replace(after, checked_at=None, note=None) == before
     assert after.note == "nobody"
 
@@ -203,42 +203,47 @@ def test_silence_of_dns_changes_nothing(before):
 def test_a_refusal_waits_longer_each_time():
     mapping, now, waits = AWAITING, NOW, []
     for _ in range(8):
-        mapping = steps.probed(mapping, None, "", Failure(now, "urn:ietf:params:acme:error:dns"), now, EVEN)
+        mapping = transitions.probed(
+            mapping, None, "", Failure(now, "urn:ietf:params:acme:error:dns"), now, EVEN
+        )
         assert (mapping.state, mapping.asking) == (State.ERROR, False)
         waits.append((mapping.retry_at - now).total_seconds())
-        early = steps.seen(mapping, HERE, now + timedelta(seconds=1), tls=True)
+        early = transitions.seen(mapping, HERE, now + timedelta(seconds=1), tls=True)
         assert (early.asking, early.state) == (False, State.ERROR)
         now = mapping.retry_at
-        mapping = steps.seen(mapping, HERE, now, tls=True)
+        mapping = transitions.seen(mapping, HERE, now, tls=True)
         assert (mapping.asking, mapping.asked_at, mapping.state) == (True, now, State.VERIFIED)
     assert waits[:3] == [900, 1800, 3600]
     assert waits[-1] == 6 * 3600
 
 
 def test_a_person_need_not_wait():
-    refused = steps.probed(AWAITING, None, "", Failure(NOW, "no"), NOW, EVEN)
-    assert steps.seen(refused, HERE, NOW, tls=True, anew=True).asking
+    refused = transitions.probed(AWAITING, None, "", Failure(NOW, "no"), NOW, EVEN)
+    assert transitions.seen(refused, HERE, NOW, tls=True, anew=True).asking
 
 
 def test_patience_ends_without_a_word_in_the_log():
-    assert steps.probed(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=299), EVEN) == AWAITING
-    ended = steps.probed(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=300), EVEN)
+    assert (
+        transitions.probed(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=299), EVEN)
+        == AWAITING
+    )
+    ended = transitions.probed(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=300), EVEN)
     assert ended.state is State.ERROR
     assert "self-signed" in ended.error.detail
 
 
 def test_a_renewal_that_is_refused_is_an_error_near_the_end_alone():
     failure = Failure(NOW, "refused")
-    assert steps.probed(ISSUED, CERTIFICATE, "", failure, NOW, EVEN).state is State.ISSUED
+    assert transitions.probed(ISSUED, CERTIFICATE, "", failure, NOW, EVEN).state is State.ISSUED
     late = CERTIFICATE.not_after - timedelta(days=10)
-    seen = steps.probed(ISSUED, CERTIFICATE, "", failure, late, EVEN)
+    seen = transitions.probed(ISSUED, CERTIFICATE, "", failure, late, EVEN)
     assert (seen.state, "is not renewed: refused" in seen.error.detail) == (State.ERROR, True)
     newer = replace(CERTIFICATE, not_before=late, not_after=late + timedelta(days=90))
-    assert steps.probed(seen, newer, "", failure, late, EVEN).state is State.ISSUED
+    assert transitions.probed(seen, newer, "", failure, late, EVEN).state is State.ISSUED
 
 
 def looks(mapping, count, **more):
-    return [steps.next_look(mapping, n, NOW, EVEN, tls=True, chance=0.5, **more) for n in range(count)]
+    return [transitions.next_look(mapping, n, NOW, EVEN, tls=True, chance=0.5, **more) for n in range(count)]
 
 
 def test_how_often_a_domain_is_looked_at():
@@ -255,7 +260,7 @@ def test_how_often_a_domain_is_looked_at():
 @given(st.integers(0, 10_000), st.floats(0, 1))
 def test_the_next_look_is_within_bounds(count, chance):
     for mapping in (FRESH, AWAITING, ISSUED):
-        wait = steps.next_look(mapping, count, NOW, Pace(), tls=True, chance=chance)
+        wait = transitions.next_look(mapping, count, NOW, Pace(), tls=True, chance=chance)
         assert 0.8 <= wait <= 1.2 * 86400
 
 
@@ -289,10 +294,10 @@ RENEW = {
     ],
 )
 def test_the_authoritys_words(entry, reason, fix):
-    failure = acmelog.read_line(json.dumps(entry).encode(), "app.example.org")
+    failure = acme_log.read_line(json.dumps(entry).encode(), "app.example.org")
     assert failure.reason.startswith(reason)
     assert not failure.reason.endswith("]")
-    assert fix in acmelog.trouble(failure).fix
+    assert fix in acme_log.trouble(failure).fix
 
 
 @pytest.mark.parametrize(
@@ -311,15 +316,15 @@ def test_the_authoritys_words(entry, reason, fix):
     ],
 )
 def test_other_lines_of_the_log(line):
-    assert acmelog.read_line(line, "app.example.org") is None
+    assert acme_log.read_line(line, "app.example.org") is None
 
 
 def test_a_log_is_read_from_its_end(tmp_path):
     log = tmp_path / "log"
     line = json.dumps(OBTAIN)
     later = json.dumps({**OBTAIN, "error": "[app.example.org: later]", "time": "2026-11-21T12:00:05Z"})
-    log.write_text(f"{line}\n{'x' * acmelog.TAIL}\n{later}\n{line.replace('app.', 'web.')}\n")
-    failure = acmelog.last_failure(log, "app.example.org", NOW + timedelta(seconds=5, milliseconds=900))
+    log.write_text(f"{line}\n{'x' * acme_log.TAIL}\n{later}\n{line.replace('app.', 'web.')}\n")
+    failure = acme_log.last_failure(log, "app.example.org", NOW + timedelta(seconds=5, milliseconds=900))
     assert failure.reason == "later"
-    assert acmelog.last_failure(log, "app.example.org", NOW + timedelta(seconds=6)) is None
-    assert acmelog.last_failure(log, "none.example.org", NOW) is None
+    assert acme_log.last_failure(log, "app.example.org", NOW + timedelta(seconds=6)) is None
+    assert acme_log.last_failure(log, "none.example.org", NOW) is None

@@ -7,8 +7,8 @@ import asyncio
 import httpx
 import pytest
 
-from homeportd.domains.steps import Pace
-from homeportd.edge.store import PlaceStore
+from homeportd.domains.transitions import Pace
+from homeportd.edge.store import ReservationStore
 
 from ..authorities import change
 from ..edge.devserver import serving
@@ -138,14 +138,14 @@ async def test_a_domain_leads_to_one_name(world, peer, client):
 
 
 async def test_a_reservation_that_is_being_removed_gets_no_domain(world, peer, client, monkeypatch):
-    begun, gate, delete = asyncio.Event(), asyncio.Event(), PlaceStore.delete
+    begun, gate, delete = asyncio.Event(), asyncio.Event(), ReservationStore.delete
 
     async def slowly(self, tunnel_id):
         begun.set()
         await gate.wait()
         await delete(self, tunnel_id)
 
-    monkeypatch.setattr(PlaceStore, "delete", slowly)
+    monkeypatch.setattr(ReservationStore, "delete", slowly)
     (kept,) = (await peer.get("/api/reservations")).json()
     removing = asyncio.create_task(peer.delete(f"/api/reservations/{kept['id']}"))
     await begun.wait()
@@ -182,8 +182,8 @@ async def test_the_watch_needs_nobody(quick, world, peer, client):
     change(world.knot, "test", "app.custom", "A", "192.0.2.1")
     await state("error", "192.0.2.1")
     await peer.delete(f"/api/domains/{DOMAIN}")
-    place = f"{since['epoch']}:{since['id']}"
-    told = (await peer.get("/api/events", params={"since": place})).json()["events"]
+    reservation = f"{since['epoch']}:{since['id']}"
+    told = (await peer.get("/api/events", params={"since": reservation})).json()["events"]
     mine = [e for e in told if e["type"].startswith("domain.")]
     assert mine[0]["data"]["state"] == "pending"
     assert {"verified", "error"} <= {e["data"].get("state") for e in mine}

@@ -165,7 +165,9 @@ def no_complaints(caplog):
     yield
     for when in ("setup", "call"):
         records = caplog.get_records(when)
-        complaints = [r.getMessage() for r in records if r.name in ("asyncio", "homeportd.edge.link")]
+        complaints = [
+            r.getMessage() for r in records if r.name in ("asyncio", "homeportd.edge.connections.link")
+        ]
         assert not [text for text in complaints if not text.startswith(("Using selector", "Executing <"))]
 
 

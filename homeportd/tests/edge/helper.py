@@ -111,10 +111,10 @@ class TestLink:
         """Send a message."""
         self.control.write(protocol.encode(message))
 
-    async def open(self, kind: str, **wish: object) -> protocol.Opened:
+    async def open(self, kind: str, **options: object) -> protocol.Opened:
         """Ask for a tunnel. Raises Refused."""
         self._requests += 1
-        self.say(protocol.Open(request=self._requests, kind=kind, **wish))
+        self.say(protocol.Open(request=self._requests, kind=kind, **options))
         answer = await self.next((protocol.Opened, protocol.Refused))
         if isinstance(answer, protocol.Refused):
             raise Refused(answer)

@@ -22,11 +22,11 @@ from edge_helper import (
     upgraded,
 )
 
-from homeportd.edge import arrivals as arrivals_module
-from homeportd.edge import door as door_module
-from homeportd.edge import link as link_module
-from homeportd.edge.arrivals import Arrivals
-from homeportd.edge.door import asks_for_link, visitor_of
+from homeportd.edge.connections import admission as arrivals_module
+from homeportd.edge.connections import link as link_module
+from homeportd.edge.connections import listener as door_module
+from homeportd.edge.connections.admission import Admission
+from homeportd.edge.connections.listener import asks_for_link, visitor_of
 from homeportd.tunnels.protocol import MAX_LINE, Refusal, from_edge
 from homeportd.yamux.aio import Session
 from homeportd.yamux.errors import YamuxError
@@ -134,7 +134,7 @@ async def test_few_of_one_address_are_on_the_way_in(port, connect, monkeypatch):
 def test_arrivals_are_counted_by_neighbourhood(monkeypatch):
     monkeypatch.setattr(arrivals_module, "MAX_OF_ONE", 2)
     monkeypatch.setattr(arrivals_module, "MAX_ARRIVING", 6)
-    arrivals = Arrivals()
+    arrivals = Admission()
     first = arrivals.enter("2001:db8::1")
     assert arrivals.enter("2001:db8::2") is not None
     assert arrivals.enter("2001:db8::3") is None  # of one /64

@@ -9,11 +9,11 @@ import pytest
 from edge_helper import until
 
 from homeportd import clock
-from homeportd.edge import rollups
-from homeportd.edge.model import Place
-from homeportd.edge.rollups import Rollups
+from homeportd.edge.model import Reservation
+from homeportd.edge.traffic import rollups
+from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
-from homeportd.edge.visits import Visits
 from homeportd.tunnels.protocol import Kind
 
 MINUTE = 29_000_000  # since 1970
@@ -21,7 +21,7 @@ MINUTE = 29_000_000  # since 1970
 
 @pytest.fixture
 def tunnel(database):
-    return Tunnel(Place("abc", Kind.TCP, None, 1, None, True, clock.now()), Visits(database))
+    return Tunnel(Reservation("abc", Kind.TCP, None, 1, None, True, clock.now()), Visits(database))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_a_restarted_agent_knows_when_the_last_byte_moved(database, tunnel
     assert tunnel.stats.last_byte_at(clock.now()) is None
     tunnel.stats.total.bytes_out += 70
     await figures.write()
-    after = Tunnel(tunnel.place, Visits(database))
+    after = Tunnel(tunnel.reservation, Visits(database))
     await Rollups(database, lambda: [after]).recall()
     assert after.stats.last_byte_at(clock.now()).timestamp() == MINUTE * 60
     # What a visit says is exact, and there before the minute is.

@@ -89,8 +89,8 @@ async def test_scripts_use_basic(ask, client):
 @pytest.fixture
 async def prove(running, peer, port):
     """Ask as Traefik does, with HTTP Basic; the status."""
-    wish = {"kind": "http", "name": "app", "passcode": "sesame"}
-    id_ = (await peer.post("/api/reservations", json=wish)).json()["id"]
+    options = {"kind": "http", "name": "app", "passcode": "sesame"}
+    id_ = (await peer.post("/api/reservations", json=options)).json()["id"]
     headers = {"X-Forwarded-For": "203.0.113.7"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as traefik:
 

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from homeportd.edge.model import MAX_CONNECTIONS, Rules, stricter
-from homeportd.edge.routes import Domain, Route, Routes, route
+from homeportd.edge.traefik.routes import Domain, Route, Routes, route
 
 PLAIN = Route(
     id="0a1b2c",

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async, within
 
-from homeportd.edge import claims, clients, door
+from homeportd.edge import ownership
+from homeportd.edge.connections import client, listener
 from homeportd.tunnels.protocol import Close, Closed, Refusal
 
 
@@ -24,7 +25,7 @@ async def echo():
 @pytest.fixture
 def held(monkeypatch):
     """Keep visitors waiting for their stream, as behind a link whose network was cut, until `set`; `came`: who."""
-    gate, dial = asyncio.Event(), clients.Client.dial
+    gate, dial = asyncio.Event(), client.Client.dial
     gate.came = []
 
     async def late(client, introduction):
@@ -32,7 +33,7 @@ def held(monkeypatch):
         await gate.wait()
         return await dial(client, introduction)
 
-    monkeypatch.setattr(clients.Client, "dial", late)
+    monkeypatch.setattr(client.Client, "dial", late)
     return gate
 
 
@@ -49,14 +50,14 @@ async def test_a_visitor_that_waits_ends_with_its_tunnel(connect, echo, held):
 
 
 async def test_a_visitor_that_waits_goes_to_the_link_that_came_meanwhile(connect, echo, monkeypatch):
-    monkeypatch.setattr(door, "CONFIG", replace(door.CONFIG, accept_backlog=1))
-    came, dial = [], clients.Client.dial
+    monkeypatch.setattr(listener, "CONFIG", replace(listener.CONFIG, accept_backlog=1))
+    came, dial = [], client.Client.dial
 
     async def noted(client, introduction):
         came.append(introduction)  # and then it runs as far as the link's first wait
         return await dial(client, introduction)
 
-    monkeypatch.setattr(clients.Client, "dial", noted)
+    monkeypatch.setattr(client.Client, "dial", noted)
     cut_off = await connect(run="one")
     opened = await cut_off.open("tcp")
     cut_off.session._transport.pause_reading()  # it takes one visitor more, and does not say so
@@ -101,7 +102,7 @@ async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held
 
 
 async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect, echo, monkeypatch):
-    monkeypatch.setattr(clients, "SILENT_S", 2.0)
+    monkeypatch.setattr(client, "SILENT_S", 2.0)
     silent = await connect(refuse, run="one")
     opened = await silent.open("tcp", port=22101)
     lively = await connect(to_port(echo), run="one", number=1)
@@ -165,7 +166,7 @@ async def test_a_client_that_is_started_takes_the_name(connect, echo):
 
 
 async def test_one_token_cannot_have_every_place(connect, monkeypatch):
-    monkeypatch.setattr(claims, "MAX_OF_LINEAGE", 2)
+    monkeypatch.setattr(ownership, "MAX_OF_LINEAGE", 2)
     client = await connect()
     await client.open("tcp")
     await client.open("http")

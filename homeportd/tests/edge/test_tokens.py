@@ -181,14 +181,14 @@ async def test_reservations_through_the_api(connect, peer, token):
     assert len((await peer.get("/api/tunnels")).json()) == 2  # the released one is live still
 
 
-@pytest.mark.parametrize("place", [{"kind": "http", "port": 22010}, {"kind": "udp", "name": "app"}])
-async def test_a_place_of_another_kind_is_none(connect, peer, place):
+@pytest.mark.parametrize("reservation", [{"kind": "http", "port": 22010}, {"kind": "udp", "name": "app"}])
+async def test_a_reservation_of_another_kind_is_none(connect, peer, reservation):
     """Not one of the edge's choice, which nobody asked for."""
-    answer = await peer.post("/api/reservations", json=place)
+    answer = await peer.post("/api/reservations", json=reservation)
     assert (answer.status_code, "ports for TCP" in answer.json()["detail"]) == (422, True)
     client = await connect()
     with pytest.raises(Refused):
-        await client.open(**place)
+        await client.open(**reservation)
     assert (await peer.get("/api/tunnels")).json() == []
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from edge_helper import until, until_async
 
-from homeportd.edge import datagrams
+from homeportd.edge.listeners import udp
 from homeportd.tunnels.protocol import MAX_DATAGRAM, Limits
 
 
@@ -168,7 +168,7 @@ async def test_visitors_are_limited(connect, visit, peer):
 
 
 async def test_idle_visitors_are_forgotten(connect, visit, peer, monkeypatch):
-    monkeypatch.setattr(datagrams, "SWEEP_S", 0.1)
+    monkeypatch.setattr(udp, "SWEEP_S", 0.1)
     echo = Echo()
     client = await connect(echo)
     opened = await client.open("udp")
@@ -176,9 +176,9 @@ async def test_idle_visitors_are_forgotten(connect, visit, peer, monkeypatch):
     visitor.send(b"x")
     await until(lambda: visitor.heard)
     assert client.session.streams == 2
-    monkeypatch.setattr(datagrams, "IDLE_S", 0.2)
+    monkeypatch.setattr(udp, "IDLE_S", 0.2)
     await until(lambda: client.session.streams == 1)
-    monkeypatch.setattr(datagrams, "IDLE_S", 60)
+    monkeypatch.setattr(udp, "IDLE_S", 60)
     rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
     assert [row["event"] for row in rows] == ["close", "open"]
     visitor.send(b"y")
@@ -229,9 +229,9 @@ async def test_the_rate_holds_datagrams_too(connect, visit, peer):
 
 
 async def test_forged_addresses_do_not_lock_others_out(connect, monkeypatch):
-    monkeypatch.setattr(datagrams, "MAX_VISITORS", 20)
-    monkeypatch.setattr(datagrams, "UNANSWERED_S", 1.0)
-    monkeypatch.setattr(datagrams, "CLEAR_EVERY_S", 0.1)
+    monkeypatch.setattr(udp, "MAX_VISITORS", 20)
+    monkeypatch.setattr(udp, "UNANSWERED_S", 1.0)
+    monkeypatch.setattr(udp, "CLEAR_EVERY_S", 0.1)
 
     met = []
 

@@ -17,7 +17,7 @@ from homeportd.ports.model import Port
 from homeportd.relay.carry import Carried
 from homeportd.relay.service import Relay
 from homeportd.shares.model import Mode
-from homeportd.shares.service import Shares, Wish
+from homeportd.shares.service import ShareRequest, Shares
 from homeportd.shares.store import ShareStore
 
 FLOOD = 64 << 20  # bytes that a dev server has to say
@@ -76,7 +76,7 @@ async def relay(database, passwords):
     shares = Shares(ShareStore(database), passwords)
     made = Relay(known, shares, Owner())
     await made.start(folder / "relay.sock")
-    share = await shares.set(number, Wish(Mode.PUBLIC))
+    share = await shares.set(number, ShareRequest(Mode.PUBLIC))
     yield made, folder / "relay.sock", share, heard
     await made.close()
     server.close()

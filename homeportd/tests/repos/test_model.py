@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.repos.model import Place, handover, ids, without_credentials
+from homeportd.repos.model import WorkingTree, handover, ids, without_credentials
 
 ROOT = Path("/srv/repos")
 
@@ -88,7 +88,7 @@ TARGET = Path("/srv/homeport/repos/proj")
 
 def place(path, common=None):
     path = Path(path)
-    return Place(path, path / ".git", Path(common or path / ".git"), "main", None, 0)
+    return WorkingTree(path, path / ".git", Path(common or path / ".git"), "main", None, 0)
 
 
 @pytest.mark.parametrize(

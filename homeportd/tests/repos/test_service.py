@@ -10,7 +10,7 @@ import pytest
 
 from homeportd.repos import service as module
 from homeportd.repos.discovery import Discovery
-from homeportd.repos.model import Place
+from homeportd.repos.model import WorkingTree
 from homeportd.repos.service import Repos
 
 from .conftest import git, make
@@ -152,7 +152,7 @@ class Told:
     """A reader that knows one tree, answers when it may, and can be away."""
 
     def __init__(self, path):
-        self.place = Place(path, path / ".git", path / ".git", "main", None, 65534)
+        self.place = WorkingTree(path, path / ".git", path / ".git", "main", None, 65534)
         self.may_answer = asyncio.Event()
         self.away = False
 

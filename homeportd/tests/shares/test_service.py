@@ -8,12 +8,12 @@ from homeportd.auth.limiter import FAILURES
 from homeportd.auth.passwords import WAITING
 from homeportd.problems import Problem
 from homeportd.shares.model import Decision, Mode
-from homeportd.shares.service import Shares, Wish
+from homeportd.shares.service import ShareRequest, Shares
 from homeportd.shares.store import ShareStore
 
 HERE = ip_address("203.0.113.7")
 THERE = ip_address("203.0.113.8")
-LOCKED = Wish(Mode.PASSWORD, "secret")
+LOCKED = ShareRequest(Mode.PASSWORD, "secret")
 
 
 class Clock:
@@ -37,7 +37,7 @@ async def shares(database, passwords, clock):
 
 
 async def test_a_share_survives_a_restart_in_every_detail(shares, database, passwords, clock):
-    wish = Wish(Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3)
+    wish = ShareRequest(Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3)
     share = await shares.set(3000, wish)
     assert await shares.prove(3000, "secret", ip_address("10.0.0.1")) is Decision.LOGIN
     again = Shares(ShareStore(database), passwords, clock)
@@ -51,8 +51,8 @@ async def test_every_change_ends_what_visitors_hold(shares):
     told = []
     shares.on_change(lambda port, share: told.append((port, share and share.mode)))
     grants = [(await shares.set(3000, LOCKED)).grant]
-    grants.append((await shares.set(3000, Wish(Mode.PASSWORD, "other"))).grant)
-    grants.append((await shares.set(3000, Wish(Mode.PUBLIC))).grant)
+    grants.append((await shares.set(3000, ShareRequest(Mode.PASSWORD, "other"))).grant)
+    grants.append((await shares.set(3000, ShareRequest(Mode.PUBLIC))).grant)
     assert [shares.alive(3000, grant) for grant in grants] == [False, False, True]
     await shares.remove(3000)
     assert not shares.alive(3000, grants[-1])
@@ -63,23 +63,23 @@ async def test_every_change_ends_what_visitors_hold(shares):
 
 async def test_a_password_left_out_is_kept(shares):
     await shares.set(3000, LOCKED)
-    await shares.set(3000, Wish(Mode.PASSWORD, None, "1h"))
+    await shares.set(3000, ShareRequest(Mode.PASSWORD, None, "1h"))
     assert await shares.prove(3000, "secret", HERE) is Decision.LOGIN
 
 
 @pytest.mark.parametrize(
     "wish",
     [
-        Wish(Mode.PASSWORD),
-        Wish(Mode.PASSWORD, ""),
-        Wish(Mode.PASSWORD, "x" * 2000),
-        Wish(Mode.PUBLIC, "secret"),
-        Wish(Mode.PUBLIC, max_uses=1),
-        Wish(Mode.PASSWORD, "secret", max_uses=0),
-        Wish(Mode.PUBLIC, allow=("10.0.0.1/33",)),
-        Wish(Mode.PUBLIC, allow=("localhost",)),
-        Wish(Mode.PUBLIC, allow=("10.0.0.0/8",) * 65),
-        Wish(Mode.PUBLIC, expires="yesterday"),
+        ShareRequest(Mode.PASSWORD),
+        ShareRequest(Mode.PASSWORD, ""),
+        ShareRequest(Mode.PASSWORD, "x" * 2000),
+        ShareRequest(Mode.PUBLIC, "secret"),
+        ShareRequest(Mode.PUBLIC, max_uses=1),
+        ShareRequest(Mode.PASSWORD, "secret", max_uses=0),
+        ShareRequest(Mode.PUBLIC, allow=("10.0.0.1/33",)),
+        ShareRequest(Mode.PUBLIC, allow=("localhost",)),
+        ShareRequest(Mode.PUBLIC, allow=("10.0.0.0/8",) * 65),
+        ShareRequest(Mode.PUBLIC, expires="yesterday"),
     ],
 )
 async def test_a_wish_that_cannot_be_granted_changes_nothing(shares, wish):
@@ -91,7 +91,7 @@ async def test_a_wish_that_cannot_be_granted_changes_nothing(shares, wish):
 
 
 async def test_expiry_ends_a_share_and_is_told_once(shares, clock):
-    share = await shares.set(3000, Wish(Mode.PASSWORD, "secret", "1h"))
+    share = await shares.set(3000, ShareRequest(Mode.PASSWORD, "secret", "1h"))
     told = []
     shares.on_change(lambda port, _share: told.append(port))
     shares.sweep()
@@ -123,7 +123,7 @@ async def test_guesses_made_side_by_side_do_not_slip_through(shares):
 
 
 async def test_uses_are_counted_and_never_exceeded(shares):
-    await shares.set(3000, Wish(Mode.PASSWORD, "secret", max_uses=3))
+    await shares.set(3000, ShareRequest(Mode.PASSWORD, "secret", max_uses=3))
     addresses = [ip_address(f"10.0.0.{n}") for n in range(8)]
     answers = await asyncio.gather(*(shares.prove(3000, "secret", address) for address in addresses))
     assert sorted(answers) == sorted([Decision.LOGIN] * 3 + [Decision.DENIED_USES] * 5)
@@ -139,7 +139,7 @@ async def test_basic_is_remembered_for_its_generation_only(shares):
 
 
 async def test_requests_side_by_side_with_one_password_are_one_guess_and_one_use(shares):
-    await shares.set(3000, Wish(Mode.PASSWORD, "secret", max_uses=2))
+    await shares.set(3000, ShareRequest(Mode.PASSWORD, "secret", max_uses=2))
     answers = await asyncio.gather(*(shares.prove_basic(3000, "secret", HERE) for _ in range(12)))
     assert answers == [Decision.LOGIN] * 12
     assert shares.get(3000).uses == 1
@@ -167,7 +167,7 @@ async def test_a_guess_that_nobody_could_check_does_not_count(shares, passwords,
 
 
 async def test_a_clock_that_is_set_back_is_told_as_well(shares, clock):
-    await shares.set(3000, Wish(Mode.PUBLIC, expires="1h"))
+    await shares.set(3000, ShareRequest(Mode.PUBLIC, expires="1h"))
     told = []
     shares.on_change(lambda port, share: told.append(share.expired(clock())))
     for hours in (1, -1, 1):

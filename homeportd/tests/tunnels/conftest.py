@@ -14,7 +14,7 @@ import uvloop
 
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.client import Client
-from homeportd.tunnels.model import State, Wish
+from homeportd.tunnels.model import State, TunnelSpec
 from homeportd.tunnels.protocol import Kind
 from homeportd.tunnels.tunnel import Tunnel
 
@@ -134,7 +134,7 @@ async def client(clients: Clients) -> Client:
 
 async def opened(client: Client, kind: Kind, target: int | str, **more: object) -> Tunnel:
     """A live tunnel."""
-    tunnel = client.add(Wish(kind=kind, target=str(target), **more))  # type: ignore[arg-type]
+    tunnel = client.add(TunnelSpec(kind=kind, target=str(target), **more))  # type: ignore[arg-type]
     assert await client.settled(tunnel, PATIENCE)
     assert tunnel.state is State.LIVE, tunnel.problem
     return tunnel

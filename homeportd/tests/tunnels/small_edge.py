@@ -197,14 +197,14 @@ class Edge:
     async def _listen(self, tunnel: str, port: int) -> None:
         loop = asyncio.get_running_loop()
 
-        class Arrival(asyncio.Protocol):
+        class PendingConnection(asyncio.Protocol):
             def connection_made(inner, transport: asyncio.BaseTransport) -> None:
                 transport.pause_reading()  # type: ignore[attr-defined]
                 task = loop.create_task(self._carry(tunnel, transport))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-        self._listeners[tunnel] = await loop.create_server(Arrival, "127.0.0.1", port, backlog=1024)
+        self._listeners[tunnel] = await loop.create_server(PendingConnection, "127.0.0.1", port, backlog=1024)
 
     async def _carry(self, tunnel: str, transport) -> None:
         try:

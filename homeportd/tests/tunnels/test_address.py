@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from homeportd.tunnels.address import EdgeAddress, Target
-from homeportd.tunnels.model import Wish
+from homeportd.tunnels.model import TunnelSpec
 from homeportd.tunnels.protocol import Kind
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_address_of_an_edge(text) -> None:
     ],
 )
 def test_targets(text, addresses) -> None:
-    assert Wish(kind=Kind.TCP, target=text).target.endswith((":3000", ":22", ":5432"))
+    assert TunnelSpec(kind=Kind.TCP, target=text).target.endswith((":3000", ":22", ":5432"))
     assert Target.parse(text).addresses == addresses
 
 
@@ -64,4 +64,4 @@ def test_targets(text, addresses) -> None:
 )
 def test_what_is_no_target(text) -> None:
     with pytest.raises(ValueError, match="is not a target"):
-        Wish(kind=Kind.TCP, target=text)
+        TunnelSpec(kind=Kind.TCP, target=text)

@@ -104,14 +104,14 @@ async def test_a_daemon_that_ends_while_a_tunnel_takes_the_place_of_another_has_
     monkeypatch.setattr(daemon, "AWAY_S", PATIENCE)
     monkeypatch.setenv("HOME", str(files.folder.parent))
     account.store(Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1))
-    wish = b'{"do":"add","wish":{"kind":"tcp","target":"1","allow":["192.0.2.%d"]}}\n'
+    spec = b'{"do":"add","wish":{"kind":"tcp","target":"1","allow":["192.0.2.%d"]}}\n'
     first = Daemon(files)
     serving = asyncio.create_task(first.serve())
     await until(files.socket.exists)
-    assert (await ask(files, wish % 1))["answered"]
+    assert (await ask(files, spec % 1))["answered"]
     await edge.stop()
     await until(lambda: not first._client.is_up)
-    adding = asyncio.create_task(ask(files, wish % 2))
+    adding = asyncio.create_task(ask(files, spec % 2))
     await until(lambda: len(first._client.tunnels) == 2)
     await ask(files, b'{"do":"stop"}\n')
     await asyncio.gather(serving, adding)
@@ -150,8 +150,8 @@ async def test_tunnels_of_different_places_do_not_wait_for_one_another(edge, fil
     served = Daemon(files)
     serving = asyncio.create_task(served.serve())
     await until(files.socket.exists)
-    wish = b'{"do":"add","wish":{"kind":"tcp","target":"%d"}}\n'
-    adding = [asyncio.create_task(ask(files, wish % target)) for target in (1, 2, 2)]
+    spec = b'{"do":"add","wish":{"kind":"tcp","target":"%d"}}\n'
+    adding = [asyncio.create_task(ask(files, spec % target)) for target in (1, 2, 2)]
     await until(lambda: len(served._client.tunnels) == 2)
     edge.silent = False
     assert all(said["answered"] for said in await asyncio.gather(*adding))

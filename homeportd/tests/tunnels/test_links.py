@@ -270,7 +270,7 @@ async def test_what_was_removed_without_a_link_is_closed_once_there_is_one(edge,
     await until(lambda: not client.is_up)
     client.remove(gone)
     client.remove(back)
-    again = client.add(back.wish)
+    again = client.add(back.spec)
     edge.status = 101
     client.nudge()
     await until(lambda: kept.state is again.state is State.LIVE)

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from starlette.requests import HTTPConnection
 
 from homeportd.auth.model import Caller, Kind
-from homeportd.auth.peer import SCOPE_KEY, trusted
+from homeportd.auth.peer_protocol import SCOPE_KEY, trusted
 from homeportd.auth.service import Auth
 from homeportd.problems import Problem
 

@@ -24,7 +24,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Session:
+class LoginSession:
     """A browser that logged in to the dashboard; `hash` is SHA-256 of its cookie."""
 
     id: str

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from homeportd import clock
 from homeportd.auth.codes import Codes
 from homeportd.auth.limiter import Limiter, neighbourhood
-from homeportd.auth.model import Scope, Session, Token
+from homeportd.auth.model import LoginSession, Scope, Token
 from homeportd.auth.passwords import SHORTEST, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
@@ -42,7 +42,7 @@ class Auth:
         self._store = store
         self._passwords = passwords
         self._now = now
-        self._sessions: dict[bytes, Session] = {}
+        self._sessions: dict[bytes, LoginSession] = {}
         self._living: frozenset[str] = frozenset()  # the sessions that held when it was looked last
         self._tokens: dict[bytes, Token] = {}
         self._password: str | None = None
@@ -72,7 +72,7 @@ class Auth:
 
     # Sessions of the dashboard
 
-    def session(self, cookie: str) -> Session | None:
+    def session(self, cookie: str) -> LoginSession | None:
         """The session this cookie value belongs to."""
         session = self._sessions.get(_hash(cookie)) if len(cookie) <= 64 else None
         return session if session and self._now() < session.expires_at else None
@@ -85,7 +85,7 @@ class Auth:
     async def open_session(self) -> str:
         """A new session; its cookie value is returned and kept nowhere."""
         cookie, now = secrets.token_urlsafe(32), self._now()
-        session = Session(secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=SESSION_DAYS))
+        session = LoginSession(secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=SESSION_DAYS))
         await self._store.add_session(session)
         self._sessions = {h: s for h, s in self._sessions.items() if now < s.expires_at} | {
             session.hash: session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeportd import clock
-from homeportd.auth.model import Scope, Session, Token
+from homeportd.auth.model import LoginSession, Scope, Token
 from homeportd.database import Database
 
 
@@ -13,11 +13,13 @@ class AuthStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sessions(self) -> list[Session]:
+    async def sessions(self) -> list[LoginSession]:
         """Every session, expired ones included."""
         rows = await self._database.all("SELECT id, hash, created_at, expires_at FROM sessions")
         return [
-            Session(str(id_), _bytes(hash_), clock.from_text(str(created)), clock.from_text(str(expires)))
+            LoginSession(
+                str(id_), _bytes(hash_), clock.from_text(str(created)), clock.from_text(str(expires))
+            )
             for id_, hash_, created, expires in rows
         ]
 
@@ -47,7 +49,7 @@ class AuthStore:
         row = await self._database.one("SELECT hash FROM owner_password")
         return None if row is None else str(row[0])
 
-    async def add_session(self, session: Session) -> None:
+    async def add_session(self, session: LoginSession) -> None:
         """Insert one session, and drop those that have expired."""
         async with self._database.transaction() as connection:
             await connection.execute(

@@ -34,7 +34,7 @@ def _open_missing() -> None:
 
 def _run(arguments: list[str]) -> int:
     if len(arguments) in (1, 2) and arguments[1:] in ([], ["--json"]) and COMPLETING not in os.environ:
-        from homeportd.cli import overviews
+        from homeportd.cli.commands import overviews
 
         # Typer takes longer to import, with pydantic below it, than these commands to do their work.
         overview = overviews.COMMANDS.get(arguments[0])
@@ -44,7 +44,7 @@ def _run(arguments: list[str]) -> int:
 
     import typer
 
-    from homeportd.cli.commands import build
+    from homeportd.cli.command_line import build
 
     try:
         code = build()(arguments or ["--help"], prog_name="homeport", standalone_mode=False)
@@ -73,7 +73,7 @@ def _usage(error: Exception, arguments: list[str]) -> Failure:
 
 
 def _tell(failure: Failure) -> int:
-    from homeportd.cli.terminal import clean  # only a failure needs it
+    from homeportd.cli.output.terminal import clean  # only a failure needs it
 
     sys.stdout.flush()
     sys.stderr.write(f"error: {clean(failure.detail)}\nfix: {clean(failure.fix)}\n")

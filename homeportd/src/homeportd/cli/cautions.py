@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from homeportd.cautions import caution, debugger, is_inspector
-from homeportd.cli import installation
-from homeportd.cli.client import Agent
+from homeportd.cli.api_types import Caution, Port
+from homeportd.cli.clients import installation
+from homeportd.cli.clients.agent_client import Agent
+from homeportd.cli.doctor.checks import upstream
 from homeportd.cli.errors import REFUSED, Failure
-from homeportd.cli.hops import upstream
-from homeportd.cli.objects import Caution, Port
-from homeportd.cli.terminal import clean
+from homeportd.cli.output.terminal import clean
 from homeportd.tunnels.address import Target, is_loopback
 
 AGENT_TIMEOUT: Final = 3.0  # seconds; a tunnel does without its word

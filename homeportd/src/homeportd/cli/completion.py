@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from homeportd.cli import client, daemon_client, edge_client, words
+from homeportd.cli.clients import agent_client, daemon_client, edge_client
 from homeportd.cli.errors import Failure
+from homeportd.cli.output import phrases
 
 TIMEOUT: Final = 1.0  # seconds for which a shell waits with each Tab, the edge's name and TLS included
 _T = TypeVar("_T")
@@ -15,7 +16,7 @@ _T = TypeVar("_T")
 
 def ports(incomplete: str) -> list[tuple[str, str]]:
     """The ports of the live agent, with their names."""
-    return _offers([(str(port["port"]), words.what(port)) for port in _at_once(_ports)], incomplete)
+    return _offers([(str(port["port"]), phrases.what(port)) for port in _at_once(_ports)], incomplete)
 
 
 def tunnels(incomplete: str) -> list[tuple[str, str]]:
@@ -46,7 +47,7 @@ def names(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _ports() -> list[Any]:
-    with client.connect(TIMEOUT) as agent:
+    with agent_client.connect(TIMEOUT) as agent:
         found: list[Any] = agent.get("/ports")
     return found
 

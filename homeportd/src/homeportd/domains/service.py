@@ -10,15 +10,15 @@ from functools import partial
 from time import monotonic
 
 from homeportd import clock
-from homeportd.domains import acmelog, hosts, steps, verdict
+from homeportd.domains import acme_log, dns_check, hosts, transitions
 from homeportd.domains.lookup import Lookup, Unanswered
 from homeportd.domains.model import Certificate, Failure, Mapping, Record, Sight, State, Trouble, Verdict
 from homeportd.domains.probe import NoCertificate, probe
-from homeportd.domains.steps import Pace
 from homeportd.domains.store import DomainStore
+from homeportd.domains.transitions import Pace
 from homeportd.edge.model import Refused
-from homeportd.edge.routes import Domain
 from homeportd.edge.service import Tunnels
+from homeportd.edge.traefik.routes import Domain
 from homeportd.edge.tunnel import Tunnel
 from homeportd.problems import Problem, invalid, not_found
 from homeportd.settings import EdgeSettings
@@ -112,7 +112,7 @@ class Domains:
     def name_of(self, mapping: Mapping) -> str:
         """The name of the tunnel that a domain leads to."""
         tunnel = self._edge.registry.get(mapping.tunnel)
-        return (tunnel.place.name if tunnel else None) or ""
+        return (tunnel.reservation.name if tunnel else None) or ""
 
     def records(self, mapping: Mapping) -> tuple[Record, ...]:
         """What to enter at the DNS provider, the best first."""
@@ -143,7 +143,7 @@ class Domains:
                 )
             if len(self._mappings) >= MAX_DOMAINS:
                 raise Problem(409, f"this edge has {MAX_DOMAINS} domains", "remove some that are not used")
-            tunnel.founder = None  # its client does not take it back any more
+            tunnel.created_by = None  # its client does not take it back any more
             mapping = Mapping(domain, tunnel.id, clock.now(), apex=domain.count(".") == 1)
             self._mappings[domain] = mapping
             try:
@@ -190,11 +190,11 @@ class Domains:
     def _reserved(self, name: str) -> Tunnel:
         registry = self._edge.registry
         tunnel = registry.called(Kind.HTTP, name.lower())
-        if tunnel is not None and tunnel.place.reserved:
+        if tunnel is not None and tunnel.reservation.reserved:
             return tunnel
         for kind in (Kind.TCP, Kind.UDP):
             other = registry.called(kind, name)
-            if other is not None and other.place.reserved:
+            if other is not None and other.reservation.reserved:
                 raise invalid(
                     f"{name} is a {kind.upper()} port, and domains lead to HTTP names",
                     "a DNS record to this edge is enough for a port; reserve a name for HTTP:"
@@ -213,7 +213,7 @@ class Domains:
             raise Problem(
                 409,
                 f"{', '.join(mapped[:3])}{' and more' if mapped[3:] else ''} would lead nowhere without"
-                f" {tunnel.place.label}",
+                f" {tunnel.reservation.label}",
                 f"homeport domains remove {mapped[0]}, then remove the reservation",
             )
 
@@ -259,13 +259,15 @@ class Domains:
             # While Traefik is at it, DNS need not be asked each second.
             if anew or not (before.state is State.VERIFIED and before.asking):
                 sight = await self._sight(before)
-                looked = steps.seen(before, sight, clock.now(), tls=self._tls, anew=anew)
+                looked = transitions.seen(before, sight, clock.now(), tls=self._tls, anew=anew)
             kept = await self._keep(before, looked)
             if kept is not None and self._tls and kept.asking:
                 now = clock.now()
                 certificate, why = await self._certificate(domain)
                 failure = await self._failure(kept)
-                kept = await self._keep(kept, steps.probed(kept, certificate, why, failure, now, self._pace))
+                kept = await self._keep(
+                    kept, transitions.probed(kept, certificate, why, failure, now, self._pace)
+                )
             if kept is not None:
                 self._plan(kept)
 
@@ -273,7 +275,8 @@ class Domains:
         state, looks = self._looks.get(mapping.domain, (mapping.state, -1))
         looks = looks + 1 if state is mapping.state else 0
         self._looks[mapping.domain] = (mapping.state, looks)
-        wait = steps.next_look(mapping, looks, clock.now(), self._pace, tls=self._tls, chance=random.random())  # noqa: S311
+        chance = random.random()  # noqa: S311
+        wait = transitions.next_look(mapping, looks, clock.now(), self._pace, tls=self._tls, chance=chance)
         self._due[mapping.domain] = monotonic() + wait
         self._woken.set()
 
@@ -327,10 +330,10 @@ class Domains:
                 self._own_addresses(name),
                 self._lookup.trace(domain, lambda alias: alias == base or alias.endswith(f".{base}")),
             )
-            sight = verdict.judge(domain, trace, target, base, addresses)
+            sight = dns_check.judge(domain, trace, target, base, addresses)
             if sight.verdict is Verdict.HERE and self._tls:
                 issuers = await self._lookup.issuers(domain)
-                sight = verdict.forbid(sight, domain, issuers, self._settings.acme_caa)
+                sight = dns_check.forbid(sight, domain, issuers, self._settings.acme_caa)
         except Unanswered as error:
             trouble = Trouble(
                 str(error),
@@ -350,7 +353,7 @@ class Domains:
         if log is None or since is None:
             return None
         try:
-            return await asyncio.to_thread(acmelog.last_failure, log, mapping.domain, since)
+            return await asyncio.to_thread(acme_log.last_failure, log, mapping.domain, since)
         except OSError as error:
             _log.warning("the log of Traefik cannot be read: %s", error)
             return None

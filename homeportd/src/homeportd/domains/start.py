@@ -13,8 +13,8 @@ from homeportd.domains import api
 from homeportd.domains.lookup import Lookup
 from homeportd.domains.model import Mapping
 from homeportd.domains.service import Domains
-from homeportd.domains.steps import Pace
 from homeportd.domains.store import DomainStore
+from homeportd.domains.transitions import Pace
 from homeportd.domains.view import domain_view
 from homeportd.edge.service import Tunnels
 from homeportd.events import Events

@@ -8,11 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
 from homeportd.auth.service import Auth
-from homeportd.edge.metrics import CONTENT_TYPE, exposition
 from homeportd.edge.model import MAX_NETWORKS
 from homeportd.edge.names import RESERVED
-from homeportd.edge.rollups import Rollups
 from homeportd.edge.service import Tunnels
+from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.metrics import CONTENT_TYPE, exposition
+from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
 from homeportd.edge.view import (
     MinuteView,
@@ -24,7 +25,6 @@ from homeportd.edge.view import (
     tunnel_view,
     visit_view,
 )
-from homeportd.edge.visits import Visits
 from homeportd.http import Network, problems
 from homeportd.problems import not_found
 from homeportd.settings import EdgeSettings
@@ -97,10 +97,10 @@ def router(
         return next((t.name for t in reversed(auth.tokens()) if t.lineage == lineage), None)
 
     def shown(tunnel: Tunnel) -> TunnelView:
-        return tunnel_view(tunnel, tunnels.listening.address(tunnel.place))
+        return tunnel_view(tunnel, tunnels.listening.address(tunnel.reservation))
 
     def reserved(tunnel: Tunnel) -> ReservationView:
-        return reservation_view(tunnel, tunnels.listening.address(tunnel.place), names)
+        return reservation_view(tunnel, tunnels.listening.address(tunnel.reservation), names)
 
     @routes.get("/api/tunnels", responses=problems(401))
     async def list_tunnels() -> list[TunnelView]:
@@ -136,7 +136,7 @@ def router(
 
     @routes.get("/api/reservations", responses=problems(401))
     async def list_reservations() -> list[ReservationView]:
-        return [reserved(tunnel) for tunnel in tunnels.registry if tunnel.place.reserved]
+        return [reserved(tunnel) for tunnel in tunnels.registry if tunnel.reservation.reserved]
 
     @routes.post(
         "/api/reservations",

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class Reservation:
     """A name (HTTP) or a port (TCP, UDP) of this edge.
 
     `lineage` owns it, None: whoever comes first. `reserved`: it stays when its client is gone. The rules here
@@ -50,7 +50,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ClientOptions:
     """What the client that holds a place asked for."""
 
     host: str | None = None
@@ -72,15 +72,17 @@ class Rules:
 MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
 
 
-def rules(place: Place, wish: Wish) -> Rules:
+def rules(reservation: Reservation, options: ClientOptions) -> Rules:
     """Join what the reservation says with what the client says: the stricter of both."""
-    rates = [x for x in (place.limits.bytes_per_second, wish.limits.bytes_per_second) if x is not None]
-    counts = [x for x in (place.limits.connections, wish.limits.connections) if x is not None]
+    rates = [
+        x for x in (reservation.limits.bytes_per_second, options.limits.bytes_per_second) if x is not None
+    ]
+    counts = [x for x in (reservation.limits.connections, options.limits.connections) if x is not None]
     return Rules(
-        allow=tuple(networks for networks in (place.allow, wish.allow) if networks),
+        allow=tuple(networks for networks in (reservation.allow, options.allow) if networks),
         bytes_per_second=min(rates, default=None),
         connections=min([*counts, MAX_CONNECTIONS]),
-        passcode_hash=wish.passcode_hash or place.passcode_hash,
+        passcode_hash=options.passcode_hash or reservation.passcode_hash,
     )
 
 
@@ -115,6 +117,6 @@ def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(dict.fromkeys(parsed))
 
 
-def owned(place: Place, lineage: str | None) -> Place:
+def owned(reservation: Reservation, lineage: str | None) -> Reservation:
     """The same place in other hands."""
-    return replace(place, lineage=lineage)
+    return replace(reservation, lineage=lineage)

@@ -21,8 +21,8 @@ from homeportd.edge.model import Refused
 from homeportd.edge.tunnel import Tunnel
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
-from homeportd.gateway.ask import BadAsk, safe_next
 from homeportd.gateway.cookies import SHARE, ShareCookies, setting, take_apart
+from homeportd.gateway.request import BadRequest, safe_next
 from homeportd.problems import Problem, invalid
 from homeportd.shares.basic import Basic
 from homeportd.shares.model import Address, Decision, Mode, Proof, Share, Visitor, authorize
@@ -60,7 +60,7 @@ class Passcodes:
         """
         if passcode is None:
             return None
-        before = known.wish.passcode_hash if known is not None else None
+        before = known.options.passcode_hash if known is not None else None
         try:
             if before is not None and await self._passwords.matches(passcode, before):
                 return before
@@ -168,24 +168,24 @@ def _share(tunnel: Tunnel) -> Share | None:
     return Share(
         port=0,
         id=f"{tunnel.id}-{hashlib.sha256(hashed.encode()).hexdigest()[:16]}",
-        generation=tunnel.place.generation,
+        generation=tunnel.reservation.generation,
         mode=Mode.PASSWORD,
         password_hash=hashed,
         expires_at=None,
         allow=(),
         max_uses=None,
         uses=0,
-        updated_at=tunnel.place.created_at,
+        updated_at=tunnel.reservation.created_at,
     )
 
 
 def _address(headers: Headers) -> Address:
-    """The visitor's address as Traefik saw it, the last of X-Forwarded-For. Raises BadAsk."""
+    """The visitor's address as Traefik saw it, the last of X-Forwarded-For. Raises BadRequest."""
     text = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip().decode("latin-1")
     try:
         return ip_address(text)
     except ValueError:
-        raise BadAsk(400, "the visitor's address is missing") from None
+        raise BadRequest(400, "the visitor's address is missing") from None
 
 
 def _basic(header: bytes) -> str | None:

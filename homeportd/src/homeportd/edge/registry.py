@@ -24,12 +24,12 @@ class Registry:
     def add(self, tunnel: Tunnel) -> None:
         """Put one in; its label is free."""
         self._by_id[tunnel.id] = tunnel
-        self._by_label[tunnel.place.kind, tunnel.place.label] = tunnel
+        self._by_label[tunnel.reservation.kind, tunnel.reservation.label] = tunnel
 
     def remove(self, tunnel: Tunnel) -> None:
         """Take one out."""
         del self._by_id[tunnel.id]
-        del self._by_label[tunnel.place.kind, tunnel.place.label]
+        del self._by_label[tunnel.reservation.kind, tunnel.reservation.label]
 
     def get(self, tunnel_id: str) -> Tunnel | None:
         """By id."""
@@ -41,4 +41,6 @@ class Registry:
 
     def ports(self, kind: Kind) -> set[int]:
         """The ports that are taken."""
-        return {port for tunnel in self if tunnel.place.kind is kind and (port := tunnel.place.port)}
+        return {
+            port for tunnel in self if tunnel.reservation.kind is kind and (port := tunnel.reservation.port)
+        }

@@ -14,18 +14,18 @@ from typing import Any
 from homeportd import clock
 from homeportd.auth.model import Token
 from homeportd.auth.service import Auth
-from homeportd.edge import claims, names
-from homeportd.edge.clients import Client
-from homeportd.edge.link import Link
-from homeportd.edge.links import Links
-from homeportd.edge.listening import Listening
-from homeportd.edge.model import NO_LIMITS, Place, Refused, Wish, networks, rules, stricter
+from homeportd.edge import names, ownership
+from homeportd.edge.connections.client import Client
+from homeportd.edge.connections.link import Link
+from homeportd.edge.connections.links import Links
+from homeportd.edge.listeners.service import Listening
+from homeportd.edge.model import NO_LIMITS, ClientOptions, Refused, Reservation, networks, rules, stricter
 from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.registry import Registry
-from homeportd.edge.routes import Routes
-from homeportd.edge.store import PlaceStore
+from homeportd.edge.store import ReservationStore
+from homeportd.edge.traefik.routes import Routes
+from homeportd.edge.traffic.connection_log import Visits
 from homeportd.edge.tunnel import Tunnel
-from homeportd.edge.visits import Visits
 from homeportd.problems import Problem, invalid, not_found
 from homeportd.settings import EdgeSettings
 from homeportd.tunnels import protocol
@@ -45,7 +45,7 @@ class Tunnels:
     def __init__(
         self,
         settings: EdgeSettings,
-        store: PlaceStore,
+        store: ReservationStore,
         auth: Auth,
         passcodes: Passcodes,
         visits: Visits,
@@ -71,13 +71,13 @@ class Tunnels:
 
     async def start(self) -> None:
         """Listen for every place there was: names stay what they are while their clients come back."""
-        for place in await self._store.all():
-            tunnel = Tunnel(place, self._visits)
+        for reservation in await self._store.all():
+            tunnel = Tunnel(reservation, self._visits)
             try:
                 await self.listening.listen(tunnel)
             except (Refused, OSError) as error:
                 # It stays reserved; the next client that asks for it learns why.
-                _log.warning("%s %s cannot listen: %s", place.kind, place.label, error)
+                _log.warning("%s %s cannot listen: %s", reservation.kind, reservation.label, error)
             self.registry.add(tunnel)
         self.listening.start(self.registry)
 
@@ -118,27 +118,27 @@ class Tunnels:
             )
         label = names.label(message, self._settings)
         known = self.registry.called(message.kind, label) if label else None
-        ours = known if known is not None and known.place.lineage == client.lineage else None
+        ours = known if known is not None and known.reservation.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
-        wish = Wish(message.host, allow, message.limits, passcode)
+        options = ClientOptions(message.host, allow, message.limits, passcode)
         async with self.changing:
             tunnel = self.registry.called(message.kind, label) if label else None
-            claims.check_client(client, tunnel)
+            ownership.check_client(client, tunnel)
             if tunnel is not None:
                 await self._claim(tunnel, client, message)
             else:
                 reserved = label is not None and message.reserve
                 tunnel = await self._found(message.kind, label, client.lineage, reserved=reserved)
-                tunnel.founder = client
+                tunnel.created_by = client
             if tunnel.listener is None:
                 await self.listening.listen(tunnel)
-            await self._hold(tunnel, client, wish)
+            await self._hold(tunnel, client, options)
         return protocol.Opened(
             request=message.request,
             tunnel=tunnel.id,
-            address=self.listening.address(tunnel.place),
-            name=tunnel.place.name,
-            port=tunnel.place.port,
+            address=self.listening.address(tunnel.reservation),
+            name=tunnel.reservation.name,
+            port=tunnel.reservation.port,
         )
 
     async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
@@ -146,8 +146,8 @@ class Tunnels:
         async with self.changing:
             tunnel = client.tunnels.get(tunnel_id)  # a newer client may have it since
             if tunnel is not None:
-                if forget and tunnel.founder is client:
-                    tunnel.place = replace(tunnel.place, reserved=False)
+                if forget and tunnel.created_by is client:
+                    tunnel.reservation = replace(tunnel.reservation, reserved=False)
                 await self._end(tunnel, "closed")
 
     # What the owner does
@@ -163,7 +163,7 @@ class Tunnels:
         """End a live tunnel; its client does not ask for it again. Raises Problem 404, 409."""
         async with self.changing:
             tunnel = self.get(tunnel_id)
-            if tunnel.holder is None and tunnel.place.reserved:
+            if tunnel.holder is None and tunnel.reservation.reserved:
                 raise Problem(409, "no client holds this tunnel", "remove its reservation to give it up")
             await self._end(tunnel, "killed")
 
@@ -185,12 +185,12 @@ class Tunnels:
             kept["passcode_hash"] = await self._passcodes.hash(kind, passcode)
             async with self.changing:
                 tunnel = self.registry.called(kind, label) if label else None
-                if tunnel is not None and tunnel.place.reserved:
+                if tunnel is not None and tunnel.reservation.reserved:
                     fix = f"homeport reservations change {label} gives it other rules"
                     raise Problem(409, f"{kind.upper()} {label} is reserved already", fix)
                 if tunnel is None:  # all in one write: a name without its passcode would be there otherwise
                     tunnel = await self._found(kind, label, lineage, **kept)
-                await self._change(tunnel, replace(tunnel.place, **kept))
+                await self._change(tunnel, replace(tunnel.reservation, **kept))
         except Refused as refusal:
             status = 409 if refusal.reason in (Refusal.NAME_TAKEN, Refusal.PORT_TAKEN, Refusal.LIMIT) else 422
             raise Problem(status, refusal.detail, refusal.fix) from None
@@ -207,7 +207,7 @@ class Tunnels:
     ) -> Tunnel:
         """Change the rules of a reservation, for visitors that are here too. Raises Problem 404, 409, 422."""
         tunnel = self._reserved(tunnel_id)
-        kind = tunnel.place.kind
+        kind = tunnel.reservation.kind
         if passcode is not None and kind is not Kind.HTTP:
             raise Problem(409, f"a passcode is for HTTP, and this is {kind.upper()}", "use allow here")
         try:
@@ -217,12 +217,16 @@ class Tunnels:
         fresh = None if keep_passcode else await self._passcodes.hash(kind, passcode)
         async with self.changing:
             tunnel = self._reserved(tunnel_id)
-            hashed = tunnel.place.passcode_hash if keep_passcode else fresh
-            generation = tunnel.place.generation + (hashed != tunnel.place.passcode_hash)
+            hashed = tunnel.reservation.passcode_hash if keep_passcode else fresh
+            generation = tunnel.reservation.generation + (hashed != tunnel.reservation.passcode_hash)
             await self._change(
                 tunnel,
                 replace(
-                    tunnel.place, allow=parsed, limits=limits, passcode_hash=hashed, generation=generation
+                    tunnel.reservation,
+                    allow=parsed,
+                    limits=limits,
+                    passcode_hash=hashed,
+                    generation=generation,
                 ),
             )
         return tunnel
@@ -236,8 +240,10 @@ class Tunnels:
             if tunnel.holder is None:
                 await self._remove(tunnel)
                 return
-            place = replace(tunnel.place, reserved=False, allow=(), limits=NO_LIMITS, passcode_hash=None)
-            await self._change(tunnel, place)
+            reservation = replace(
+                tunnel.reservation, reserved=False, allow=(), limits=NO_LIMITS, passcode_hash=None
+            )
+            await self._change(tunnel, reservation)
 
     def refresh_route(self, tunnel_id: str) -> None:
         """Write a name's route anew, after its domains have changed. Raises Refused."""
@@ -256,23 +262,23 @@ class Tunnels:
 
     def _is_left(self, tunnel: Tunnel, before: float) -> bool:
         here = self.registry.get(tunnel.id) is tunnel
-        return here and tunnel.holder is None and not tunnel.place.reserved and tunnel.lost_at < before
+        return here and tunnel.holder is None and not tunnel.reservation.reserved and tunnel.lost_at < before
 
     # Inside; what changes the registry runs under the lock
 
     async def _claim(self, tunnel: Tunnel, client: Client, message: protocol.Open) -> None:
-        place = claims.claimed(tunnel, client, message, self._auth.lineage_alive)
-        tunnel.founder = client if tunnel.founder is client else None
-        if place != tunnel.place:
-            await self._store.save(place)
-            tunnel.place = place
+        reservation = ownership.claimed(tunnel, client, message, self._auth.lineage_alive)
+        tunnel.created_by = client if tunnel.created_by is client else None
+        if reservation != tunnel.reservation:
+            await self._store.save(reservation)
+            tunnel.reservation = reservation
 
     async def _found(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Tunnel:
-        claims.check_room(self.registry, lineage)
+        ownership.check_room(self.registry, lineage)
         tunnel, last = None, None
         for _ in range(1 if label else PORT_TRIES):
-            place = self._place(kind, label, lineage, **kept)
-            tunnel = Tunnel(place, self._visits)
+            reservation = self._place(kind, label, lineage, **kept)
+            tunnel = Tunnel(reservation, self._visits)
             try:
                 await self.listening.listen(tunnel)
                 break
@@ -283,14 +289,14 @@ class Tunnels:
         if tunnel is None:
             raise last or Refused(Refusal.LIMIT, "no port is free", "try again")
         try:
-            await self._store.save(tunnel.place)
+            await self._store.save(tunnel.reservation)
         except BaseException:
             self.listening.unlisten(tunnel)
             raise
         self.registry.add(tunnel)
         return tunnel
 
-    def _place(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Place:
+    def _place(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Reservation:
         name = port = None
         if kind is Kind.HTTP:
             name = label or names.choose_name(
@@ -300,23 +306,23 @@ class Tunnels:
             span = self._settings.span(kind)
             taken = self.registry.ports(kind)
             port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
-        return Place(secrets.token_hex(6), kind, name, port, lineage, created_at=clock.now(), **kept)
+        return Reservation(secrets.token_hex(6), kind, name, port, lineage, created_at=clock.now(), **kept)
 
-    async def _hold(self, tunnel: Tunnel, client: Client, wish: Wish) -> None:
-        await self._guard(tunnel, tunnel.place, wish)
-        claims.check_client(client, tunnel)
+    async def _hold(self, tunnel: Tunnel, client: Client, options: ClientOptions) -> None:
+        await self._guard(tunnel, tunnel.reservation, options)
+        ownership.check_client(client, tunnel)
         before = tunnel.holder
         if before is not client:
             if before is not None:
                 self._let_go(
-                    tunnel, "taken-over", f"a newer client, on {client.name}, has {tunnel.place.label}"
+                    tunnel, "taken-over", f"a newer client, on {client.name}, has {tunnel.reservation.label}"
                 )
             if tunnel.listener is not None:
                 tunnel.listener.cut()
             tunnel.since = clock.now()
         tunnel.holder = client
         client.tunnels[tunnel.id] = tunnel
-        tunnel.set_rules(tunnel.place, wish)
+        tunnel.set_rules(tunnel.reservation, options)
         self.listening.write_route(tunnel)
         self._announce("changed" if before is client else "opened", tunnel)
 
@@ -334,8 +340,8 @@ class Tunnels:
         self._let_go(tunnel, reason)
         if tunnel.listener is not None:
             tunnel.listener.cut()
-        if tunnel.place.reserved:
-            tunnel.set_rules(tunnel.place, Wish())
+        if tunnel.reservation.reserved:
+            tunnel.set_rules(tunnel.reservation, ClientOptions())
             self._announce("changed", tunnel)
         else:
             try:
@@ -350,18 +356,18 @@ class Tunnels:
         self.listening.unlisten(tunnel)
         self._announce("closed", tunnel)
 
-    async def _change(self, tunnel: Tunnel, place: Place) -> None:
-        tunnel.founder = None
-        if place != tunnel.place:
-            await self._store.save(place)
-        await self._guard(tunnel, place, tunnel.wish)
-        tunnel.set_rules(place, tunnel.wish)
+    async def _change(self, tunnel: Tunnel, reservation: Reservation) -> None:
+        tunnel.created_by = None
+        if reservation != tunnel.reservation:
+            await self._store.save(reservation)
+        await self._guard(tunnel, reservation, tunnel.options)
+        tunnel.set_rules(reservation, tunnel.options)
         self.listening.write_route(tunnel)
         self._announce("changed", tunnel)
 
-    async def _guard(self, tunnel: Tunnel, place: Place, wish: Wish) -> None:
+    async def _guard(self, tunnel: Tunnel, reservation: Reservation, options: ClientOptions) -> None:
         """Before stricter rules hold; nothing may be awaited between this and that. Raises Refused."""
-        if place.kind is Kind.HTTP and stricter(tunnel.rules, rules(place, wish)):
+        if reservation.kind is Kind.HTTP and stricter(tunnel.rules, rules(reservation, options)):
             await self.listening.move(tunnel)
 
     def _gone(self, client: Client) -> None:
@@ -377,7 +383,7 @@ class Tunnels:
     def _end_orphans(self) -> None:
         """Close what belongs to tokens that are gone, unless it is reserved."""
         for tunnel in self.registry:
-            if claims.orphaned(tunnel.place, self._auth.lineage_alive):
+            if ownership.orphaned(tunnel.reservation, self._auth.lineage_alive):
                 task = asyncio.get_running_loop().create_task(self._end_orphan(tunnel))
                 self._closings.add(task)
                 task.add_done_callback(self._closings.discard)
@@ -386,12 +392,12 @@ class Tunnels:
         async with self.changing:
             # Unless somebody whose token lives has taken it meanwhile.
             here = self.registry.get(tunnel.id) is tunnel
-            if here and claims.orphaned(tunnel.place, self._auth.lineage_alive):
+            if here and ownership.orphaned(tunnel.reservation, self._auth.lineage_alive):
                 await self._end(tunnel, "revoked")
 
     def _reserved(self, tunnel_id: str) -> Tunnel:
         tunnel = self.registry.get(tunnel_id)
-        if tunnel is None or not tunnel.place.reserved:
+        if tunnel is None or not tunnel.reservation.reserved:
             raise not_found(f"reservation {tunnel_id}", "homeport reservations shows the ids")
         return tunnel
 

@@ -19,16 +19,16 @@ from homeportd.auth.passwords import Passwords
 from homeportd.auth.service import Auth
 from homeportd.database import Database
 from homeportd.edge import api
-from homeportd.edge.accesslog import AccessLog
-from homeportd.edge.door import ALPN, Door
+from homeportd.edge.connections.listener import ALPN, ClientListener
 from homeportd.edge.passcodes import Passcodes
-from homeportd.edge.rollups import Rollups
-from homeportd.edge.routes import Domain, Routes
 from homeportd.edge.service import Tunnels
-from homeportd.edge.store import PlaceStore
+from homeportd.edge.store import ReservationStore
+from homeportd.edge.traefik.access_log import AccessLog
+from homeportd.edge.traefik.routes import Domain, Routes
+from homeportd.edge.traffic.connection_log import Visit, Visits
+from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
 from homeportd.edge.view import rates_view, tunnel_view, visit_view
-from homeportd.edge.visits import Visit, Visits
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
@@ -76,7 +76,7 @@ class Edge:
         registry = self.tunnels.registry
         web = EdgeWeb(self._settings, registry, self._passcodes, admin, self._is_domain)
         protocols = Protocols(web)
-        door = Door(self.tunnels, protocols)
+        door = ClientListener(self.tunnels, protocols)
         try:
             if self._settings.tls_listen is not None:
                 await door.listen_tls(self._settings.tls_listen, _tls(self._settings))
@@ -110,7 +110,7 @@ async def edge(
         stack.push_async_callback(visits.close)
         passcodes = Passcodes(passwords, key, secure=settings.scheme == "https")
         tunnels = Tunnels(
-            settings, PlaceStore(database), auth, passcodes, visits, Routes(settings.routes_dir)
+            settings, ReservationStore(database), auth, passcodes, visits, Routes(settings.routes_dir)
         )
         stack.push_async_callback(tunnels.close)
         tunnels.listening.set_domains(domains)
@@ -124,7 +124,7 @@ async def edge(
             if kind == "closed":
                 events.publish("tunnel.closed", {"id": tunnel.id})
             else:
-                view = tunnel_view(tunnel, tunnels.listening.address(tunnel.place))
+                view = tunnel_view(tunnel, tunnels.listening.address(tunnel.reservation))
                 events.publish(f"tunnel.{kind}", view.model_dump())
 
         shown = Bucket(SHOWN_BURST, SHOWN_PER_S)

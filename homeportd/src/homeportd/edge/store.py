@@ -7,17 +7,17 @@ from ipaddress import ip_network
 
 from homeportd import clock
 from homeportd.database import Database
-from homeportd.edge.model import Place
+from homeportd.edge.model import Reservation
 from homeportd.tunnels.protocol import Kind, Limits
 
 
-class PlaceStore:
+class ReservationStore:
     """Reads all at start, then writes each change; the service keeps them in memory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> list[Place]:
+    async def all(self) -> list[Reservation]:
         """Every place, oldest first."""
         rows = await self._database.all(
             "SELECT id, kind, name, port, lineage, reserved, allow, bytes_per_second, connections,"
@@ -25,7 +25,7 @@ class PlaceStore:
         )
         return [_place(*row) for row in rows]
 
-    async def save(self, place: Place) -> None:
+    async def save(self, reservation: Reservation) -> None:
         """Insert or replace one."""
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -36,18 +36,18 @@ class PlaceStore:
                 " connections = excluded.connections, passcode_hash = excluded.passcode_hash,"
                 " generation = excluded.generation",
                 (
-                    place.id,
-                    place.kind.value,
-                    place.name,
-                    place.port,
-                    place.lineage,
-                    int(place.reserved),
-                    json.dumps([str(network) for network in place.allow]),
-                    place.limits.bytes_per_second,
-                    place.limits.connections,
-                    place.passcode_hash,
-                    place.generation,
-                    clock.to_text(place.created_at),
+                    reservation.id,
+                    reservation.kind.value,
+                    reservation.name,
+                    reservation.port,
+                    reservation.lineage,
+                    int(reservation.reserved),
+                    json.dumps([str(network) for network in reservation.allow]),
+                    reservation.limits.bytes_per_second,
+                    reservation.limits.connections,
+                    reservation.passcode_hash,
+                    reservation.generation,
+                    clock.to_text(reservation.created_at),
                 ),
             )
 
@@ -57,9 +57,9 @@ class PlaceStore:
             await connection.execute("DELETE FROM tunnels WHERE id = ?", (place_id,))
 
 
-def _place(*row: object) -> Place:
+def _place(*row: object) -> Reservation:
     id_, kind, name, port, lineage, reserved, allow, rate, connections, passcode, generation, created = row
-    return Place(
+    return Reservation(
         id=str(id_),
         kind=Kind(str(kind)),
         name=None if name is None else str(name),

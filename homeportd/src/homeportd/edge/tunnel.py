@@ -9,11 +9,11 @@ from time import monotonic
 from typing import Protocol
 
 from homeportd import clock
-from homeportd.edge.carrier import Rate
-from homeportd.edge.clients import Client, Offline
-from homeportd.edge.model import Place, Rules, Wish, rules
-from homeportd.edge.stats import Stats
-from homeportd.edge.visits import Visits
+from homeportd.edge.connections.client import Client, Offline
+from homeportd.edge.listeners.metered_bridge import Rate
+from homeportd.edge.model import ClientOptions, Reservation, Rules, rules
+from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.stats import Stats
 from homeportd.shares.model import Address, within
 from homeportd.tunnels.protocol import Introduction, Kind
 from homeportd.yamux.bucket import Bucket
@@ -46,12 +46,12 @@ class Listener(Protocol):
 class Tunnel:
     """Changed by the service alone; carriers count on `stats`."""
 
-    def __init__(self, place: Place, visits: Visits) -> None:
-        self.place = place
-        self.wish = Wish()
-        self.rules: Rules = rules(place, self.wish)
+    def __init__(self, reservation: Reservation, visits: Visits) -> None:
+        self.reservation = reservation
+        self.options = ClientOptions()
+        self.rules: Rules = rules(reservation, self.options)
         self.holder: Client | None = None
-        self.founder: Client | None = None  # whose `open` made the place, until anybody changes it
+        self.created_by: Client | None = None  # whose `open` made the place, until anybody changes it
         self.stats = Stats()
         self.since: datetime = clock.now()  # of the present state
         self.lost_at: float = monotonic()  # when there was a holder last
@@ -65,18 +65,18 @@ class Tunnel:
     @property
     def id(self) -> str:
         """The same as long as the place is kept, whoever holds it."""
-        return self.place.id
+        return self.reservation.id
 
     @property
     def live(self) -> bool:
         """Whether a client holds it, and has a link."""
         return self.holder is not None and bool(self.holder.links)
 
-    def set_rules(self, place: Place, wish: Wish) -> None:
+    def set_rules(self, reservation: Reservation, options: ClientOptions) -> None:
         """Let other rules hold from now on, for visitors that are here too."""
         before = self.rules
-        self.place, self.wish = place, wish
-        self.rules = rules(place, wish)
+        self.reservation, self.options = reservation, options
+        self.rules = rules(reservation, options)
         if self.rules.bytes_per_second != before.bytes_per_second:
             rate = self.rules.bytes_per_second
             self.rate_in, self.rate_out = (Rate(rate), Rate(rate)) if rate else (None, None)
@@ -85,7 +85,7 @@ class Tunnel:
 
     def admits(self, address: Address) -> bool:
         """Whether the allowlists let this visitor in. HTTP: Traefik asks its own copy of them."""
-        if self.place.kind is Kind.HTTP:
+        if self.reservation.kind is Kind.HTTP:
             return True
         return all(within(address, networks) for networks in self.rules.allow)
 

@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import BaseModel
 
 from homeportd import clock
-from homeportd.edge.rollups import Minute
+from homeportd.edge.traffic.connection_log import Visit
+from homeportd.edge.traffic.rollups import Minute
 from homeportd.edge.tunnel import Tunnel
-from homeportd.edge.visits import Visit
 from homeportd.tunnels.protocol import Limits
 
 Kind = Literal["http", "tcp", "udp"]
@@ -105,12 +105,12 @@ class MinuteView(BaseModel):
 
 def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
     """The present state of one tunnel."""
-    place, stats, holder = tunnel.place, tunnel.stats, tunnel.holder
+    reservation, stats, holder = tunnel.reservation, tunnel.stats, tunnel.holder
     return TunnelView(
         id=tunnel.id,
-        kind=place.kind.value,
-        name=place.name,
-        port=place.port,
+        kind=reservation.kind.value,
+        name=reservation.name,
+        port=reservation.port,
         address=address,
         client=holder.name if holder else None,
         state="live" if tunnel.live else "offline",
@@ -127,10 +127,10 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
         allow=list(dict.fromkeys(str(network) for networks in tunnel.rules.allow for network in networks)),
         limits=Limits(
             bytes_per_second=tunnel.rules.bytes_per_second,
-            connections=_least(place.limits.connections, tunnel.wish.limits.connections),
+            connections=_least(reservation.limits.connections, tunnel.options.limits.connections),
         ),
         passcode=tunnel.rules.passcode_hash is not None,
-        reserved=place.reserved,
+        reserved=reservation.reserved,
         links=len(holder.links) if holder else 0,
         round_trip_ms=_round_trip(tunnel),
     )
@@ -156,18 +156,18 @@ def reservation_view(
     tunnel: Tunnel, address: str, token_name: Callable[[str], str | None]
 ) -> ReservationView:
     """What was reserved, without what the present client asks for on top."""
-    place = tunnel.place
+    reservation = tunnel.reservation
     return ReservationView(
-        id=place.id,
-        kind=place.kind.value,
-        name=place.name,
-        port=place.port,
+        id=reservation.id,
+        kind=reservation.kind.value,
+        name=reservation.name,
+        port=reservation.port,
         address=address,
-        token=token_name(place.lineage) if place.lineage else None,
-        allow=[str(network) for network in place.allow],
-        limits=place.limits,
-        passcode=place.passcode_hash is not None,
-        created_at=clock.to_text(place.created_at),
+        token=token_name(reservation.lineage) if reservation.lineage else None,
+        allow=[str(network) for network in reservation.allow],
+        limits=reservation.limits,
+        passcode=reservation.passcode_hash is not None,
+        created_at=clock.to_text(reservation.created_at),
         live=tunnel.live,
     )
 

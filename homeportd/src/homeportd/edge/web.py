@@ -14,18 +14,18 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from homeportd.auth.guard import ORIGIN_KEY
-from homeportd.edge.apology import document
+from homeportd.edge.error_page import document
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.gateway.answers import problem
-from homeportd.gateway.ask import BadAsk
+from homeportd.gateway.request import BadRequest
 from homeportd.http import problem_response
 from homeportd.problems import Problem
 from homeportd.settings import EdgeSettings
 from homeportd.shares.model import within
-from homeportd.stopping import STOP_S, ended
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind
+from homeportd.uvicorn_shutdown import STOP_S, ended
 
 MAX_WATCHER_MESSAGE: Final = 4096  # bytes; a dashboard sends nothing
 CLIENT: Final = b"x-homeport-client"
@@ -157,7 +157,7 @@ class EdgeWeb:
             else:
                 form = await _body(receive)
                 answer = await self._passcodes.enter(tunnel, headers, form)
-        except BadAsk as error:
+        except BadRequest as error:
             answer = problem(error.status, str(error), "come through the edge's front door")
         except Problem as error:
             answer = problem(error.status, error.detail, error.fix).add("retry-after", "5")

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from homeportd import clock
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
-from homeportd.gateway.ask import Ask, BadAsk, read, safe_next
+from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
-from homeportd.gateway.proofs import Finding, Judge, OwnerProofs, PasswordProofs
+from homeportd.gateway.request import AuthRequest, BadRequest, read, safe_next
 from homeportd.gateway.visitor import Log, VisitorPages, hop
 from homeportd.ports.model import Port
 from homeportd.problems import Problem
@@ -79,7 +79,7 @@ class Gateway:
         self._ports = ports
         self._shares = shares
         self._log = log
-        self._judge = Judge(shares, auth, cookies, secure, now)
+        self._judge = Authenticator(shares, auth, cookies, secure, now)
         self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +97,7 @@ class Gateway:
     def at_once(self, headers: list[tuple[bytes, bytes]]) -> Answer | None:
         """The answer to a question that memory can answer, else None: then it is asked as ASGI asks.
 
-        This is the hot path: no task, no message passing (gateway/quick.py).
+        This is the hot path: no task, no message passing (gateway/fast_path.py).
         """
         try:
             ask = read(headers)
@@ -118,9 +118,9 @@ class Gateway:
             case "silent":
                 return self._silent(ask)
             case _:
-                raise BadAsk(400, "the door is missing")
+                raise BadRequest(400, "the door is missing")
 
-    def _verdict(self, ask: Ask, finding: Finding) -> Answer:
+    def _verdict(self, ask: AuthRequest, finding: AuthResult) -> Answer:
         decision = finding.decision
         # What strangers try at ports that nobody shares would only fill the log.
         if finding.share is not None or decision.allowed:
@@ -134,7 +134,7 @@ class Gateway:
             )
         return self._let_in(ask, finding) if decision.allowed else self._turn_away(ask, decision)
 
-    def _let_in(self, ask: Ask, finding: Finding) -> Answer:
+    def _let_in(self, ask: AuthRequest, finding: AuthResult) -> Answer:
         port = self._ports.get(ask.port)
         if port is None:
             return self._nobody(ask)
@@ -160,7 +160,7 @@ class Gateway:
             headers.append((b"origin", origin.encode("latin-1")))
         return Answer(CHANGED, headers)
 
-    def _nobody(self, ask: Ask) -> Answer:
+    def _nobody(self, ask: AuthRequest) -> Answer:
         """The visitor may come in, and nothing listens there that we see."""
         missing = 404 if ask.door == "api" else 502  # to the API, a thing that is not there
         if self._ports.outside(ask.port):
@@ -178,7 +178,7 @@ class Gateway:
             f"start a server on port {ask.port}, then ask again",
         )
 
-    def _turn_away(self, ask: Ask, decision: Decision) -> Answer:
+    def _turn_away(self, ask: AuthRequest, decision: Decision) -> Answer:
         if ask.page:
             next_path = safe_next(ask.uri)
             owner_link = hop(self._origins, ask.port, next_path)
@@ -190,7 +190,7 @@ class Gateway:
             return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
         return refuse(ask, decision, self._shares.wait_s(ask.port, ask.address))
 
-    def _silent(self, ask: Ask) -> Answer:
+    def _silent(self, ask: AuthRequest) -> Answer:
         if ask.page:
             return pages.silent(ask.port)
         return problem(
@@ -200,7 +200,7 @@ class Gateway:
 
 def _failure(error: Exception) -> Answer:
     match error:
-        case BadAsk():
+        case BadRequest():
             return problem(error.status, str(error), "send an ordinary request through Homeport's front door")
         case Problem():
             return problem(error.status, error.detail, error.fix).add("retry-after", "5")
@@ -208,7 +208,7 @@ def _failure(error: Exception) -> Answer:
     return problem(503, "Homeport could not decide", "try again; its log on the machine says more")
 
 
-def endless(ask: Ask) -> bool:
+def endless(ask: AuthRequest) -> bool:
     """Whether the answer may have no end, so that it must pass where it can be ended when the share does.
 
     Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one
@@ -221,7 +221,7 @@ def endless(ask: Ask) -> bool:
     return "text/event-stream" in ask.accept or (ask.fetch_mode != "navigate" and ask.accept in ("", "*/*"))
 
 
-def _small(ask: Ask) -> bool:
+def _small(ask: AuthRequest) -> bool:
     return (
         ask.length.isascii()
         and ask.length.isdigit()
@@ -230,7 +230,7 @@ def _small(ask: Ask) -> bool:
     )
 
 
-def refuse(ask: Ask, decision: Decision, wait_s: float) -> Answer:
+def refuse(ask: AuthRequest, decision: Decision, wait_s: float) -> Answer:
     """A denial for programs: what it was and what to do."""
     match decision:
         case Decision.DENIED_PASSWORD:

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, quote
 from homeportd.auth.service import SESSION_DAYS
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
-from homeportd.gateway.ask import Ask, safe_next
+from homeportd.gateway.authenticator import OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, setting
-from homeportd.gateway.proofs import OwnerProofs, PasswordProofs
+from homeportd.gateway.request import AuthRequest, safe_next
 from homeportd.problems import Problem
 from homeportd.settings import Origin
 from homeportd.shares.model import Decision, Share
@@ -58,7 +58,7 @@ class VisitorPages:
         self._cookies = cookies
         self._now = now
 
-    async def answer(self, ask: Ask, query: bytes, receive: Receive) -> Answer:
+    async def answer(self, ask: AuthRequest, query: bytes, receive: Receive) -> Answer:
         """May raise Problem 503 when too many passwords are being checked by programs."""
         match ask.method, ask.uri:
             case "POST", "/.homeport/password":
@@ -71,7 +71,7 @@ class VisitorPages:
                 return self._logout(ask)
         return pages.message(404, "Nothing here", "Homeport has no such page.", None)
 
-    async def _password(self, ask: Ask, receive: Receive) -> Answer:
+    async def _password(self, ask: AuthRequest, receive: Receive) -> Answer:
         if not self._own_form(ask):
             fix = "open the page of this port and type the password there"
             return problem(403, "the form was sent from another site", fix)
@@ -96,7 +96,7 @@ class VisitorPages:
             )
         return self._verdict(ask, decision, share, next_path)
 
-    def _verdict(self, ask: Ask, decision: Decision, share: Share | None, next_path: str) -> Answer:
+    def _verdict(self, ask: AuthRequest, decision: Decision, share: Share | None, next_path: str) -> Answer:
         owner_link = hop(self._origins, ask.port, next_path)
         match decision:
             case Decision.LOGIN if share is not None:
@@ -110,13 +110,13 @@ class VisitorPages:
                 return redirect(303, self._origins.of_port(ask.port) + next_path)
         return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
 
-    def _own_form(self, ask: Ask) -> bool:
+    def _own_form(self, ask: AuthRequest) -> bool:
         """Whether no other site made the browser send this: it could log a visitor in as somebody else."""
         if ask.fetch_site:
             return ask.fetch_site in ("same-origin", "none")
         return not ask.origin or ask.origin == self._origins.of_port(ask.port)
 
-    def _enter(self, ask: Ask, query: bytes) -> Answer:
+    def _enter(self, ask: AuthRequest, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}
         next_path = safe_next(fields.get("next", "/"))
         cookie = self._auth.redeem_hop(fields.get("code", ""), ask.port)
@@ -125,7 +125,7 @@ class VisitorPages:
         answer = redirect(303, self._origins.of_port(ask.port) + next_path)
         return answer.add("set-cookie", setting(OWNER, cookie, self._secure, SESSION_DAYS * 24 * 3600))
 
-    def _logout(self, ask: Ask) -> Answer:
+    def _logout(self, ask: AuthRequest) -> Answer:
         answer = pages.message(
             200, "Logged out", f"This browser is no longer let in at port {ask.port}.", None
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from homeportd.repos import files
-from homeportd.repos.model import Place, without_credentials
+from homeportd.repos.model import WorkingTree, without_credentials
 
 DEPTH = 3  # levels below the repo root: host/owner/name fits
 MAX_REPOS = 256
@@ -33,7 +33,7 @@ class _Listing:
 class _Read:
     stamps: tuple[tuple[int, int, int], ...]
     settled: bool
-    place: Place
+    place: WorkingTree
 
 
 class Discovery:
@@ -44,7 +44,7 @@ class Discovery:
         self._listings: dict[Path, _Listing] = {}
         self._places: dict[Path, _Read] = {}
 
-    def look(self, folders: Iterable[Path]) -> tuple[Place, ...]:
+    def look(self, folders: Iterable[Path]) -> tuple[WorkingTree, ...]:
         """All working trees below the root and around `folders`, at most MAX_REPOS, sorted by path."""
         paths = {above for folder in folders if (above := working_tree(folder)) is not None}
         listings: dict[Path, _Listing] = {}
@@ -120,7 +120,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def place_of(path: Path) -> Place | None:
+def place_of(path: Path) -> WorkingTree | None:
     """Read the working tree at a path; None when it is none, or not ours to read."""
     folder = files.git_dir(path)
     if folder is None:
@@ -128,7 +128,7 @@ def place_of(path: Path) -> Place | None:
     common = files.common_dir(folder)
     url = files.remote(files.config(common))
     remote = without_credentials(url) if url is not None else None
-    return Place(path, folder, common, files.branch(folder), remote, _uid(path))
+    return WorkingTree(path, folder, common, files.branch(folder), remote, _uid(path))
 
 
 def is_hidden(folder: Path) -> bool:

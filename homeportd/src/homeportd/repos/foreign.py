@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from homeportd.accounts import own_name
-from homeportd.repos.model import Place, handover
+from homeportd.repos.model import WorkingTree, handover
 
 MAX_FOLDERS = 64  # that are asked about
 
@@ -18,7 +18,7 @@ MAX_FOLDERS = 64  # that are asked about
 class Reader(Protocol):
     """Looks where the agent may not; around folders of listeners that it has itself told the agent of."""
 
-    async def tree(self, folder: Path) -> Place | None:
+    async def tree(self, folder: Path) -> WorkingTree | None:
         """The working tree around a folder, None where there is none. Raises OSError without an answer."""
 
     async def dirty(self, folder: Path) -> bool | None:
@@ -30,9 +30,9 @@ class Foreign:
 
     def __init__(self, reader: Reader | None) -> None:
         self._reader = reader
-        self._told: dict[Path, Place] = {}
+        self._told: dict[Path, WorkingTree] = {}
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[WorkingTree, ...]:
         """All trees, each once."""
         return tuple({place.path: place for place in self._told.values()}.values())
 
@@ -64,7 +64,7 @@ class Foreign:
         return await self._reader.dirty(asked[0])
 
 
-def handovers(root: Path, places: Iterable[Place]) -> dict[Path, tuple[tuple[str, ...], ...]]:
+def handovers(root: Path, places: Iterable[WorkingTree]) -> dict[Path, tuple[tuple[str, ...], ...]]:
     """How each of these trees that is not the agent's becomes the agent's. Reads the disk: for a thread."""
     others = [place for place in places if place.uid != os.getuid()]
     if not others:

@@ -31,7 +31,7 @@ class Repo:
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkingTree:
     """A working tree as found, before it has an id. `git_dir` is its own, `common_dir` that of its clone.
 
     `uid` is the owner of its folder.
@@ -92,7 +92,7 @@ _BELOW_SYSTEM = (Path("/usr/local/src"), Path("/usr/src"), Path("/var/www"))
 
 
 def handover(
-    place: Place, user: str, reachable: bool, target: Path, homes: frozenset[Path]
+    place: WorkingTree, user: str, reachable: bool, target: Path, homes: frozenset[Path]
 ) -> tuple[tuple[str, ...], ...]:
     """The commands of root's that make a working tree `user`'s; none where that would do harm.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from homeportd.accounts import user_name
 from homeportd.repos.discovery import Discovery, is_hidden
 from homeportd.repos.foreign import Foreign, Reader, handovers
-from homeportd.repos.model import Place, Repo, ids
+from homeportd.repos.model import Repo, WorkingTree, ids
 from homeportd.repos.status import is_dirty
 from homeportd.settings import Settings
 
@@ -41,8 +41,8 @@ class Repos:
         self._root = settings.repo_root
         self._discovery = Discovery(self._root)
         self._foreign = Foreign(reader)
-        self._own: tuple[Place, ...] = ()  # as found with the agent's own rights
-        self._places: tuple[Place, ...] = ()
+        self._own: tuple[WorkingTree, ...] = ()  # as found with the agent's own rights
+        self._places: tuple[WorkingTree, ...] = ()
         self._known: dict[Path, _Owned] = {}
         self._dirty: dict[Path, bool | None] = {}
         self._asked: dict[Path, float] = {}  # when git was last run there, monotonic seconds
@@ -114,7 +114,7 @@ class Repos:
                 return
             slots = asyncio.Semaphore(DIRTY_AT_ONCE)
 
-            async def ask(place: Place) -> None:
+            async def ask(place: WorkingTree) -> None:
                 own = git is not None and place in self._own
                 async with slots:
                     answer = await is_dirty(git, place) if own and git is not None else None
@@ -177,7 +177,7 @@ class Repos:
         if self._asking_reader is None or self._asking_reader.done():
             self._asking_reader = asyncio.create_task(self._ask_reader(), name="repos: reader")
 
-    def _find_own(self) -> tuple[tuple[Place, ...], frozenset[Path]]:
+    def _find_own(self) -> tuple[tuple[WorkingTree, ...], frozenset[Path]]:
         places = self._discovery.look(self._folders)
         return places, frozenset(folder for folder in self._folders if is_hidden(folder))
 
@@ -199,7 +199,7 @@ class Repos:
             self._places = tuple(places.values())
             self._show()
 
-    def _describe(self, places: tuple[Place, ...]) -> dict[Path, _Owned]:
+    def _describe(self, places: tuple[WorkingTree, ...]) -> dict[Path, _Owned]:
         commands = handovers(self._root, places)
         return {place.path: _Owned(user_name(place.uid), commands.get(place.path, ())) for place in places}
 

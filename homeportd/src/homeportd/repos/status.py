@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from homeportd.repos import files
-from homeportd.repos.model import Place
+from homeportd.repos.model import WorkingTree
 
 TIME_OUT = 10.0  # seconds for one working tree
 MAX_SHARED_INDEXES = 64
@@ -38,7 +38,7 @@ _COMPARISON = (
 _WORD = re.compile(r"[A-Za-z0-9-]{1,16}")
 
 
-async def is_dirty(git: str, place: Place) -> bool | None:
+async def is_dirty(git: str, place: WorkingTree) -> bool | None:
     """True with changed, staged or untracked files, None when git cannot tell or takes longer than TIME_OUT.
 
     Commits that a submodule is ahead count; what lies about inside a submodule does not.
@@ -53,7 +53,7 @@ async def is_dirty(git: str, place: Place) -> bool | None:
         return None
 
 
-def _borrow(place: Place, borrowed: Path) -> bool:
+def _borrow(place: WorkingTree, borrowed: Path) -> bool:
     """Fill the folder that git takes for the repo's; says whether HEAD could be read."""
     head = files.head(place.git_dir, place.common_dir)
     if head is None:
@@ -81,7 +81,7 @@ def _config(values: Mapping[tuple[str, str, str], str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _environment(place: Place, borrowed: Path) -> dict[str, str]:
+def _environment(place: WorkingTree, borrowed: Path) -> dict[str, str]:
     kept = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
@@ -98,7 +98,7 @@ def _environment(place: Place, borrowed: Path) -> dict[str, str]:
     }
 
 
-async def _status(git: str, place: Place, borrowed: Path) -> bool | None:
+async def _status(git: str, place: WorkingTree, borrowed: Path) -> bool | None:
     config = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=keep")
     options = [word for pair in config for word in ("-c", pair)]
     process = await asyncio.create_subprocess_exec(

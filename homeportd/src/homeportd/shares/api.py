@@ -12,7 +12,7 @@ from homeportd.problems import not_found
 from homeportd.settings import Origin
 from homeportd.shares.access import AccessLog
 from homeportd.shares.model import Mode
-from homeportd.shares.service import MAX_NETWORKS, MAX_USES, Shares, Wish
+from homeportd.shares.service import MAX_NETWORKS, MAX_USES, ShareRequest, Shares
 from homeportd.shares.view import AccessView, ShareView, access_view, share_view
 
 PortNumber = Annotated[int, Path(ge=1, le=65535)]
@@ -94,8 +94,8 @@ def router(shares: Shares, log: AccessLog, guard: Guard, origin: Origin) -> APIR
     @routes.post("/share", responses=problems(400, 401, 403, 409, 413, 422, 503))
     async def set_share(port: PortNumber, body: ShareBody) -> ShareView:
         secret = (body.password, body.max_uses) if isinstance(body, PasswordShareBody) else (None, None)
-        wish = Wish(Mode(body.mode), secret[0], body.expires, tuple(body.allow), secret[1])
-        return share_view(port, await shares.set(port, wish), origin)
+        request = ShareRequest(Mode(body.mode), secret[0], body.expires, tuple(body.allow), secret[1])
+        return share_view(port, await shares.set(port, request), origin)
 
     @routes.delete("/share", status_code=204, responses=problems(401, 403, 404, 422))
     async def remove_share(port: PortNumber) -> None:

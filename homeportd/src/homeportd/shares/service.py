@@ -23,7 +23,7 @@ MAX_USES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Wish:
+class ShareRequest:
     """What the owner asks for; `expires` as in `expiry.parse`, `password` None keeps the one there is."""
 
     mode: Mode
@@ -77,30 +77,30 @@ class Shares:
         share = self._shares.get(port)
         return share is not None and share.grant == grant and not share.expired(self._now())
 
-    async def set(self, port: int, wish: Wish) -> Share:
-        """Make or change the share of a port. Raises Problem 422 for a wish that cannot be granted, 409 for a port
+    async def set(self, port: int, request: ShareRequest) -> Share:
+        """Make or change the share of a port. Raises Problem 422 for a request that cannot be granted, 409 for a port
         that is not looked at."""
         if not 1 <= port <= 65535:
             raise invalid(f"{port} is not a port", "give a number from 1 to 65535")
         refused = self._refusal(port)
-        if refused is not None and (wish.mode is not Mode.PRIVATE or port not in self._shares):
+        if refused is not None and (request.mode is not Mode.PRIVATE or port not in self._shares):
             raise refused  # one that is there since the ranges were wider may be made private
         now = self._now()
-        expires_at = expiry.parse(wish.expires, now)
-        allow = _networks(wish.allow)
-        if wish.max_uses is not None and not 1 <= wish.max_uses <= MAX_USES:
+        expires_at = expiry.parse(request.expires, now)
+        allow = _networks(request.allow)
+        if request.max_uses is not None and not 1 <= request.max_uses <= MAX_USES:
             raise invalid(f"max_uses is not between 1 and {MAX_USES}", "leave it out for no limit")
-        if wish.password is not None and wish.mode is not Mode.PASSWORD:
+        if request.password is not None and request.mode is not Mode.PASSWORD:
             raise invalid(
-                f"a {wish.mode} share has no password", "use mode password, or leave the password out"
+                f"a {request.mode} share has no password", "use mode password, or leave the password out"
             )
-        if wish.max_uses is not None and wish.mode is not Mode.PASSWORD:
+        if request.max_uses is not None and request.mode is not Mode.PASSWORD:
             raise invalid("max_uses counts passwords", "use mode password, or leave max_uses out")
-        fresh_hash = await self._passwords.hash(wish.password) if wish.password is not None else None
+        fresh_hash = await self._passwords.hash(request.password) if request.password is not None else None
         async with self._writing:
             before = self._shares.get(port)
             password_hash = fresh_hash or (before.password_hash if before else None)
-            if wish.mode is not Mode.PASSWORD:
+            if request.mode is not Mode.PASSWORD:
                 password_hash = None
             elif password_hash is None:
                 raise Problem(409, "a password share needs a password", "give one with the request")
@@ -108,11 +108,11 @@ class Shares:
                 port=port,
                 id=before.id if before else secrets.token_hex(8),
                 generation=before.generation + 1 if before else 1,
-                mode=wish.mode,
+                mode=request.mode,
                 password_hash=password_hash,
                 expires_at=expires_at,
                 allow=allow,
-                max_uses=wish.max_uses,
+                max_uses=request.max_uses,
                 uses=0,
                 updated_at=now,
             )

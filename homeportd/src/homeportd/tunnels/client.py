@@ -12,14 +12,14 @@ from time import monotonic
 from typing import Any, Final
 
 from homeportd import clock
-from homeportd.tunnels import protocol, visits
+from homeportd.tunnels import connection, protocol
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.backoff import STABLE_S, Backoff
-from homeportd.tunnels.board import Board
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.limits import keep_memory
 from homeportd.tunnels.link import FromEdge, Link, Who, problem_of
-from homeportd.tunnels.model import State, Wish
+from homeportd.tunnels.model import State, TunnelSpec
+from homeportd.tunnels.negotiation import Negotiation
 from homeportd.tunnels.protocol import HEARTBEAT_S, MAX_LINKS, Kind
 from homeportd.tunnels.tunnel import Tunnel
 
@@ -48,7 +48,7 @@ class Client:
         links: int | None = None,
         name: str | None = None,
     ) -> None:
-        self.board = Board(self._tell)
+        self.board = Negotiation(self._tell)
         self.links: dict[int, Link] = {}
         self.welcome: protocol.Welcome | None = None
         self.skew: timedelta | None = None  # the edge's clock less ours, when it is worth a word
@@ -88,12 +88,12 @@ class Client:
         times = [link.session.round_trip for link in self.links.values()]
         return min((time for time in times if time is not None), default=None)
 
-    def add(self, wish: Wish, name: str | None = None, port: int | None = None) -> Tunnel:
+    def add(self, spec: TunnelSpec, name: str | None = None, port: int | None = None) -> Tunnel:
         """Ask for a tunnel, now and whenever a link comes back: with the name or port that it had, if any.
 
         Raises Problem when there are too many.
         """
-        tunnel = self.board.add(wish, name, port)
+        tunnel = self.board.add(spec, name, port)
         self._notify()
         return tunnel
 
@@ -119,7 +119,7 @@ class Client:
 
     async def routed(self, tunnels: Iterable[Tunnel]) -> None:
         """Wait until visitors of names that were just opened get through, so that who is told an address can use it."""
-        if any(tunnel.wish.kind is Kind.HTTP for tunnel in tunnels):
+        if any(tunnel.spec.kind is Kind.HTTP for tunnel in tunnels):
             await asyncio.sleep(ROUTED_S)
 
     async def run(self) -> None:
@@ -244,7 +244,7 @@ class Client:
     async def _accept(self, link: Link) -> None:
         loop = asyncio.get_running_loop()
         async for stream in link.session:
-            task = loop.create_task(visits.receive(stream, self.board.find))
+            task = loop.create_task(connection.receive(stream, self.board.find))
             self._visits.add(task)
             task.add_done_callback(self._visits.discard)
 

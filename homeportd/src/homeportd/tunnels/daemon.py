@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from homeportd import __version__, clock, notify
+from homeportd import __version__, clock, sd_notify
 from homeportd.tunnels import account, state
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.control import Control
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.limits import raise_descriptors
-from homeportd.tunnels.model import FINAL, State, Wish
+from homeportd.tunnels.model import FINAL, State, TunnelSpec
 from homeportd.tunnels.state import Files, Lock
 from homeportd.tunnels.tunnel import Tunnel
 
@@ -42,7 +42,7 @@ class Daemon:
         self._stored: list[dict[str, Any]] = []
         self._unread: list[dict[str, Any]] = []  # tunnels of the file that this release cannot read
         self._started_at = clock.now()
-        self._adding: list[Wish] = []
+        self._adding: list[TunnelSpec] = []
         self._added = asyncio.Condition()
 
     async def serve(self) -> None:
@@ -61,13 +61,13 @@ class Daemon:
             ]
             stop = asyncio.create_task(self._stop.wait())
             _log.info("homeport %s, %d tunnels", __version__, len(self._client.tunnels))
-            notify.notify("READY=1")
+            sd_notify.notify("READY=1")
             try:
                 done, _ = await asyncio.wait((*tasks, stop), return_when=asyncio.FIRST_COMPLETED)
                 for task in done - {stop}:
                     task.result()  # none of them ends but by a mistake of ours
             finally:
-                notify.notify("STOPPING=1")
+                sd_notify.notify("STOPPING=1")
                 await self._control.close()
                 for task in (*tasks, stop):
                     task.cancel()
@@ -80,15 +80,15 @@ class Daemon:
     def _restore(self) -> None:
         for item in state.load_tunnels(self._files):
             try:
-                wish = Wish.model_validate(item["wish"])
+                spec = TunnelSpec.model_validate(item["wish"])
             except (ValidationError, KeyError) as error:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)
                 continue
             # The daemon ended while this one took the place of another.
-            for older in [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]:
+            for older in [t for t in self._client.tunnels.values() if t.spec.same_place(spec)]:
                 self._client.remove(older)
-            tunnel = self._client.add(wish, item.get("name"), item.get("port"))
+            tunnel = self._client.add(spec, item.get("name"), item.get("port"))
             ended = item.get("ended")
             if ended in {final.value for final in FINAL}:
                 tunnel.become(
@@ -99,7 +99,7 @@ class Daemon:
     def _items(self) -> list[dict[str, Any]]:
         return [
             {
-                "wish": tunnel.wish.model_dump(mode="json", exclude_none=True),
+                "wish": tunnel.spec.model_dump(mode="json", exclude_none=True),
                 "name": tunnel.name,
                 "port": tunnel.port,
                 "ended": tunnel.state.value if tunnel.is_final else None,
@@ -127,10 +127,10 @@ class Daemon:
             await asyncio.sleep(SAVE_S)
 
     async def _watchdog(self) -> None:
-        period = notify.watchdog_s()
+        period = sd_notify.watchdog_s()
         while period:
             with contextlib.suppress(OSError):  # no descriptor is free, say: the next will do
-                notify.notify("WATCHDOG=1")
+                sd_notify.notify("WATCHDOG=1")
             await asyncio.sleep(period)
         await asyncio.Event().wait()
 
@@ -165,15 +165,15 @@ class Daemon:
     async def _add(self, said: Any) -> dict[str, Any]:
         """Open a tunnel and keep it. What the edge refuses is not kept; what cannot be asked yet is."""
         try:
-            wish = Wish.model_validate(said)
+            spec = TunnelSpec.model_validate(said)
         except ValidationError as error:
             first = error.errors()[0]
             what = ".".join(map(str, first["loc"]))
             raise Problem(Reason.REQUEST, f"{what}: {first['msg']}", "homeport tunnels add --help") from None
-        async with self._alone(wish):
-            before = [t for t in self._client.tunnels.values() if t.wish.same_place(wish)]
+        async with self._alone(spec):
+            before = [t for t in self._client.tunnels.values() if t.spec.same_place(spec)]
             had = (before[0].name, before[0].port) if before else (None, None)
-            tunnel = self._client.add(wish, *had)
+            tunnel = self._client.add(spec, *had)
             answered = await self._client.settled(tunnel, AWAY_S)
             away = not self._client.is_up and self._client.problem is not None
             if not answered and not away:  # it is slow, or dialled yet
@@ -190,15 +190,15 @@ class Daemon:
         return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
 
     @contextlib.asynccontextmanager
-    async def _alone(self, wish: Wish) -> AsyncIterator[None]:
+    async def _alone(self, spec: TunnelSpec) -> AsyncIterator[None]:
         """Let one at a time ask for a place; those for others need not wait until the edge has answered."""
         async with self._added:
-            await self._added.wait_for(lambda: not any(map(wish.same_place, self._adding)))
-            self._adding.append(wish)
+            await self._added.wait_for(lambda: not any(map(spec.same_place, self._adding)))
+            self._adding.append(spec)
         try:
             yield
         finally:
-            self._adding.remove(wish)
+            self._adding.remove(spec)
             async with self._added:
                 self._added.notify_all()
 
@@ -210,7 +210,7 @@ class Daemon:
             raise Problem(
                 Reason.REQUEST, f"the daemon has no tunnel {what}", "homeport tunnels list shows them"
             )
-        if len(found) > 1 and any(tunnel.wish.label != what for tunnel in found):
+        if len(found) > 1 and any(tunnel.spec.label != what for tunnel in found):
             keys = ", ".join(tunnel.key for tunnel in found)
             raise Problem(
                 Reason.REQUEST, f"{what} is more than one tunnel", f"name one by its id: {keys}", lasting=True
@@ -228,10 +228,10 @@ def _names(tunnel: Tunnel) -> set[str]:
         tunnel.address,
         tunnel.name,
         tunnel.port,
-        tunnel.wish.label,
-        tunnel.wish.target,
-        tunnel.wish.target.removeprefix("localhost"),  # `:3000`, as lists show it
-        tunnel.wish.target.removeprefix("localhost:"),
+        tunnel.spec.label,
+        tunnel.spec.target,
+        tunnel.spec.target.removeprefix("localhost"),  # `:3000`, as lists show it
+        tunnel.spec.target.removeprefix("localhost:"),
     )
     return {str(item) for item in known if item is not None}
 

@@ -26,7 +26,7 @@ class State(StrEnum):
 FINAL = frozenset((State.TAKEN_OVER, State.KILLED, State.REVOKED))
 
 
-class Wish(BaseModel):
+class TunnelSpec(BaseModel):
     """What a person asked for. `target` is dialled from `source`, an address of this machine, if that is set."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -62,7 +62,7 @@ class Wish(BaseModel):
             limits=self.limits,
         )
 
-    def same_place(self, other: Wish) -> bool:
+    def same_place(self, other: TunnelSpec) -> bool:
         """Whether both ask for one and the same: the same name or port, or without either the same server."""
         if self.kind is not other.kind or (self.name, self.port) != (other.name, other.port):
             return False

@@ -10,7 +10,7 @@ from homeportd import clock
 from homeportd.tunnels.address import Target
 from homeportd.tunnels.backoff import Backoff
 from homeportd.tunnels.errors import Problem
-from homeportd.tunnels.model import FINAL, State, Wish
+from homeportd.tunnels.model import FINAL, State, TunnelSpec
 from homeportd.yamux.bucket import Bucket
 
 REOPEN_FIRST_S: Final = 1.0  # seconds after which a refused tunnel is asked for again, at first
@@ -37,16 +37,16 @@ class Visit(Protocol):
 class Tunnel:
     """Changed by the client alone; visits count themselves in and out."""
 
-    def __init__(self, key: str, wish: Wish) -> None:
+    def __init__(self, key: str, spec: TunnelSpec) -> None:
         self.key = key  # within this client
-        self.wish = wish
-        self.target = Target.parse(wish.target)
+        self.spec = spec
+        self.target = Target.parse(spec.target)
         self.state = State.OFFLINE
         self.problem: Problem | None = None
         self.id: str | None = None  # the edge's
         self.address: str | None = None
-        self.name: str | None = wish.name
-        self.port: int | None = wish.port
+        self.name: str | None = spec.name
+        self.port: int | None = spec.port
         self.since: datetime = clock.now()  # of the present state
         self.request: int | None = None  # an `open` that is not answered yet
         self.retry = Backoff(REOPEN_FIRST_S, REOPEN_LONGEST_S)
@@ -150,18 +150,18 @@ class Tunnel:
         moved_in, moved_out = self.bytes
         return {
             "key": self.key,
-            "kind": self.wish.kind.value,
-            "target": self.wish.target,
+            "kind": self.spec.kind.value,
+            "target": self.spec.target,
             "state": self.state.value,
             "since": clock.to_text(self.since),
             "address": self.address,
             "name": self.name,
             "port": self.port,
             "id": self.id,
-            "label": self.wish.label,
-            "allow": list(self.wish.allow),
-            "passcode": self.wish.passcode is not None,
-            "host": self.wish.host,
+            "label": self.spec.label,
+            "allow": list(self.spec.allow),
+            "passcode": self.spec.passcode is not None,
+            "host": self.spec.host,
             "connections": self.connections,
             "total": self.total,
             "failed": self.failed,

@@ -183,7 +183,7 @@ def test_one_bad_tunnel_does_not_end_the_others(homeport, owner, edge, server) -
         ]
         wishes = [*bad, {"kind": "tcp", "target": str(server), "port": edge.first}]
         file = folder / "tunnels.json"
-        file.write_text(json.dumps({"format": 1, "tunnels": [{"wish": wish} for wish in wishes]}))
+        file.write_text(json.dumps({"format": 1, "tunnels": [{"wish": spec} for spec in wishes]}))
         assert homeport("daemon", "start").returncode == 0
         until(lambda: echoes(f"localhost:{edge.first}"), "the good one works")
         assert not echoes(f"localhost:{edge.first + 1}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from homeportd.cli import daemon as commands
+from homeportd.cli.commands import daemon as commands
 
 from ...cli.conftest import offered
 from .conftest import echoes, has_ended, make_token, until

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from homeportd.cli import launch_agent
+from homeportd.cli.service_managers import launchd
 from homeportd.tunnels import trust
 
 from .conftest import PATIENCE, echoes, end, until
@@ -157,12 +157,12 @@ def test_launchd_that_refuses(mac) -> None:
     done = mac("daemon", "start")
     assert (done.returncode, "Bootstrap failed: 5" in done.stderr) == (1, True), done.stderr
     assert "fix: start it from the Mac's own desktop" in done.stderr
-    assert (home / "launchd/calls").read_text().count("bootstrap ") == launch_agent.ATTEMPTS
+    assert (home / "launchd/calls").read_text().count("bootstrap ") == launchd.ATTEMPTS
     assert not (home / "Library/LaunchAgents/homeport.tunnels.plist").exists()
 
 
 def test_the_property_list() -> None:
-    made = launch_agent.text(["/Users/ann lee/.local/bin/python", "-m", "<&>"], Path("/Users/ann lee/d.log"))
+    made = launchd.text(["/Users/ann lee/.local/bin/python", "-m", "<&>"], Path("/Users/ann lee/d.log"))
     assert made.startswith(
         b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN"'
     )
@@ -183,7 +183,7 @@ def test_the_property_list() -> None:
         "Umask": 0o077,
         "StandardErrorPath": "/Users/ann lee/d.log",
     }
-    assert not launch_agent.has_manager()  # this is no Mac
+    assert not launchd.has_manager()  # this is no Mac
 
 
 def test_a_python_without_authorities_trusts_the_systems(monkeypatch, tmp_path) -> None:

@@ -164,7 +164,7 @@ def test_users_whom_the_agent_does_not_trust_are_told_what_to_do(
     script = (
         "import contextlib, io, os, sys\n"
         "from homeportd.cli import main, doctor, edge_client, own_edge\n"  # what nobody may read later
-        "import homeportd.cli.commands, homeportd.cli.client_hops, homeportd.tunnels.client\n"
+        "import homeportd.cli.command_line, homeportd.cli.doctor.client_checks, homeportd.tunnels.client\n"
         "arguments = sys.argv[1:]\n"
         "sys.argv[1:] = [arguments[0], '--help']\n"  # so that typer has imported what it needs
         "with contextlib.redirect_stdout(io.StringIO()): main()\n"

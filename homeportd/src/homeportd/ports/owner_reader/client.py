@@ -19,7 +19,7 @@ from homeportd.ports.owner_reader.protocol import (
     send_line,
     socket_owner_from_json,
 )
-from homeportd.repos.model import Place
+from homeportd.repos.model import WorkingTree
 
 OWNERS_S = 16.0  # a container engine that does not answer is part of it
 TREE_S = 31.0
@@ -40,7 +40,7 @@ def ask_owners(path: Path, inodes: Iterable[int]) -> dict[int, SocketOwner] | No
         return None
 
 
-def ask_tree(path: Path, folder: Path) -> Place | None:
+def ask_tree(path: Path, folder: Path) -> WorkingTree | None:
     """The working tree around a folder; at most TREE_S seconds. Raises OSError or ValueError without an answer."""
     answer = _ask(path, {"tree": str(folder)}, TREE_S)
     if answer is None:
@@ -77,7 +77,7 @@ class TreeReader:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._not_before: dict[Path, float] = {}  # monotonic seconds; of folders that took long
 
-    async def tree(self, folder: Path) -> Place | None:
+    async def tree(self, folder: Path) -> WorkingTree | None:
         """The working tree around a folder, None where there is none. Raises OSError without an answer."""
         return await self._asked(ask_tree, folder)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from homeportd.ports.model import Container, Owner
-from homeportd.repos.model import Place, without_credentials
+from homeportd.repos.model import WorkingTree, without_credentials
 
 MAX_INODES = 1024  # of one question
 MAX_LINE = 1024 * 1024  # bytes of a question or an answer
@@ -88,7 +88,7 @@ def socket_owner_from_json(value: dict[str, Any]) -> SocketOwner:
     return SocketOwner(owner.pid, int(value["started"]), int(value["descriptor"]), owner)
 
 
-def place_to_json(place: Place) -> dict[str, Any]:
+def place_to_json(place: WorkingTree) -> dict[str, Any]:
     """As it is sent."""
     return {
         "path": str(place.path),
@@ -100,10 +100,10 @@ def place_to_json(place: Place) -> dict[str, Any]:
     }
 
 
-def place_from_json(value: dict[str, Any]) -> Place:
+def place_from_json(value: dict[str, Any]) -> WorkingTree:
     """As it was sent, by a process that had another user's rights; raises ValueError, TypeError or KeyError."""
     remote = _text(value["remote"])
-    return Place(
+    return WorkingTree(
         path=_absolute(value["path"]),
         git_dir=_absolute(value["git_dir"]),
         common_dir=_absolute(value["common_dir"]),

@@ -19,7 +19,7 @@ from homeportd.ports.owner_reader.child import in_child
 from homeportd.ports.owner_reader.protocol import place_from_json, place_to_json
 from homeportd.repos import files
 from homeportd.repos.discovery import place_of
-from homeportd.repos.model import Place
+from homeportd.repos.model import WorkingTree
 
 TREE_S = 3.0  # seconds for one user's look
 DIRTY_S = 13.0  # the same with git, which has ten of them
@@ -32,17 +32,19 @@ Identity = tuple[int, int]  # device and inode
 class Seen:
     """What one user saw: a working tree, and who should look (again), None where this user is the right one."""
 
-    place: Place | None
+    place: WorkingTree | None
     go_on_as: int | None
 
 
-def look(folder: Path, expected: Identity | None, first: int | None, dirty: bool) -> Place | bool | None:
+def look(
+    folder: Path, expected: Identity | None, first: int | None, dirty: bool
+) -> WorkingTree | bool | None:
     """The working tree around a folder, or whether it has changes; None where there is none or nobody can tell.
 
     `expected` is what the folder must be, so that a path of another mount namespace leads nowhere. `first`: look as
     this user and no other.
     """
-    found: tuple[int, Place] | None = None
+    found: tuple[int, WorkingTree] | None = None
     uid, tried = first or 0, set[int]()
     while uid not in tried and len(tried) < MAX_USERS:
         tried.add(uid)
@@ -73,7 +75,7 @@ def _seen_by(uid: int, folder: Path, expected: Identity | None) -> Seen | None:
         return None
 
 
-def _dirty(folder: Path, expected: Identity | None, place: Place) -> bool | None:
+def _dirty(folder: Path, expected: Identity | None, place: WorkingTree) -> bool | None:
     import asyncio  # not before it is needed: it is most of this process's memory
 
     from homeportd.repos.status import is_dirty

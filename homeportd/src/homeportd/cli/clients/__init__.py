@@ -1,0 +1,1 @@
+"""Clients of the programs that a command asks: the agent, the edge, the tunnel daemon."""

@@ -1,0 +1,220 @@
+"""The agent, as a client sees it: its HTTP API over the unix socket `cli.sock`.
+
+http.client of the standard library, since a third-party client costs more time to import than a whole
+command may take.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from homeportd.cli.api_types import Port, Share
+from homeportd.cli.clients import installation
+from homeportd.cli.clients.installation import Installation
+from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, Failure
+
+TIMEOUT: Final = 10.0  # seconds for each connect, send and receive
+MAX_BODY: Final = 16 * 1024 * 1024  # bytes of one answer
+OWN_USER: Final = "homeport"  # an account that bin/site made, and nobody's
+MAX_DETAIL: Final = 2000  # characters of the agent's words that are shown
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP/1.1 over a unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Called by http.client before the first request."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Agent:
+    """A connection to the agent; use it with `with`.
+
+    Each method takes a path below `/api`, returns the decoded JSON (None for an answer without a body),
+    and raises Failure with the agent's own words when it refuses.
+    """
+
+    def __init__(self, place: Installation, timeout: float = TIMEOUT) -> None:
+        self._place = place
+        self._timeout = timeout
+        self._connection = _UnixConnection(place.cli_socket, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def get(self, path: str) -> Any:
+        """Read something."""
+        return self._request("GET", path, None)
+
+    def post(self, path: str, body: object = None) -> Any:
+        """Make something."""
+        return self._request("POST", path, body)
+
+    def put(self, path: str, body: object) -> Any:
+        """Set something."""
+        return self._request("PUT", path, body)
+
+    def delete(self, path: str) -> Any:
+        """Remove something."""
+        return self._request("DELETE", path, None)
+
+    def port(self, number: int) -> Port | None:
+        """A port that listens or is shared, else None."""
+        try:
+            found: Port = self.get(f"/ports/{number}")
+        except Failure as failure:
+            if failure.code == NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def share(self, number: int) -> Share:
+        """Who may open a port; what holds without a share when there is none."""
+        try:
+            found: Share = self.get(f"/ports/{number}/share")
+        except Failure as failure:
+            if failure.code != NOT_FOUND:
+                raise
+            found = {
+                "port": number,
+                "url": (self.get("/status")["origin"] or "").replace("{port}", str(number)),
+                "mode": "private",
+                "expires_at": None,
+                "expired": False,
+                "allow": [],
+                "max_uses": None,
+                "uses": 0,
+                "generation": 0,
+                "updated_at": None,
+            }
+        return found
+
+    def _request(self, method: str, path: str, body: object) -> Any:
+        headers = {"Accept": "application/json"}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            self._connection.request(method, f"/api{path}", payload, headers)
+            answer = self._connection.getresponse()
+            text = answer.read(MAX_BODY + 1)
+        except OSError as error:
+            self._connection.close()
+            raise self._unreachable(error) from error
+        except http.client.HTTPException as error:
+            self._connection.close()
+            raise _not_understood(f"{type(error).__name__} on {method} /api{path}") from error
+        if len(text) > MAX_BODY:
+            raise _not_understood(f"more than {MAX_BODY} bytes for {method} /api{path}")
+        if answer.status >= 400:
+            raise _refusal(answer.status, text)
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise _not_understood(f"no JSON for {method} /api{path}") from error
+
+    def _unreachable(self, error: OSError) -> Failure:
+        path = self._place.cli_socket
+        if isinstance(error, PermissionError):
+            return _of_somebody_else(owner_of(path))
+        if isinstance(error, TimeoutError):
+            detail = f"the agent did not answer within {self._timeout:g} s"
+        elif isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            detail = f"the agent does not run: nobody answers at {path}"
+        elif isinstance(error, ConnectionError | http.client.RemoteDisconnected):
+            detail = "the agent ended while it was asked"
+        else:
+            detail = f"cannot reach the agent at {path}: {error.strerror or error}"
+        return Failure(detail, self._place.remedy("homeportd"), UNREACHABLE)
+
+
+def connect(timeout: float = TIMEOUT) -> Agent:
+    """The agent of this machine and user; the connection is opened by the first request."""
+    return Agent(installation.find(), timeout)
+
+
+def _of_somebody_else(owner: str) -> Failure:
+    """The person has an account here, and the agent serves another one; `owner` as `owner_of` has it."""
+    import pwd  # imports for a rare path
+    import shlex
+    import sys
+
+    try:
+        me = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        me = f"uid {os.getuid()}"
+    named = " " not in owner
+    command = ["sudo", *(["-u", owner] if named else []), "homeport", *sys.argv[1:]]
+    asked = owner if named and owner != OWN_USER else "whoever set this machine up"
+    return Failure(
+        f"Homeport on this machine serves {owner} and root; you are {me}",
+        f"ask {asked} for what you need; with the right to use sudo: {shlex.join(command)}",
+        UNREACHABLE,
+    )
+
+
+def owner_of(path: Path) -> str:
+    """The user whose agent has this socket, by name where there is one."""
+    import pwd  # an import for a rare path
+
+    for candidate in (path, path.parent):
+        try:
+            uid = candidate.stat().st_uid
+        except OSError:
+            continue
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return f"uid {uid}"
+    return "another user"
+
+
+def is_closed(path: Path) -> bool:
+    """Whether the agent's socket is for others: its own user and root may write to it, or find that it is not there."""
+    try:
+        return path.exists() and not os.access(path, os.W_OK)
+    except PermissionError:  # of its folder
+        return True
+
+
+def _not_understood(what: str) -> Failure:
+    return Failure(
+        f"the agent's answer was not understood ({what})",
+        "run bin/site, so that agent and command line are of one version",
+    )
+
+
+def _refusal(status: int, text: bytes) -> Failure:
+    """The Failure for an RFC 9457 answer, or for whatever came in its place."""
+    code = NOT_FOUND if status == 404 else REFUSED
+    try:
+        problem = json.loads(text)
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = problem.get("detail") or problem.get("title") or f"the agent answered with status {status}"
+    fix = problem.get("fix") or ""
+    if not fix or "/api/" in fix:  # words for programmers of other clients
+        fix = "homeport doctor" if status >= 500 else "homeport --help"
+    return Failure(str(detail)[:MAX_DETAIL], str(fix)[:MAX_DETAIL], code, status)

@@ -1,0 +1,1 @@
+"""The commands of `homeport`, a module a noun."""

@@ -1,0 +1,209 @@
+"""The command that makes an edge this user's."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from homeportd.cli.errors import USAGE, Failure
+from homeportd.cli.options import passwords
+from homeportd.cli.options.arguments import Json
+from homeportd.cli.options.tunnel_options import trying
+from homeportd.cli.output import phrases
+from homeportd.cli.output.terminal import write, write_json
+
+if TYPE_CHECKING:
+    from homeportd.tunnels.account import Account
+    from homeportd.tunnels.protocol import Welcome
+
+PROBE_RUN: Final = "init"
+NEWER_S: Final = 2.0  # seconds for the edge to give the newer token, which it says after its welcome
+
+
+def init(
+    token: Annotated[
+        str | None, typer.Argument(metavar="TOKEN", help="A token for tunnels, made on the edge.")
+    ] = None,
+    *,
+    edge: Annotated[
+        str | None, typer.Option("--edge", metavar="URL", help="Such as https://tunnel.example.com.")
+    ] = None,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the token from standard input.")
+    ] = False,
+    api_token_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--api-token-stdin",
+            help="Read an owner's token for the edge's API, and keep it beside the other.",
+        ),
+    ] = False,
+    ca: Annotated[
+        str | None, typer.Option("--ca", metavar="FILE", help="Trust these certificates, not the system's.")
+    ] = None,
+    links: Annotated[
+        int | None, typer.Option("--links", min=1, max=8, metavar="N", help="Connections to hold (2).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Connect this user with an edge, and keep its token.
+
+    Asks for the token when none is given. Nothing is stored unless the edge accepts it. On a machine with an
+    edge of its own no option is needed: the agent gives its own user, and root, a token.
+    """
+    from dataclasses import replace
+
+    from homeportd.cli.clients import own_edge
+    from homeportd.tunnels import account as accounts
+    from homeportd.tunnels import local_edge
+    from homeportd.tunnels.address import EdgeAddress, is_loopback
+
+    known = _known()
+    given = edge or token or token_stdin or api_token_stdin or ca
+    if (
+        not given
+        and local_edge.find() is not None
+        and (known.local if known else not accounts.path().exists())
+    ):
+        account = own_edge.connected()
+        _finish(replace(account, links=links) if links else account, json)
+        return
+    url = edge or (known.url if known else None)
+    if url is None:
+        raise Failure("which edge?", accounts.CONNECT, USAGE)
+    if token and token_stdin:
+        raise Failure("a token was given twice", "leave the argument out", USAGE)
+    if token_stdin and api_token_stdin:
+        raise Failure("standard input has one token", "run the command twice", USAGE)
+    if token:
+        sys.stderr.write(
+            "note: a token on the command line is seen by other users and kept in the history; "
+            "better: homeport init --token-stdin\n"
+        )
+    try:
+        address = EdgeAddress.parse(url)
+        api_token = accounts.check_token(passwords.from_stdin("token")) if api_token_stdin else None
+        if token is None and api_token_stdin and known is not None:
+            token = known.token
+        elif token is None:
+            token = passwords.from_stdin("token") if token_stdin else _asked()
+        token = accounts.check_token(token)
+    except ValueError as error:
+        raise Failure(str(error), "homeport init --help", USAGE) from None
+    same = known if known is not None and known.url == url else None
+    account = accounts.Account(
+        url=url,
+        token=token,
+        ca=str(Path(ca).absolute()) if ca else same.ca if same else None,
+        api_url=same.api_url if same else None,
+        api_token=api_token or (same.api_token if same else None),
+        links=links or (same.links if same else accounts.LINKS),
+    )
+    if not address.secure and not is_loopback(address.host):
+        sys.stderr.write(f"note: {url} is not encrypted: whoever is on the way can read the token\n")
+    _finish(account, json)
+
+
+def _finish(account: Account, json: bool) -> None:
+    from dataclasses import replace
+
+    from homeportd.cli.clients.daemon_client import nudge
+    from homeportd.cli.clients.edge_client import EdgeAgent, api_url_of
+    from homeportd.tunnels import account as accounts
+
+    welcome, newer = trying(lambda: verify(account))
+    account = replace(account, token=newer or account.token, api_url=api_url_of(welcome.url))
+    if account.api_token:
+        with EdgeAgent(account) as agent:
+            agent.get("/tunnels")
+    try:
+        accounts.store(account)
+    except OSError as error:
+        raise Failure(
+            f"cannot write {accounts.path()}: {error.strerror}", "check that folder's owner, mode and space"
+        ) from error
+    told = nudge()
+    if welcome.token_ends is not None:
+        sys.stderr.write(_replaced(welcome.token_ends, newer is not None))
+    if json:
+        write_json(
+            {
+                "edge": account.url,
+                "names": welcome.url,
+                "host": welcome.host,
+                "tcp_ports": welcome.tcp_ports,
+                "udp_ports": welcome.udp_ports,
+                "stored": str(accounts.path()),
+                "api": account.api_token is not None,
+                "token_ends": None if newer else welcome.token_ends,
+            }
+        )
+        return
+    write(
+        [
+            f"The edge {welcome.edge} accepts the token; it is kept in {accounts.path()}.",
+            f"Names are {welcome.url}, TCP ports {welcome.tcp_ports}, UDP ports {welcome.udp_ports}.",
+            *(["The daemon uses it from now on."] if told else []),
+            "Next: homeport http 3000 --domain myapp",
+        ]
+    )
+
+
+def _replaced(ends: str, have_newer: bool) -> str:
+    """What to know about a token that has a successor."""
+    if have_newer:
+        return "note: the token was replaced; the edge gave the newer one, which is kept in its place\n"
+    return phrases.replaced(ends)
+
+
+def _known() -> Account | None:
+    from homeportd.tunnels import account
+    from homeportd.tunnels.errors import Problem
+
+    try:
+        return account.load()
+    except Problem:
+        return None
+
+
+def _asked() -> str:
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise Failure("there is no terminal to ask for the token", "use --token-stdin", USAGE)
+    return getpass.getpass("Token of the edge: ")
+
+
+def verify(account: Account) -> tuple[Welcome, str | None]:
+    """Say hello to the edge, and leave: its welcome, and the newer token where ours was replaced. Raises Problem.
+
+    An edge that was restarted since has no newer one to give.
+    """
+    import asyncio
+
+    from homeportd.tunnels.link import Link, Who
+    from homeportd.tunnels.protocol import Rotate
+
+    async def greet() -> tuple[Welcome, str | None]:
+        import secrets
+        import socket
+
+        who = Who(f"{PROBE_RUN}-{secrets.token_hex(8)}", socket.gethostname()[:64] or "client")
+        link = await Link.of(account, 0, who)
+        newer = None if link.welcome.token_ends is None else await successor(link)
+        await link.close()
+        return link.welcome, newer
+
+    async def successor(link: Link) -> str | None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NEWER_S):
+                async for message in link.messages():
+                    if isinstance(message, Rotate):
+                        return message.token
+        return None
+
+    return asyncio.run(greet())

@@ -1,0 +1,256 @@
+"""Commands that decide who may open a port, and show who did."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import typer
+
+from homeportd.cli import cautions
+from homeportd.cli.api_types import Access, Mode, Share
+from homeportd.cli.clients import via_edge
+from homeportd.cli.clients.agent_client import Agent, connect
+from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
+from homeportd.cli.options import passwords
+from homeportd.cli.options.arguments import Json, PortArgument
+from homeportd.cli.output import phrases, tables
+from homeportd.cli.output.terminal import screen, write, write_json
+from homeportd.tunnels import account as accounts
+
+MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
+FOLLOW_INTERVAL: Final = 1.0  # seconds between two looks at the log
+FOLLOW_PATIENCE: Final = 60.0  # seconds for which an agent that restarts is waited for
+
+Password = Annotated[bool, typer.Option("--password", help="Let in who knows a password; asks for it.")]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="The same, with the password from standard input.")
+]
+Public = Annotated[bool, typer.Option("--public", help="Let everybody in.")]
+Private = Annotated[bool, typer.Option("--private", help="Let only you in.")]
+Expires = Annotated[
+    str | None,
+    typer.Option("--expires", metavar="WHEN", help="30m, 24h, 7d, a date such as 2027-01-31, or never."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="CIDR", help="Let in this network alone; may be repeated."),
+]
+Via = Annotated[
+    str | None,
+    typer.Option(
+        "--via", metavar="edge", help="Give it an address at the edge, too; the daemon keeps it there."
+    ),
+]
+MaxUses = Annotated[
+    int | None,
+    typer.Option("--max-uses", min=1, metavar="N", help="Accept the password N times."),
+]
+
+
+def share(
+    port: PortArgument,
+    *,
+    password: Password = False,
+    password_stdin: PasswordStdin = False,
+    public: Public = False,
+    private: Private = False,
+    expires: Expires = None,
+    allow: Allow = None,
+    max_uses: MaxUses = None,
+    via: Via = None,
+    yes: cautions.Yes = False,
+    json: Json = False,
+) -> None:
+    """Say who may open a port, and print its address.
+
+    Only you, unless you choose otherwise. With --password, --password-stdin, --public or --private the
+    share is made anew from the options given; without them it keeps its mode and changes only
+    what you name. The address is alone on the last line.
+    """
+    chosen = [
+        flag
+        for flag, given in (
+            ("--password", password),
+            ("--password-stdin", password_stdin),
+            ("--public", public),
+            ("--private", private),
+        )
+        if given
+    ]
+    if len(chosen) > 1:
+        raise Failure(f"{' and '.join(chosen)} exclude each other", f"choose one, such as {chosen[0]}", USAGE)
+    wish: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
+    if via:
+        via_edge.check(via)
+        wish["allow"] = via_edge.with_source(allow or [])
+    with connect() as agent:
+        warned = _heed(agent, port, _mode(chosen[0]) if chosen else None, yes=yes)
+        if chosen:
+            wish["mode"] = _mode(chosen[0])
+            if password or password_stdin:
+                agent.get("/health")  # before a person types a password for nothing
+                wish["password"] = passwords.ask(f"port {port}") if password else passwords.from_stdin()
+        now_true = _shared(lambda: _post(agent, port, wish) if chosen else _adjust(agent, port, wish), port)
+        address = via_edge.open_tunnel(port, allow or []) if via else None
+        _report(agent, now_true, json, address, warned=warned)
+
+
+def _heed(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool:
+    """Say what is to be known of the port before it is shared; whether there was something. Raises Failure."""
+    found = agent.port(port)
+    mode = chosen or (found["share"]["mode"] if found else "private")
+    known = cautions.of_port(port, found, ask=mode != "private")
+    if known is None or (known["kind"] == "debugger" and mode == "private"):
+        return False
+    if known["kind"] == "not-http" and not (found and found["listening"]):
+        return False  # by its number alone; said when it is shared, for it may not be
+    cautions.heed(port, known, public=mode == "public", yes=yes)
+    return True
+
+
+def _shared(work: Callable[[], Share], port: int) -> Share:
+    """What `work` returns. A port outside the ranges can be had by a tunnel, where this user has an edge."""
+    try:
+        return work()
+    except Failure as failure:
+        widen = failure.fix.startswith("add it to homeport_port_ranges")
+        if not widen or not accounts.path().exists():
+            raise
+        known = cautions.of_port(port, None)
+        command = (known and known["command"]) or f"homeport http {port}"
+        fix = f"{command} needs no range; or {failure.fix}"
+        raise Failure(failure.detail, fix, failure.code, failure.status) from failure
+
+
+def url(port: PortArgument, json: Json = False) -> None:
+    """Print the address of a port."""
+    with connect() as agent:
+        now_true = agent.share(port)
+        found = agent.port(port)
+    if found and found.get("outside"):
+        sys.stderr.write(f"note: the address of port {port} leads nowhere: {phrases.outside(found)}\n")
+    elif not (found and found["listening"]):
+        sys.stderr.write(f"note: nothing listens on port {port} now, or it is outside the port ranges\n")
+    if json:
+        write_json({"port": port, "url": now_true["url"]})
+    else:
+        write([now_true["url"]])
+
+
+def unshare(port: PortArgument, json: Json = False) -> None:
+    """Make a port private again.
+
+    Visitors who are connected are cut off.
+    """
+    with connect() as agent:
+        via_edge.close_tunnel(port)
+        agent.delete(f"/ports/{port}/share")
+        if json:
+            now_true = agent.share(port)
+            write_json(now_true)
+        else:
+            write(
+                [f"Port {port} is private again: only you can open it. Open connections of others end now."]
+            )
+
+
+def _mode(flag: str) -> Mode:
+    modes: dict[str, Mode] = {"--public": "public", "--private": "private"}
+    return modes.get(flag, "password")
+
+
+def _post(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
+    made: Share = agent.post(f"/ports/{port}/share", wish)
+    return made
+
+
+def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
+    """Change what the wish names of the present share; without a share, make a private one."""
+    before = agent.share(port)
+    named = {key: value for key, value in wish.items() if value}
+    if before["generation"] and not named:
+        return before  # asked to change nothing: a new generation would throw visitors out
+    if before["expired"] and "expires" not in named:
+        raise Failure(
+            f"the share of port {port} has ended", f"give it a new end: homeport share {port} --expires 24h"
+        )
+    kept = {
+        "mode": before["mode"],
+        "expires": before["expires_at"],
+        "allow": before["allow"],
+        "max_uses": before["max_uses"],
+    }
+    return _post(agent, port, kept | named)
+
+
+def _report(agent: Agent, now_true: Share, json: bool, address: str | None, *, warned: bool) -> None:
+    """What is true now; the address alone on the last line: that at the edge, if there is one."""
+    found = agent.port(now_true["port"])
+    known = cautions.of_port(now_true["port"], found)
+    if known and known["kind"] == "not-http" and not warned:
+        cautions.heed(now_true["port"], known, public=False, yes=True)
+    if json:
+        write_json(now_true if address is None else {**now_true, "edge_url": address})
+        return
+    lines = [phrases.sentence(now_true, phrases.local_now())]
+    if found and found.get("outside"):
+        lines.append(f"It leads nowhere: {phrases.outside(found)}.")
+    elif not (found and found["listening"]):
+        lines.append("Nothing listens there yet; the address works as soon as something does.")
+    write([*lines, now_true["url"], *([address] if address else [])])
+
+
+Lines = Annotated[
+    int, typer.Option("-n", "--lines", metavar="N", min=1, max=MAX_LINES, help="How many of the newest.")
+]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with new ones as they come.")]
+
+
+def logs(port: PortArgument, lines: Lines = 20, follow: Follow = False, json: Json = False) -> None:
+    """Show who opened a port, or tried to."""
+    with connect() as agent:
+        newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={lines}")
+        entries = newest[::-1]
+        if json and not follow:
+            write_json(entries)
+        elif entries or follow:
+            _show(entries, json, heading=True)
+        else:
+            write([f"Nobody has opened port {port} yet."])
+        if follow:
+            _follow(agent, port, entries[-1]["id"] if entries else 0, json)
+
+
+def _show(entries: list[Access], json: bool, *, heading: bool = False) -> None:
+    """Print log entries; as JSON, one a line, so that a reader need not wait for the end."""
+    if json:
+        write(json_module.dumps(entry) for entry in entries)
+    elif entries:
+        write(tables.access_log(entries, screen(), phrases.local_now(), heading=heading))
+
+
+def _follow(agent: Agent, port: int, last: int, json: bool) -> None:
+    """Print what is newer than the entry `last`, until Ctrl-C; outlasts a restart of the agent."""
+    lost_at: float | None = None
+    while True:
+        time.sleep(FOLLOW_INTERVAL)
+        try:
+            newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={MAX_LINES}")
+        except Failure as failure:
+            if failure.code != UNREACHABLE:
+                raise
+            if lost_at is None:
+                lost_at = time.monotonic()
+                sys.stderr.write(f"note: {failure.detail}; waiting for it\n")
+            if time.monotonic() - lost_at > FOLLOW_PATIENCE:
+                raise
+            continue
+        lost_at = None
+        fresh = [entry for entry in newest[::-1] if entry["id"] > last]
+        if fresh:
+            _show(fresh, json)
+            last = fresh[-1]["id"]

@@ -1,0 +1,159 @@
+"""Objects of the API in words: what a port is, who may open it, until when."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from typing import Any
+
+from homeportd.cli.api_types import Port, Repo, Share
+from homeportd.cli.output.terminal import Cell, Style
+from homeportd.clock import from_text
+
+_STYLES = {"private": Style.GREY, "password": Style.AMBER, "public": Style.GREEN}
+INIT_NEWER = "homeport init --token-stdin with the newer one, which `homeport token rotate` showed"
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def what(port: Port) -> str:
+    """What a person would call the thing behind a port, and whose it is if not theirs: `vite · frontend · root's`."""
+    if port.get("outside"):  # an agent of the release before does not say
+        return outside(port)
+    if not port["listening"]:
+        return "nothing listens"
+    name, user = port["title"], port["user"]
+    if not name and port["command"]:
+        name = port["command"].split()[0].rpartition("/")[2]
+    if not name:
+        return f"a program of {user}" if user else "owner not visible"
+    whose = possessive(user) if user and port.get("foreign") else ""
+    if port.get("container"):
+        # The system's engine runs as root for whoever uses it.
+        whose = "container" if user == "root" else f"{whose} container".strip()
+    return " · ".join(part for part in (name, port["subdir"] or "", whose) if part)
+
+
+def possessive(user: str) -> str:
+    """`root's`, `games'`."""
+    return f"{user}'" if user.endswith("s") else f"{user}'s"
+
+
+def handover(repo: Repo, as_root: bool) -> str:
+    """That a repo is somebody else's, and the command that changes it: without sudo for root."""
+    sentence = f"{repo['name']} is {possessive(repo['owner'] or 'nobody')}: it is listed and shared here"
+    if repo["handover"] is None:
+        return f"{sentence}."
+    # Paths are absolute, so no word of theirs is mistaken for one of these.
+    kept = [word for word in shlex.split(repo["handover"]) if not (as_root and word == "sudo")]
+    command = " ".join(word if word == "&&" else shlex.quote(word) for word in kept)
+    return f"{sentence}; to let Homeport work in it: {command}"
+
+
+def outside(port: Port) -> str:
+    """Why a shared port leads nowhere, whatever listens there."""
+    return "Homeport's own port" if port["outside"] == "own" else "outside the port ranges"
+
+
+def mode(share: Share) -> Cell:
+    """Who may open a port now, in the colour of that state."""
+    word = "private" if share["expired"] else share["mode"]
+    return Cell(word, _STYLES.get(word, Style.PLAIN))
+
+
+def moment(text: str, now: datetime) -> str:
+    """A moment by its distance from `now`, in that time zone: `14:00`, `tomorrow 14:00`, `3 Dec 14:00`."""
+    when = from_text(text).astimezone(now.tzinfo)
+    days = (when.date() - now.date()).days
+    clock = f"{when:%H:%M}"
+    if days == 0:
+        return clock
+    if abs(days) == 1:
+        return f"{'tomorrow' if days == 1 else 'yesterday'} {clock}"
+    if 1 < days < 7:
+        return f"{when:%a} {clock}"
+    year = "" if when.year == now.year else f" {when.year}"
+    return f"{when.day} {when:%b}{year} {clock}"
+
+
+def past(text: str, now: datetime) -> str:
+    """A past moment: the time of today, or the date with it, in the time zone of `now`."""
+    when = from_text(text).astimezone(now.tzinfo)
+    return f"{when:%H:%M:%S}" if when.date() == now.date() else f"{when:%Y-%m-%d %H:%M}"
+
+
+def until(share: Share, now: datetime) -> str:
+    """When a share ends: `until tomorrow 14:00`, `ended 13:59:59`, or nothing for one without an end."""
+    if share["expires_at"] is None:
+        return ""
+    if share["expired"]:
+        return f"ended {moment(share['expires_at'], now)}"
+    return f"until {moment(share['expires_at'], now)}"
+
+
+def limits(share: Share) -> str:
+    """What else bounds a share: its networks and uses."""
+    parts: list[str] = []
+    if share["allow"]:
+        parts.append(", ".join(share["allow"]))
+    if share["max_uses"] is not None:
+        parts.append(f"{share['uses']} of {share['max_uses']} uses")
+    return "; ".join(parts)
+
+
+def sentence(share: Share, now: datetime) -> str:
+    """What is true of a port now, as one sentence."""
+    number = share["port"]
+    alone = f"nly you can open port {number}, once you have logged in to the dashboard."
+    if share["expired"]:
+        return f"The share {until(share, now)}: o{alone}"
+    if share["mode"] == "private":
+        return f"O{alone}"
+    who = "Anyone with the password" if share["mode"] == "password" else "Anyone"
+    from_where = f" from {' or '.join(share['allow'])}" if share["allow"] else ""
+    end = f" {until(share, now)}" if share["expires_at"] else " until you unshare it"
+    uses = ""
+    if share["max_uses"] is not None:
+        left = max(0, share["max_uses"] - share["uses"])
+        uses = f", {left} more time{'' if left == 1 else 's'},"
+    return f"{who}{from_where} can open port {number}{uses}{end}."
+
+
+def duration(seconds: float) -> str:
+    """The two largest units of a time span: `3 d 4 h`, `12 min`."""
+    minutes = int(seconds) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{int(seconds)} s"
+
+
+def roughly(seconds: float) -> str:
+    """The largest unit of a time span: `3 d`, `12 min`."""
+    return " ".join(duration(seconds).split()[:2])
+
+
+def target(tunnel: dict[str, Any]) -> str:
+    """Where a tunnel leads: `:3000` on this machine, `db.lan:5432`, or what it was made for, `share 3000`."""
+    written: str = tunnel.get("label") or tunnel.get("target") or ""
+    return written.removeprefix("localhost")
+
+
+def replaced(ends: str) -> str:
+    """What to know about a token that was replaced, and what to do; two lines for standard error."""
+    return f"note: the token was replaced, and ends at {moment(ends, local_now())}\nfix: {INIT_NEWER}\n"
+
+
+def size(count: float) -> str:
+    """Bytes with a decimal unit: `7.9 GB`."""
+    for unit in _UNITS[:-1]:
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit in ("B", "kB") or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} {_UNITS[-1]}"
+
+
+def local_now() -> datetime:
+    """The present moment in the time zone of the person."""
+    return datetime.now().astimezone()

@@ -1,0 +1,1 @@
+"""Starts the tunnel daemon with a person's session: systemd or launchd."""

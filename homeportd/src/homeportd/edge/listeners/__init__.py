@@ -1,0 +1,1 @@
+"""The sockets of an edge that visitors connect to."""

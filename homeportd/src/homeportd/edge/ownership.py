@@ -1,0 +1,71 @@
+"""Whether a client may have a name or port: whose it is, who holds it, how many there are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from homeportd.edge.connections.client import Client
+from homeportd.edge.model import Refused, Reservation
+from homeportd.edge.registry import Registry
+from homeportd.edge.tunnel import Tunnel
+from homeportd.tunnels import protocol
+from homeportd.tunnels.protocol import Kind, Open, Refusal
+
+MAX_PLACES: Final = 8192
+MAX_OF_LINEAGE: Final = 4096  # one token shall not use up what the others may want
+
+
+def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str], bool]) -> Reservation:
+    """The place in this client's hands; `alive` says whether a lineage has a token left. Raises Refused."""
+    reservation = tunnel.reservation
+    owner = reservation.lineage
+    web = reservation.kind is Kind.HTTP
+    if owner not in (None, client.lineage) and alive(str(owner)):
+        what = (
+            f"the name {reservation.label}" if web else f"{reservation.kind.upper()} port {reservation.label}"
+        )
+        raise Refused(
+            Refusal.NAME_TAKEN if web else Refusal.PORT_TAKEN,
+            f"{what} belongs to another token",
+            "choose another, or let its owner give it up: homeport reservations remove",
+        )
+    newer = tunnel.holder if tunnel.live else None
+    if message.again and newer is not None and newer is not client:
+        # A laptop that wakes up must not take back what its owner has started elsewhere since.
+        raise Refused(
+            Refusal.TAKEN_OVER,
+            f"a newer client, on {newer.name}, has {reservation.label} since this one was away",
+            "end that one, or start this one again to take it back",
+        )
+    # Its own, nobody's, or of a token that is gone: names are never stuck.
+    return replace(reservation, lineage=client.lineage, reserved=reservation.reserved or message.reserve)
+
+
+def check_client(client: Client, tunnel: Tunnel | None) -> None:
+    """Raises Refused for a client that has gone since it asked, or has tunnels enough besides this one."""
+    if not client.links:  # nobody would ever let go of what it holds
+        raise Refused(Refusal.LIMIT, "the client has gone", "ask again")
+    most = protocol.MAX_TUNNELS
+    if len(client.tunnels) >= most and (tunnel is None or tunnel.id not in client.tunnels):
+        raise Refused(Refusal.LIMIT, f"this client has {most} tunnels", "close one, or use another")
+
+
+def orphaned(reservation: Reservation, alive: Callable[[str], bool]) -> bool:
+    """Whether a place is nobody's: not reserved, and of a token that is gone."""
+    return not reservation.reserved and reservation.lineage is not None and not alive(reservation.lineage)
+
+
+def check_room(registry: Registry, lineage: str | None) -> None:
+    """Raises Refused when this edge, or the token, has names and ports enough."""
+    if len(registry) >= MAX_PLACES:
+        raise Refused(Refusal.LIMIT, f"this edge has {MAX_PLACES} names and ports", "remove reservations")
+    if lineage is None or len(registry) < MAX_OF_LINEAGE:
+        return
+    if sum(tunnel.reservation.lineage == lineage for tunnel in registry) >= MAX_OF_LINEAGE:
+        raise Refused(
+            Refusal.LIMIT,
+            f"this token has {MAX_OF_LINEAGE} names and ports",
+            "remove some: homeport reservations remove",
+        )

@@ -1,0 +1,1 @@
+"""What an edge writes for Traefik and reads from it."""

@@ -1,0 +1,1 @@
+"""What went through the tunnels of an edge: counts, minutes, connections."""

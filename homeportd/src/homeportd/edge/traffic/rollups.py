@@ -1,0 +1,137 @@
+"""What moved, minute by minute, on disk; and the live rates, second by second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, time
+
+from homeportd import clock
+from homeportd.database import Database
+from homeportd.edge.traffic.stats import Counts
+from homeportd.edge.tunnel import Tunnel
+
+TICK_S = 1.0
+LATE_S = 0.01  # timers have milliseconds
+KEPT_MINUTES = 14 * 24 * 60
+KEPT_ROWS = 2_000_000  # of all tunnels
+PRUNE_EVERY = 60  # minutes
+
+_COLUMNS = ("bytes_in", "bytes_out", "connections", "requests", "refused", "dropped")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of a tunnel in which anything happened; `minute` since 1970, UTC."""
+
+    minute: int
+    counts: Counts
+
+
+class Rollups:
+    """Ticks for all tunnels that `tunnels()` gives."""
+
+    def __init__(self, database: Database, tunnels: Callable[[], Iterable[Tunnel]]) -> None:
+        self._database = database
+        self._tunnels = tunnels
+        self._minute = _present()  # to which what is not written yet belongs
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._task = asyncio.create_task(self._run(), name="tunnel figures")
+
+    async def recall(self) -> None:
+        """Tell the tunnels when a byte last moved, as the disk has it: a restarted agent does not say "never"."""
+        rows = await self._database.all(
+            "SELECT tunnel, max(at) FROM ("
+            " SELECT tunnel, minute * 60 AS at FROM tunnel_minutes WHERE bytes_in + bytes_out > 0"
+            " UNION ALL SELECT tunnel, CAST(strftime('%s', time) AS INTEGER) FROM tunnel_visits"
+            " WHERE bytes_in > 0 OR bytes_out > 0) GROUP BY tunnel"
+        )
+        moved = {str(name): datetime.fromtimestamp(int(str(at)), UTC) for name, at in rows}
+        for tunnel in self._tunnels():
+            if tunnel.id in moved:
+                tunnel.stats.recall(moved[tunnel.id])
+
+    async def list(self, tunnel: str, minutes: int) -> list[Minute]:
+        """The last `minutes`, oldest first; minutes without traffic are left out. The present one is included."""
+        rows = await self._database.all(
+            "SELECT minute, bytes_in, bytes_out, connections, requests, refused, dropped FROM tunnel_minutes"
+            " WHERE tunnel = ? AND minute > ? ORDER BY minute",
+            tunnel,
+            _present() - minutes,
+        )
+        return [Minute(int(str(row[0])), Counts(*(int(str(x)) for x in row[1:]))) for row in rows]
+
+    async def write(self) -> None:
+        """Put what happened since the last time on its minute. Raises sqlite3.Error; then nothing is lost."""
+        async with self._writing:
+            fresh = {tunnel: tunnel.stats.total.copy() for tunnel in self._tunnels()}
+            rows = [
+                (tunnel.id, self._minute, *(getattr(more, name) for name in _COLUMNS))
+                for tunnel, total in fresh.items()
+                if (more := total.minus(tunnel.stats.rolled))
+            ]
+            if not rows:
+                return
+            added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS)
+            async with self._database.transaction() as connection:
+                await connection.executemany(
+                    f"INSERT INTO tunnel_minutes (tunnel, minute, {', '.join(_COLUMNS)}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+                    f" ON CONFLICT (tunnel, minute) DO UPDATE SET {added}",
+                    rows,
+                )
+            for tunnel, total in fresh.items():
+                tunnel.stats.rolled = total
+
+    async def prune(self) -> None:
+        """Delete minutes that are too old or too many."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "DELETE FROM tunnel_minutes WHERE minute < ?", (_present() - KEPT_MINUTES,)
+            )
+            await connection.execute(
+                "DELETE FROM tunnel_minutes WHERE minute <= coalesce("
+                "(SELECT minute FROM tunnel_minutes ORDER BY minute DESC LIMIT 1 OFFSET ?), -1)",
+                (KEPT_ROWS,),
+            )
+
+    async def _run(self) -> None:
+        before, pruned = monotonic(), 0
+        while True:
+            # Just after each whole second, so that a minute ends with the minute.
+            await asyncio.sleep(TICK_S - time() % TICK_S + LATE_S)
+            now, moment = monotonic(), clock.now()
+            for tunnel in self._tunnels():
+                tunnel.stats.tick(moment, now - before)
+            before = now
+            if _present() == self._minute:
+                continue
+            try:
+                await self.write()
+                if self._minute - pruned >= PRUNE_EVERY:
+                    pruned = self._minute
+                    await self.prune()
+            except sqlite3.Error as error:
+                _log.warning("the minutes of tunnels could not be written: %s", error)
+            self._minute = _present()
+
+    async def close(self) -> None:
+        """Write the rest and stop."""
+        if self._task is not None:
+            async with self._writing:  # what is cut off while it is committed would be added twice
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.write()
+
+
+def _present() -> int:
+    return int(time() // 60)

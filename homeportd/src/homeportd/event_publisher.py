@@ -1,0 +1,82 @@
+"""Turns what the rooms notice into events for whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from homeportd.events import Events
+from homeportd.ports.model import Change
+from homeportd.ports.service import Ports
+from homeportd.ports.view import port_view
+from homeportd.repos.service import Repos
+from homeportd.repos.view import repo_views
+from homeportd.settings import Origin
+from homeportd.shares.access import Access, AccessLog
+from homeportd.shares.model import Share
+from homeportd.shares.service import Shares
+from homeportd.shares.view import access_view, share_view
+
+DIRTY_S = 10  # between two looks for uncommitted changes, while somebody watches
+
+
+class EventPublisher:
+    """Subscribes to the rooms at once; publishes until closed."""
+
+    def __init__(
+        self,
+        events: Events,
+        ports: Ports,
+        shares: Shares,
+        repos: Repos,
+        log: AccessLog,
+        origin: Origin,
+    ) -> None:
+        self._events = events
+        self._ports = ports
+        self._shares = shares
+        self._repos = repos
+        self._origin = origin
+        self._tasks: list[asyncio.Task[None]] = []
+        ports.on_change(self._port_changed)
+        shares.on_change(self._share_changed)
+        repos.on_change(self._repos_changed)
+        log.on_row(self._accessed)
+
+    def start(self) -> None:
+        """Begin to show what only changes while somebody looks."""
+        self._tasks = [asyncio.create_task(self._look_for_dirt(), name="dirty marks")]
+
+    def _port_changed(self, change: Change) -> None:
+        number = change.port.port
+        if change.kind == "closed":
+            self._events.publish("port.closed", {"port": number})
+            return
+        view = port_view(number, change.port, self._shares.get(number), self._origin)
+        self._events.publish(f"port.{change.kind}", view.model_dump())
+
+    def _share_changed(self, port: int, share: Share | None) -> None:
+        data = {"port": port, "share": share_view(port, share, self._origin).model_dump()}
+        self._events.publish("share.changed", data)
+
+    def _repos_changed(self) -> None:
+        placed = [(port.port, port.repo) for port in self._ports.snapshot().values()]
+        views = repo_views(self._repos.all(), placed)
+        self._events.publish("repos.changed", {"repos": [view.model_dump() for view in views]})
+
+    def _accessed(self, access: Access) -> None:
+        if self._events.watched:
+            data: dict[str, Any] = {"port": access.port, **access_view(access).model_dump()}
+            self._events.show("access", data)
+
+    async def _look_for_dirt(self) -> None:
+        while True:
+            if self._events.watched:
+                await self._repos.refresh_dirty()
+            await asyncio.sleep(DIRTY_S)
+
+    async def close(self) -> None:
+        """Stop publishing."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

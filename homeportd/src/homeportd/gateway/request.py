@@ -1,0 +1,147 @@
+"""What Caddy tells us about one request, taken from the headers of its question."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from homeportd.shares.model import Address
+
+MAX_HEADERS = 64 * 1024  # bytes of all names and values
+MAX_URI = 2048  # characters of an address that we send a visitor back to
+MAX_AUTHORIZATION = 4096
+
+_NEXT = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+_NO_ADDRESS = "the visitor's address is missing"
+
+
+class BadRequest(Exception):
+    """The question cannot be answered; `status` is for the visitor."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(slots=True)
+class AuthRequest:
+    """One request for a port. Texts are latin-1, empty where the header was missing."""
+
+    door: str  # port: an origin of its own; api: below /api/proxy; visitor: our own pages; silent: no answer
+    port: int
+    address: Address
+    client: str  # `address` as text
+    method: str
+    uri: str
+    cookie: bytes
+    authorization: str
+    origin: str
+    accept: str
+    agent: str
+    fetch_mode: str
+    fetch_site: str
+    upgrade: str
+    length: str
+
+    @property
+    def browser(self) -> bool:
+        """Whether it may be a browser: one must never show its own password dialog over a page."""
+        return bool(self.fetch_mode) or self.agent.startswith("Mozilla/")
+
+    @property
+    def page(self) -> bool:
+        """Whether a person will look at the answer."""
+        return (
+            self.method in ("GET", "HEAD")
+            and "text/html" in self.accept
+            and not self.upgrade
+            and self.fetch_mode in ("", "navigate")
+            and self.door != "api"
+        )
+
+    @property
+    def bearer(self) -> str:
+        """The bearer credential, empty when there is none."""
+        scheme, _, value = self.authorization.partition(" ")
+        return value.strip() if scheme.lower() == "bearer" else ""
+
+    @property
+    def basic_password(self) -> str | None:
+        """The password of HTTP Basic, whatever the user name; None when there is none or it is garbled."""
+        scheme, _, value = self.authorization.partition(" ")
+        if scheme.lower() != "basic" or len(value) > MAX_AUTHORIZATION:
+            return None
+        try:
+            raw = b64decode(value.strip(), validate=True)
+        except ValueError:
+            return None
+        _, colon, password = raw.partition(b":")
+        if not colon:
+            return None
+        try:
+            return password.decode()
+        except UnicodeDecodeError:
+            return password.decode("latin-1")
+
+
+def read(
+    headers: Iterable[tuple[bytes, bytes]], method: str | None = None, uri: str | None = None
+) -> AuthRequest:
+    """Raises BadRequest. `method` and `uri` are given where Caddy passed the request itself, not a question."""
+    fields: dict[bytes, bytes] = {}
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name in fields:
+            if name == b"cookie":
+                value = fields[name] + b"; " + value  # noqa: PLW2901
+            elif name in (b"authorization", b"origin"):
+                raise BadRequest(400, f"the header {name.decode()} is there twice")
+        fields[name] = value
+    if size > MAX_HEADERS:
+        raise BadRequest(431, "the headers of the request are too large")
+
+    def text(name: bytes) -> str:
+        return fields.get(name, b"").decode("latin-1")
+
+    authorization = text(b"authorization")
+    client = text(b"x-homeport-client")
+    number = text(b"x-homeport-port")
+    if not (number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535):
+        raise BadRequest(400, "the port is missing")
+    return AuthRequest(
+        door=text(b"x-homeport-door"),
+        port=int(number),
+        address=_address(client),
+        client=client,
+        method=method or text(b"x-forwarded-method") or "GET",
+        uri=uri or text(b"x-forwarded-uri") or "/",
+        cookie=fields.get(b"cookie", b""),
+        authorization=authorization,
+        origin=text(b"origin"),
+        accept=text(b"accept").lower(),
+        agent=text(b"user-agent"),
+        fetch_mode=text(b"sec-fetch-mode"),
+        fetch_site=text(b"sec-fetch-site"),
+        upgrade=text(b"x-homeport-upgrade"),
+        length=text(b"x-homeport-length"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> Address:
+    try:
+        return ip_address(text.partition("%")[0])
+    except ValueError:
+        raise BadRequest(500, _NO_ADDRESS) from None
+
+
+def safe_next(text: str) -> str:
+    """Where to send a visitor back to: a path of this very origin, `/` for anything that might be another."""
+    if len(text) > MAX_URI or not _NEXT.fullmatch(text) or text.startswith("/.homeport/"):
+        return "/"
+    return text

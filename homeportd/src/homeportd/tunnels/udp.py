@@ -1,0 +1,244 @@
+"""Visitors of UDP tunnels: a stream of the edge joined with a UDP socket of this visitor's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from time import monotonic
+from typing import Final
+
+from homeportd.tunnels.protocol import MAX_DATAGRAM
+from homeportd.tunnels.resolver import look_up
+from homeportd.tunnels.tunnel import Tunnel
+from homeportd.yamux.errors import YamuxError
+from homeportd.yamux.stream import Stream
+
+IDLE_S: Final = 120.0  # seconds without a datagram; the edge forgets a visitor after one minute
+SOCKET_BUFFER: Final = 1024 * 1024  # bytes; the system's own may be less than one datagram (macOS)
+MAX_EARLY: Final = 64  # datagrams that are kept for another address, until the server has answered,
+MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
+READ_SIZE: Final = 65_536
+MAX_PARTS: Final = 2 * 64  # lengths and datagrams of one visitor at a time: others wait meanwhile
+MAX_READ_BYTES: Final = 256 * 1024
+
+
+class Datagrams:
+    """The owner of the socket, and the `Sink` of the stream.
+
+    What there is no room for is dropped, as UDP does; what is passed on keeps its order. A local server may
+    listen on one loopback address alone: nothing tells but an ICMP answer, upon which the next address gets the
+    datagrams that were sent so far, as long as nothing came back.
+
+    The socket is a plain one: asyncio's and uvloop's transports do not send empty datagrams, and queue others.
+    """
+
+    def __init__(self, stream: Stream, tunnel: Tunnel) -> None:
+        self.bytes_in = 0  # payload, without the lengths
+        self.bytes_out = 0
+        self.dropped = 0
+        self._stream = stream
+        self._tunnel = tunnel
+        self._loop = stream.session.loop
+        self._addresses = tunnel.addresses()
+        self._address = ""
+        self._socket: socket.socket | None = None
+        self._early: list[bytes] = []
+        self._early_bytes = 0
+        self._answered = False
+        self._full = False  # the stream takes no more for now
+        self._partial = bytearray()
+        self._moved_at = monotonic()
+        self._idle: asyncio.TimerHandle | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self._over = False
+
+    @classmethod
+    async def begin(cls, stream: Stream, tunnel: Tunnel) -> None:
+        """Join the stream with a socket. Raises OSError."""
+        visit = cls(stream, tunnel)
+        tunnel.arrive(visit)
+        try:
+            await visit._bind()
+        except BaseException:
+            visit.abort()
+            raise
+        visit._watch()
+        stream.attach(visit)
+
+    async def _bind(self) -> None:
+        """A socket towards the next address."""
+        failure: OSError | None = None
+        while self._addresses:
+            self._address = self._addresses.pop(0)
+            try:
+                made = await self._connected(self._address)
+            except OSError as error:
+                failure = error
+                continue
+            self._drop_socket()
+            if self._over:
+                made.close()
+                return
+            self._socket = made
+            self._loop.add_reader(made, self._readable)
+            return
+        raise failure or OSError("no address")
+
+    async def _connected(self, host: str) -> socket.socket:
+        """Connected, so that the kernel leaves out what others send, and reports ICMP answers."""
+        failure: OSError | None = None
+        for family, kind, proto, _, address in await look_up(
+            host, self._tunnel.target.port, socket.SOCK_DGRAM
+        ):
+            made = socket.socket(family, kind, proto)
+            try:
+                made.setblocking(False)
+                _widen(made)
+                if self._tunnel.spec.source:
+                    made.bind((self._tunnel.spec.source, 0))
+                made.connect(address)
+            except OSError as error:
+                made.close()
+                failure = error
+                continue
+            return made
+        raise failure or OSError("no address")
+
+    def abort(self) -> None:
+        """End the visit."""
+        self._stream.reset()
+        self._end()
+
+    def _watch(self) -> None:
+        left = IDLE_S - (monotonic() - self._moved_at)
+        if left <= 0:
+            self._stream.close()
+            self._end()
+        else:
+            self._idle = self._loop.call_later(left, self._watch)
+
+    def _end(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._idle is not None:
+            self._idle.cancel()
+        if self._moving is not None:
+            self._moving.cancel()
+        self._drop_socket()
+        self._tunnel.leave(self)
+
+    def _drop_socket(self) -> None:
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    # From the local server
+
+    def _readable(self) -> None:
+        """Pass on what has come, a batch in one piece."""
+        batch: list[bytes] = []
+        size = 0
+        while self._socket is not None and len(batch) < MAX_PARTS and size < MAX_READ_BYTES:
+            try:
+                data = self._socket.recv(READ_SIZE)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                self._failed(error)
+                break
+            self._heard()
+            if self._full or len(data) > MAX_DATAGRAM:
+                self.dropped += 1
+                continue
+            batch += (len(data).to_bytes(2, "big"), data)
+            size += len(data)
+        if not batch or self._over:
+            return
+        try:
+            self._full = not self._stream.write(b"".join(batch))
+        except YamuxError:
+            self._end()
+            return
+        self.bytes_out += size
+
+    def _heard(self) -> None:
+        self._moved_at = monotonic()
+        if not self._answered:
+            self._answered = True
+            self._early.clear()
+            self._tunnel.answered(self._address)
+
+    def _failed(self, error: OSError) -> None:
+        """The answer to something that was sent: nothing listens there."""
+        refused = isinstance(error, ConnectionRefusedError)
+        if refused and not self._answered and self._addresses and self._moving is None and not self._over:
+            self._moving = self._loop.create_task(self._move())
+
+    async def _move(self) -> None:
+        """Try the next address, with what the last one did not get."""
+        with contextlib.suppress(OSError):
+            await self._bind()
+            early, self._early = self._early, []
+            for payload in early:
+                self._send(payload)
+        self._moving = None
+
+    # Called by the stream
+
+    def received(self, data: bytes) -> None:
+        self._stream.consumed(len(data))
+        self._moved_at = monotonic()
+        if self._partial:
+            self._partial += data
+            data = bytes(self._partial)
+            self._partial.clear()
+        at, end = 0, len(data)
+        while end - at >= 2:
+            size = int.from_bytes(data[at : at + 2], "big")
+            if end - at - 2 < size:
+                break
+            if size > MAX_DATAGRAM:  # no datagram can be so long: the edge is out of step
+                self.abort()
+                return
+            self._take(data[at + 2 : at + 2 + size])
+            at += 2 + size
+        self._partial += data[at:]
+
+    def _take(self, payload: bytes) -> None:
+        size = len(payload)
+        self.bytes_in += size
+        more = self._addresses or self._moving is not None
+        if more and not self._answered and len(self._early) < MAX_EARLY:
+            self._early_bytes += size
+            if self._early_bytes <= MAX_EARLY_BYTES:
+                self._early.append(payload)
+        self._send(payload)
+
+    def _send(self, payload: bytes) -> None:
+        if self._socket is None:
+            return
+        try:
+            self._socket.send(payload)
+        except OSError as error:
+            self.dropped += 1
+            self._failed(error)
+
+    def finished(self) -> None:
+        self._stream.close()
+        self._end()
+
+    def drained(self) -> None:
+        self._full = False
+
+    def ended(self, error: YamuxError | None) -> None:
+        self._end()
+
+
+def _widen(made: socket.socket) -> None:
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        with contextlib.suppress(OSError):
+            if made.getsockopt(socket.SOL_SOCKET, option) < SOCKET_BUFFER:
+                made.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
