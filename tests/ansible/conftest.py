@@ -1,19 +1,22 @@
 """The roles as Ansible itself reads them: their variables and templates for a host of our choice."""
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import ansible.module_utils
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parents[2]
 ROLES = ROOT / "roles"
+COLLECTIONS = ROOT / "collections"
+PLUGINS = COLLECTIONS / "ansible_collections/homeport/agent/plugins"
+# As Ansible's own loader does: the collection is a namespace package.
+sys.path.insert(0, str(COLLECTIONS))
 
 # What homeport_preflight sees on a fresh Debian with one person, as root under systemd.
 OBSERVED: dict[str, Any] = {
@@ -75,66 +78,34 @@ WISHES: dict[str, Any] = {
 }
 
 
-def load(path: Path, name: str) -> ModuleType:
-    """Import a plugin's file, which is in no package."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def load_plugin() -> Callable[[Path, str], ModuleType]:
-    """Import a plugin's file, which is in no package."""
-    return load
+def plugin(name: str) -> ModuleType:
+    """A plugin of the collection, by its kind and name: module_utils.rules."""
+    return importlib.import_module(f"ansible_collections.homeport.agent.plugins.{name}")
 
 
 @pytest.fixture(scope="session")
 def rules() -> ModuleType:
-    """roles/preflight/module_utils/homeport_rules.py, with those that it imports where Ansible puts them."""
-    folder = ROLES / "preflight/module_utils"
-    for name in (
-        "homeport_caddy_rules",
-        "homeport_edge_rules",
-        "homeport_host_rules",
-        "homeport_removal_rules",
-        "homeport_user_rules",
-    ):
-        setattr(ansible.module_utils, name, load(folder / f"{name}.py", f"ansible.module_utils.{name}"))
-    name = "homeport_rules"
-    module = load(folder / f"{name}.py", f"ansible.module_utils.{name}")
-    setattr(ansible.module_utils, name, module)
-    return module
+    return plugin("module_utils.rules")
 
 
 @pytest.fixture(scope="session")
 def facts() -> ModuleType:
-    """roles/preflight/module_utils/homeport_host_facts.py."""
-    return load(ROLES / "preflight/module_utils/homeport_host_facts.py", "homeport_host_facts")
+    return plugin("module_utils.host_facts")
 
 
 @pytest.fixture(scope="session")
 def processes() -> ModuleType:
-    """roles/service/module_utils/homeport_processes.py, where Ansible puts it."""
-    name = "homeport_processes"
-    module = load(ROLES / f"service/module_utils/{name}.py", f"ansible.module_utils.{name}")
-    setattr(ansible.module_utils, name, module)
-    return module
+    return plugin("module_utils.processes")
 
 
 @pytest.fixture(scope="session")
-def releases(processes: ModuleType) -> ModuleType:
-    """roles/service/module_utils/homeport_releases.py, which imports the one above."""
-    return load(ROLES / "service/module_utils/homeport_releases.py", "homeport_releases")
+def releases() -> ModuleType:
+    return plugin("module_utils.releases")
 
 
 @pytest.fixture(scope="session")
 def release_facts() -> ModuleType:
-    """roles/preflight/module_utils/homeport_release_facts.py."""
-    return load(ROLES / "preflight/module_utils/homeport_release_facts.py", "homeport_release_facts")
+    return plugin("module_utils.release_facts")
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-ROLE = ROOT / "roles/preflight"
+from .conftest import PLUGINS, ROOT, plugin
+
+BUILDER = ROOT / "bin/build-wheel"
 WHEEL = b"no wheel, and never downloaded"
 ASK_S = 120
 PAGES = {"good": 200, "secret": 401}
@@ -57,7 +57,7 @@ def index() -> Iterator[str]:
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Ask an index for locked packages, NAME==VERSION -> file content that the lock names."""
     made = subprocess.run(
-        [sys.executable, ROOT / "bin/build-wheel", "--installer"], capture_output=True, text=True, check=True
+        [sys.executable, BUILDER, "--installer"], capture_output=True, text=True, check=True
     )
     installer = json.loads(made.stdout)["installer"]
     lock = tmp_path_factory.mktemp("locks") / "agent.txt"
@@ -69,7 +69,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
         lock.write_text("\n".join(lines) + "\n")
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         answer = subprocess.run(
-            [sys.executable, "-I", ROLE / "files/ask_index.py", installer, lock],
+            [sys.executable, "-I", PLUGINS / "plugin_utils/ask_index.py", installer, lock],
             env={
                 **kept,
                 "PIP_CONFIG_FILE": os.devnull,
@@ -131,9 +131,8 @@ def test_a_proxy_is_asked_where_one_is_set(index: str, ask: Ask) -> None:
 
 
 @pytest.fixture(scope="module")
-def asking(load_plugin: Any) -> ModuleType:
-    module: ModuleType = load_plugin(ROLE / "files/ask_index.py", "ask_index")
-    return module
+def asking() -> ModuleType:
+    return plugin("plugin_utils.ask_index")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +160,8 @@ def test_an_answer_is_shown_without_control_characters(asking: ModuleType) -> No
     assert len(asking.shorten("c" * 1000)) == asking.MOST_DETAIL
 
 
-def test_each_kind_has_its_words_and_its_fix(load_plugin: Any, asking: ModuleType) -> None:
-    action = load_plugin(ROLE / "action_plugins/homeport_index.py", "homeport_index_action")
+def test_each_kind_has_its_words_and_its_fix(asking: ModuleType) -> None:
+    action = plugin("action.package_index")
     for source in ("index", "debian"):
         failures = [
             {"source": source, "kind": kind, "package": f"p{number}==1", "detail": "why"}
@@ -180,8 +179,8 @@ def test_each_kind_has_its_words_and_its_fix(load_plugin: Any, asking: ModuleTyp
     assert "~/.config/pip/pip.conf" in problem["fix"]
 
 
-def test_only_what_is_missing_is_asked_for(load_plugin: Any) -> None:
-    lookup = load_plugin(ROLE / "lookup_plugins/to_download.py", "to_download")
+def test_only_what_is_missing_is_asked_for() -> None:
+    lookup = plugin("lookup.to_download")
     table = {name: {"version": "1", "lock": f"{name}.txt"} for name in ("caddy", "traefik", "supervisor")}
     done = {"complete": ["1"]}
     homeport = {
@@ -204,4 +203,4 @@ def test_only_what_is_missing_is_asked_for(load_plugin: Any) -> None:
         "supervisor.txt",
         "caddy.txt",
     ]
-    assert lookup.agent_sources() == lookup.agent_sources() != ""
+    assert lookup.agent_sources(BUILDER) == lookup.agent_sources(BUILDER) != ""

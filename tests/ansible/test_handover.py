@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-MODULE = Path(__file__).parents[2] / "roles/homeportd/library/homeport_handover.py"
+from .conftest import PLUGINS
+
+MODULE = PLUGINS / "modules/handover.py"
 # Accounts that every Debian has, each with a group of the same name.
 OLD, NEW, OTHER = "daemon", "games", "mail"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import ansible.module_utils
 import pytest
 
+from .conftest import plugin
+
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
-ROLE = Path(__file__).parents[2] / "roles/preflight"
 OWN = {"uid": 998, "group": "homeport", "home": "/srv/homeport/home", "comment": "Homeport"}
 ROOT = {"root": {"uid": 0, "group": "root", "home": "/root", "comment": "root"}}
 SERVICE = {"uid": 997, "group": "homeport", "home": "/x", "comment": ""}
@@ -19,11 +19,8 @@ SERVICES = {"homeport-caddy": SERVICE, "homeport-traefik": SERVICE}
 
 
 @pytest.fixture(scope="session")
-def removal(rules: ModuleType) -> ModuleType:
-    """roles/preflight/module_utils/homeport_removal_rules.py."""
-    assert rules
-    module: ModuleType = ansible.module_utils.homeport_removal_rules
-    return module
+def removal() -> ModuleType:
+    return plugin("module_utils.removal_rules")
 
 
 @pytest.mark.parametrize(
@@ -117,13 +114,8 @@ def home(
 
 
 @pytest.fixture(scope="session")
-def facts(rules: ModuleType, load_plugin: Any) -> ModuleType:
-    """roles/preflight/module_utils/homeport_removal_facts.py."""
-    assert rules
-    module: ModuleType = load_plugin(
-        ROLE / "module_utils/homeport_removal_facts.py", "homeport_removal_facts"
-    )
-    return module
+def facts() -> ModuleType:
+    return plugin("module_utils.removal_facts")
 
 
 def remove(paths: list[str]) -> None:

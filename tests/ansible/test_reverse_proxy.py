@@ -3,16 +3,16 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import ansible.module_utils
 import pytest
 
-SERVICE = Path(__file__).parents[2] / "roles/service"
+from .conftest import plugin
+
 BIN = Path(sys.executable).parent
 SECONDS = 20
 START_S = 60
@@ -48,12 +48,8 @@ stdout_logfile={folder}/{name}.log
 
 
 @pytest.fixture(scope="module")
-def proxy(load_plugin: Callable[[Path, str], ModuleType]) -> ModuleType:
-    """roles/service/library/homeport_reverse_proxy.py."""
-    name = "homeport_processes"
-    module = load_plugin(SERVICE / f"module_utils/{name}.py", f"ansible.module_utils.{name}")
-    setattr(ansible.module_utils, name, module)
-    return load_plugin(SERVICE / "library/homeport_reverse_proxy.py", "homeport_reverse_proxy")
+def proxy() -> ModuleType:
+    return plugin("modules.reverse_proxy")
 
 
 def free_port() -> int:

@@ -8,23 +8,19 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROLE = Path(__file__).parents[2] / "roles/preflight"
+from .conftest import PLUGINS, plugin
+
 WAIT_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def action(load_plugin: Any) -> ModuleType:
-    """roles/preflight/action_plugins/homeport_preflight.py."""
-    module: ModuleType = load_plugin(
-        ROLE / "action_plugins/homeport_preflight.py", "homeport_preflight_action"
-    )
-    return module
+def action() -> ModuleType:
+    return plugin("action.preflight")
 
 
 @pytest.fixture
@@ -88,7 +84,7 @@ def test_who_holds_it_is_the_kernels_word(action: ModuleType, target: str) -> No
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as liar:
         liar.bind(b"\0" + name.encode())
         liar.listen()
-        holder = [sys.executable, str(ROLE / "files/hold_lock.py"), name, str(os.getpid())]
+        holder = [sys.executable, str(PLUGINS / "plugin_utils/hold_lock.py"), name, str(os.getpid())]
         with subprocess.Popen(holder, stdout=subprocess.PIPE) as asking:
             connection, _ = liar.accept()
             connection.sendall(b"1\x1b[31m of nobody")

@@ -6,19 +6,19 @@ from types import ModuleType
 
 import pytest
 
-from .conftest import ROLES, load
+from .conftest import plugin
 
 Advice = Callable[[str, dict[str, str]], list[str]]
 
 
 @pytest.fixture(scope="module")
 def panel() -> ModuleType:
-    return load(ROLES / "homeportd/action_plugins/homeport_panel.py", "homeport_panel")
+    return plugin("action.panel")
 
 
 @pytest.fixture(scope="module")
 def lookup() -> ModuleType:
-    return load(ROLES / "preflight/lookup_plugins/command_typed.py", "command_typed")
+    return plugin("lookup.command_typed")
 
 
 @pytest.fixture

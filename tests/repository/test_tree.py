@@ -60,6 +60,8 @@ def test_changelog_is_about_this_version() -> None:
     newest = re.search(r"^## \[?([0-9][^\]\s]*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert newest[1] == version
+    collection = ROOT / "collections/ansible_collections/homeport/agent/galaxy.yml"
+    assert yaml.safe_load(collection.read_text())["version"] == version
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

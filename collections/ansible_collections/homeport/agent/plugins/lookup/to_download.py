@@ -1,0 +1,56 @@
+"""Which locks an installation on a host will have to download: the agent's, and those of programs it needs."""
+
+from __future__ import annotations
+
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+DOCUMENTATION = r"""
+name: to_download
+author: Homeport
+short_description: The locks that a host lacks
+description:
+  - Compares the fact C(homeport) with the agent's sources and the table of programs; only this machine is looked at.
+options:
+  _terms:
+    description: The fact C(homeport), the table C(release_artifacts), and the program that builds the agent.
+    required: true
+"""
+
+
+class LookupModule(LookupBase):
+    """File names below requirements/; empty on a finished host."""
+
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        homeport, artifacts, builder = terms
+        return missing(homeport, artifacts, agent_sources(Path(builder)))
+
+
+def agent_sources(builder: Path) -> str:
+    """The hash that the name of the agent's release ends with."""
+    loader = SourceFileLoader("homeport_build_wheel", str(builder))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None  # noqa: S101 - a loader was given
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return str(module.sources())
+
+
+def missing(homeport: dict[str, Any], artifacts: dict[str, Any], sources: str) -> list[str]:
+    locks = []
+    if not any(name.endswith(f"+{sources}") for name in homeport["installed"]["agent"]["complete"]):
+        locks.append("agent.txt")
+    needed = {
+        "supervisor": homeport["manager"] == "supervisor",
+        "caddy": homeport["workstation"],
+        "traefik": homeport["edge"],
+    }
+    for name, is_needed in needed.items():
+        artifact = artifacts[name]
+        if is_needed and artifact["version"] not in homeport["installed"][name]["complete"]:
+            locks.append(str(artifact["lock"]))
+    return locks

@@ -1,0 +1,345 @@
+#!/usr/bin/python
+"""Look at a host once and decide, before anything changes, what an installation is and what prevents it."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homeport.agent.plugins.module_utils import host_facts
+from ansible_collections.homeport.agent.plugins.module_utils.accounts import (
+    DATA,
+    NOTHING,
+    group_of,
+    name_of,
+    observe_accounts,
+    run,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.edge_rules import files, watched_ports
+from ansible_collections.homeport.agent.plugins.module_utils.host_rules import (
+    asked_addresses,
+    written_folders,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.release_facts import releases
+from ansible_collections.homeport.agent.plugins.module_utils.removal_facts import (
+    foreign_certificates,
+    removal,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.rules import (
+    GROUP,
+    directories,
+    layout,
+    links,
+    problems,
+    retired,
+    service_users,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.user_rules import root_problems
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Decide where Homeport goes on a host, and what stands in its way
+description:
+  - Reads the host without changing it, so it runs in check mode as well.
+  - Sets the fact C(homeport) with the layout, and with what of it is missing (C(homeport.todo)), so that
+    the tasks of a finished host have nothing to do.
+options:
+  wishes:
+    description: What the inventory says.
+    type: dict
+    required: true
+  artifacts:
+    description: Names of the third-party tools whose installed versions are listed.
+    type: list
+    elements: str
+    default: []
+author: Homeport
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  homeport.agent.preflight:
+    wishes: "{{ preflight_wishes }}"
+    artifacts: [caddy]
+"""
+
+RETURN = r"""
+problems:
+  description: What prevents the run, each with its fix.
+  returned: always
+  type: list
+  elements: dict
+fatal:
+  description: Those of them for which even a look, or a removal, would be at the wrong place.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+LISTEN = "0A"  # the state in /proc/net/tcp
+CRON_MARK = "#Ansible: homeport\n@reboot "
+
+
+def read_os_release() -> dict[str, str]:
+    values = {}
+    for name in ("/etc/os-release", "/usr/lib/os-release"):
+        if Path(name).exists():
+            lines = Path(name).read_text(encoding="utf-8").splitlines()
+            values = dict(line.split("=", 1) for line in lines if "=" in line)
+            break
+    plain = {key: value.strip("\"'") for key, value in values.items()}
+    identity = plain.get("ID", "unknown")
+    return {
+        "id": identity,
+        "version": plain.get("VERSION_ID", ""),
+        "name": plain.get("PRETTY_NAME", identity),
+    }
+
+
+def python_version(path: str) -> list[int] | None:
+    result = run(path, "-c", "import sys; print(*sys.version_info[:3])")
+    return (
+        [int(part) for part in result.stdout.split()]
+        if result is not None and result.returncode == 0
+        else None
+    )
+
+
+def has_ipv6() -> bool:
+    """Whether ::1 can be bound, which is what matters to a listener there."""
+    if not socket.has_ipv6:
+        return False
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def decode_address(text: str) -> str:
+    """The address in /proc/net/tcp{,6}: 32-bit words in the host's byte order, here little endian."""
+    raw = bytes.fromhex(text)
+    words = b"".join(raw[index : index + 4][::-1] for index in range(0, len(raw), 4))
+    return socket.inet_ntop(socket.AF_INET if len(words) == 4 else socket.AF_INET6, words)
+
+
+def listeners(port: int) -> list[dict[str, Any]]:
+    """Who listens on a TCP port: address, uid, and pid, exe, command where /proc shows them to us."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not Path(table).exists():
+            continue
+        rows = [line.split() for line in Path(table).read_text(encoding="ascii").splitlines()[1:]]
+        for row in rows:
+            address, number = row[1].rsplit(":", 1)
+            if row[3] == LISTEN and int(number, 16) == port:
+                owner = owner_of_socket(row[9])
+                found.append(
+                    {
+                        "address": decode_address(address),
+                        "uid": int(row[7]),
+                        "user": name_of(int(row[7])),
+                        **owner,
+                    }
+                )
+    return found
+
+
+def owner_of_socket(inode: str) -> dict[str, Any]:
+    wanted = f"socket:[{inode}]"
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            for descriptor in (process / "fd").iterdir():
+                if target_of(descriptor) == wanted:
+                    command = (process / "cmdline").read_bytes()[:200].replace(b"\0", b" ")
+                    return {
+                        "pid": int(process.name),
+                        "exe": str((process / "exe").readlink()),
+                        "command": command.decode(errors="replace").strip(),
+                    }
+        except OSError:
+            continue  # gone, or not ours to look into
+    return {"pid": None, "exe": None, "command": None}
+
+
+def disk_of(path: str) -> dict[str, Any]:
+    """The nearest existing ancestor of a folder to be, its device and its free bytes."""
+    nearest = Path(path)
+    while not os.path.lexists(nearest):
+        nearest = nearest.parent
+    values = os.statvfs(nearest)
+    return {
+        "nearest": str(nearest),
+        "device": nearest.stat().st_dev,
+        "free": values.f_bavail * values.f_frsize,
+    }
+
+
+def differs(entry: dict[str, str], is_kind: Callable[[int], bool] = stat.S_ISDIR) -> bool:
+    """Whether a folder is missing, or has another owner, group or mode than it shall have ("" is any)."""
+    try:
+        seen = Path(entry["path"]).lstat() if is_kind is stat.S_ISREG else Path(entry["path"]).stat()
+    except FileNotFoundError:
+        return True
+    except PermissionError:
+        return False  # the run looks without root, into what others may not; its folder was right
+    except OSError:
+        return True
+    return (
+        not is_kind(seen.st_mode)
+        or bool(entry["owner"] and name_of(seen.st_uid) != entry["owner"])
+        or bool(entry["group"] and group_of(seen.st_gid) != entry["group"])
+        or bool(entry["mode"] and stat.S_IMODE(seen.st_mode) != int(entry["mode"], 8))
+    )
+
+
+def target_of(path: Path) -> str | None:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return None
+
+
+def ssh_ports() -> list[int]:
+    """Where sshd can be reached, as far as a look without root tells; these are never closed.
+
+    The port of the connection that this very look came by, those of its settings, and what a process of that
+    name listens on.
+    """
+    found = set()
+    if "SSH_CONNECTION" in os.environ:  # client, its port, server, its port
+        found.add(int(os.environ["SSH_CONNECTION"].split()[3]))
+    folder = Path("/etc/ssh")
+    for file in (folder / "sshd_config", *sorted(folder.glob("sshd_config.d/*.conf"))):
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        found |= {int(number) for number in re.findall(r"(?im)^[ \t]*Port[ \t=]+([0-9]{1,5})", text)}
+        addresses = re.findall(r"(?im)^[ \t]*ListenAddress[ \t=]+\S*[\].0-9a-z]:([0-9]{1,5})[ \t]*$", text)
+        found |= {int(number) for number in addresses}
+    for unit in ("/run/systemd/generator/ssh.socket.d", "/etc/systemd/system/ssh.socket.d"):
+        for file in Path(unit).glob("*.conf"):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            found |= {int(number) for number in re.findall(r"(?m)^ListenStream=\S*?([0-9]{1,5})$", text)}
+    return sorted(port for port in found if 0 < port < 65536)
+
+
+def observe(wishes: dict[str, Any]) -> dict[str, Any]:
+    port = wishes["port"]
+    caddy_listeners = listeners(port) if isinstance(port, int) and wishes["workstation"] else []
+    edge_listeners = {str(number): listeners(number) for number in watched_ports(wishes)}
+    host_facts.name_installations(
+        [*caddy_listeners, *(row for rows in edge_listeners.values() for row in rows)]
+    )
+    return {
+        "os": read_os_release(),
+        "python": {"path": wishes["python"], "version": python_version(wishes["python"])},
+        "systemd": Path("/run/systemd/system").is_dir(),
+        **observe_accounts(wishes),
+        "ipv6": has_ipv6(),
+        "crontab": shutil.which("crontab") is not None,
+        "nft": Path("/usr/sbin/nft").exists(),
+        "ssh_ports": ssh_ports(),
+        "listeners": caddy_listeners,
+        "edge_listeners": edge_listeners,
+        "container": host_facts.is_container(),
+        "has_group": GROUP in {entry.gr_name for entry in grp.getgrall()},
+        "installations": host_facts.installations(pwd.getpwall(), DATA),
+        "addresses": host_facts.own_addresses(),
+    }
+
+
+def look_closer(observed: dict[str, Any], wishes: dict[str, Any], place: dict[str, Any]) -> None:
+    """Add what can only be looked at once it is known where everything goes."""
+    observed["disks"] = {path: disk_of(path) for path in (place["software"], place["state"])}
+    asked = [address for _, address in asked_addresses(wishes, place)]
+    observed["refused_addresses"] = host_facts.refused_addresses(asked)
+    folders = written_folders(place, directories(place))
+    observed["folders"] = host_facts.folders(folders, as_root_later=place["elevate"])
+
+
+def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
+    """What of the layout is not there yet."""
+    groups = {entry.gr_name: entry.gr_mem for entry in grp.getgrall()}
+    user = observed["users"].get(place["user"])
+    handed = {
+        folder["path"] for folder in place["handover"].get("folders", ()) if Path(folder["path"]).is_dir()
+    }
+    return {
+        "handover": bool(place["handover"]),
+        "group": place["rootful"] and GROUP not in groups,
+        "user": place["rootful"] and user is None,
+        "membership": place["rootful"]
+        and place["user"] not in groups.get(GROUP, ())
+        and place["user_group"] != GROUP,
+        "service_users": [entry for entry in service_users(place) if entry["name"] not in observed["users"]],
+        "directories": [
+            entry for entry in directories(place) if entry["path"] not in handed and differs(entry)
+        ],
+        "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
+        "retired": [path for path in retired(place) if os.path.lexists(path)],
+        "localhost_names": not any(Path("/usr/lib").glob("*/libnss_myhostname.so.2")),
+        "certificates": foreign_certificates(place),
+        "upgrades": not Path("/usr/bin/unattended-upgrade").exists(),
+        "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
+        "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "wishes": {"type": "dict", "required": True},
+            "artifacts": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    wishes = module.params["wishes"]
+    if str(wishes["port"]).isdigit():
+        wishes["port"] = int(wishes["port"])  # --extra-vars caddy_port=9000 is a text
+    observed = observe(wishes)
+    place = layout(observed, wishes)
+    look_closer(observed, wishes, place)
+    todo = outstanding(place, observed)
+    accounts = todo["group"] or todo["user"] or todo["membership"] or todo["service_users"]
+    observed["account_mounts"] = host_facts.account_mounts() if accounts else []
+    software = Path(place["software"])
+    tools = {name: software / "tools" / name for name in module.params["artifacts"]}
+    installed = {name: releases(folder, folder / "current") for name, folder in tools.items()}
+    installed["agent"] = releases(software / "releases", software / "current")
+    # A preview of a first run: many files have no folder yet that they could be compared in.
+    virgin = any(not Path(entry["path"]).is_dir() for entry in directories(place)) or (
+        place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
+    )
+    facts = {
+        **place,
+        "preview": module.check_mode and virgin,
+        "todo": todo,
+        "installed": installed,
+        "removal": removal(observed, place),
+        "last_known_good": host_facts.last_known_good(
+            Path(place["settings"]),
+            ["Caddyfile"] * place["workstation"] + ["traefik.yml"] * bool(place["edge"]),
+        ),
+    }
+    module.exit_json(
+        changed=False,
+        problems=problems(observed, wishes, place),
+        fatal=[{"error": error, "fix": fix} for error, fix in root_problems(observed, wishes, place)],
+        ansible_facts={"homeport": facts},
+    )
+
+
+if __name__ == "__main__":
+    main()
