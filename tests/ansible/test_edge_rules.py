@@ -162,6 +162,6 @@ def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, 
 def test_kernel_settings_name_them_only_where_it_matters(decide: Decide, render: Callable[..., str]) -> None:
     for wishes, kept in (({}, False), ({"tcp_ports": "20000-40000"}, True)):
         place, _ = decide({}, {**VPS, **wishes})
-        text = render("edge_system", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=place)
+        text = render("edge_host", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=place)
         assert ("net.ipv4.ip_local_reserved_ports = 20000-40000" in text) is kept
         assert "net.core.rmem_max = 8388608" in text

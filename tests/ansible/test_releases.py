@@ -290,7 +290,7 @@ NEW = json.dumps({"release": "d"})
 def test_where_a_run_goes_back_to(
     render: Callable[..., str], agent: dict[str, Any], before: str, back: bool
 ) -> None:
-    known = {"homeport": {"installed": {"agent": {**AGENT, **agent}}}, "release_build": {"stdout": NEW}}
+    known = {"homeport": {"installed": {"agent": {**AGENT, **agent}}}, "artifact_build": {"stdout": NEW}}
     assert render("homeportd", "{{ homeportd_before }}", **known).strip() == before
     assert render("homeportd", "{{ homeportd_can_go_back }}", **known) == str(back)
 
@@ -322,9 +322,9 @@ def test_the_release_that_a_rollback_needs_stays(
 ) -> None:
     known = {
         "homeport": {"installed": {"agent": {**AGENT, "current": current}}},
-        "release_build": {"stdout": NEW},
+        "artifact_build": {"stdout": NEW},
     }
-    assert render("homeportd", "{{ homeportd_old_releases }}", release_keep=keep, **known).strip() == gone
+    assert render("homeportd", "{{ homeportd_old_releases }}", artifact_keep_releases=keep, **known).strip() == gone
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -339,7 +339,7 @@ def test_a_failed_upgrade_says_what_runs_now(render: Callable[..., str], answers
         "homeportd",
         "{{ homeportd_failure }}",
         homeport={"installed": {"agent": AGENT}, "manager": "systemd"},
-        release_build={"stdout": NEW},
+        artifact_build={"stdout": NEW},
         ansible_failed_result={"msg": "long", "problem": "error: it ended 5 times\nfix: nothing"},
         service_back_result=back,
     )
@@ -364,7 +364,7 @@ def test_where_there_is_no_way_back_it_is_said(
         "homeportd",
         "{{ homeportd_failure }}",
         homeport={"installed": {"agent": {**AGENT, **agent}}, "manager": "systemd"},
-        release_build={"stdout": NEW},
+        artifact_build={"stdout": NEW},
         ansible_failed_result={"msg": "it ended"},
     )
     assert words in text

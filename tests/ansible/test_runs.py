@@ -133,7 +133,7 @@ def test_tasks_are_few() -> None:
         "to_download",
     )
     count = 0
-    for role in ("preflight", "release", "homeportd", "caddy", "traefik", "service", "service", "service"):
+    for role in ("preflight", "artifact", "homeportd", "caddy", "traefik", "service", "service", "service"):
         for name in ("main.yml", "run.yml", "systemd.yml"):
             file = ROOT / "roles" / role / "tasks" / name
             if file.is_file():

@@ -63,7 +63,7 @@ def homeport(
         place["edge"][key] = str(tmp_path / place["edge"][key].lstrip("/"))
     for key in ("data", "routes", "logs"):
         Path(place["edge"][key]).mkdir(parents=True, exist_ok=True)
-    artifacts = defaults("release")["release_artifacts"]
+    artifacts = defaults("artifact")["artifact_table"]
     tools = [f"tools/{name}/{artifacts[name]['version']}/bin/{name}" for name in ("caddy", "traefik")]
     for program in ("current/bin/homeportd", *tools):
         path = Path(place["software"]) / program
@@ -76,7 +76,7 @@ def homeport(
 def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
     """What a role passes to the role `service` for one process, rendered as Ansible would."""
     release = json.dumps({"release": "1.0+0", "wheel": "", "installer": ""})
-    known = {**defaults("release"), "homeport": homeport, "release_build": {"stdout": release}}
+    known = {**defaults("artifact"), "homeport": homeport, "artifact_build": {"stdout": release}}
 
     def parameters(name: str) -> dict[str, Any]:
         includes = [
@@ -136,7 +136,7 @@ def test_caddy_accepts_its_file(
     caddy = need("caddy")
     place = {**homeport, "origin": origin, "trusted_proxies": proxies}
     file = tmp_path / "Caddyfile"
-    file.write_text(render("caddy", "{{ caddy_text }}", homeport=place, **defaults("release")))
+    file.write_text(render("caddy", "{{ caddy_text }}", homeport=place, **defaults("artifact")))
     run(caddy, "validate", "--adapter", "caddyfile", "--config", file)
 
 
@@ -234,7 +234,7 @@ def test_the_firewalls_unit_is_valid(render: Render, homeport: dict[str, Any], t
 
 
 def test_the_table_of_artifacts_agrees_with_the_locks(defaults: Defaults) -> None:
-    for name, row in defaults("release")["release_artifacts"].items():
+    for name, row in defaults("artifact")["artifact_table"].items():
         lock = (ROOT / "requirements" / row["lock"]).read_text()
         assert re.search(rf"^{name}(-bin)?=={re.escape(str(row['version']))} ", lock, re.MULTILINE), name
         assert "--hash=sha256:" in lock
@@ -249,7 +249,7 @@ def test_preflight_repeats_the_defaults_of_the_roles(render: Render, defaults: D
         ("trusted_proxies", "caddy", "caddy_trusted_proxies"),
         ("firewall", "firewall", "firewall_enabled"),
         ("localhost_names", "localhost_names", "localhost_names_enabled"),
-        ("python", "release", "release_python"),
+        ("python", "artifact", "artifact_python"),
         ("edge_bind", "traefik", "traefik_bind"),
         ("dns_provider", "traefik", "traefik_dns_provider"),
         ("edge_listen", "homeportd", "homeportd_edge_listen"),

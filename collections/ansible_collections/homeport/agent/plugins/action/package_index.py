@@ -115,6 +115,6 @@ def _fix(source: str, kind: str, homeport: dict[str, Any]) -> str:
         "refused": f"give the account the right to read it, in ~/.netrc or in the address; {index}",
         "missing": index
         if source == "debian"
-        else f"use an index that has it, or another release_python; {index}",
+        else f"use an index that has it, or another artifact_python; {index}",
         "changed": f"use an index that serves the original files; {index}",
     }[kind]

@@ -17,7 +17,7 @@ description:
   - Compares the fact C(homeport) with the agent's sources and the table of programs; only this machine is looked at.
 options:
   _terms:
-    description: The fact C(homeport), the table C(release_artifacts), and the program that builds the agent.
+    description: The fact C(homeport), the table C(artifact_table), and the program that builds the agent.
     required: true
 """
 

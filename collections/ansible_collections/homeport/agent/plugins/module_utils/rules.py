@@ -247,13 +247,13 @@ def _machine_problems(observed: Json, wishes: Json, place: Json) -> list[tuple[s
     python = observed["python"]
     if python["version"] is None:
         found.append(
-            (f"there is no {python['path']}", "apt-get install python3, or set release_python to a Python")
+            (f"there is no {python['path']}", "apt-get install python3, or set artifact_python to a Python")
         )
     elif tuple(python["version"]) < MIN_PYTHON:
         found.append(
             (
                 f"{python['path']} is Python {'.'.join(map(str, python['version']))}",
-                "Homeport needs 3.11 or newer: set release_python to one",
+                "Homeport needs 3.11 or newer: set artifact_python to one",
             )
         )
     needed: dict[str, Json] = {}
