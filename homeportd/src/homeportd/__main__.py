@@ -71,7 +71,7 @@ def main() -> None:
     try:
         settings = load(arguments.config or find())
     except SettingsError as error:
-        _refuse(str(error), error.fix, WILL_NOT_FIX_ITSELF)
+        _refuse(error.detail, error.fix, WILL_NOT_FIX_ITSELF)
     if arguments.command == "check":
         return
     if os.getuid() == 0 and not arguments.allow_root:
@@ -92,9 +92,9 @@ def main() -> None:
     try:
         uvloop.run(serve_agent(settings))
     except AlreadyRunning as error:
-        _refuse(str(error), "stop it first: homeport status shows it", FAILED)
+        _refuse(error.detail, error.fix, FAILED)
     except DatabaseError as error:
-        _refuse(str(error), error.fix, WILL_NOT_FIX_ITSELF)
+        _refuse(error.detail, error.fix, WILL_NOT_FIX_ITSELF)
     except OSError as error:
         _refuse(
             f"{error.filename or 'a socket'}: {error.strerror}",
@@ -144,9 +144,9 @@ def _restore_database(arguments: argparse.Namespace) -> NoReturn:
         known = len(migrations()) if arguments.schema is None else arguments.schema
         done = restore(data_dir, known, source=arguments.source, dry=arguments.check)
     except (SettingsError, DatabaseError) as error:
-        _refuse(str(error), error.fix, WILL_NOT_FIX_ITSELF)
+        _refuse(error.detail, error.fix, WILL_NOT_FIX_ITSELF)
     except AlreadyRunning as error:
-        _refuse(str(error), "stop it first; playbooks/rollback.yml does all of it", FAILED)
+        _refuse(error.detail, "stop it first; playbooks/rollback.yml does all of it", FAILED)
     except (OSError, sqlite3.Error) as error:
         _refuse(f"{error}; nothing was changed", "see to that file, its owner and the room there", FAILED)
     if arguments.json:

@@ -14,8 +14,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from homeportd import clock, sockets
 from homeportd.auth import api as auth_api
@@ -37,13 +35,13 @@ from homeportd.system import api as system_api
 from homeportd.system.api import Counts
 from homeportd.system.service import System
 from homeportd.system.view import system_view
-from homeportd.uvicorn_shutdown import GONE_S, STOP_S, hang_up
+from homeportd.uvicorn_config import uvicorn_config
+from homeportd.uvicorn_shutdown import STOP_S, hang_up
 from homeportd.web import application
 from homeportd.workstation import workstation
 
 SWEEP_S = 0.5  # how late an expired share may end what it opened
 SYSTEM_S = 3  # between two figures of the machine's load
-MAX_WATCHER_MESSAGE = 4096  # bytes; a dashboard sends nothing
 
 _log = logging.getLogger(__name__)
 
@@ -67,25 +65,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave them alone."""
         yield
-
-
-def _config(app: Any, protocol: type[HttpToolsProtocol], *, websockets: bool) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=protocol,
-        ws=WebSocketsSansIOProtocol if websockets else "none",
-        ws_max_size=MAX_WATCHER_MESSAGE,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        backlog=sockets.BACKLOG,
-        timeout_keep_alive=120,
-        timeout_graceful_shutdown=int(STOP_S + GONE_S),
-    )
 
 
 @asynccontextmanager
@@ -179,11 +158,11 @@ async def _open_sockets(
     stack: AsyncExitStack, settings: Settings, gateway: Gateway | None, web: FastAPI
 ) -> list[_Server]:
     doors = [
-        ("web", 0o660, _config(web, HttpToolsProtocol, websockets=True)),
-        ("cli", 0o600, _config(web, PeerProtocol, websockets=False)),
+        ("web", 0o660, uvicorn_config(web)),
+        ("cli", 0o600, uvicorn_config(web, PeerProtocol, websockets=False)),
     ]
     if gateway is not None:
-        doors.insert(0, ("gateway", 0o660, _config(gateway, FastPathProtocol, websockets=False)))
+        doors.insert(0, ("gateway", 0o660, uvicorn_config(gateway, FastPathProtocol, websockets=False)))
     servers = []
     for name, mode, config in doors:
         listener = sockets.listen(settings.socket(name), mode)

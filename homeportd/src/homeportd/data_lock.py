@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from homeportd.errors import HomeportError
 
-class AlreadyRunning(Exception):
-    """Another process serves this data directory."""
+
+class AlreadyRunning(HomeportError):
+    """Another process serves this data folder."""
 
 
 @contextmanager
@@ -25,7 +27,9 @@ def data_lock(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"another agent serves {data_dir}") from None
+            raise AlreadyRunning(
+                f"another agent serves {data_dir}", "stop it first: homeport status shows it"
+            ) from None
         yield
     finally:
         os.close(descriptor)

@@ -20,16 +20,13 @@ from pathlib import Path
 import aiosqlite
 
 from homeportd.database_copies import DamagedError, take_copy
+from homeportd.errors import HomeportError
 
 BUSY_TIMEOUT_S = 10
 
 
-class DatabaseError(Exception):
-    """The database cannot be used; `fix` says what to do."""
-
-    def __init__(self, detail: str, fix: str) -> None:
-        super().__init__(detail)
-        self.fix = fix
+class DatabaseError(HomeportError):
+    """The database cannot be used."""
 
 
 def migrations() -> list[str]:

@@ -38,10 +38,10 @@ class EventPublisher:
         self._repos = repos
         self._origin = origin
         self._tasks: list[asyncio.Task[None]] = []
-        ports.on_change(self._port_changed)
-        shares.on_change(self._share_changed)
-        repos.on_change(self._repos_changed)
-        log.on_row(self._accessed)
+        ports.changed.subscribe(self._port_changed)
+        shares.changed.subscribe(self._share_changed)
+        repos.changed.subscribe(self._repos_changed)
+        log.appended.subscribe(self._accessed)
 
     def start(self) -> None:
         """Begin to show what only changes while somebody looks."""

@@ -11,9 +11,9 @@ from starlette.websockets import WebSocketDisconnect
 from homeportd.auth.guard import Guard, alive
 from homeportd.auth.model import Caller
 from homeportd.auth.service import Auth
+from homeportd.errors import Problem
 from homeportd.events import Event, Events, TooManyWatchers, Watcher
 from homeportd.http import problem_response, problems
-from homeportd.problems import Problem
 
 CLOSED_LAGGING = 4008
 CLOSED_REVOKED = 4001
@@ -41,7 +41,7 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
             if not alive(auth, caller):
                 task.cancel("revoked")
 
-    auth.on_revoke(end_revoked)
+    auth.revoked.subscribe(end_revoked)
 
     @routes.get("/api/events", responses=problems(401, 422))
     async def read_events(

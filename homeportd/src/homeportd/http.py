@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 
 MAX_BODY = 64 * 1024  # bytes of a request to the API
 PROBLEM = "application/problem+json"
@@ -119,7 +119,7 @@ _NETWORK: dict[str, Any] = {
     ],
     "description": "an address or a CIDR; host bits are taken for zero",
 }
-Network = Annotated[str, Field(max_length=64), WithJsonSchema(_NETWORK)]
+NetworkText = Annotated[str, Field(max_length=64), WithJsonSchema(_NETWORK)]
 """A network of an allowlist as text: the schema says what it can, so that a client finds most mistakes by itself."""
 
 

@@ -15,6 +15,8 @@ import aiosqlite
 
 from homeportd import clock
 from homeportd.database import Database
+from homeportd.signal import Signal
+from homeportd.tasks import TaskSet
 
 KEPT_DAYS = 30
 KEPT_ROWS = 10_000  # a subject: a port, a tunnel
@@ -51,24 +53,19 @@ class Journal(Generic[R]):
         self._insert = f"INSERT INTO {table} ({self._columns}) VALUES ({marks})"  # noqa: S608 - names of our own
         self._pending: deque[R] = deque()
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._callbacks: list[Callable[[R], None]] = []
+        self._tasks = TaskSet()
+        self.appended: Signal[[R]] = Signal()
         self.dropped = 0
 
     def start(self) -> None:
         """Begin to write."""
-        self._task = asyncio.create_task(self._run(), name=self._table)
-
-    def on_row(self, callback: Callable[[R], None]) -> None:
-        """Call back with each row as it comes."""
-        self._callbacks.append(callback)
+        self._tasks.spawn(self._run(), self._table)
 
     def append(self, row: R) -> None:
         """Add a row; never waits, never fails."""
         self._pending.append(row)
         self._bound()
-        for callback in self._callbacks:
-            callback(row)
+        self.appended.emit(row)
 
     async def newest(self, subject: object, limit: int, before: int | None) -> list[R]:
         """The newest rows of a subject, at most `limit`, with ids below `before`."""
@@ -115,10 +112,9 @@ class Journal(Generic[R]):
 
     async def close(self) -> None:
         """Write the rest and stop."""
-        if self._task is not None:
-            async with self._writing:  # what is cut off while it is committed would be written twice
-                self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        async with self._writing:  # what is cut off while it is committed would be written twice
+            self._tasks.cancel()
+        await self._tasks.close()
         await self.flush()
 
     def _bound(self) -> None:

@@ -7,12 +7,15 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+
+from homeportd.errors import HomeportError
+from homeportd.networks import parse_network
 
 CANDIDATES = ("~/.config/homeport/agent.toml", "/etc/homeport/agent.toml")
 MAX_FILE = 64 * 1024  # bytes
@@ -26,12 +29,8 @@ _PATTERN = re.compile(
 UserReason = Literal["setting", "sudo", "root", "edge", "data", "rootless"]
 
 
-class SettingsError(Exception):
-    """The settings file cannot be used; `fix` says what to write instead."""
-
-    def __init__(self, detail: str, fix: str) -> None:
-        super().__init__(detail)
-        self.fix = fix
+class SettingsError(HomeportError):
+    """The settings file cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _address(text: str) -> str:
 
 
 def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(str(ip_network(text)) for text in texts)
+    return tuple(str(parse_network(text)) for text in texts)
 
 
 def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:

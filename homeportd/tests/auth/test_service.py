@@ -11,7 +11,7 @@ from homeportd.auth.paths import local_path
 from homeportd.auth.service import MAX_TOKENS, SESSION_DAYS, Auth
 from homeportd.auth.signing import Signer, read_key
 from homeportd.auth.store import AuthStore
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 
 HERE = ip_address("203.0.113.7")
 KEY = b"k" * 32
@@ -68,7 +68,7 @@ async def test_nothing_secret_is_stored(auth, database, tmp_path):
 
 async def test_tokens_are_made_used_and_revoked(auth, database, passwords, clock):
     told = []
-    auth.on_revoke(lambda: told.append(1))
+    auth.revoked.subscribe(lambda: told.append(1))
     token, secret = await auth.create_token(" ci ")
     assert (token.name, secret[:3]) == ("ci", "hp_")
     assert secret.startswith(token.prefix)

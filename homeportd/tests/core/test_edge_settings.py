@@ -43,7 +43,7 @@ def test_an_edge_alone_needs_no_origin():
         {"url": "https://{name}-tunnel.example.com"},
         {"url": "https://{name}.Tunnel.example.com"},
         {"host": "a b"},
-        {"admin_allow": ["203.0.113.7/24"]},
+        {"admin_allow": ["fe80::1%eth0"]},
         {"tcp_ports": "0-10"},
         {"bind": []},
         {"bind": ["everywhere"]},

@@ -14,7 +14,7 @@ from homeportd.domains import acme_log, dns_check, hosts, transitions
 from homeportd.domains.lookup import Trace
 from homeportd.domains.model import Certificate, Failure, Mapping, Sight, State, Trouble, Verdict
 from homeportd.domains.transitions import Pace
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = "tunnel.example.com"

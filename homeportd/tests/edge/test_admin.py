@@ -174,4 +174,4 @@ async def test_an_edge_alone_has_a_dashboard_and_no_ports(settings, port):
 
 async def test_a_refused_value_is_told_in_our_own_words(running, peer):
     answer = await peer.post("/api/reservations", json={"kind": "tcp", "allow": ["10.0.0.0/99"]})
-    assert (answer.status_code, answer.json()["detail"]) == (422, "allow.0: '10.0.0.0/99' is not a network")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "'10.0.0.0/99' is not a network")

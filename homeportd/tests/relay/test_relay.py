@@ -19,6 +19,7 @@ from homeportd.relay.service import Relay
 from homeportd.shares.model import Mode
 from homeportd.shares.service import ShareRequest, Shares
 from homeportd.shares.store import ShareStore
+from homeportd.signal import Signal
 
 FLOOD = 64 << 20  # bytes that a dev server has to say
 
@@ -36,14 +37,14 @@ class Known:
 class Owner:
     """An owner who has logged out everywhere."""
 
+    def __init__(self) -> None:
+        self.revoked: Signal[[]] = Signal()
+
     def session_alive(self, session_id: str) -> bool:
         return False
 
     def token_alive(self, token_id: str) -> bool:
         return False
-
-    def on_revoke(self, callback: object) -> None:
-        pass
 
 
 @pytest.fixture

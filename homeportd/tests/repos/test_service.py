@@ -35,7 +35,7 @@ async def test_what_is_there_is_known_at_the_start(repos, root):
 async def test_a_visited_repo_is_known_at_once_and_told(repos, root, tmp_path):
     elsewhere = make(tmp_path / "elsewhere")
     told = []
-    repos.on_change(lambda: told.append([repo.id for repo in repos.all()]))
+    repos.changed.subscribe(lambda: told.append([repo.id for repo in repos.all()]))
     await repos.start()
     await repos.visit(frozenset({elsewhere / "src"}))
     assert repos.of(elsewhere / "src").id == "elsewhere"
@@ -56,7 +56,7 @@ async def test_a_left_repo_goes_with_a_later_look(repos, tmp_path, monkeypatch):
 async def test_a_new_clone_and_a_new_branch_are_noticed(repos, root, monkeypatch):
     monkeypatch.setattr(module, "PERIOD", 0.1)
     changed = asyncio.Event()
-    repos.on_change(changed.set)
+    repos.changed.subscribe(changed.set)
     await repos.start()
     await asyncio.to_thread(make, root / "shop")
     await until(lambda: [repo.branch for repo in repos.all()] == ["main"])
@@ -69,7 +69,7 @@ async def test_dirty_is_asked_for_and_then_good_for_a_while(repos, root, monkeyp
     monkeypatch.setattr(module, "DIRTY_AGE", 3600.0)
     shop = make(root / "shop")
     told = []
-    repos.on_change(lambda: told.append(repos.all()[0].dirty))
+    repos.changed.subscribe(lambda: told.append(repos.all()[0].dirty))
     await repos.start()
     await repos.refresh_dirty()
     (shop / "new").write_text("x")
@@ -134,18 +134,6 @@ async def test_a_look_that_fails_is_logged_once(repos, monkeypatch, caplog):
     assert [record.getMessage() for record in caplog.records if record.name == module.__name__] == [
         "cannot look for repos: OSError: no"
     ]
-
-
-@pytest.mark.parametrize("error", [RuntimeError("no")])
-async def test_a_callback_that_fails_is_logged(repos, root, caplog, error):
-    def fail():
-        raise error
-
-    repos.on_change(fail)
-    make(root / "shop", commit=False)
-    await repos.start()
-    assert repos.all()
-    assert "telling that the repos changed failed" in caplog.text
 
 
 class Told:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.shares.model import Decision, Mode, Proof, Share, Visitor, authorize, within
+from homeportd.networks import within
+from homeportd.shares.model import Decision, Mode, Proof, Share, Visitor, authorize
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HERE = ip_address("203.0.113.7")

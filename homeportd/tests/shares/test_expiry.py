@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 from homeportd.shares.expiry import parse
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from homeportd.auth.limiter import FAILURES
 from homeportd.auth.passwords import WAITING
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 from homeportd.shares.model import Decision, Mode
 from homeportd.shares.service import ShareRequest, Shares
 from homeportd.shares.store import ShareStore
@@ -49,7 +49,7 @@ async def test_a_share_survives_a_restart_in_every_detail(shares, database, pass
 
 async def test_every_change_ends_what_visitors_hold(shares):
     told = []
-    shares.on_change(lambda port, share: told.append((port, share and share.mode)))
+    shares.changed.subscribe(lambda port, share: told.append((port, share and share.mode)))
     grants = [(await shares.set(3000, LOCKED)).grant]
     grants.append((await shares.set(3000, ShareRequest(Mode.PASSWORD, "other"))).grant)
     grants.append((await shares.set(3000, ShareRequest(Mode.PUBLIC))).grant)
@@ -93,7 +93,7 @@ async def test_a_wish_that_cannot_be_granted_changes_nothing(shares, wish):
 async def test_expiry_ends_a_share_and_is_told_once(shares, clock):
     share = await shares.set(3000, ShareRequest(Mode.PASSWORD, "secret", "1h"))
     told = []
-    shares.on_change(lambda port, _share: told.append(port))
+    shares.changed.subscribe(lambda port, _share: told.append(port))
     shares.sweep()
     assert (told, shares.alive(3000, share.grant)) == ([], True)
     clock.now += timedelta(hours=1)
@@ -169,7 +169,7 @@ async def test_a_guess_that_nobody_could_check_does_not_count(shares, passwords,
 async def test_a_clock_that_is_set_back_is_told_as_well(shares, clock):
     await shares.set(3000, ShareRequest(Mode.PUBLIC, expires="1h"))
     told = []
-    shares.on_change(lambda port, share: told.append(share.expired(clock())))
+    shares.changed.subscribe(lambda port, share: told.append(share.expired(clock())))
     for hours in (1, -1, 1):
         clock.now += timedelta(hours=hours)
         shares.sweep()

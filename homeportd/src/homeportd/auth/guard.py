@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from homeportd.auth.model import Caller, Kind
 from homeportd.auth.peer_protocol import SCOPE_KEY, trusted
 from homeportd.auth.service import Auth
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 
 Guard = Callable[[HTTPConnection], Awaitable[Caller]]
 

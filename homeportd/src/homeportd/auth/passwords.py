@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import bcrypt
 
-from homeportd.problems import Problem, invalid
+from homeportd.errors import Problem, invalid
 
 ROUNDS = 12  # about a quarter of a second a check
 SHORTEST = 8  # characters of the dashboard's password

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -17,7 +17,9 @@ from homeportd.auth.model import LoginSession, Scope, Token
 from homeportd.auth.passwords import SHORTEST, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
-from homeportd.problems import Problem, invalid, not_found
+from homeportd.errors import Problem, invalid, not_found
+from homeportd.signal import Signal
+from homeportd.tasks import TaskSet
 
 SESSION_DAYS = 30
 LOGIN_LINK_S = 10 * 60
@@ -49,26 +51,20 @@ class Auth:
         self._limiter = Limiter()
         self._logins = Codes(LOGIN_LINK_S)
         self._hops = Codes(HOP_S)
+        # A login session or a token has ended, and with it whatever it opened.
+        self.revoked: Signal[[]] = Signal()
+        # A token was replaced: the old token, the new one, the new one's secret.
+        self.rotated: Signal[[Token, Token, str]] = Signal()
         self._owner_cookies = Signer(key, "owner cookie of a port")
-        self._writes: set[asyncio.Task[None]] = set()
+        self._writes = TaskSet()
         self._entering = asyncio.Lock()  # held while the password changes, or lets somebody in
         self._ending = asyncio.Lock()  # held while a token is made, revoked or replaced: one at a time
-        self._callbacks: list[Callable[[], None]] = []
-        self._on_rotate: list[Callable[[Token, Token, str], None]] = []
 
     async def load(self) -> None:
         """Read what the database holds."""
         self._sessions = {session.hash: session for session in await self._store.sessions()}
         self._tokens = {token.hash: token for token in await self._store.tokens()}
         self._password = await self._store.password()
-
-    def on_revoke(self, callback: Callable[[], None]) -> None:
-        """Call back when a session or a token has ended, so that what it opened can be ended."""
-        self._callbacks.append(callback)
-
-    def on_rotate(self, callback: Callable[[Token, Token, str], None]) -> None:
-        """Call back with (old token, new token, the new one's secret) when a token was replaced."""
-        self._on_rotate.append(callback)
 
     # Sessions of the dashboard
 
@@ -96,7 +92,7 @@ class Auth:
         """Log out."""
         await self._store.delete_session(session_id)
         self._sessions = {h: s for h, s in self._sessions.items() if s.id != session_id}
-        self._announce()
+        self.revoked.emit()
 
     # One-time login links
 
@@ -124,7 +120,7 @@ class Auth:
             await self._store.set_password(hashed, kept_session)
             self._password = hashed
             self._sessions = {h: s for h, s in self._sessions.items() if s.id == kept_session}
-        self._announce()
+        self.revoked.emit()
 
     async def log_in(self, password: str, address: IPv4Address | IPv6Address | None) -> str:
         """As `open_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
@@ -165,7 +161,7 @@ class Auth:
         if token.last_used_at is None or now - token.last_used_at >= USE_WRITTEN_EVERY:
             token = replace(token, last_used_at=now)
             self._tokens[token.hash] = token
-            self._write(self._store.use_token(token))
+            self._writes.spawn(self._store.use_token(token), "use of a token")
         return token
 
     def token_alive(self, token_id: str) -> bool:
@@ -210,8 +206,7 @@ class Auth:
             token, secret = self._mint(old.name, old.scope, old.lineage)
             await self._store.add_token(token, old)
             self._tokens |= {old.hash: old, token.hash: token}
-        for callback in self._on_rotate:
-            callback(old, token, secret)
+        self.rotated.emit(old, token, secret)
         return token, secret
 
     async def revoke_token(self, token_id: str) -> None:
@@ -221,7 +216,7 @@ class Auth:
                 raise not_found(f"token {token_id}", "homeport token list shows the ids")
             await self._store.delete_token(token_id)
             self._forget(token_id)
-        self._announce()
+        self.revoked.emit()
 
     def sweep(self) -> None:
         """End what was opened by sessions whose time, and by tokens whose grace is over."""
@@ -229,11 +224,11 @@ class Auth:
         living = frozenset(session.id for session in self._sessions.values() if now < session.expires_at)
         ended, self._living = self._living - living, living
         if ended:
-            self._announce()
+            self.revoked.emit()
         for token in [token for token in self._tokens.values() if token.expired(now)]:
             self._forget(token.id)
-            self._write(self._store.delete_token(token.id))
-            self._announce()
+            self._writes.spawn(self._store.delete_token(token.id), "end of a token")
+            self.revoked.emit()
 
     def _mint(self, name: str, scope: Scope, lineage: str | None) -> tuple[Token, str]:
         if len(self._tokens) >= MAX_TOKENS:
@@ -249,11 +244,6 @@ class Auth:
 
     def _forget(self, token_id: str) -> None:
         self._tokens = {h: token for h, token in self._tokens.items() if token.id != token_id}
-
-    def _write(self, writing: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(writing)
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
 
     # The owner's way to a port of its own origin
 
@@ -273,13 +263,9 @@ class Auth:
         session_id, _, made_for = (self._owner_cookies.verify(cookie) or "").partition(".")
         return session_id if made_for == str(port) and self.session_alive(session_id) else None
 
-    def _announce(self) -> None:
-        for callback in self._callbacks:
-            callback()
-
     async def close(self) -> None:
         """Wait for writes under way."""
-        await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._writes.finish()
 
 
 def _hash(secret: str) -> bytes:

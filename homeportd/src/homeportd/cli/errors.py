@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from homeportd.errors import HomeportError
+
 REFUSED: Final = 1  # the agent refused or failed; for `doctor`: a hop fails
 USAGE: Final = 2
 UNREACHABLE: Final = 3
@@ -49,15 +51,13 @@ class ClosedPipe(Exception):
     """The reader of our output has gone, as `head` does; Typer would take BrokenPipeError for itself."""
 
 
-class Failure(Exception):
-    """A command that did not succeed: what happened, the next step, and the exit code.
+class Failure(HomeportError):
+    """A command that did not succeed, with its exit code.
 
     `status`: the HTTP status of a refusal, 0 where there was none.
     """
 
     def __init__(self, detail: str, fix: str, code: int = REFUSED, status: int = 0) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.fix = fix
+        super().__init__(detail, fix)
         self.code = code
         self.status = status

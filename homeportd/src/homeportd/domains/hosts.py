@@ -10,7 +10,7 @@ from typing import Final
 import idna
 
 from homeportd.domains.model import Record
-from homeportd.problems import Problem, invalid
+from homeportd.errors import Problem, invalid
 
 MAX_TEXT: Final = 253  # characters of a name, RFC 1035 §2.3.4
 # Names that no public DNS server may answer for (RFC 6761, 6762, 7686).

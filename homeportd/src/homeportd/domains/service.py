@@ -20,7 +20,7 @@ from homeportd.edge.model import Refused
 from homeportd.edge.service import Tunnels
 from homeportd.edge.traefik.routes import Domain
 from homeportd.edge.tunnel import Tunnel
-from homeportd.problems import Problem, invalid, not_found
+from homeportd.errors import Problem, invalid, not_found
 from homeportd.settings import EdgeSettings
 from homeportd.tunnels.protocol import Kind
 

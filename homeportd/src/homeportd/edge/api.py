@@ -3,12 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
 from homeportd.auth.service import Auth
-from homeportd.edge.model import MAX_NETWORKS
 from homeportd.edge.names import RESERVED
 from homeportd.edge.service import Tunnels
 from homeportd.edge.traffic.connection_log import Visits
@@ -25,10 +24,10 @@ from homeportd.edge.view import (
     tunnel_view,
     visit_view,
 )
-from homeportd.http import Network, problems
-from homeportd.problems import not_found
+from homeportd.errors import not_found
+from homeportd.http import NetworkText, problems
+from homeportd.networks import MAX_NETWORKS
 from homeportd.settings import EdgeSettings
-from homeportd.tunnels.address import check_network
 from homeportd.tunnels.protocol import Kind, Limits
 
 MAX_HOURS = 14 * 24
@@ -54,9 +53,7 @@ class RulesBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow: list[Annotated[Network, AfterValidator(check_network)]] = Field(
-        default=[], max_length=MAX_NETWORKS
-    )
+    allow: list[NetworkText] = Field(default=[], max_length=MAX_NETWORKS)
     limits: Limits = Limits()
     passcode: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
 

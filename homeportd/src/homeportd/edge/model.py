@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from ipaddress import ip_network
 
-from homeportd.shares.model import Network
+from homeportd.errors import HomeportError
+from homeportd.networks import Network, NetworkError, parse_networks
 from homeportd.tunnels.protocol import Kind, Limits, Refusal
 
-MAX_NETWORKS = 64  # of one tunnel
 NO_LIMITS = Limits()
 
 
-class Refused(Exception):
-    """What a client asked for cannot be; `fix` says what to do instead."""
+class Refused(HomeportError):
+    """A refusal of what a client asked for; `reason` is for its program."""
 
     def __init__(self, reason: Refusal, detail: str, fix: str) -> None:
-        super().__init__(detail)
+        super().__init__(detail, fix)
         self.reason = reason
-        self.detail = detail
-        self.fix = fix
 
 
 @dataclass(frozen=True)
@@ -95,26 +92,10 @@ def stricter(before: Rules, after: Rules) -> bool:
 
 def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     """Parse an allowlist. Raises Refused."""
-    if len(texts) > MAX_NETWORKS:
-        raise Refused(
-            Refusal.NETWORK_BAD,
-            f"more than {MAX_NETWORKS} networks",
-            "join neighbouring ones into larger networks",
-        )
-    parsed = []
-    for text in texts:
-        try:
-            # Python takes fe80::1%eth0 for a network. Traefik does not, and drops the whole route for it.
-            if "%" in text:
-                raise ValueError("interfaces have no place in it")
-            parsed.append(ip_network(text.strip()))
-        except ValueError as error:
-            raise Refused(
-                Refusal.NETWORK_BAD,
-                f"{text!r} is not a network: {error}",
-                "write an address or a CIDR whose host bits are zero, such as 203.0.113.7 or 10.0.0.0/8",
-            ) from None
-    return tuple(dict.fromkeys(parsed))
+    try:
+        return parse_networks(texts)
+    except NetworkError as error:
+        raise Refused(Refusal.NETWORK_BAD, error.detail, error.fix) from None
 
 
 def owned(reservation: Reservation, lineage: str | None) -> Reservation:

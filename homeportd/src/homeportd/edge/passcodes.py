@@ -19,13 +19,14 @@ from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.passwords import Passwords
 from homeportd.edge.model import Refused
 from homeportd.edge.tunnel import Tunnel
+from homeportd.errors import Problem, invalid
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.cookies import SHARE, ShareCookies, setting, take_apart
 from homeportd.gateway.request import BadRequest, safe_next
-from homeportd.problems import Problem, invalid
+from homeportd.networks import Address
 from homeportd.shares.basic import Basic
-from homeportd.shares.model import Address, Decision, Mode, Proof, Share, Visitor, authorize
+from homeportd.shares.model import Decision, Mode, Proof, Share, Visitor, authorize
 from homeportd.tunnels.protocol import Kind, Refusal
 
 MAX_FORM: Final = 8 * 1024  # bytes

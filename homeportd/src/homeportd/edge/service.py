@@ -26,7 +26,7 @@ from homeportd.edge.store import ReservationStore
 from homeportd.edge.traefik.routes import Routes
 from homeportd.edge.traffic.connection_log import Visits
 from homeportd.edge.tunnel import Tunnel
-from homeportd.problems import Problem, invalid, not_found
+from homeportd.errors import Problem, invalid, not_found
 from homeportd.settings import EdgeSettings
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind, Limits, Refusal
@@ -62,7 +62,7 @@ class Tunnels:
         self.changing = asyncio.Lock()  # what changes the places, or relies on one, holds it
         self._callbacks: list[Change] = []
         self.release_guards: list[Callable[[Tunnel], None]] = []  # may raise Problem
-        auth.on_revoke(self._end_orphans)
+        auth.revoked.subscribe(self._end_orphans)
         self._closings: set[asyncio.Task[None]] = set()
 
     def on_change(self, callback: Change) -> None:

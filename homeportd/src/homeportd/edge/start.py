@@ -32,8 +32,8 @@ from homeportd.edge.view import rates_view, tunnel_view, visit_view
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
+from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels.limits import give_back, keep_memory, raise_descriptors
-from homeportd.yamux.bucket import Bucket
 
 SWEEP_S = 1.0
 GIVE_BACK_S = 30.0  # between two times that freed memory is given back
@@ -127,14 +127,14 @@ async def edge(
                 view = tunnel_view(tunnel, tunnels.listening.address(tunnel.reservation))
                 events.publish(f"tunnel.{kind}", view.model_dump())
 
-        shown = Bucket(SHOWN_BURST, SHOWN_PER_S)
+        shown = TokenBucket(SHOWN_BURST, SHOWN_PER_S)
 
         def show(visit: Visit) -> None:
             if events.watched and shown.take(monotonic()):
                 events.show("tunnel.visit", {"tunnel": visit.tunnel, **visit_view(visit).model_dump()})
 
         tunnels.on_change(tell)
-        visits.on_row(show)
+        visits.appended.subscribe(show)
         if settings.access_log is not None:
             log = AccessLog(settings.access_log, visits, tunnels.registry, show)
             log.start()

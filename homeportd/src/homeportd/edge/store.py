@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
 
 from homeportd import clock
 from homeportd.database import Database
 from homeportd.edge.model import Reservation
+from homeportd.networks import parse_network
 from homeportd.tunnels.protocol import Kind, Limits
 
 
@@ -67,7 +67,7 @@ def _place(*row: object) -> Reservation:
         lineage=None if lineage is None else str(lineage),
         reserved=bool(reserved),
         created_at=clock.from_text(str(created)),
-        allow=tuple(ip_network(text) for text in json.loads(str(allow))),
+        allow=tuple(map(parse_network, json.loads(str(allow)))),
         limits=Limits(
             bytes_per_second=None if rate is None else int(str(rate)),
             connections=None if connections is None else int(str(connections)),

@@ -10,13 +10,13 @@ from typing import Protocol
 
 from homeportd import clock
 from homeportd.edge.connections.client import Client, Offline
-from homeportd.edge.listeners.metered_bridge import Rate
+from homeportd.edge.listeners.metered_bridge import rate_limit
 from homeportd.edge.model import ClientOptions, Reservation, Rules, rules
 from homeportd.edge.traffic.connection_log import Visits
 from homeportd.edge.traffic.stats import Stats
-from homeportd.shares.model import Address, within
+from homeportd.networks import Address, within
+from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels.protocol import Introduction, Kind
-from homeportd.yamux.bucket import Bucket
 from homeportd.yamux.stream import Stream
 
 REFUSALS_BURST = 20  # rows of the access log about visitors turned away: so many at once,
@@ -56,10 +56,10 @@ class Tunnel:
         self.since: datetime = clock.now()  # of the present state
         self.lost_at: float = monotonic()  # when there was a holder last
         self.listener: Listener | None = None
-        self.rate_in: Rate | None = None
-        self.rate_out: Rate | None = None
+        self.rate_in: TokenBucket | None = None
+        self.rate_out: TokenBucket | None = None
         self._visits = visits
-        self._refusals = Bucket(REFUSALS_BURST, REFUSALS_PER_S)
+        self._refusals = TokenBucket(REFUSALS_BURST, REFUSALS_PER_S)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -79,7 +79,7 @@ class Tunnel:
         self.rules = rules(reservation, options)
         if self.rules.bytes_per_second != before.bytes_per_second:
             rate = self.rules.bytes_per_second
-            self.rate_in, self.rate_out = (Rate(rate), Rate(rate)) if rate else (None, None)
+            self.rate_in, self.rate_out = (rate_limit(rate), rate_limit(rate)) if rate else (None, None)
         if self.rules != before and self.listener is not None:
             self.listener.recheck()
 

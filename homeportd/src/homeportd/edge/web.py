@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any, Final
 
-import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from homeportd.auth.guard import ORIGIN_KEY
 from homeportd.edge.error_page import document
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
+from homeportd.errors import Problem
 from homeportd.gateway.answers import problem
 from homeportd.gateway.request import BadRequest
 from homeportd.http import problem_response
-from homeportd.problems import Problem
+from homeportd.networks import parse_network, within
 from homeportd.settings import EdgeSettings
-from homeportd.shares.model import within
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind
+from homeportd.uvicorn_config import uvicorn_config
 from homeportd.uvicorn_shutdown import STOP_S, ended
 
-MAX_WATCHER_MESSAGE: Final = 4096  # bytes; a dashboard sends nothing
 CLIENT: Final = b"x-homeport-client"
 TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a passcode
 OURS: Final = "/.homeport/"
@@ -68,7 +66,7 @@ class EdgeWeb:
         self._below = f".{settings.base}".encode()
         self._admin_host = settings.host_of("admin").encode()
         self._admin_origin = settings.admin
-        self._admin_allow = tuple(ip_network(text) for text in settings.admin_allow)
+        self._admin_allow = tuple(map(parse_network, settings.admin_allow))
         self._registry = registry
         self._passcodes = passcodes
         self._admin = admin
@@ -196,19 +194,7 @@ class Protocols:
     """Makes uvicorn's protocol for connections that somebody else accepted."""
 
     def __init__(self, app: Any) -> None:
-        self._config = uvicorn.Config(
-            app,
-            http=HttpToolsProtocol,
-            ws=WebSocketsSansIOProtocol,
-            ws_max_size=MAX_WATCHER_MESSAGE,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=120,
-        )
+        self._config = uvicorn_config(app)
         self._config.load()
         self._state = ServerState()
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
+from homeportd.errors import Problem
 from homeportd.http import problems
-from homeportd.problems import Problem
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

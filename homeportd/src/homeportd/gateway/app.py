@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from homeportd import clock
+from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
@@ -20,22 +21,9 @@ from homeportd.gateway.cookies import ShareCookies
 from homeportd.gateway.request import AuthRequest, BadRequest, read, safe_next
 from homeportd.gateway.visitor import Log, VisitorPages, hop
 from homeportd.ports.model import Port
-from homeportd.problems import Problem
 from homeportd.settings import Origin, Outside
 from homeportd.shares.model import Decision
 
-# How uvicorn has to serve it: nothing that costs time, nothing that trusts a header.
-UVICORN = {
-    "http": "httptools",
-    "ws": "none",
-    "lifespan": "off",
-    "interface": "asgi3",
-    "access_log": False,
-    "proxy_headers": False,
-    "server_header": False,
-    "date_header": False,
-    "timeout_keep_alive": 60,  # Caddy gives its connections up after four seconds
-}
 # How a request goes on that is let in; Caddy knows these three.
 AS_IT_IS = 200
 WITHOUT_COOKIES = 203

@@ -11,7 +11,8 @@ from typing import Protocol
 from homeportd.auth.model import Token
 from homeportd.gateway.cookies import Jar, ShareCookies, take_apart
 from homeportd.gateway.request import AuthRequest
-from homeportd.shares.model import Address, Decision, Mode, Proof, Share, Visitor, authorize
+from homeportd.networks import Address
+from homeportd.shares.model import Decision, Mode, Proof, Share, Visitor, authorize
 
 MAX_CACHED = 1024  # Cookie headers taken apart and verified
 CACHED_HEADER = 2048  # bytes; longer ones are taken apart each time

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
-from homeportd.shares.model import Address
+from homeportd.networks import Address
 
 MAX_HEADERS = 64 * 1024  # bytes of all names and values
 MAX_URI = 2048  # characters of an address that we send a visitor back to

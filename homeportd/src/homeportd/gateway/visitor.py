@@ -8,12 +8,12 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, quote
 
 from homeportd.auth.service import SESSION_DAYS
+from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, setting
 from homeportd.gateway.request import AuthRequest, safe_next
-from homeportd.problems import Problem
 from homeportd.settings import Origin
 from homeportd.shares.model import Decision, Share
 

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from homeportd.auth.guard import Guard
+from homeportd.errors import not_found
 from homeportd.http import problems
 from homeportd.ports.model import Port
 from homeportd.ports.service import Ports
 from homeportd.ports.view import PortView, port_view
-from homeportd.problems import not_found
 from homeportd.settings import Origin
 from homeportd.shares.service import Shares
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from homeportd.ports.netlink import Listener, Netlink
 from homeportd.ports.owners import Owners
 from homeportd.repos.service import Repos
 from homeportd.settings import Outside, Settings
+from homeportd.signal import Signal
 
 PERIOD = 1.0  # seconds from scan to scan
 PATIENCE = 0.3  # seconds that a new port waits for its owner before it is shown without
@@ -75,7 +76,7 @@ class Ports:
         self._settings = settings
         self._repos = repos
         self._ports: Mapping[int, Port] = MappingProxyType({})
-        self._callbacks: list[Callable[[Change], None]] = []
+        self.changed: Signal[[Change]] = Signal()  # `snapshot()` shows the change already
         self._seen: tuple[Listener, ...] | None = None  # as the source gave them
         self._covered: tuple[Listener, ...] = ()  # those of them within our ranges
         self._stale = True  # whether something other than the sockets changed
@@ -86,7 +87,7 @@ class Ports:
         self._loop: asyncio.Task[None] | None = None
         self._source: Source
         self._holders: Holders
-        repos.on_change(self._touch)
+        repos.changed.subscribe(self._touch)
 
     async def start(self) -> None:
         """Scan once, so that the first question has an answer, and then every second."""
@@ -119,10 +120,6 @@ class Ports:
     def outside(self, port: int) -> Outside | None:
         """Why a listener on this port is never shown: it is Homeport's own, or in none of the ranges."""
         return self._settings.outside(port)
-
-    def on_change(self, callback: Callable[[Change], None]) -> None:
-        """Have every change told, from the event loop, in order; `snapshot()` already shows it then."""
-        self._callbacks.append(callback)
 
     async def scan(self) -> None:
         """Look once and tell what changed. A failure is logged, once, and the last view stays."""
@@ -186,11 +183,7 @@ class Ports:
         after = merge(self._covered, self._holders.owner, self._holders.user, self._repos.of, before, now())
         self._ports = MappingProxyType(after)
         for change in changes(before, after):
-            for callback in self._callbacks:
-                try:
-                    callback(change)
-                except Exception:
-                    log.exception("telling that port %d %s failed", change.port.port, change.kind)
+            self.changed.emit(change)
 
     def _touch(self) -> None:
         self._stale = True

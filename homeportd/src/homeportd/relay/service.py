@@ -11,7 +11,6 @@ import asyncio
 import logging
 import resource
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from homeportd.ports.model import Port
 from homeportd.relay.carry import Carried
 from homeportd.relay.head import BadHead, Head
 from homeportd.shares.model import Share
+from homeportd.signal import Signal
 
 MAX_LIVE = 1024  # connections in all
 MAX_A_PORT = 512
@@ -42,8 +42,9 @@ class ShareRights(Protocol):
     def alive(self, port: int, grant: str) -> bool:
         """Whether a visitor let in under `grant` may stay."""
 
-    def on_change(self, callback: Callable[[int, Share | None], None]) -> None:
-        """Call back when a share has changed or ended."""
+    @property
+    def changed(self) -> Signal[[int, Share | None]]:
+        """Emitted when a share has changed or ended."""
 
 
 class OwnerRights(Protocol):
@@ -55,8 +56,9 @@ class OwnerRights(Protocol):
     def token_alive(self, token_id: str) -> bool:
         """Whether a token still holds."""
 
-    def on_revoke(self, callback: Callable[[], None]) -> None:
-        """Call back when a session or token has ended."""
+    @property
+    def revoked(self) -> Signal[[]]:
+        """Emitted when a session or token has ended."""
 
 
 class Relay:
@@ -70,8 +72,8 @@ class Relay:
         self._closing = False
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
-        shares.on_change(lambda port, share: self.recheck())
-        auth.on_revoke(self.recheck)
+        shares.changed.subscribe(lambda port, share: self.recheck())
+        auth.revoked.subscribe(self.recheck)
 
     async def start(self, path: Path) -> None:
         """Listen on a unix socket for the group of Caddy; a stale one is replaced."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from homeportd.repos.foreign import Foreign, Reader, handovers
 from homeportd.repos.model import Repo, WorkingTree, ids
 from homeportd.repos.status import is_dirty
 from homeportd.settings import Settings
+from homeportd.signal import Signal
 
 PERIOD = 10.0  # seconds from look to look
 PATIENCE = 2.0  # seconds that `visit` and `start` wait for the file system, which may be a dead network one
@@ -49,7 +49,7 @@ class Repos:
         self._repos: tuple[Repo, ...] = ()
         self._by_path: dict[Path, Repo] = {}
         self._folders: frozenset[Path] = frozenset()
-        self._callbacks: list[Callable[[], None]] = []
+        self.changed: Signal[[]] = Signal()  # `all()` is not what it was
         self._looking: asyncio.Task[None] | None = None
         self._asking_reader: asyncio.Task[None] | None = None
         self._asking_dirt: dict[Path, asyncio.Task[None]] = {}
@@ -83,10 +83,6 @@ class Repos:
             if repo is not None:
                 return repo
         return None
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Have it told, from the event loop, when `all()` is not what it was."""
-        self._callbacks.append(callback)
 
     async def visit(self, folders: frozenset[Path]) -> None:
         """These are all the folders that processes run in now; the repos around them are repos of ours.
@@ -231,8 +227,4 @@ class Repos:
             return
         self._repos = repos
         self._by_path = {repo.path: repo for repo in repos}
-        for callback in self._callbacks:
-            try:
-                callback()
-            except Exception:
-                log.exception("telling that the repos changed failed")
+        self.changed.emit()

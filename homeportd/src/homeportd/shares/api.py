@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
-from homeportd.http import Network, NoBool, problems
-from homeportd.problems import not_found
+from homeportd.errors import not_found
+from homeportd.http import NetworkText, NoBool, problems
+from homeportd.networks import MAX_NETWORKS
 from homeportd.settings import Origin
 from homeportd.shares.access import AccessLog
 from homeportd.shares.model import Mode
-from homeportd.shares.service import MAX_NETWORKS, MAX_USES, ShareRequest, Shares
+from homeportd.shares.service import MAX_USES, ShareRequest, Shares
 from homeportd.shares.view import AccessView, ShareView, access_view, share_view
 
 PortNumber = Annotated[int, Path(ge=1, le=65535)]
@@ -35,7 +36,7 @@ Expires = Annotated[
         }
     ),
 ]
-Allowed = Annotated[list[Network], Field(max_length=MAX_NETWORKS)]
+Allowed = Annotated[list[NetworkText], Field(max_length=MAX_NETWORKS)]
 
 
 class _ShareBody(BaseModel):

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from homeportd.shares.model import Address, Decision, Share
+from homeportd.networks import Address
+from homeportd.shares.model import Decision, Share
 
 REMEMBERED: Final = 1024  # passwords known to be right, none of them readable
 

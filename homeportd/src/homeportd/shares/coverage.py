@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeportd import cautions
-from homeportd.problems import Problem
+from homeportd.errors import Problem
 from homeportd.settings import Settings
 
 

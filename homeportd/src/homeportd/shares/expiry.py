@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from homeportd.problems import Problem, invalid
+from homeportd.errors import Problem, invalid
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FIX = "write 30m, 24h, 7d or 2w, a date such as 2027-01-31, a moment such as 2027-01-31T18:00Z, or never"

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from homeportd.networks import Address, Network, within
 
 
 class Mode(StrEnum):
@@ -86,12 +84,6 @@ class Decision(StrEnum):
     def allowed(self) -> bool:
         """Whether the visitor gets through."""
         return not self.value.startswith("denied:")
-
-
-def within(address: Address, networks: tuple[Network, ...]) -> bool:
-    """Whether an address lies in one of the networks; an IPv4-mapped IPv6 address counts as its IPv4 one."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return any((mapped or address) in network for network in networks)
 
 
 def authorize(visitor: Visitor, share: Share | None, now: datetime) -> Decision:  # noqa: PLR0911 - one a rule

@@ -7,18 +7,18 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from ipaddress import ip_network
 
 from homeportd import clock
 from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.passwords import Passwords
-from homeportd.problems import Problem, invalid, not_found
+from homeportd.errors import Problem, invalid, not_found
+from homeportd.networks import Address, Network, NetworkError, parse_networks, within
 from homeportd.shares import expiry
 from homeportd.shares.basic import Basic
-from homeportd.shares.model import Address, Decision, Mode, Network, Share, within
+from homeportd.shares.model import Decision, Mode, Share
 from homeportd.shares.store import ShareStore
+from homeportd.signal import Signal
 
-MAX_NETWORKS = 64
 MAX_USES = 1_000_000
 
 
@@ -53,16 +53,13 @@ class Shares:
         self._limiter = Limiter()
         self._basic = Basic()
         self._ended: set[str] = set()  # grants whose expiry was announced
-        self._callbacks: list[Callable[[int, Share | None], None]] = []
+        # A share was set, removed (None) or has expired: its port and the share.
+        self.changed: Signal[[int, Share | None]] = Signal()
 
     async def load(self) -> None:
         """Read what the database holds."""
         self._shares = {share.port: share for share in await self._store.all()}
         self._ended = {share.grant for share in self._shares.values() if share.expired(self._now())}
-
-    def on_change(self, callback: Callable[[int, Share | None], None]) -> None:
-        """Call back with (port, share) after a share was set, removed (None) or has expired."""
-        self._callbacks.append(callback)
 
     def get(self, port: int) -> Share | None:
         """The share of a port, from memory."""
@@ -118,7 +115,7 @@ class Shares:
             )
             await self._store.save(share)
             self._shares[port] = share
-        self._announce(port, share)
+        self.changed.emit(port, share)
         return share
 
     async def remove(self, port: int) -> None:
@@ -128,7 +125,7 @@ class Shares:
                 raise not_found(f"a share of port {port}", "homeport list shows what is shared")
             await self._store.delete(port)
             del self._shares[port]
-        self._announce(port, None)
+        self.changed.emit(port, None)
 
     async def prove(self, port: int, password: str, address: Address) -> Decision:
         """Check a visitor's password: LOGIN when it is right, else the denial.
@@ -161,7 +158,7 @@ class Shares:
             share = replace(share, uses=share.uses + 1)
             await self._store.save(share)
             self._shares[port] = share
-        self._announce(port, share)
+        self.changed.emit(port, share)
         return Decision.LOGIN
 
     def wait_s(self, port: int, address: Address) -> float:
@@ -186,23 +183,11 @@ class Shares:
         turned, self._ended = ended ^ self._ended, ended
         for share in self.all():
             if share.grant in turned:
-                self._announce(share.port, share)
-
-    def _announce(self, port: int, share: Share | None) -> None:
-        for callback in self._callbacks:
-            callback(port, share)
+                self.changed.emit(share.port, share)
 
 
 def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    if len(texts) > MAX_NETWORKS:
-        raise invalid(f"more than {MAX_NETWORKS} networks", "join neighbouring ones into larger networks")
-    networks = []
-    for text in texts:
-        try:
-            networks.append(ip_network(text.strip(), strict=False))
-        except ValueError as error:
-            raise invalid(
-                f"{text!r} is not a network: {error}",
-                "write an address or a CIDR, such as 203.0.113.7 or 10.0.0.0/8",
-            ) from None
-    return tuple(dict.fromkeys(networks))
+    try:
+        return parse_networks(texts)
+    except NetworkError as error:
+        raise invalid(error.detail, error.fix) from None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
 
 from homeportd import clock
 from homeportd.database import Database
+from homeportd.networks import parse_network
 from homeportd.shares.model import Mode, Share
 
 _COLUMNS = "port, id, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at"
@@ -59,7 +59,7 @@ def _share(row: tuple[object, ...]) -> Share:
         mode=Mode(str(mode)),
         password_hash=None if password_hash is None else str(password_hash),
         expires_at=None if expires_at is None else clock.from_text(str(expires_at)),
-        allow=tuple(ip_network(text) for text in json.loads(str(allow))),
+        allow=tuple(map(parse_network, json.loads(str(allow)))),
         max_uses=max_uses,
         uses=uses,
         updated_at=clock.from_text(str(updated_at)),

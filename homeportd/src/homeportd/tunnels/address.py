@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
@@ -103,15 +103,6 @@ def is_loopback(host: str) -> bool:
         return is_local(host) or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def check_network(text: str) -> str:
-    """An address or CIDR, normalised; host bits are taken for zero, as for a share. Raises ValueError, in words
-    for people."""
-    try:
-        return str(ip_network(text.strip(), strict=False))
-    except ValueError:
-        raise ValueError(f"{text!r} is not a network") from None
 
 
 def _is_host(host: str) -> bool:

@@ -6,12 +6,11 @@ import asyncio
 import json
 import logging
 import os
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from homeportd import sockets
+from homeportd.peer_credentials import peer_uid
 from homeportd.tunnels.errors import Problem, Reason
 from homeportd.tunnels.state import Files
 
@@ -23,15 +22,6 @@ WRITE_S: Final = 30.0
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 _log = logging.getLogger(__name__)
-
-
-def peer_uid(connection: Any) -> int | None:
-    """Who is at the other end; None where the system does not say (the socket's mode holds there)."""
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return None
-    _pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, option, 12))
-    return int(uid)
 
 
 class Control:

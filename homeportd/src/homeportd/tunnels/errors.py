@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from homeportd.errors import HomeportError
+
 
 class Reason(StrEnum):
     """The sort of a problem; the command line has an exit code for each."""
@@ -22,14 +24,12 @@ class Reason(StrEnum):
     DAEMON = "daemon"  # the daemon cannot do what was asked
 
 
-class Problem(Exception):
-    """What happened, and the next step. `lasting`: trying again alone does not help."""
+class Problem(HomeportError):
+    """What stands between a client and its tunnels. `lasting`: trying again alone does not help."""
 
     def __init__(self, reason: Reason, detail: str, fix: str, *, lasting: bool = False) -> None:
-        super().__init__(detail)
+        super().__init__(detail, fix)
         self.reason = reason
-        self.detail = detail
-        self.fix = fix
         self.lasting = lasting
 
     def as_dict(self) -> dict[str, str]:

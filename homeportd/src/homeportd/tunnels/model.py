@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from homeportd.tunnels.address import Target, check_network
+from homeportd.networks import parse_network
+from homeportd.tunnels.address import Target
 from homeportd.tunnels.protocol import Kind, Limits, Open
 
 
@@ -45,7 +46,7 @@ class TunnelSpec(BaseModel):
     @field_validator("allow")
     @classmethod
     def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(check_network(text) for text in allow)
+        return tuple(str(parse_network(text)) for text in allow)
 
     def open(self, request: int, name: str | None, port: int | None, *, again: bool = False) -> Open:
         """The message that asks for it; `name` and `port` are what it had before, if it was open (`again`)."""

@@ -7,11 +7,11 @@ from time import monotonic
 from typing import Any, Final, Protocol
 
 from homeportd import clock
+from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels.address import Target
 from homeportd.tunnels.backoff import Backoff
 from homeportd.tunnels.errors import Problem
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
-from homeportd.yamux.bucket import Bucket
 
 REOPEN_FIRST_S: Final = 1.0  # seconds after which a refused tunnel is asked for again, at first
 REOPEN_LONGEST_S: Final = 60.0
@@ -51,7 +51,7 @@ class Tunnel:
         self.request: int | None = None  # an `open` that is not answered yet
         self.retry = Backoff(REOPEN_FIRST_S, REOPEN_LONGEST_S)
         self.retry_at: float | None = None  # by `monotonic`
-        self.warnings = Bucket(*WARNINGS)
+        self.warnings = TokenBucket(*WARNINGS)
         self.total = 0  # connections ever
         self.failed = 0  # of them, those that the local server did not take
         self.last_byte_at: datetime | None = None

@@ -6,7 +6,7 @@ output is pulled, answers are counted, and payload waits in its stream, whose wr
 
 from __future__ import annotations
 
-from homeportd.yamux.bucket import Bucket
+from homeportd.token_bucket import TokenBucket
 from homeportd.yamux.config import Config
 from homeportd.yamux.errors import BufferFull, ProtocolError, SessionClosed, StreamClosed, TooManyStreams
 from homeportd.yamux.events import (
@@ -65,7 +65,7 @@ class Machine:
         self._grown = 0  # how much windows have grown together
         self._outbox = Outbox(self.config)
         self._finished: list[tuple[int, bool]] = []
-        self._idle_frames = Bucket(self.config.idle_frames_burst, self.config.idle_frames_rate)
+        self._idle_frames = TokenBucket(self.config.idle_frames_burst, self.config.idle_frames_rate)
         # Parser: part of a header, or the rest of a payload and the stream it belongs to.
         self._partial = bytearray()
         self._body = 0

@@ -23,7 +23,8 @@ from homeportd.cli.errors import (
     Failure,
 )
 from homeportd.cli.options import passwords
-from homeportd.tunnels.address import Target, check_network
+from homeportd.networks import parse_network
+from homeportd.tunnels.address import Target
 from homeportd.tunnels.errors import Problem, Reason
 
 MAX_LABEL: Final = 63  # characters of a name
@@ -250,7 +251,7 @@ def _target(text: str, kind: str) -> Target:
 def network(text: str) -> str:
     """A network of an allowlist, normalised. Raises Failure."""
     try:
-        return check_network(text)
+        return str(parse_network(text))
     except ValueError as error:
         raise Failure(
             str(error), "write a network such as 203.0.113.0/24 or 2001:db8::/32", NETWORK

@@ -13,10 +13,10 @@ from homeportd.auth.model import Token
 from homeportd.edge.connections.admission import PendingConnection
 from homeportd.edge.connections.client import Client
 from homeportd.edge.model import Refused
+from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import MAX_LINE, BadMessage, Refusal
 from homeportd.yamux.aio import Session
-from homeportd.yamux.bucket import Bucket
 from homeportd.yamux.config import KIB, MIB, Config
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
@@ -82,7 +82,7 @@ class Link:
         self._arrival = arrival  # until it is known who comes
         self._control: Stream | None = None
         self._ending = False
-        self._lines = Bucket(LINES_BURST, LINES_PER_S)
+        self._lines = TokenBucket(LINES_BURST, LINES_PER_S)
 
     async def run(self) -> None:
         """Never raises, but for being cancelled."""

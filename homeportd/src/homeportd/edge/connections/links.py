@@ -55,8 +55,8 @@ class Links:
         # Secrets of tokens that replaced others, kept in memory until the others end: for clients still away.
         self._successors: dict[str, _Successor] = {}
         self._farewells: set[asyncio.Task[None]] = set()
-        auth.on_revoke(self.cut_revoked)
-        auth.on_rotate(self._replace)
+        auth.revoked.subscribe(self.cut_revoked)
+        auth.rotated.subscribe(self._replace)
 
     def __len__(self) -> int:
         return len(self._links)

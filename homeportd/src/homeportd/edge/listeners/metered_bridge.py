@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Final, Protocol, cast
 
 from homeportd.edge.traffic.stats import Stats
+from homeportd.token_bucket import TokenBucket
 from homeportd.yamux.bridge import Bridge
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
@@ -20,28 +21,16 @@ SLICE: Final = 64 * 1024  # bytes taken from a held chunk at once
 Broken = Callable[[YamuxError, bool], None]
 
 
-class Rate:
-    """A token bucket of bytes that all connections of a tunnel share, one for each direction."""
-
-    def __init__(self, bytes_per_second: int) -> None:
-        self.bytes_per_second = bytes_per_second
-        self._tokens = bytes_per_second * BURST_S
-        self._at = monotonic()
-
-    def spend(self, size: int) -> float:
-        """Count bytes that went; seconds until the next may go."""
-        now = monotonic()
-        most = self.bytes_per_second * BURST_S
-        self._tokens = min(most, self._tokens + (now - self._at) * self.bytes_per_second) - size
-        self._at = now
-        return max(0.0, -self._tokens / self.bytes_per_second)
+def rate_limit(bytes_per_second: int) -> TokenBucket:
+    """A bucket of bytes that all connections of a tunnel share, one for each direction."""
+    return TokenBucket(bytes_per_second * BURST_S, bytes_per_second)
 
 
 class Rates(Protocol):
     """A tunnel's rates of this moment; None: as fast as it goes."""
 
-    rate_in: Rate | None
-    rate_out: Rate | None
+    rate_in: TokenBucket | None
+    rate_out: TokenBucket | None
 
 
 class MeteredBridge(Bridge):
@@ -98,7 +87,7 @@ class MeteredBridge(Bridge):
         super().data_received(data)
         rate = self._rates.rate_in
         if rate is not None:
-            wait_s = rate.spend(size)
+            wait_s = rate.spend(size, monotonic())
             if wait_s and self._resting is None and self._socket is not None:
                 self._socket.pause_reading()
                 self._resting = self._loop.call_later(wait_s, self._rested)
@@ -167,7 +156,7 @@ class MeteredBridge(Bridge):
                 chunk = chunk[:SLICE]
             self._pass_on(bytes(chunk))
             rate = self._rates.rate_out
-            wait_s = rate.spend(len(chunk)) if rate is not None else 0.0
+            wait_s = rate.spend(len(chunk), monotonic()) if rate is not None else 0.0
             if wait_s:
                 self._holding = self._loop.call_later(wait_s, self._release)
                 break

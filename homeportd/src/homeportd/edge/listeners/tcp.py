@@ -14,7 +14,7 @@ from homeportd.edge.connections.client import Offline
 from homeportd.edge.error_page import ErrorPage
 from homeportd.edge.listeners.metered_bridge import MeteredBridge
 from homeportd.edge.tunnel import Tunnel
-from homeportd.shares.model import Address
+from homeportd.networks import Address
 from homeportd.tunnels.limits import descriptors_for_visitors
 from homeportd.tunnels.protocol import Kind
 from homeportd.yamux.bridge import RESET_ON_CLOSE

@@ -13,7 +13,7 @@ from typing import Any, Final
 from homeportd.edge.connections.client import Offline
 from homeportd.edge.listeners.sockets import IP_PKTINFO
 from homeportd.edge.tunnel import Tunnel
-from homeportd.shares.model import Address
+from homeportd.networks import Address
 from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
@@ -222,7 +222,7 @@ class _Visitor:
     def _send(self, data: bytes) -> None:
         size = len(data)
         rate = self._tunnel.rate_in
-        if self._stream is None or self._full or (rate is not None and rate.spend(0)):
+        if self._stream is None or self._full or (rate is not None and rate.spend(0, monotonic())):
             self._stats.total.dropped += 1
             return
         try:
@@ -231,7 +231,7 @@ class _Visitor:
             self._stats.total.dropped += 1
             return
         if rate is not None:
-            rate.spend(size)
+            rate.spend(size, monotonic())
         self._bytes_in += size
         self._stats.total.bytes_in += size
 
@@ -260,11 +260,13 @@ class _Visitor:
 
     def _answer(self, data: bytes) -> None:
         size, rate = len(data), self._tunnel.rate_out
-        if (rate is not None and rate.spend(0)) or not self._endpoint.send(data, self.peer, self._whence):
+        if (rate is not None and rate.spend(0, monotonic())) or not self._endpoint.send(
+            data, self.peer, self._whence
+        ):
             self._stats.total.dropped += 1
             return
         if rate is not None:
-            rate.spend(size)
+            rate.spend(size, monotonic())
         self._bytes_out += size
         self._stats.total.bytes_out += size
 

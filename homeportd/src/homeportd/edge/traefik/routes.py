@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from homeportd.shares.model import Network
+from homeportd.networks import Network
 
 PREFIX: Final = "homeport-"
 FILE: Final = "tunnel-"  # how our files begin

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from homeportd.peer_credentials import peer_uid
 from homeportd.ports.owner_reader.protocol import (
     MAX_INODES,
     SocketOwner,
-    peer_uid,
     place_from_json,
     read_line,
     send_line,

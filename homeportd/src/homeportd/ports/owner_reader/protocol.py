@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,12 +47,6 @@ def read_line(connection: socket.socket) -> Any:
 def send_line(connection: socket.socket, value: Any) -> None:
     """Send a JSON value as one line."""
     connection.sendall(json.dumps(value).encode() + b"\n")
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """Whose process is at the other end, as the kernel says."""
-    _pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(uid)
 
 
 def socket_owner_to_json(found: SocketOwner) -> dict[str, Any]:

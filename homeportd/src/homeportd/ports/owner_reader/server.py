@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from homeportd.peer_credentials import peer_uid
 from homeportd.ports import containers, process
 from homeportd.ports.owner_reader import privileges
 from homeportd.ports.owner_reader.child import in_child
@@ -26,7 +27,6 @@ from homeportd.ports.owner_reader.protocol import (
     PATIENCE_S,
     SocketOwner,
     is_folder,
-    peer_uid,
     place_to_json,
     read_line,
     send_line,
