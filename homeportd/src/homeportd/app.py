@@ -34,7 +34,7 @@ from homeportd.settings import Settings
 from homeportd.system import api as system_api
 from homeportd.system.api import Counts
 from homeportd.system.service import System
-from homeportd.system.view import system_view
+from homeportd.system.view import EVENTS, system_view
 from homeportd.uvicorn_config import uvicorn_config
 from homeportd.uvicorn_shutdown import STOP_S, hang_up
 from homeportd.web import application
@@ -123,6 +123,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
                 workstation(settings, settings.origins, database, auth, passwords, key, events)
             )
         system = System(settings)
+        events.declare(EVENTS)
         count = desk.count if desk else lambda: Counts(ports=0, shared=0, repos=0)
         door = guard(auth, settings.dashboard)
         web = application(

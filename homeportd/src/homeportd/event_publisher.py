@@ -6,12 +6,15 @@ import asyncio
 from typing import Any
 
 from homeportd.events import Events
+from homeportd.ports import view as ports_view
 from homeportd.ports.model import Change
 from homeportd.ports.service import Ports
 from homeportd.ports.view import port_view
+from homeportd.repos import view as repos_view
 from homeportd.repos.service import Repos
 from homeportd.repos.view import repo_views
 from homeportd.settings import Origin
+from homeportd.shares import view as shares_view
 from homeportd.shares.access import Access, AccessLog
 from homeportd.shares.model import Share
 from homeportd.shares.service import Shares
@@ -38,6 +41,8 @@ class EventPublisher:
         self._repos = repos
         self._origin = origin
         self._tasks: list[asyncio.Task[None]] = []
+        for views in (ports_view.EVENTS, shares_view.EVENTS, repos_view.EVENTS):
+            events.declare(views)
         ports.changed.subscribe(self._port_changed)
         shares.changed.subscribe(self._share_changed)
         repos.changed.subscribe(self._repos_changed)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 KEPT = 1024  # events that a returning watcher can catch up on
 QUEUED = 256  # events that a slow watcher may lag behind before it is cut off
 MAX_WATCHERS = 64
@@ -70,11 +72,21 @@ class Events:
         self._last_id = 0
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._watchers: set[Watcher] = set()
+        self._views: dict[str, type[BaseModel]] = {}
 
     @property
     def watched(self) -> bool:
         """Whether anybody looks: costly views are made for no one else."""
         return bool(self._watchers)
+
+    def declare(self, views: Mapping[str, type[BaseModel]]) -> None:
+        """Name the shape of the data of these types of event, for the description of the API."""
+        self._views.update(views)
+
+    @property
+    def views(self) -> Mapping[str, type[BaseModel]]:
+        """The shape of the data of each declared type of event."""
+        return self._views
 
     def publish(self, kind: str, data: Mapping[str, Any]) -> None:
         """Record an event and tell every watcher."""

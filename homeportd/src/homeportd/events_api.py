@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
-from typing import Annotated, Any
+import functools
+import operator
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, WebSocket
-from pydantic import BaseModel
+from pydantic import BaseModel, GetJsonSchemaHandler, RootModel, TypeAdapter, create_model
+from pydantic_core import CoreSchema
 from starlette.websockets import WebSocketDisconnect
 
 from homeportd.auth.guard import Guard, alive
@@ -22,17 +25,52 @@ SEND_S = 20  # a watcher that takes nothing for so long is gone
 CLOSE_S = 2  # for one that is told so
 
 
-class Missed(BaseModel):
-    """Events since a place in the log; `resumed` false: the log no longer reaches back, so read everything anew."""
+class HelloView(BaseModel):
+    """Data of the first message over a WebSocket: the newest event's `id`, and whether what was missed follows."""
 
     epoch: str
     id: int
     resumed: bool
-    events: list[dict[str, Any]]
+
+
+_MESSAGE = "An event as it is sent. Those without an `id` show the present and are never replayed."
+
+
+class _EventMessage:
+    """JSON schema of one message: a union over the event types that the rooms have declared when it is asked for."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        union: Any = functools.reduce(
+            operator.or_, (_message(kind, view) for kind, view in sorted(self._events.views.items()))
+        )
+        message = create_model("EventMessage", __base__=RootModel, __doc__=_MESSAGE, root=(union, ...))
+        return handler(TypeAdapter(message).core_schema)
+
+
+def _message(kind: str, view: type[BaseModel]) -> Any:
+    literal: Any = Literal[kind]
+    name = "".join(word.capitalize() for word in kind.split(".")) + "Event"
+    return create_model(name, id=(int | None, ...), type=(literal, ...), data=(view, ...))
 
 
 def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
     """The one address of events."""
+    events.declare({"hello": HelloView})
+    Message = Annotated[dict[str, Any], _EventMessage(events)]
+
+    class Missed(BaseModel):
+        """Events since a place in the log; `resumed` false: the log does not reach back, so read everything anew."""
+
+        epoch: str
+        id: int
+        resumed: bool
+        events: list[Message]
+
     routes = APIRouter(tags=["events"])
     live: dict[asyncio.Task[None], Caller] = {}
 
@@ -49,8 +87,8 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
     ) -> Missed:
         """What happened since `<epoch>:<id>`, for those who ask now and then.
 
-        The same address as a WebSocket tells as things happen: messages `{"id", "type", "data"}`, the first
-        of type `hello` with `epoch`, `id` and `resumed`.
+        The same address as a WebSocket sends each event as it happens, as a message of the same shape. The first
+        message is of type `hello`; those without an `id` show the present and are never replayed.
         """
         with events.watch(since) as watcher:
             return Missed(

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from urllib.request import Request, urlopen
 
+import jsonschema
 import pytest
 
 from ..cli.conftest import HOMEPORT, Homeport
@@ -56,6 +58,35 @@ def test_a_fuzzer_finds_nothing(whole, tmp_path):
     fuzz(tmp_path, f"http://localhost:{made.front}", token)
     log = (made.folder / "agent.log").read_text()
     assert "Traceback" not in log, log
+
+
+def check_events(agent: Path) -> set[str]:
+    """Check each event that an agent has kept against its own description; return their types."""
+    with closing(http.client.HTTPConnection("agent")) as connection:
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(agent))
+
+        def read(path):
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+
+        description = read("/api/openapi.json")
+        events = read(f"/api/events?since={read('/api/events')['epoch']}:0")["events"]
+    schema = {"$ref": "#/components/schemas/EventMessage", "components": description["components"]}
+    for event in events:
+        jsonschema.validate(event, schema)
+    return {event["type"] for event in events}
+
+
+def test_events_are_as_described(whole):
+    made, token = whole
+    shared = Request(
+        f"http://localhost:{made.front}/api/ports/{made.dev}/share",
+        json.dumps({"mode": "public"}).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urlopen(shared):
+        assert check_events(made.folder / "cli.sock") >= {"share.changed"}
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +137,8 @@ def test_a_fuzzer_finds_nothing_at_an_edge(edge, tmp_path, known):
     )  # hashing passcodes takes time
     log = (made.whole.folder / "agent.log").read_text()
     assert "Traceback" not in log, log
+
+
+def test_events_of_an_edge_are_as_described(edge):
+    made, _token, _owner = edge
+    assert check_events(made.whole.folder / "cli.sock") >= {"tunnel.opened", "domain.changed"}

@@ -15,7 +15,7 @@ from homeportd.domains.model import Mapping
 from homeportd.domains.service import Domains
 from homeportd.domains.store import DomainStore
 from homeportd.domains.transitions import Pace
-from homeportd.domains.view import domain_view
+from homeportd.domains.view import EVENTS, domain_view
 from homeportd.edge.service import Tunnels
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
@@ -42,6 +42,7 @@ async def watching(
         else:
             events.publish("domain.changed", domain_view(mapping, domains, settings).model_dump())
 
+    events.declare(EVENTS)
     domains.on_change(tell)
     domains.start(tunnels)
     try:

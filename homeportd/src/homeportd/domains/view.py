@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
@@ -56,6 +56,18 @@ class DomainView(BaseModel):
     retry_at: str | None
     created_at: str
     url: str
+
+
+class DomainRemovedView(BaseModel):
+    """Data of the event that a domain no longer leads anywhere."""
+
+    domain: str
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {
+    "domain.changed": DomainView,
+    "domain.removed": DomainRemovedView,
+}
 
 
 def domain_view(mapping: Mapping, domains: Domains, settings: EdgeSettings) -> DomainView:

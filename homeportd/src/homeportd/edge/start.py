@@ -28,7 +28,7 @@ from homeportd.edge.traefik.routes import Domain, Routes
 from homeportd.edge.traffic.connection_log import Visit, Visits
 from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
-from homeportd.edge.view import rates_view, tunnel_view, visit_view
+from homeportd.edge.view import EVENTS, rates_view, tunnel_view, visit_view
 from homeportd.edge.web import EdgeWeb, Protocols
 from homeportd.events import Events
 from homeportd.settings import EdgeSettings
@@ -133,6 +133,7 @@ async def edge(
             if events.watched and shown.take(monotonic()):
                 events.show("tunnel.visit", {"tunnel": visit.tunnel, **visit_view(visit).model_dump()})
 
+        events.declare(EVENTS)
         tunnels.on_change(tell)
         visits.appended.subscribe(show)
         if settings.access_log is not None:

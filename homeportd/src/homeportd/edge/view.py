@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
@@ -12,9 +12,15 @@ from homeportd import clock
 from homeportd.edge.traffic.connection_log import Visit
 from homeportd.edge.traffic.rollups import Minute
 from homeportd.edge.tunnel import Tunnel
-from homeportd.tunnels.protocol import Limits
 
 Kind = Literal["http", "tcp", "udp"]
+
+
+class LimitsView(BaseModel):
+    """Limits of one tunnel: bytes a second in each direction, connections at a time; null is no limit."""
+
+    bytes_per_second: int | None
+    connections: int | None
 
 
 class TunnelView(BaseModel):
@@ -38,7 +44,7 @@ class TunnelView(BaseModel):
     refused: int
     dropped: int
     allow: list[str]
-    limits: Limits
+    limits: LimitsView
     passcode: bool
     reserved: bool
     links: int
@@ -69,7 +75,7 @@ class ReservationView(BaseModel):
     address: str
     token: str | None
     allow: list[str]
-    limits: Limits
+    limits: LimitsView
     passcode: bool
     created_at: str
     live: bool
@@ -80,7 +86,7 @@ class VisitView(BaseModel):
 
     id: int
     time: str
-    event: str
+    event: Literal["request", "open", "close", "refused"]
     address: str
     port: int
     method: str | None
@@ -101,6 +107,33 @@ class MinuteView(BaseModel):
     requests: int
     refused: int
     dropped: int
+
+
+class TunnelClosedView(BaseModel):
+    """Data of the event that a name or port is nobody's any more."""
+
+    id: str
+
+
+class TunnelRatesView(BaseModel):
+    """Data of the event that figures changed: of the tunnels where they did."""
+
+    tunnels: list[RatesView]
+
+
+class TunnelVisitView(VisitView):
+    """Data of the event that a row came into the access log of `tunnel`, which is its id; `id` is 0 so far."""
+
+    tunnel: str
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {
+    "tunnel.opened": TunnelView,
+    "tunnel.changed": TunnelView,
+    "tunnel.closed": TunnelClosedView,
+    "tunnel.rates": TunnelRatesView,
+    "tunnel.visit": TunnelVisitView,
+}
 
 
 def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
@@ -125,7 +158,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
         refused=stats.total.refused,
         dropped=stats.total.dropped,
         allow=list(dict.fromkeys(str(network) for networks in tunnel.rules.allow for network in networks)),
-        limits=Limits(
+        limits=LimitsView(
             bytes_per_second=tunnel.rules.bytes_per_second,
             connections=_least(reservation.limits.connections, tunnel.options.limits.connections),
         ),
@@ -165,7 +198,7 @@ def reservation_view(
         address=address,
         token=token_name(reservation.lineage) if reservation.lineage else None,
         allow=[str(network) for network in reservation.allow],
-        limits=reservation.limits,
+        limits=LimitsView(**reservation.limits.model_dump()),
         passcode=reservation.passcode_hash is not None,
         created_at=clock.to_text(reservation.created_at),
         live=tunnel.live,

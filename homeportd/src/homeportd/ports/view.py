@@ -1,5 +1,7 @@
 """A port as the API shows it: the listener, its process, its repo and its share in one object."""
 
+from typing import Final
+
 from pydantic import BaseModel
 
 from homeportd import clock
@@ -52,6 +54,19 @@ class PortView(BaseModel):
     share: ShareView
     caution: CautionView | None
     outside: Outside | None
+
+
+class PortClosedView(BaseModel):
+    """Data of the event that nothing listens on a port any more."""
+
+    port: int
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {
+    "port.opened": PortView,
+    "port.changed": PortView,
+    "port.closed": PortClosedView,
+}
 
 
 def port_view(

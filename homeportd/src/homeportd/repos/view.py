@@ -4,6 +4,7 @@ import shlex
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -28,6 +29,15 @@ class RepoView(BaseModel):
     foreign: bool
     handover: str | None
     ports: list[int]
+
+
+class ReposChangedView(BaseModel):
+    """Data of the event that repos were found, gone or changed: all of them."""
+
+    repos: list[RepoView]
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {"repos.changed": ReposChangedView}
 
 
 def repo_views(repos: Iterable[Repo], ports: Iterable[tuple[int, str | None]]) -> list[RepoView]:

@@ -1,13 +1,13 @@
 """A share and its log rows as the API shows them."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
 from homeportd import clock
 from homeportd.settings import Origin
 from homeportd.shares.access import Access
-from homeportd.shares.model import Share
+from homeportd.shares.model import Decision, Share
 
 
 class ShareView(BaseModel):
@@ -34,7 +34,23 @@ class AccessView(BaseModel):
     user_agent: str
     method: str
     path: str
-    decision: str
+    decision: Decision
+
+
+class ShareChangedView(BaseModel):
+    """Data of the event that a port was shared, its share changed, or ended."""
+
+    port: int
+    share: ShareView
+
+
+class AccessEventView(AccessView):
+    """Data of the event that a visitor was let in or refused; `id` is 0, since the row is not on disk yet."""
+
+    port: int
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {"share.changed": ShareChangedView, "access": AccessEventView}
 
 
 def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
@@ -76,5 +92,5 @@ def access_view(access: Access) -> AccessView:
         user_agent=access.user_agent,
         method=access.method,
         path=access.path,
-        decision=access.decision.value,
+        decision=access.decision,
     )

@@ -1,5 +1,7 @@
 """The machine's load as the API shows it."""
 
+from typing import Final
+
 from pydantic import BaseModel
 
 from homeportd.settings import UserReason
@@ -21,6 +23,9 @@ class SystemView(BaseModel):
     cpu_count: int
     memory: AmountView
     disk: AmountView
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {"system": SystemView}
 
 
 class UserChoiceView(BaseModel):
