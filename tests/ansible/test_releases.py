@@ -324,7 +324,10 @@ def test_the_release_that_a_rollback_needs_stays(
         "homeport": {"installed": {"agent": {**AGENT, "current": current}}},
         "artifact_build": {"stdout": NEW},
     }
-    assert render("homeportd", "{{ homeportd_old_releases }}", artifact_keep_releases=keep, **known).strip() == gone
+    assert (
+        render("homeportd", "{{ homeportd_old_releases }}", artifact_keep_releases=keep, **known).strip()
+        == gone
+    )
 
 
 @pytest.mark.parametrize("answers", [True, False])
