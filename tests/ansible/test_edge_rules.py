@@ -97,7 +97,7 @@ def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: ModuleType) ->
         ({"edge_listen": "0.0.0.0:7070"}, "homeportd_edge_listen is '0.0.0.0:7070'"),
         ({"edge_listen": "127.0.0.1:65535"}, "homeportd_edge_listen is '127.0.0.1:65535'"),
         ({"edge_bind": "everywhere"}, "traefik_bind is 'everywhere'"),
-        ({"admin_allow": ["203.0.113.1/24"]}, "'203.0.113.1/24', which is no network"),
+        ({"admin_allow": ["203.0.113.1/24", "fe80::1%eth0"]}, "'fe80::1%eth0', which is no network"),
         ({"tcp_ports": "80"}, "homeportd_tcp_ports is '80'"),
         (
             {"udp_ports": "30000-40000", "edge_bind": "127.0.0.1"},

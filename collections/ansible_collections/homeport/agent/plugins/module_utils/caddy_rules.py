@@ -6,6 +6,8 @@ import ipaddress
 import re
 from typing import Any
 
+from ansible_collections.homeport.agent.plugins.module_utils.networks import check_network
+
 Json = dict[str, Any]
 
 CADDY_USER = "homeport-caddy"
@@ -51,7 +53,7 @@ def _variable_problems(wishes: Json, place: Json) -> list[tuple[str, str]]:
         found.append(("caddy_bind is empty", 'write it as ["127.0.0.1", "::1"]'))
     for name, values, parse in (
         ("caddy_bind", wishes["bind"], ipaddress.ip_address),
-        ("caddy_trusted_proxies", wishes["trusted_proxies"], ipaddress.ip_network),
+        ("caddy_trusted_proxies", wishes["trusted_proxies"], check_network),
     ):
         for value in values:
             try:

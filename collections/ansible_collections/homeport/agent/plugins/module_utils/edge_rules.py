@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.homeport.agent.plugins.module_utils.networks import check_network
+
 Json = dict[str, Any]
 Problems = list[tuple[str, str]]
 
@@ -172,10 +174,10 @@ def _variable_problems(wishes: Json, *, keeps: bool) -> Problems:
     found += [
         (
             f"homeportd_admin_allow has {text!r}, which is no network",
-            "write networks such as 203.0.113.0/24, without bits beyond the mask",
+            "write addresses or networks, such as 203.0.113.7 or 203.0.113.0/24",
         )
         for text in wishes["admin_allow"]
-        if not _parses(ipaddress.ip_network, text)
+        if not _parses(check_network, text)
     ]
     for kind in ("tcp", "udp"):
         span = RANGE.fullmatch(str(wishes[f"{kind}_ports"]))
