@@ -10,7 +10,8 @@ from typing import Final
 WORDS: Final = {  # table -> one, several
     "shares": ("share", "shares"),
     "tokens": ("token", "tokens"),
-    "sessions": ("login session", "login sessions"),
+    "login_sessions": ("login session", "login sessions"),
+    "sessions": ("login session", "login sessions"),  # until schema 3
     "owner_password": ("owner's password", "owner's passwords"),
     "tunnels": ("reservation", "reservations"),
     "domains": ("domain", "domains"),
@@ -24,9 +25,11 @@ UNTOLD: Final = {"edge_log_position"}  # bookkeeping
 RIGHTS: Final = {
     "shares": ("id", "generation"),
     "tokens": ("id", "hash", "expires_at"),
+    "login_sessions": ("id", "hash"),
     "sessions": ("id", "hash"),
     "owner_password": ("hash",),
 }
+RENAMED: Final = {"login_sessions": "sessions"}  # table -> its name in a copy of an older schema
 MAX_TABLES = 12  # named in a sentence
 
 
@@ -64,11 +67,12 @@ def changes(connection: sqlite3.Connection) -> Changes:
     for table in _tables(connection, "main"):
         if table in UNTOLD:
             continue
-        if table not in old:
+        before = table if table in old else RENAMED.get(table)
+        if before not in old:
             _count(connection, unknown, table, f"main.{_quote(table)}", "1")
             continue
-        keys, others = _columns(connection, table)
-        new_rows, old_rows = f"main.{_quote(table)} AS a", f"copy.{_quote(table)} AS b"
+        keys, others = _columns(connection, table, before)
+        new_rows, old_rows = f"main.{_quote(table)} AS a", f"copy.{_quote(before)} AS b"
         same = " AND ".join(f"a.{key} = b.{key}" for key in keys)
         _count(connection, added, table, new_rows, f"NOT EXISTS (SELECT 1 FROM {old_rows} WHERE {same})")
         if table in LOGS:
@@ -87,7 +91,10 @@ def withdraw(connection: sqlite3.Connection) -> dict[str, int]:
     otherwise stays. Rows by table; raises sqlite3.Error.
     """
     withdrawn = {}
+    tables = _tables(connection, "main")
     for table, names in RIGHTS.items():
+        if table not in tables:  # or a view, under the name that the table once had
+            continue
         known = [set(_names(connection, place, table)) for place in ("main", "newer")]
         columns = [name for name in names if all(name in place for place in known)]
         if not columns or len(columns) < len([name for name in names if name in known[0]]):
@@ -121,10 +128,10 @@ def _names(connection: sqlite3.Connection, place: str, table: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> tuple[list[str], list[str]]:
-    """The columns that both databases have, quoted: what tells rows apart, and the others."""
+def _columns(connection: sqlite3.Connection, table: str, before: str) -> tuple[list[str], list[str]]:
+    """The columns that `table` of `main` shares with `before` of `copy`, quoted: the primary key, and the others."""
     both = set(_names(connection, "main", table))
-    rows = connection.execute("SELECT name, pk FROM pragma_table_info(?, 'copy')", (table,)).fetchall()
+    rows = connection.execute("SELECT name, pk FROM pragma_table_info(?, 'copy')", (before,)).fetchall()
     keys = [_quote(name) for name, pk in rows if pk and name in both]
     others = [_quote(name) for name, pk in rows if not pk and name in both]
     if len(keys) == sum(1 for _, pk in rows if pk) > 0:

@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -8,9 +9,11 @@ from homeportd.auth.codes import MAX_CODES, Codes
 from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
 from homeportd.auth.passwords import WAITING
 from homeportd.auth.paths import local_path
-from homeportd.auth.service import MAX_TOKENS, SESSION_DAYS, Auth
+from homeportd.auth.service import LOGIN_SESSION_DAYS, MAX_TOKENS, Auth
 from homeportd.auth.signing import Signer, read_key
 from homeportd.auth.store import AuthStore
+from homeportd.clock import now
+from homeportd.database import Database, migrations
 from homeportd.errors import Problem
 
 HERE = ip_address("203.0.113.7")
@@ -44,20 +47,42 @@ async def reopened(database, passwords, clock):
     return made
 
 
-async def test_sessions_survive_a_restart_end_by_time_and_by_logging_out(auth, database, passwords, clock):
-    cookie, other = await auth.open_session(), await auth.open_session()
+async def test_login_sessions_survive_a_restart_end_by_time_and_by_logging_out(
+    auth, database, passwords, clock
+):
+    cookie, other = await auth.open_login_session(), await auth.open_login_session()
     again = await reopened(database, passwords, clock)
-    session = again.session(cookie)
-    assert again.session_alive(session.id)
-    await again.close_session(session.id)
-    assert again.session(cookie) is None
-    assert (await reopened(database, passwords, clock)).session(cookie) is None
-    clock.now += timedelta(days=SESSION_DAYS)
-    assert again.session(other) is None
+    session = again.login_session(cookie)
+    assert again.login_session_alive(session.id)
+    await again.close_login_session(session.id)
+    assert again.login_session(cookie) is None
+    assert (await reopened(database, passwords, clock)).login_session(cookie) is None
+    clock.now += timedelta(days=LOGIN_SESSION_DAYS)
+    assert again.login_session(other) is None
+
+
+async def test_a_cookie_from_before_the_table_was_renamed_is_still_good(tmp_path, passwords, monkeypatch):
+    path, cookie = tmp_path / "homeport.db", "a cookie of the release before"
+    steps = migrations()[:3]
+    with monkeypatch.context() as patch:
+        patch.setattr("homeportd.database.migrations", lambda: steps)
+        before = await Database.open(path)
+    async with before.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO sessions VALUES ('one', ?, '2026-01-01T00:00:00Z', '2999-01-01T00:00:00Z')",
+            (hashlib.sha256(cookie.encode()).digest(),),
+        )
+    await before.close()
+    after = await Database.open(path)
+    auth = await reopened(after, passwords, now)
+    session = auth.login_session(cookie)
+    assert session is not None
+    assert session.id == "one"
+    await after.close()
 
 
 async def test_nothing_secret_is_stored(auth, database, tmp_path):
-    cookie = await auth.open_session()
+    cookie = await auth.open_login_session()
     _token, secret = await auth.create_token("ci")
     await auth.set_password("correct horse", None)
     await database.close()
@@ -116,10 +141,10 @@ async def test_a_token_needs_a_printable_name(auth, name):
 
 
 async def test_the_password_ends_other_sessions_and_guesses_are_limited(auth):
-    kept, other = await auth.open_session(), await auth.open_session()
-    await auth.set_password("correct horse", auth.session(kept).id)
-    assert auth.session(kept)
-    assert auth.session(other) is None
+    kept, other = await auth.open_login_session(), await auth.open_login_session()
+    await auth.set_password("correct horse", auth.login_session(kept).id)
+    assert auth.login_session(kept)
+    assert auth.login_session(other) is None
     await auth.log_in("correct horse", HERE)
     for _ in range(FAILURES):
         with pytest.raises(Problem) as caught:
@@ -170,7 +195,7 @@ async def test_a_password_that_is_replaced_while_it_lets_somebody_in_ends_that_s
     await replacing
     with pytest.raises(Problem):
         await logging_in
-    assert not auth._sessions
+    assert not auth._login_sessions
 
 
 async def test_a_guess_that_nobody_could_check_does_not_count(auth, passwords, monkeypatch):
@@ -181,7 +206,7 @@ async def test_a_guess_that_nobody_could_check_does_not_count(auth, passwords, m
             with pytest.raises(Problem) as caught:
                 await auth.log_in("correct horse", HERE)
             assert caught.value.status == 503
-    assert auth.session(await auth.log_in("correct horse", HERE))
+    assert auth.login_session(await auth.log_in("correct horse", HERE))
 
 
 async def test_a_login_link_works_once(auth):
@@ -190,16 +215,16 @@ async def test_a_login_link_works_once(auth):
     assert not auth.redeem_login_code(code)
 
 
-async def test_a_hop_carries_a_session_to_one_port_once(auth):
-    session = auth.session(await auth.open_session())
-    code = auth.make_hop(session.id, 3000)
-    assert auth.redeem_hop(code, 4000) is None
-    assert auth.redeem_hop(code, 3000) is None, "a code shown to the wrong port is spent"
-    cookie = auth.redeem_hop(auth.make_hop(session.id, 3000), 3000)
+async def test_a_handoff_carries_a_login_session_to_one_port_once(auth):
+    session = auth.login_session(await auth.open_login_session())
+    code = auth.make_handoff(session.id, 3000)
+    assert auth.redeem_handoff(code, 4000) is None
+    assert auth.redeem_handoff(code, 3000) is None, "a code shown to the wrong port is spent"
+    cookie = auth.redeem_handoff(auth.make_handoff(session.id, 3000), 3000)
     assert auth.owner_of(cookie, 3000) == session.id
     assert auth.owner_of(cookie, 4000) is None
     assert auth.owner_of(cookie[:-1] + "x", 3000) is None
-    await auth.close_session(session.id)
+    await auth.close_login_session(session.id)
     assert auth.owner_of(cookie, 3000) is None
 
 

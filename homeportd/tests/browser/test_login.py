@@ -59,7 +59,7 @@ def test_the_password_lets_in_and_a_wrong_one_does_not(home, stranger):
 def test_a_private_port_asks_for_the_login_and_goes_on_to_the_port(home, stranger):
     home.call("PUT", "/api/password", {"password": PASSWORD})
     home.serve(home.repo("shop"), home.first)
-    stranger.goto(f"{home.url}/hop?port={home.first}&next=/index.html")
+    stranger.goto(f"{home.url}/handoff?port={home.first}&next=/index.html")
     stranger.get_by_label("Dashboard password").fill(PASSWORD)
     stranger.get_by_role("button", name="Log in").click()
     expect(stranger.get_by_role("heading", name="Hello from shop")).to_be_visible()

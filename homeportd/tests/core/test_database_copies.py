@@ -9,31 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from homeportd import database as module
 from homeportd import database_copies
 from homeportd.data_lock import AlreadyRunning, data_lock
 from homeportd.database import Database, DatabaseError, migrations
 from homeportd.database_copies import KEPT_COPIES, Copy, copies, copy_database, schema_of, take_copy
 
 NOW = len(migrations())
-NOTES = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
 INSERT = "INSERT INTO owner_password (id, hash) VALUES (1, 'x')"
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "homeport.db"
-
-
-@pytest.fixture
-def newer(monkeypatch):
-    """Lets the release have one more migration, of the SQL that is given."""
-
-    def migrate_by(*scripts):
-        steps = [*migrations(), *scripts]
-        monkeypatch.setattr(module, "migrations", lambda: steps)
-
-    return migrate_by
 
 
 async def used(path):
@@ -55,10 +42,10 @@ async def test_a_first_start_copies_nothing(path):
     assert copies(path) == []
 
 
-async def test_a_migration_leaves_a_copy_of_what_was_before(path, newer):
+async def test_a_migration_leaves_a_copy_of_what_was_before(path, later_release):
     await (await used(path)).close()
-    newer(NOTES)
-    await (await Database.open(path)).close()
+    with later_release():
+        await (await Database.open(path)).close()
     [copy] = copies(path)
     assert copy == Copy(NOW, path.with_name(f"homeport.db.schema-{NOW}"))
     assert schema_of(path) == NOW + 1
@@ -75,32 +62,33 @@ async def test_what_is_in_the_log_alone_is_in_the_copy(path):
     await database.close()
 
 
-async def test_a_migration_that_fails_changes_nothing(path, newer):
+async def test_a_migration_that_fails_changes_nothing(path, later_release):
     await (await used(path)).close()
-    newer(NOTES, "INSERT INTO notes VALUES (1, 'half'); INSERT INTO nowhere VALUES (1)")
-    with pytest.raises(DatabaseError, match="not usable"):
+    notes = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+    half = "INSERT INTO notes VALUES (1, 'half'); INSERT INTO nowhere VALUES (1)"
+    with later_release(notes, half), pytest.raises(DatabaseError, match="not usable"):
         await Database.open(path)
     assert schema_of(path) == NOW + 1, "the first of the two was whole"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)
 
 
-async def test_no_migration_without_a_copy(path, newer, monkeypatch):
+async def test_no_migration_without_a_copy(path, later_release, monkeypatch):
     await (await used(path)).close()
 
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    newer(NOTES)
-    with monkeypatch.context() as patch:
-        patch.setattr(database_copies.os, "fsync", full)
-        with pytest.raises(DatabaseError, match=r"no copy of it could be taken.*No space") as caught:
-            await Database.open(path)
-    assert "room" in caught.value.fix
-    assert schema_of(path) == NOW
-    assert copies(path) == []
-    assert list(path.parent.glob("*.partial*")) == []
-    await (await Database.open(path)).close()
+    with later_release():
+        with monkeypatch.context() as patch:
+            patch.setattr(database_copies.os, "fsync", full)
+            with pytest.raises(DatabaseError, match=r"no copy of it could be taken.*No space") as caught:
+                await Database.open(path)
+        assert "room" in caught.value.fix
+        assert schema_of(path) == NOW
+        assert copies(path) == []
+        assert list(path.parent.glob("*.partial*")) == []
+        await (await Database.open(path)).close()
     assert schema_of(path) == NOW + 1
 
 
@@ -122,13 +110,12 @@ async def test_a_full_disk_is_told_and_leaves_the_old_copy(path):
     await database.close()
 
 
-async def test_a_damaged_database_is_not_migrated(path, newer):
+async def test_a_damaged_database_is_not_migrated(path, later_release):
     await (await used(path)).close()
     with path.open("r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xff" * 8192)
-    newer(NOTES)
-    with pytest.raises(DatabaseError, match=r"damaged|not usable|malformed"):
+    with later_release(), pytest.raises(DatabaseError, match=r"damaged|not usable|malformed"):
         await Database.open(path)
     assert copies(path) == []
 

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from homeportd import database as module
+from homeportd import database_changes
 from homeportd.data_lock import AlreadyRunning, data_lock
 from homeportd.database import Database, DatabaseError, migrations
 from homeportd.database_changes import MAX_TABLES, words
@@ -17,11 +17,6 @@ from homeportd.database_copies import schema_of
 from homeportd.database_restore import KEPT_NEWER, restore
 
 NOW = len(migrations())
-# A migration that adds a table, a column, and rows of its own.
-NEXT = """
-CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
-ALTER TABLE shares ADD COLUMN note TEXT NOT NULL DEFAULT '';
-"""
 SHARE = "INSERT INTO shares (port, id, generation, mode, allow, updated_at) VALUES (?, ?, ?, 'public', '[]', 'now')"
 TOKEN = "INSERT INTO tokens (id, name, prefix, hash, created_at, lineage) VALUES (?, 'a', 'a', ?, 'now', ?)"
 
@@ -32,7 +27,7 @@ def data(tmp_path):
 
 
 @pytest.fixture
-async def upgraded(data, monkeypatch):
+async def upgraded(data, later_release):
     """A data folder whose database has one migration more than this release; what was there before it is there."""
     data.mkdir()
     database = await Database.open(data / "homeport.db")
@@ -43,8 +38,7 @@ async def upgraded(data, monkeypatch):
             await connection.execute(TOKEN, (name, name.encode(), name))
         await connection.execute("INSERT INTO owner_password VALUES (1, 'first')")
     await database.close()
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "migrations", lambda: [*migrations(), NEXT])
+    with later_release():
         await (await Database.open(data / "homeport.db")).close()
     return data
 
@@ -143,6 +137,33 @@ async def test_what_was_closed_since_is_not_open_again(upgraded):
     assert rows(upgraded / "homeport.db", "SELECT id FROM tokens") == [("t2",)]
     assert rows(upgraded / "homeport.db", "SELECT hash FROM owner_password") == []
     await serves(upgraded)
+
+
+@pytest.mark.parametrize("release", ["this one", "the one before the table was renamed"])
+async def test_a_login_session_that_ended_since_does_not_come_back(
+    data, earlier_release, monkeypatch, release
+):
+    data.mkdir()
+    with earlier_release(3):
+        database = await Database.open(data / "homeport.db")
+        async with database.transaction() as connection:
+            for name in ("laptop", "phone"):
+                await connection.execute(
+                    "INSERT INTO sessions VALUES (?, ?, 'now', 'later')", (name, name.encode())
+                )
+        await database.close()
+    await (await Database.open(data / "homeport.db")).close()
+    write(data, ("DELETE FROM login_sessions WHERE id = 'phone'",))
+    if release != "this one":
+        monkeypatch.setattr(database_changes, "RIGHTS", {"sessions": ("id", "hash")})
+        monkeypatch.setattr(database_changes, "RENAMED", {})
+    done = restore(data, 3)
+    assert done is not None
+    assert done.withdrawn == {"sessions": 1}
+    assert "so not there: 1 login session" in done.text()
+    assert rows(data / "homeport.db", "SELECT id FROM sessions") == [("laptop",)]
+    if release == "this one":
+        assert (done.missing.added, done.missing.unknown) == ({}, {})
 
 
 async def test_a_log_beside_the_newer_database_is_kept_with_it_and_not_applied_to_the_copy(upgraded):

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from homeportd import events_api
 from homeportd.auth.guard import guard
-from homeportd.auth.service import SESSION_DAYS, Auth
+from homeportd.auth.service import LOGIN_SESSION_DAYS, Auth
 from homeportd.auth.store import AuthStore
 from homeportd.events import Events
 
@@ -26,7 +26,7 @@ async def auth(database, passwords):
 
 async def join(events, auth, send):
     """Watch as the server of a WebSocket does it; `send` gets what it is told. Returns when the watch is over."""
-    cookie = await auth.open_session()
+    cookie = await auth.open_login_session()
     app = FastAPI()
     app.include_router(events_api.router(events, auth, guard(auth, DASHBOARD)))
     coming = asyncio.Queue()
@@ -47,8 +47,8 @@ async def test_who_logs_out_while_its_watch_begins_watches_nothing(auth):
     async def send(message):
         told.append(message)
         if message["type"] == "websocket.accept":
-            (session,) = auth._sessions.values()
-            await auth.close_session(session.id)
+            (session,) = auth._login_sessions.values()
+            await auth.close_login_session(session.id)
 
     await join(Events(), auth, send)
     assert [message["type"] for message in told] == ["websocket.accept", "websocket.close"]
@@ -62,7 +62,7 @@ async def test_a_session_whose_time_is_over_watches_no_more(auth):
         told.append(message)
         if message["type"] == "websocket.send":
             auth.sweep()
-            auth._now = lambda: datetime.now(UTC) + timedelta(days=SESSION_DAYS)
+            auth._now = lambda: datetime.now(UTC) + timedelta(days=LOGIN_SESSION_DAYS)
             auth.sweep()
 
     await join(Events(), auth, send)

@@ -166,7 +166,7 @@ async def test_an_edge_alone_has_a_dashboard_and_no_ports(settings, port):
         status = (await peer.get("/api/status")).json()
         assert (status["dashboard_url"], status["origin"]) == (ADMIN, None)
         assert status["counts"] == {"ports": 0, "shared": 0, "repos": 0}
-        for path in ("/api/ports", "/api/repos", "/hop?port=3000"):
+        for path in ("/api/ports", "/api/repos", "/handoff?port=3000"):
             assert (await peer.get(path)).status_code == 404
         assert (await peer.get("/api/tunnels")).json() == []
         assert sorted(path.name for path in alone.socket_dir.iterdir()) == ["cli.sock", "web.sock"]

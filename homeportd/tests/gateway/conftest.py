@@ -108,12 +108,12 @@ class House:
         return {name: value}
 
     async def owner_cookie(self, port: int) -> str:
-        """The Cookie header of the owner at a port, by the whole hop."""
+        """The Cookie header of the owner at a port, by the whole hand-off."""
         session = await self.log_in()
         cookie = "; ".join(f"{name}={value}" for name, value in session.items())
-        hop = await self.get(None, f"/hop?port={port}&next=/", headers={"Cookie": cookie})
-        assert hop.status_code in (302, 303), hop.text
-        enter = httpx.URL(hop.headers["location"])
+        handoff = await self.get(None, f"/handoff?port={port}&next=/", headers={"Cookie": cookie})
+        assert handoff.status_code in (302, 303), handoff.text
+        enter = httpx.URL(handoff.headers["location"])
         assert enter.host == f"{port}.localhost"
         answer = await self.get(port, enter.raw_path.decode())
         assert answer.status_code == 303

@@ -36,13 +36,15 @@ async def test_a_private_port_sends_a_browser_to_the_dashboard_and_back(house, d
     assert answer.status_code == 302
     assert (
         answer.headers["location"]
-        == f"{house.origin()}/hop?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b"
+        == f"{house.origin()}/handoff?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b"
     )
+    old = await house.get(None, f"/hop?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b")
+    assert (old.status_code, house.origin() + old.headers["location"]) == (308, answer.headers["location"])
     session = "; ".join(f"{name}={value}" for name, value in (await house.log_in()).items())
-    hop = await house.get(
+    handoff = await house.get(
         None, answer.headers["location"].removeprefix(house.origin()), headers={"Cookie": session}
     )
-    enter = hop.headers["location"].removeprefix(house.origin(dev.port))
+    enter = handoff.headers["location"].removeprefix(house.origin(dev.port))
     back = await house.get(dev.port, enter)
     assert (back.status_code, back.headers["location"]) == (
         303,
@@ -101,8 +103,8 @@ async def test_logging_out_of_the_dashboard_ends_the_ports(house, dev):
     link = (await house.owner.post("/api/login-links")).json()["url"]
     login = await house.get(None, httpx.URL(link).raw_path.decode())
     session = login.headers["set-cookie"].partition(";")[0]
-    hop = await house.get(None, f"/hop?port={dev.port}&next=/", headers={"Cookie": session})
-    entered = await house.get(dev.port, hop.headers["location"].removeprefix(house.origin(dev.port)))
+    handoff = await house.get(None, f"/handoff?port={dev.port}&next=/", headers={"Cookie": session})
+    entered = await house.get(dev.port, handoff.headers["location"].removeprefix(house.origin(dev.port)))
     cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
     assert (await house.get(dev.port, headers=cookie)).status_code == 200
     headers = {"Cookie": session, "Origin": house.origin()}
@@ -285,7 +287,7 @@ async def test_an_expired_share_says_so(house, dev):
     page = await house.get(dev.port, headers={**HTML, **cookie})
     assert page.status_code == 410
     assert "has ended" in page.text
-    assert f"/hop?port={dev.port}" in page.text
+    assert f"/handoff?port={dev.port}" in page.text
     assert (await house.get(dev.port, headers=cookie)).json()["status"] == 410
     assert (await house.get(dev.port, headers=basic(PASSWORD))).status_code == 410
 

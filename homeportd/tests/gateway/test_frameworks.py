@@ -154,7 +154,7 @@ async def test_vite_with_hot_reload_until_the_share_goes(tmp_path, building, vac
             assert errors == []
 
 
-async def test_the_owner_reaches_a_private_vite_by_the_hop(tmp_path, building, vacant):
+async def test_the_owner_reaches_a_private_vite_by_the_handoff(tmp_path, building, vacant):
     app = tmp_path / "vite"
     await vite_project(app)
     command = ("node_modules/.bin/vite", "--port", str(vacant), "--strictPort")

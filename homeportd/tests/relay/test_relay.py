@@ -40,7 +40,7 @@ class Owner:
     def __init__(self) -> None:
         self.revoked: Signal[[]] = Signal()
 
-    def session_alive(self, session_id: str) -> bool:
+    def login_session_alive(self, session_id: str) -> bool:
         return False
 
     def token_alive(self, token_id: str) -> bool:

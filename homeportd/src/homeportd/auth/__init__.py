@@ -1,1 +1,1 @@
-"""Who is asking: the owner's sessions, tokens, one-time codes and password."""
+"""Who is asking: the owner's login sessions, tokens, one-time codes and password."""

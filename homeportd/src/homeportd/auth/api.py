@@ -1,4 +1,4 @@
-"""Logging in and out, tokens, the dashboard's password, and the hop to a port."""
+"""Logging in and out, tokens, the dashboard's password, and the hand-off of a login session to a port."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from homeportd.auth.guard import Guard, arrived_at, client_address, session_cook
 from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
-from homeportd.auth.service import MAX_GRACE_S, SESSION_DAYS, Auth
+from homeportd.auth.service import LOGIN_SESSION_DAYS, MAX_GRACE_S, Auth
 from homeportd.http import NoBool, problems
 from homeportd.settings import Origin
 
@@ -100,7 +100,7 @@ def _view(token: Token) -> TokenView:
 
 
 def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> APIRouter:
-    """The routes of this room. `dashboard` is where people log in; `ports` None: there are none to hop to."""
+    """The routes of this room. `dashboard`: the origin where people log in; `ports` None: no ports are served here."""
     routes = APIRouter(tags=["access"])
     Owner = Annotated[Caller, Depends(guard)]
 
@@ -109,7 +109,7 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
         response.set_cookie(
             session_cookie(origin),
             value,
-            max_age=SESSION_DAYS * 86400,
+            max_age=LOGIN_SESSION_DAYS * 86400,
             path="/",
             secure=origin.startswith("https:"),
             httponly=True,
@@ -127,13 +127,13 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
     @routes.delete("/api/session", status_code=204, responses=problems(401, 403))
     async def log_out(caller: Owner, request: Request, response: Response) -> None:
         origin = arrived_at(request, dashboard)
-        if caller.kind is Kind.SESSION:
-            await auth.close_session(caller.name)
+        if caller.kind is Kind.LOGIN_SESSION:
+            await auth.close_login_session(caller.name)
         response.delete_cookie(session_cookie(origin), secure=origin.startswith("https:"))
 
     @routes.put("/api/password", status_code=204, responses=problems(400, 401, 403, 413, 422, 503))
     async def set_password(caller: Owner, body: PasswordBody) -> None:
-        await auth.set_password(body.password, caller.name if caller.kind is Kind.SESSION else None)
+        await auth.set_password(body.password, caller.name if caller.kind is Kind.LOGIN_SESSION else None)
 
     @routes.post("/api/login-links", status_code=201, responses=problems(401, 403))
     async def make_login_link(_caller: Owner, request: Request) -> LoginLink:
@@ -172,23 +172,27 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
         if not auth.redeem_login_code(code):
             return RedirectResponse("/?login=expired", 303)
         response = RedirectResponse("/", 303)
-        set_cookie(request, response, await auth.open_session())
+        set_cookie(request, response, await auth.open_login_session())
         return response
 
     if ports is None:
         return routes
 
     @routes.get("/hop", include_in_schema=False)
-    async def hop(
+    async def old_address_of_handoff(request: Request) -> Response:
+        return RedirectResponse(f"/handoff?{request.url.query}", 308)
+
+    @routes.get("/handoff", include_in_schema=False)
+    async def hand_off(
         request: Request,
         port: Annotated[int, Query(ge=1, le=65535)],
         next: Annotated[str, Query(max_length=4096)] = "/",
     ) -> Response:
-        session = auth.session(request.cookies.get(session_cookie(arrived_at(request, dashboard)), ""))
+        session = auth.login_session(request.cookies.get(session_cookie(arrived_at(request, dashboard)), ""))
         if session is None:
-            here = f"/hop?{urlencode({'port': port, 'next': next})}"
+            here = f"/handoff?{urlencode({'port': port, 'next': next})}"
             return RedirectResponse(f"/?next={quote(here, safe='')}", 303)
-        query = urlencode({"code": auth.make_hop(session.id, port), "next": local_path(next)})
+        query = urlencode({"code": auth.make_handoff(session.id, port), "next": local_path(next)})
         return RedirectResponse(f"{ports.of_port(port)}/.homeport/enter?{query}", 303)
 
     return routes

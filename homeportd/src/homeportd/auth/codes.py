@@ -1,4 +1,4 @@
-"""Codes that open one door once: login links, and the owner's hop from the dashboard to a port."""
+"""One-time codes: of login links, and of the hand-off of a login session from the dashboard to a port."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def guard(auth: Auth, dashboard: str) -> Guard:
                 )
             return Caller(Kind.TOKEN, token.id)
         origin = arrived_at(connection, dashboard)
-        session = auth.session(connection.cookies.get(session_cookie(origin), ""))
+        session = auth.login_session(connection.cookies.get(session_cookie(origin), ""))
         if session is None:
             raise Problem(
                 401, "you are not logged in", "run homeport login-link on the machine and open its address"
@@ -72,13 +72,13 @@ def guard(auth: Auth, dashboard: str) -> Guard:
         method = connection.scope.get("method", "WEBSOCKET")
         if method not in _SAFE and not same_site(connection, origin):
             raise Problem(403, "this request comes from another site", f"send it from {origin}")
-        return Caller(Kind.SESSION, session.id)
+        return Caller(Kind.LOGIN_SESSION, session.id)
 
     return caller
 
 
 def alive(auth: Auth, caller: Caller) -> bool:
     """Whether what proved this caller still holds."""
-    if caller.kind is Kind.SESSION:
-        return auth.session_alive(caller.name)
+    if caller.kind is Kind.LOGIN_SESSION:
+        return auth.login_session_alive(caller.name)
     return caller.kind is Kind.PEER or auth.token_alive(caller.name)

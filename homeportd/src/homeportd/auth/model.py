@@ -1,4 +1,4 @@
-"""Callers of the API, and what proves them."""
+"""Callers of the API, and what proves that they are the owner."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from enum import StrEnum
 class Kind(StrEnum):
     """How a caller proved to be the owner."""
 
-    SESSION = "session"
+    LOGIN_SESSION = "session"
     TOKEN = "token"  # noqa: S105 - the name of a kind
     PEER = "peer"  # a local process of the owner's user, by SO_PEERCRED
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The owner, by one of three proofs; `name` is a session id, a token name or a user id."""
+    """The owner, by one of three proofs; `name` is the id of a login session, the id of a token or a user id."""
 
     kind: Kind
     name: str

@@ -1,4 +1,4 @@
-"""What proves the owner: sessions, tokens, login links, the dashboard's password, the hop to a port."""
+"""What proves the owner: login sessions, tokens, login links, the dashboard's password, the hand-off to a port."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from homeportd.errors import Problem, invalid, not_found
 from homeportd.signal import Signal
 from homeportd.tasks import TaskSet
 
-SESSION_DAYS = 30
+LOGIN_SESSION_DAYS = 30
 LOGIN_LINK_S = 10 * 60
-HOP_S = 60
+HANDOFF_S = 60  # how long a code of a hand-off is good
 MAX_TOKENS = 100
 MAX_NAME = 64  # characters of a token's name
 TOKEN_PREFIX = "hp_"  # noqa: S105 - lets secret scanners recognise a leaked token
@@ -44,54 +44,56 @@ class Auth:
         self._store = store
         self._passwords = passwords
         self._now = now
-        self._sessions: dict[bytes, LoginSession] = {}
-        self._living: frozenset[str] = frozenset()  # the sessions that held when it was looked last
+        self._login_sessions: dict[bytes, LoginSession] = {}
+        self._living: frozenset[str] = frozenset()  # ids of the login sessions that held at the last sweep
         self._tokens: dict[bytes, Token] = {}
         self._password: str | None = None
         self._limiter = Limiter()
         self._logins = Codes(LOGIN_LINK_S)
-        self._hops = Codes(HOP_S)
+        self._handoffs = Codes(HANDOFF_S)
         # A login session or a token has ended, and with it whatever it opened.
         self.revoked: Signal[[]] = Signal()
         # A token was replaced: the old token, the new one, the new one's secret.
         self.rotated: Signal[[Token, Token, str]] = Signal()
         self._owner_cookies = Signer(key, "owner cookie of a port")
-        self._writes = TaskSet()
-        self._entering = asyncio.Lock()  # held while the password changes, or lets somebody in
+        self._writes = TaskSet()  # uses and ends of tokens, on their way to the disk
+        self._entering = asyncio.Lock()  # held while the password changes, or opens a login session
         self._ending = asyncio.Lock()  # held while a token is made, revoked or replaced: one at a time
 
     async def load(self) -> None:
         """Read what the database holds."""
-        self._sessions = {session.hash: session for session in await self._store.sessions()}
+        self._login_sessions = {session.hash: session for session in await self._store.login_sessions()}
         self._tokens = {token.hash: token for token in await self._store.tokens()}
         self._password = await self._store.password()
 
-    # Sessions of the dashboard
+    # Login sessions of the dashboard
 
-    def session(self, cookie: str) -> LoginSession | None:
-        """The session this cookie value belongs to."""
-        session = self._sessions.get(_hash(cookie)) if len(cookie) <= 64 else None
+    def login_session(self, cookie: str) -> LoginSession | None:
+        """The login session of this cookie value, None when there is none or its time is over."""
+        session = self._login_sessions.get(_hash(cookie)) if len(cookie) <= 64 else None
         return session if session and self._now() < session.expires_at else None
 
-    def session_alive(self, session_id: str) -> bool:
-        """Whether a session still holds."""
+    def login_session_alive(self, session_id: str) -> bool:
+        """Whether the login session of this id still holds."""
         now = self._now()
-        return any(s.id == session_id and now < s.expires_at for s in self._sessions.values())
+        return any(s.id == session_id and now < s.expires_at for s in self._login_sessions.values())
 
-    async def open_session(self) -> str:
-        """A new session; its cookie value is returned and kept nowhere."""
+    async def open_login_session(self) -> str:
+        """The cookie value of a new login session; the value is kept nowhere."""
         cookie, now = secrets.token_urlsafe(32), self._now()
-        session = LoginSession(secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=SESSION_DAYS))
-        await self._store.add_session(session)
-        self._sessions = {h: s for h, s in self._sessions.items() if now < s.expires_at} | {
+        session = LoginSession(
+            secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=LOGIN_SESSION_DAYS)
+        )
+        await self._store.add_login_session(session)
+        self._login_sessions = {h: s for h, s in self._login_sessions.items() if now < s.expires_at} | {
             session.hash: session
         }
         return cookie
 
-    async def close_session(self, session_id: str) -> None:
-        """Log out."""
-        await self._store.delete_session(session_id)
-        self._sessions = {h: s for h, s in self._sessions.items() if s.id != session_id}
+    async def close_login_session(self, session_id: str) -> None:
+        """End one login session."""
+        await self._store.delete_login_session(session_id)
+        self._login_sessions = {h: s for h, s in self._login_sessions.items() if s.id != session_id}
         self.revoked.emit()
 
     # One-time login links
@@ -119,11 +121,11 @@ class Auth:
         async with self._entering:
             await self._store.set_password(hashed, kept_session)
             self._password = hashed
-            self._sessions = {h: s for h, s in self._sessions.items() if s.id == kept_session}
+            self._login_sessions = {h: s for h, s in self._login_sessions.items() if s.id == kept_session}
         self.revoked.emit()
 
     async def log_in(self, password: str, address: IPv4Address | IPv6Address | None) -> str:
-        """As `open_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
+        """As `open_login_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
         hashed = self._password
         client = neighbourhood(address) if address else "local"
         wait_s = self._limiter.wait_s(client)
@@ -141,7 +143,7 @@ class Auth:
                 raise Problem(
                     401, "the password is wrong", "try again, or run homeport login-link on the machine"
                 )
-            return await self.open_session()
+            return await self.open_login_session()
 
     # Tokens
 
@@ -219,9 +221,11 @@ class Auth:
         self.revoked.emit()
 
     def sweep(self) -> None:
-        """End what was opened by sessions whose time, and by tokens whose grace is over."""
+        """Emit `revoked` for login sessions whose time is over; delete tokens whose grace is over."""
         now = self._now()
-        living = frozenset(session.id for session in self._sessions.values() if now < session.expires_at)
+        living = frozenset(
+            session.id for session in self._login_sessions.values() if now < session.expires_at
+        )
         ended, self._living = self._living - living, living
         if ended:
             self.revoked.emit()
@@ -245,23 +249,23 @@ class Auth:
     def _forget(self, token_id: str) -> None:
         self._tokens = {h: token for h, token in self._tokens.items() if token.id != token_id}
 
-    # The owner's way to a port of its own origin
+    # The hand-off of a login session to the origin of a port
 
-    def make_hop(self, session_id: str, port: int) -> str:
-        """A one-time code that carries a dashboard session to the origin of a port."""
-        return self._hops.make(f"{session_id}.{port}")
+    def make_handoff(self, session_id: str, port: int) -> str:
+        """A one-time code that carries a login session to the origin of a port, within HANDOFF_S."""
+        return self._handoffs.make(f"{session_id}.{port}")
 
-    def redeem_hop(self, code: str, port: int) -> str | None:
+    def redeem_handoff(self, code: str, port: int) -> str | None:
         """The value of the owner cookie for the origin of this port, or None."""
-        session_id, _, made_for = (self._hops.redeem(code) or "").partition(".")
-        if made_for != str(port) or not self.session_alive(session_id):
+        session_id, _, made_for = (self._handoffs.redeem(code) or "").partition(".")
+        if made_for != str(port) or not self.login_session_alive(session_id):
             return None
         return self._owner_cookies.sign(f"{session_id}.{port}")
 
     def owner_of(self, cookie: str, port: int) -> str | None:
-        """The session id behind an owner cookie of this port, while that session lives."""
+        """The id of the login session behind an owner cookie of this port, while that session lives."""
         session_id, _, made_for = (self._owner_cookies.verify(cookie) or "").partition(".")
-        return session_id if made_for == str(port) and self.session_alive(session_id) else None
+        return session_id if made_for == str(port) and self.login_session_alive(session_id) else None
 
     async def close(self) -> None:
         """Wait for writes under way."""

@@ -1,4 +1,4 @@
-"""The tables of sessions, tokens and the dashboard's password."""
+"""The tables of login sessions, tokens and the dashboard's password."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from homeportd.database import Database
 
 
 class AuthStore:
-    """Reads all at start, then writes each change; the service keeps them in memory."""
+    """Rows of these tables. The service reads all at start, keeps them in memory and writes each change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sessions(self) -> list[LoginSession]:
-        """Every session, expired ones included."""
-        rows = await self._database.all("SELECT id, hash, created_at, expires_at FROM sessions")
+    async def login_sessions(self) -> list[LoginSession]:
+        """Every login session, expired ones included."""
+        rows = await self._database.all("SELECT id, hash, created_at, expires_at FROM login_sessions")
         return [
             LoginSession(
                 str(id_), _bytes(hash_), clock.from_text(str(created)), clock.from_text(str(expires))
@@ -49,14 +49,14 @@ class AuthStore:
         row = await self._database.one("SELECT hash FROM owner_password")
         return None if row is None else str(row[0])
 
-    async def add_session(self, session: LoginSession) -> None:
-        """Insert one session, and drop those that have expired."""
+    async def add_login_session(self, session: LoginSession) -> None:
+        """Insert one login session, and delete expired ones."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "DELETE FROM sessions WHERE expires_at <= ?", (clock.to_text(session.created_at),)
+                "DELETE FROM login_sessions WHERE expires_at <= ?", (clock.to_text(session.created_at),)
             )
             await connection.execute(
-                "INSERT INTO sessions (id, hash, created_at, expires_at) VALUES (?,?,?,?)",
+                "INSERT INTO login_sessions (id, hash, created_at, expires_at) VALUES (?,?,?,?)",
                 (
                     session.id,
                     session.hash,
@@ -65,21 +65,21 @@ class AuthStore:
                 ),
             )
 
-    async def delete_session(self, session_id: str) -> None:
-        """Remove one session."""
+    async def delete_login_session(self, session_id: str) -> None:
+        """Delete one login session."""
         async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+            await connection.execute("DELETE FROM login_sessions WHERE id = ?", (session_id,))
 
     async def set_password(self, hashed: str, kept_session: str | None) -> None:
-        """Replace the password and end every session but one, in one transaction."""
+        """Replace the password and delete every login session but `kept_session`, in one transaction."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT OR REPLACE INTO owner_password (id, hash) VALUES (1, ?)", (hashed,)
             )
-            await connection.execute("DELETE FROM sessions WHERE id IS NOT ?", (kept_session,))
+            await connection.execute("DELETE FROM login_sessions WHERE id IS NOT ?", (kept_session,))
 
     async def add_token(self, token: Token, replaced: Token | None = None) -> None:
-        """Insert one token; in the same transaction write the end of the one it replaces."""
+        """Insert one token; in the same transaction write `expires_at` of the token that it replaces."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT INTO tokens (id, name, prefix, hash, created_at, scope, lineage)"
@@ -107,7 +107,7 @@ class AuthStore:
             await connection.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (used, token.id))
 
     async def delete_token(self, token_id: str) -> None:
-        """Remove one token."""
+        """Delete one token."""
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM tokens WHERE id = ?", (token_id,))
 

@@ -19,7 +19,7 @@ from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
 from homeportd.gateway.request import AuthRequest, BadRequest, read, safe_next
-from homeportd.gateway.visitor import Log, VisitorPages, hop
+from homeportd.gateway.visitor import Log, VisitorPages, handoff_url
 from homeportd.ports.model import Port
 from homeportd.settings import Origin, Outside
 from homeportd.shares.model import Decision
@@ -169,7 +169,7 @@ class Gateway:
     def _turn_away(self, ask: AuthRequest, decision: Decision) -> Answer:
         if ask.page:
             next_path = safe_next(ask.uri)
-            owner_link = hop(self._origins, ask.port, next_path)
+            owner_link = handoff_url(self._origins, ask.port, next_path)
             match decision:
                 case Decision.DENIED_LOGIN:
                     return redirect(302, owner_link)

@@ -27,7 +27,7 @@ class OwnerProofs(Protocol):
     def owner_of(self, cookie: str, port: int) -> str | None:
         """The living session behind an owner cookie."""
 
-    def redeem_hop(self, code: str, port: int) -> str | None:
+    def redeem_handoff(self, code: str, port: int) -> str | None:
         """The owner cookie for a one-time code."""
 
 

@@ -12,7 +12,7 @@ from homeportd.auth.signing import Signer
 from homeportd.shares.model import Share
 
 SHARE = "homeport_share"  # a visitor who knew the password
-OWNER = "homeport_owner"  # the owner, by a hop from the dashboard
+OWNER = "homeport_owner"  # the owner, by a hand-off from the dashboard
 SESSION = "homeport_session"  # the dashboard's own; never meant for a port
 HOST_PREFIX = "__Host-"  # keeps neighbours from setting it; browsers want https for it
 MAX_TRIES = 8  # values of one name

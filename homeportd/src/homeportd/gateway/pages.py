@@ -128,7 +128,7 @@ def used_up(owner_link: str) -> Answer:
 
 
 def link_used(owner_link: str) -> Answer:
-    """The one-time code of the owner's hop is not good any more."""
+    """The one-time code of a hand-off is not good any more."""
     return _page(
         410,
         "This link was used already",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote
 
-from homeportd.auth.service import SESSION_DAYS
+from homeportd.auth.service import LOGIN_SESSION_DAYS
 from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
@@ -33,9 +33,9 @@ class Log(Protocol):
         """Add a row."""
 
 
-def hop(origins: Origin, port: int, next_path: str) -> str:
+def handoff_url(origins: Origin, port: int, next_path: str) -> str:
     """Where the owner proves itself, and comes back from to `next_path`."""
-    return f"{origins.dashboard}/hop?port={port}&next={quote(next_path, safe='/')}"
+    return f"{origins.dashboard}/handoff?port={port}&next={quote(next_path, safe='/')}"
 
 
 class VisitorPages:
@@ -97,7 +97,7 @@ class VisitorPages:
         return self._verdict(ask, decision, share, next_path)
 
     def _verdict(self, ask: AuthRequest, decision: Decision, share: Share | None, next_path: str) -> Answer:
-        owner_link = hop(self._origins, ask.port, next_path)
+        owner_link = handoff_url(self._origins, ask.port, next_path)
         match decision:
             case Decision.LOGIN if share is not None:
                 value, lifetime = self._cookies.make(share, self._now())
@@ -119,11 +119,11 @@ class VisitorPages:
     def _enter(self, ask: AuthRequest, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}
         next_path = safe_next(fields.get("next", "/"))
-        cookie = self._auth.redeem_hop(fields.get("code", ""), ask.port)
+        cookie = self._auth.redeem_handoff(fields.get("code", ""), ask.port)
         if cookie is None:
-            return pages.link_used(hop(self._origins, ask.port, next_path))
+            return pages.link_used(handoff_url(self._origins, ask.port, next_path))
         answer = redirect(303, self._origins.of_port(ask.port) + next_path)
-        return answer.add("set-cookie", setting(OWNER, cookie, self._secure, SESSION_DAYS * 24 * 3600))
+        return answer.add("set-cookie", setting(OWNER, cookie, self._secure, LOGIN_SESSION_DAYS * 24 * 3600))
 
     def _logout(self, ask: AuthRequest) -> Answer:
         answer = pages.message(

@@ -50,7 +50,7 @@ class ShareRights(Protocol):
 class OwnerRights(Protocol):
     """What the relay needs of `auth.service.Auth`."""
 
-    def session_alive(self, session_id: str) -> bool:
+    def login_session_alive(self, session_id: str) -> bool:
         """Whether a session still holds."""
 
     def token_alive(self, token_id: str) -> bool:
@@ -108,7 +108,7 @@ class Relay:
             case "share":
                 return self._shares.alive(port, name)
             case "owner":
-                return self._auth.session_alive(name)
+                return self._auth.login_session_alive(name)
             case "token":
                 return self._auth.token_alive(name)
         return False
