@@ -9,6 +9,8 @@ from base64 import b64encode
 import httpx
 import pytest
 
+from homeportd.gateway.request import parse_request
+
 HTML = {"Accept": "text/html,application/xhtml+xml", "User-Agent": "Mozilla/5.0"}
 
 
@@ -56,7 +58,7 @@ async def test_a_visitor_cannot_speak_for_the_proxy(house, dev, accept):
         "X-Homeport-Upstream": "127.0.0.1:1",
         "X-Homeport-Lane": "direct",
         "X-Homeport-Grant": "owner:x",
-        "X-Homeport-Door": "silent",
+        "X-Homeport-Kind": "silent",
         "x-homeport-anything": "x",
     }
     headers = sent(await house.get(dev.port, "/mine", headers={**spoofed, "Accept": accept}))
@@ -153,3 +155,9 @@ async def test_other_redirects_stay(house, dev, target):
     assert (await house.get(dev.port, f"/redirect?to={target}")).headers["location"] == target
     longer = f"http://localhost:{dev.port}0/"
     assert (await house.get(dev.port, f"/redirect?to={longer}")).headers["location"] == longer
+
+
+def test_the_caddyfile_of_the_release_before_is_understood():
+    headers = [(b"x-homeport-port", b"3000"), (b"x-homeport-client", b"::1"), (b"x-homeport-door", b"api")]
+    assert parse_request(headers).kind == "api"
+    assert parse_request([*headers, (b"x-homeport-kind", b"port")]).kind == "port"

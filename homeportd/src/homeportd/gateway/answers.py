@@ -11,7 +11,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class Answer:
-    """A whole HTTP answer."""
+    """An HTTP answer: status, headers, body."""
 
     status: int
     headers: Headers = field(default_factory=list)

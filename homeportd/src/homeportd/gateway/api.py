@@ -1,4 +1,4 @@
-"""A dev server by way of the API, for scripts that hold a token. Caddy carries it and asks the gateway."""
+"""`/api/proxy`: dev servers by way of the API, for scripts that hold a token. Caddy proxies it and asks the gateway."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def router() -> APIRouter:
-    """The description of what Caddy does; a request that comes here came past it."""
+    """The routes that describe what Caddy does with /api/proxy; a request that gets here did not come through Caddy."""
     routes = APIRouter(tags=["ports"])
     anything: dict[int | str, dict[str, Any]] = {
         "default": {"description": "What the dev server answers", "content": {"*/*": {}}}

@@ -1,8 +1,8 @@
-"""The decision point: Caddy asks here about every request for a port. Raw ASGI, for speed; memory only.
+"""The policy decision point: Caddy asks here about every request for a port. Raw ASGI, for speed; memory only.
 
-docs/gateway.md tells how a request travels. Four doors, named by Caddy in X-Homeport-Door: `port` and `api`
-are questions about a request, `visitor` is a request for our own pages at a port's origin, `silent` asks for
-a page because the dev server did not answer.
+docs/gateway.md tells how a request travels. Caddy names four kinds in X-Homeport-Kind: `port` and `api` are
+questions about a request, `visitor` is a request for a page of ours at a port's origin, `silent` asks for a page
+because the dev server did not answer.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
-from homeportd.gateway.request import AuthRequest, BadRequest, read, safe_next
-from homeportd.gateway.visitor import Log, VisitorPages, handoff_url
+from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
+from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
 from homeportd.ports.model import Port
 from homeportd.settings import Origin, Outside
 from homeportd.shares.model import Decision
 
-# How a request goes on that is let in; Caddy knows these three.
-AS_IT_IS = 200
-WITHOUT_COOKIES = 203
-CHANGED = 207  # Cookie, Authorization and Origin are to be as the answer has them
-QUESTIONS = ("port", "api")
+# Statuses that allow a request; Caddy changes its headers by them.
+UNCHANGED = 200
+WITHOUT_COOKIES = 203  # Cookie is to be deleted
+REWRITTEN = 207  # Cookie, Authorization and Origin are to be as the answer has them
+QUESTION_KINDS = ("port", "api")
 RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 
 Scope = MutableMapping[str, Any]
@@ -57,7 +57,7 @@ class Gateway:
         ports: Ports,
         shares: PasswordProofs,
         auth: OwnerProofs,
-        log: Log,
+        log: AccessLog,
         key: bytes,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
@@ -67,11 +67,11 @@ class Gateway:
         self._ports = ports
         self._shares = shares
         self._log = log
-        self._judge = Authenticator(shares, auth, cookies, secure, now)
+        self._authenticator = Authenticator(shares, auth, cookies, secure, now)
         self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; whatever goes wrong, the door stays shut and nothing of it is told."""
+        """Answer one request. Whatever goes wrong, access is refused, and the answer has no word of what it was."""
         if scope["type"] != "http":
             return
         try:
@@ -82,153 +82,161 @@ class Gateway:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    def at_once(self, headers: list[tuple[bytes, bytes]]) -> Answer | None:
-        """The answer to a question that memory can answer, else None: then it is asked as ASGI asks.
+    def answer_from_memory(self, headers: list[tuple[bytes, bytes]]) -> Answer | None:
+        """The answer to a question, from memory; None when `__call__` has to be awaited instead.
 
         This is the hot path: no task, no message passing (gateway/fast_path.py).
         """
         try:
-            ask = read(headers)
-            finding = self._judge.at_once(ask) if ask.door in QUESTIONS else None
-            return None if finding is None else self._verdict(ask, finding)
+            request = parse_request(headers)
+            result = self._authenticator.from_memory(request) if request.kind in QUESTION_KINDS else None
+            return None if result is None else self._respond(request, result)
         except Exception as error:
             return _failure(error)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        ask = read(scope["headers"])
-        match ask.door:
+        request = parse_request(scope["headers"])
+        match request.kind:
             case "port" | "api":
-                return self._verdict(ask, await self._judge.judge(ask))
+                return self._respond(request, await self._authenticator.authenticate(request))
             case "visitor":
-                ask.method = scope["method"]
-                ask.uri = scope["path"]
-                return await self._visitor.answer(ask, scope["query_string"], receive)
+                request.method = scope["method"]
+                request.uri = scope["path"]
+                return await self._visitor.answer(request, scope["query_string"], receive)
             case "silent":
-                return self._silent(ask)
+                return self._no_answer(request)
             case _:
-                raise BadRequest(400, "the door is missing")
+                raise BadRequest(400, "the kind of the request is missing")
 
-    def _verdict(self, ask: AuthRequest, finding: AuthResult) -> Answer:
-        decision = finding.decision
+    def _respond(self, request: AuthRequest, result: AuthResult) -> Answer:
+        decision = result.decision
         # What strangers try at ports that nobody shares would only fill the log.
-        if finding.share is not None or decision.allowed:
+        if result.share is not None or decision.allowed:
             self._log.record(
-                port=ask.port,
-                address=ask.client,
-                user_agent=ask.agent,
-                method=ask.method,
-                path=ask.uri,
+                port=request.port,
+                address=request.client,
+                user_agent=request.user_agent,
+                method=request.method,
+                path=request.uri,
                 decision=decision,
             )
-        return self._let_in(ask, finding) if decision.allowed else self._turn_away(ask, decision)
+        return self._allow(request, result) if decision.allowed else self._deny(request, decision)
 
-    def _let_in(self, ask: AuthRequest, finding: AuthResult) -> Answer:
-        port = self._ports.get(ask.port)
+    def _allow(self, request: AuthRequest, result: AuthResult) -> Answer:
+        port = self._ports.get(request.port)
         if port is None:
-            return self._nobody(ask)
-        lane = b"relay" if endless(ask) else b"direct"
+            return self._not_listening(request)
+        lane = b"relay" if may_be_endless(request) else b"direct"
         headers = [
             (b"x-homeport-upstream", port.upstream.encode()),
             (b"x-homeport-lane", lane),
-            (b"x-homeport-grant", finding.right.encode()),
+            (b"x-homeport-grant", result.right.encode()),
         ]
         # A foreign origin goes through as it is: the dev server's own checks need it.
-        at_home = ask.origin == self._origins.of_port(ask.port)
-        if not at_home and not (ask.authorization and finding.ours):
-            if finding.cookie == ask.cookie:
-                return Answer(AS_IT_IS, headers)
-            if not finding.cookie:
+        same_origin = request.origin == self._origins.of_port(request.port)
+        if not same_origin and not (request.authorization and result.credential_is_ours):
+            if result.cookie == request.cookie:
+                return Answer(UNCHANGED, headers)
+            if not result.cookie:
                 return Answer(WITHOUT_COOKIES, headers)
-        if finding.cookie:
-            headers.append((b"cookie", finding.cookie))
-        if ask.authorization and not finding.ours:
-            headers.append((b"authorization", ask.authorization.encode("latin-1")))
-        if ask.origin:
-            origin = f"http://localhost:{ask.port}" if at_home else ask.origin
+        if result.cookie:
+            headers.append((b"cookie", result.cookie))
+        if request.authorization and not result.credential_is_ours:
+            headers.append((b"authorization", request.authorization.encode("latin-1")))
+        if request.origin:
+            origin = f"http://localhost:{request.port}" if same_origin else request.origin
             headers.append((b"origin", origin.encode("latin-1")))
-        return Answer(CHANGED, headers)
+        return Answer(REWRITTEN, headers)
 
-    def _nobody(self, ask: AuthRequest) -> Answer:
-        """The visitor may come in, and nothing listens there that we see."""
-        missing = 404 if ask.door == "api" else 502  # to the API, a thing that is not there
-        if self._ports.outside(ask.port):
+    def _not_listening(self, request: AuthRequest) -> Answer:
+        """The answer to a visitor who is allowed, while no listener is known on the port."""
+        missing = 404 if request.kind == "api" else 502  # to the API, a thing that is not there
+        if self._ports.outside(request.port):
             fix = "add it to homeport_port_ranges in the inventory and run bin/site"
             return (
-                pages.outside(ask.port)
-                if ask.page
-                else problem(missing, f"port {ask.port} is not served", fix)
+                pages.outside(request.port)
+                if request.wants_page
+                else problem(missing, f"port {request.port} is not served", fix)
             )
-        if ask.page:
-            return pages.not_listening(ask.port)
+        if request.wants_page:
+            return pages.not_listening(request.port)
         return problem(
             missing,
-            f"nothing listens on {ask.port} yet",
-            f"start a server on port {ask.port}, then ask again",
+            f"nothing listens on {request.port} yet",
+            f"start a server on port {request.port}, then ask again",
         )
 
-    def _turn_away(self, ask: AuthRequest, decision: Decision) -> Answer:
-        if ask.page:
-            next_path = safe_next(ask.uri)
-            owner_link = handoff_url(self._origins, ask.port, next_path)
+    def _deny(self, request: AuthRequest, decision: Decision) -> Answer:
+        if request.wants_page:
+            next_path = safe_next(request.uri)
+            owner_link = handoff_url(self._origins, request.port, next_path)
             match decision:
                 case Decision.DENIED_LOGIN:
                     return redirect(302, owner_link)
                 case Decision.DENIED_PASSWORD:
-                    return pages.password(ask.port, next_path, owner_link)
-            return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
-        return refuse(ask, decision, self._shares.wait_s(ask.port, ask.address))
+                    return pages.password(request.port, next_path, owner_link)
+            return pages.refusal(
+                decision, request.client, self._shares.wait_s(request.port, request.address), owner_link
+            )
+        return denial(request, decision, self._shares.wait_s(request.port, request.address))
 
-    def _silent(self, ask: AuthRequest) -> Answer:
-        if ask.page:
-            return pages.silent(ask.port)
+    def _no_answer(self, request: AuthRequest) -> Answer:
+        if request.wants_page:
+            return pages.silent(request.port)
         return problem(
-            502, f"the server on port {ask.port} does not answer", "see whether it still runs: homeport list"
+            502,
+            f"the server on port {request.port} does not answer",
+            "see whether it still runs: homeport list",
         )
 
 
 def _failure(error: Exception) -> Answer:
     match error:
         case BadRequest():
-            return problem(error.status, str(error), "send an ordinary request through Homeport's front door")
+            return problem(error.status, error.detail, error.fix)
         case Problem():
             return problem(error.status, error.detail, error.fix).add("retry-after", "5")
     _log.error("a decision failed", exc_info=error)
     return problem(503, "Homeport could not decide", "try again; its log on the machine says more")
 
 
-def endless(ask: AuthRequest) -> bool:
+def may_be_endless(request: AuthRequest) -> bool:
     """Whether the answer may have no end, so that it must pass where it can be ended when the share does.
 
     Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one
     unasked (chat interfaces do so); it cannot be repeated as a GET can, so that it takes the relay from the start.
     """
-    if ask.method == "GET":
-        return bool(ask.upgrade) or "text/event-stream" in ask.accept
-    if ask.method in ("HEAD", "OPTIONS") or not _small(ask):
+    if request.method == "GET":
+        return bool(request.upgrade) or "text/event-stream" in request.accept
+    if request.method in ("HEAD", "OPTIONS") or not _small(request):
         return False
-    return "text/event-stream" in ask.accept or (ask.fetch_mode != "navigate" and ask.accept in ("", "*/*"))
-
-
-def _small(ask: AuthRequest) -> bool:
-    return (
-        ask.length.isascii()
-        and ask.length.isdigit()
-        and len(ask.length) <= 7
-        and int(ask.length) <= RELAYED_BODY
+    return "text/event-stream" in request.accept or (
+        request.fetch_mode != "navigate" and request.accept in ("", "*/*")
     )
 
 
-def refuse(ask: AuthRequest, decision: Decision, wait_s: float) -> Answer:
-    """A denial for programs: what it was and what to do."""
+def _small(request: AuthRequest) -> bool:
+    return (
+        request.length.isascii()
+        and request.length.isdigit()
+        and len(request.length) <= 7
+        and int(request.length) <= RELAYED_BODY
+    )
+
+
+def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
+    """The problem details of a denial; `wait_s`: seconds until this address may give a password again."""
     match decision:
         case Decision.DENIED_PASSWORD:
             answer = problem(
-                401, f"port {ask.port} is shared with a password", "send it as HTTP Basic: curl -u :PASSWORD"
+                401,
+                f"port {request.port} is shared with a password",
+                "send it as HTTP Basic: curl -u :PASSWORD",
             )
             # A browser would cover the page with a dialog of its own.
             return (
                 answer
-                if ask.browser
+                if request.from_browser
                 else answer.add("www-authenticate", 'Basic realm="Homeport", charset="UTF-8"')
             )
         case Decision.DENIED_LIMIT:
@@ -240,9 +248,11 @@ def refuse(ask: AuthRequest, decision: Decision, wait_s: float) -> Answer:
             return problem(410, "this share has ended", "ask the person who shared it to share it again")
         case Decision.DENIED_NETWORK:
             return problem(
-                403, f"{ask.client} is in no network that this is shared with", "ask its owner to add it"
+                403, f"{request.client} is in no network that this is shared with", "ask its owner to add it"
             )
         case Decision.DENIED_USES:
             return problem(403, "the password was used as often as it may be", "ask its owner for a new one")
     fix = "log in to the dashboard in this browser, or send a token (homeport token create) as Bearer"
-    return problem(401, f"port {ask.port} is private", fix).add("www-authenticate", 'Bearer realm="Homeport"')
+    return problem(401, f"port {request.port} is private", fix).add(
+        "www-authenticate", 'Bearer realm="Homeport"'
+    )

@@ -25,10 +25,10 @@ class OwnerProofs(Protocol):
         """The token with this secret."""
 
     def owner_of(self, cookie: str, port: int) -> str | None:
-        """The living session behind an owner cookie."""
+        """The id of the login session behind an owner cookie, while it lives."""
 
     def redeem_handoff(self, code: str, port: int) -> str | None:
-        """The owner cookie for a one-time code."""
+        """The owner cookie for the one-time code of a hand-off."""
 
 
 class PasswordProofs(Protocol):
@@ -52,23 +52,30 @@ class PasswordProofs(Protocol):
 
 @dataclass(slots=True)
 class AuthResult:
-    """The decision, the right behind it (empty when denied), and whether Authorization was for us."""
+    """A decision and what it rests on.
+
+    `right` is what the connection lives by (`share:<grant>`, `owner:<login session>`, `token:<id>`), empty when denied.
+    `cookie` is the Cookie header that the dev server may see. `credential_is_ours`: Authorization holds a token or a
+    password of Homeport's, which the dev server may not see.
+    """
 
     decision: Decision
     right: str
     share: Share | None
-    cookie: bytes  # what the app may see
-    ours: bool
+    cookie: bytes
+    credential_is_ours: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Cookies:
+    """A Cookie header taken apart, with the share cookies that we signed."""
+
     jar: Jar
     shares: tuple[tuple[int, str, int], ...]  # port, grant, last moment
 
 
 class Authenticator:
-    """Finds the best proof in a request and asks `authorize`; memory only, except for a password's bcrypt."""
+    """Finds the best proof in a request and lets `authorize` decide; memory only, except for a password's bcrypt."""
 
     def __init__(
         self,
@@ -83,77 +90,81 @@ class Authenticator:
         self._cookies = cookies
         self._secure = secure
         self._now = now
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._cache: OrderedDict[bytes, _Cookies] = OrderedDict()
 
-    async def judge(self, ask: AuthRequest) -> AuthResult:
-        """May raise Problem 503 when too many passwords are being checked."""
-        return self.at_once(ask) or await self._prove(ask)
+    async def authenticate(self, request: AuthRequest) -> AuthResult:
+        """The decision about a request. Raises Problem 503 when too many passwords are being checked."""
+        return self.from_memory(request) or await self._check_password(request)
 
-    def at_once(self, ask: AuthRequest) -> AuthResult | None:
-        """What can be said from memory; None when a password must be checked first."""
-        share, now = self._shares.get(ask.port), self._now()
-        known = self._read(ask.cookie)
-        proof, right, ours = self._proof(ask, share, known, now)
-        if ask.door == "api" and proof is not Proof.TOKEN:
+    def from_memory(self, request: AuthRequest) -> AuthResult | None:
+        """The decision about a request; None when a password must be checked first."""
+        share, now = self._shares.get(request.port), self._now()
+        cookies = self._take_apart(request.cookie)
+        proof, right, credential_is_ours = self._proof(request, share, cookies, now)
+        if request.kind == "api" and proof is not Proof.TOKEN:
             # On the dashboard's own origin even what is public is for programs alone.
-            return AuthResult(Decision.DENIED_LOGIN, "", share, known.jar.rest, ours)
-        decision = authorize(Visitor(ask.address, proof), share, now)
-        if ask.authorization and share is not None and share.mode is Mode.PASSWORD:
-            password = ask.basic_password
+            return AuthResult(Decision.DENIED_LOGIN, "", share, cookies.jar.rest, credential_is_ours)
+        decision = authorize(Visitor(request.address, proof), share, now)
+        if request.authorization and share is not None and share.mode is Mode.PASSWORD:
+            password = request.basic_password
             if password is not None:
-                ours = self._shares.knows_basic(share, password)
+                credential_is_ours = self._shares.knows_basic(share, password)
                 if decision in (Decision.DENIED_PASSWORD, Decision.DENIED_USES):
-                    if not ours:
+                    if not credential_is_ours:
                         return None
-                    decision = authorize(Visitor(ask.address, Proof.BASIC), share, now)
+                    decision = authorize(Visitor(request.address, Proof.BASIC), share, now)
         if not decision.allowed:
-            return AuthResult(decision, "", share, known.jar.rest, ours)
+            return AuthResult(decision, "", share, cookies.jar.rest, credential_is_ours)
         return AuthResult(
-            decision, right or (f"share:{share.grant}" if share else ""), share, known.jar.rest, ours
+            decision,
+            right or (f"share:{share.grant}" if share else ""),
+            share,
+            cookies.jar.rest,
+            credential_is_ours,
         )
 
-    async def _prove(self, ask: AuthRequest) -> AuthResult:
-        """Check the password of HTTP Basic; right ones are remembered, so that `at_once` knows them."""
-        password = ask.basic_password or ""
-        decision = await self._shares.prove_basic(ask.port, password, ask.address)
+    async def _check_password(self, request: AuthRequest) -> AuthResult:
+        """Check the password of HTTP Basic; right ones are remembered, so that `from_memory` knows them."""
+        password = request.basic_password or ""
+        decision = await self._shares.prove_basic(request.port, password, request.address)
         # The share may have changed meanwhile; what was proved counts for what it is now.
-        finding = self.at_once(ask) if decision is Decision.LOGIN else None
-        share = self._shares.get(ask.port)
+        result = self.from_memory(request) if decision is Decision.LOGIN else None
+        share = self._shares.get(request.port)
         if decision is Decision.LOGIN:
             decision = Decision.DENIED_LOGIN
-        return finding or AuthResult(decision, "", share, b"", ours=True)
+        return result or AuthResult(decision, "", share, b"", credential_is_ours=True)
 
     def _proof(
-        self, ask: AuthRequest, share: Share | None, known: _Known, now: datetime
+        self, request: AuthRequest, share: Share | None, cookies: _Cookies, now: datetime
     ) -> tuple[Proof, str, bool]:
-        """The proof, the owner's right (visitors live by their share), and whether Authorization holds a token."""
-        bearer = ask.bearer if ask.authorization else ""
-        ours = bearer.startswith("hp_")
-        if ours:
+        """(The best proof, the owner's right, empty for visitors, and whether Authorization holds a token of ours.)"""
+        bearer = request.bearer if request.authorization else ""
+        credential_is_ours = bearer.startswith("hp_")
+        if credential_is_ours:
             token = self._auth.token(bearer)
             if token is not None:
                 return Proof.TOKEN, f"token:{token.id}", True
-        if ask.door == "api":
-            return Proof.NONE, "", ours
-        for value in known.jar.owner:
-            session = self._auth.owner_of(value, ask.port)
+        if request.kind == "api":
+            return Proof.NONE, "", credential_is_ours
+        for value in cookies.jar.owner:
+            session = self._auth.owner_of(value, request.port)
             if session is not None:
-                return Proof.OWNER, f"owner:{session}", ours
-        if share is not None and known.shares:
+                return Proof.OWNER, f"owner:{session}", credential_is_ours
+        if share is not None and cookies.shares:
             moment = now.timestamp()
-            for port, grant, until in known.shares:
-                if port == ask.port and grant == share.grant and moment < until:
-                    return Proof.COOKIE, "", ours
-        return Proof.NONE, "", ours
+            for port, grant, until in cookies.shares:
+                if port == request.port and grant == share.grant and moment < until:
+                    return Proof.COOKIE, "", credential_is_ours
+        return Proof.NONE, "", credential_is_ours
 
-    def _read(self, header: bytes) -> _Known:
-        known = self._known.get(header)
-        if known is None:
+    def _take_apart(self, header: bytes) -> _Cookies:
+        cookies = self._cache.get(header)
+        if cookies is None:
             jar = take_apart(header, self._secure)
             read = (self._cookies.read(value) for value in jar.share)
-            known = _Known(jar, tuple(found for found in read if found is not None))
+            cookies = _Cookies(jar, tuple(found for found in read if found is not None))
             if len(header) <= CACHED_HEADER:
-                self._known[header] = known
-                if len(self._known) > MAX_CACHED:
-                    self._known.popitem(last=False)
-        return known
+                self._cache[header] = cookies
+                if len(self._cache) > MAX_CACHED:
+                    self._cache.popitem(last=False)
+        return cookies

@@ -24,7 +24,7 @@ _MARK = b"homeport_"
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One Cookie header taken apart: the values of ours, and `rest`, what is left for the app (latin-1)."""
+    """A Cookie header taken apart: the values of ours, and `rest`, what is left for the dev server (latin-1)."""
 
     share: tuple[str, ...]
     owner: tuple[str, ...]
@@ -37,7 +37,10 @@ def prefixed(name: str, secure: bool) -> str:
 
 
 def take_apart(header: bytes, secure: bool) -> Jar:
-    """Never fails: what is not understood is the app's. With `secure`, only names with the prefix count."""
+    """The cookies of ours in a Cookie header, and the rest. With `secure`, only names with the prefix count.
+
+    Never fails: what is not understood is the dev server's.
+    """
     if _MARK not in header:
         return Jar((), (), header)
     share, owner = prefixed(SHARE, secure), prefixed(OWNER, secure)
@@ -60,7 +63,7 @@ def setting(name: str, value: str, secure: bool, max_age_s: int) -> str:
 
 
 class ShareCookies:
-    """What a visitor gets for the right password: bound to the share, its generation and a last moment."""
+    """Cookies for visitors who gave the right password: bound to the share, its generation and a last moment."""
 
     def __init__(self, key: bytes) -> None:
         self._signer = Signer(key, "share cookie")

@@ -1,4 +1,4 @@
-"""The pages a visitor sees at the door of a port: plain HTML, no script, one look with the dashboard."""
+"""The pages of Homeport that a visitor of a port sees: plain HTML, no script, in the dashboard's look."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _page(status: int, title: str, content: str, *, owner_link: str | None, refr
 
 
 def password(port: int, next_path: str, owner_link: str, *, wrong: bool = False) -> Answer:
-    """Ask for the password of a share; after a wrong one it says so."""
+    """The form for the password of a share; `wrong`: the last one was."""
     return _form(f"Port {port} of this machine", next_path, owner_link, wrong=wrong)
 
 
 def passcode(host: str, next_path: str, *, wrong: bool = False) -> Answer:
-    """Ask for the passcode of a tunnel; there is no owner's way in."""
+    """The form for the passcode of a tunnel, without a link for its owner."""
     return _form(host, next_path, None, wrong=wrong)
 
 
@@ -132,13 +132,13 @@ def link_used(owner_link: str) -> Answer:
     return _page(
         410,
         "This link was used already",
-        "<p>Such a link opens the door once, for a minute.</p>",
+        "<p>Such a link works once, within a minute.</p>",
         owner_link=owner_link,
     )
 
 
 def not_listening(port: int) -> Answer:
-    """The visitor may come in, and nobody is at home."""
+    """The visitor is allowed, and nothing listens on the port."""
     return _page(
         502,
         f"Nothing listens on port {port} yet",
@@ -149,7 +149,7 @@ def not_listening(port: int) -> Answer:
 
 
 def outside(port: int) -> Answer:
-    """The visitor may come in, and what listens there is not looked at, now or later."""
+    """The visitor is allowed, and the port is outside the ranges that Homeport looks at."""
     return _page(
         502,
         f"Port {port} is not served here",
@@ -172,7 +172,7 @@ def silent(port: int) -> Answer:
 
 
 def busy(detail: str) -> Answer:
-    """Too much is going on; a little later it will do."""
+    """Too many requests are under way; trying again a little later helps."""
     return _page(
         503,
         "One moment",
@@ -182,7 +182,7 @@ def busy(detail: str) -> Answer:
 
 
 def message(status: int, title: str, detail: str, owner_link: str | None) -> Answer:
-    """Any other short word."""
+    """A page of one sentence."""
     return _page(status, title, f"<p>{escape(detail)}</p>", owner_link=owner_link)
 
 

@@ -1,4 +1,4 @@
-"""What Caddy tells us about one request, taken from the headers of its question."""
+"""The request that Caddy asks about, read from the headers of its question."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
+from homeportd.errors import Problem
 from homeportd.networks import Address
 
 MAX_HEADERS = 64 * 1024  # bytes of all names and values
@@ -19,19 +20,22 @@ _NEXT = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 _NO_ADDRESS = "the visitor's address is missing"
 
 
-class BadRequest(Exception):
-    """The question cannot be answered; `status` is for the visitor."""
+class BadRequest(Problem):
+    """A request that cannot be decided upon; `status` is for the visitor."""
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
+        super().__init__(status, detail, "send an ordinary request through Homeport's front door")
 
 
 @dataclass(slots=True)
 class AuthRequest:
-    """One request for a port. Texts are latin-1, empty where the header was missing."""
+    """One request for a port. Texts are latin-1, empty where the header was missing.
 
-    door: str  # port: an origin of its own; api: below /api/proxy; visitor: our own pages; silent: no answer
+    `kind`, as Caddy names it: `port`, for the port's own origin; `api`, below /api/proxy of the dashboard's;
+    `visitor`, for a page of Homeport's below /.homeport/; `silent`, that the dev server has not answered.
+    """
+
+    kind: str
     port: int
     address: Address
     client: str  # `address` as text
@@ -41,26 +45,26 @@ class AuthRequest:
     authorization: str
     origin: str
     accept: str
-    agent: str
+    user_agent: str
     fetch_mode: str
     fetch_site: str
     upgrade: str
     length: str
 
     @property
-    def browser(self) -> bool:
-        """Whether it may be a browser: one must never show its own password dialog over a page."""
-        return bool(self.fetch_mode) or self.agent.startswith("Mozilla/")
+    def from_browser(self) -> bool:
+        """Whether a browser may have sent the request: its own password dialog must never cover a page."""
+        return bool(self.fetch_mode) or self.user_agent.startswith("Mozilla/")
 
     @property
-    def page(self) -> bool:
+    def wants_page(self) -> bool:
         """Whether a person will look at the answer."""
         return (
             self.method in ("GET", "HEAD")
             and "text/html" in self.accept
             and not self.upgrade
             and self.fetch_mode in ("", "navigate")
-            and self.door != "api"
+            and self.kind != "api"
         )
 
     @property
@@ -88,10 +92,8 @@ class AuthRequest:
             return password.decode("latin-1")
 
 
-def read(
-    headers: Iterable[tuple[bytes, bytes]], method: str | None = None, uri: str | None = None
-) -> AuthRequest:
-    """Raises BadRequest. `method` and `uri` are given where Caddy passed the request itself, not a question."""
+def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
+    """The request that these headers, with lower-case names, describe. Raises BadRequest."""
     fields: dict[bytes, bytes] = {}
     size = 0
     for name, value in headers:
@@ -114,17 +116,18 @@ def read(
     if not (number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535):
         raise BadRequest(400, "the port is missing")
     return AuthRequest(
-        door=text(b"x-homeport-door"),
+        # The older name is in the Caddyfile of the release before, until the run has written its own.
+        kind=text(b"x-homeport-kind") or text(b"x-homeport-door"),
         port=int(number),
         address=_address(client),
         client=client,
-        method=method or text(b"x-forwarded-method") or "GET",
-        uri=uri or text(b"x-forwarded-uri") or "/",
+        method=text(b"x-forwarded-method") or "GET",
+        uri=text(b"x-forwarded-uri") or "/",
         cookie=fields.get(b"cookie", b""),
         authorization=authorization,
         origin=text(b"origin"),
         accept=text(b"accept").lower(),
-        agent=text(b"user-agent"),
+        user_agent=text(b"user-agent"),
         fetch_mode=text(b"sec-fetch-mode"),
         fetch_site=text(b"sec-fetch-site"),
         upgrade=text(b"x-homeport-upgrade"),
@@ -141,7 +144,7 @@ def _address(text: str) -> Address:
 
 
 def safe_next(text: str) -> str:
-    """Where to send a visitor back to: a path of this very origin, `/` for anything that might be another."""
+    """The path to send a visitor back to: `text` where it is a path of this very origin, else `/`."""
     if len(text) > MAX_URI or not _NEXT.fullmatch(text) or text.startswith("/.homeport/"):
         return "/"
     return text

@@ -1,4 +1,4 @@
-"""Our own pages at a port's origin, below /.homeport/: the password, the owner's way in, the way out."""
+"""Homeport's own pages at a port's origin, below /.homeport/: the password, the end of a hand-off, logging out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_QUERY = 8 * 1024  # bytes
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-class Log(Protocol):
+class AccessLog(Protocol):
     """What the gateway needs of `shares.access.AccessLog`."""
 
     def record(
@@ -34,19 +34,19 @@ class Log(Protocol):
 
 
 def handoff_url(origins: Origin, port: int, next_path: str) -> str:
-    """Where the owner proves itself, and comes back from to `next_path`."""
+    """The dashboard's address that hands the owner's login session off to a port, to go on at `next_path`."""
     return f"{origins.dashboard}/handoff?port={port}&next={quote(next_path, safe='/')}"
 
 
 class VisitorPages:
-    """Answers what Caddy passes on whole, not as a question."""
+    """Answers requests below /.homeport/, which Caddy passes on whole."""
 
     def __init__(
         self,
         origins: Origin,
         shares: PasswordProofs,
         auth: OwnerProofs,
-        log: Log,
+        log: AccessLog,
         cookies: ShareCookies,
         now: Callable[[], datetime],
     ) -> None:
@@ -58,21 +58,21 @@ class VisitorPages:
         self._cookies = cookies
         self._now = now
 
-    async def answer(self, ask: AuthRequest, query: bytes, receive: Receive) -> Answer:
-        """May raise Problem 503 when too many passwords are being checked by programs."""
-        match ask.method, ask.uri:
+    async def answer(self, request: AuthRequest, query: bytes, receive: Receive) -> Answer:
+        """The answer to one request. Raises Problem 503 when too many passwords are being checked."""
+        match request.method, request.uri:
             case "POST", "/.homeport/password":
-                return await self._password(ask, receive)
+                return await self._password(request, receive)
             case "GET", "/.homeport/password":
-                return redirect(303, self._origins.of_port(ask.port) + "/")
+                return redirect(303, self._origins.of_port(request.port) + "/")
             case "GET", "/.homeport/enter":
-                return self._enter(ask, query)
+                return self._redeem_handoff(request, query)
             case "GET", "/.homeport/logout":
-                return self._logout(ask)
+                return self._logout(request)
         return pages.message(404, "Nothing here", "Homeport has no such page.", None)
 
-    async def _password(self, ask: AuthRequest, receive: Receive) -> Answer:
-        if not self._own_form(ask):
+    async def _password(self, request: AuthRequest, receive: Receive) -> Answer:
+        if not self._from_own_page(request):
             fix = "open the page of this port and type the password there"
             return problem(403, "the form was sent from another site", fix)
         body = await _body(receive)
@@ -81,53 +81,57 @@ class VisitorPages:
         fields = _fields(body)
         next_path = safe_next(fields.get("next", "/"))
         try:
-            decision = await self._shares.prove(ask.port, fields.get("password", ""), ask.address)
+            decision = await self._shares.prove(request.port, fields.get("password", ""), request.address)
         except Problem as error:
             return pages.busy(error.detail)
-        share = self._shares.get(ask.port)
+        share = self._shares.get(request.port)
         if share is not None:
             self._log.record(
-                port=ask.port,
-                address=ask.client,
-                user_agent=ask.agent,
-                method=ask.method,
-                path=ask.uri,
+                port=request.port,
+                address=request.client,
+                user_agent=request.user_agent,
+                method=request.method,
+                path=request.uri,
                 decision=decision,
             )
-        return self._verdict(ask, decision, share, next_path)
+        return self._password_answer(request, decision, share, next_path)
 
-    def _verdict(self, ask: AuthRequest, decision: Decision, share: Share | None, next_path: str) -> Answer:
-        owner_link = handoff_url(self._origins, ask.port, next_path)
+    def _password_answer(
+        self, request: AuthRequest, decision: Decision, share: Share | None, next_path: str
+    ) -> Answer:
+        owner_link = handoff_url(self._origins, request.port, next_path)
         match decision:
             case Decision.LOGIN if share is not None:
                 value, lifetime = self._cookies.make(share, self._now())
-                answer = redirect(303, self._origins.of_port(ask.port) + next_path)
+                answer = redirect(303, self._origins.of_port(request.port) + next_path)
                 return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime))
             case Decision.DENIED_PASSWORD:
-                return pages.password(ask.port, next_path, owner_link, wrong=True)
+                return pages.password(request.port, next_path, owner_link, wrong=True)
             case Decision.DENIED_LOGIN:
                 # There is no password (any more): its page says how things are now.
-                return redirect(303, self._origins.of_port(ask.port) + next_path)
-        return pages.refusal(decision, ask.client, self._shares.wait_s(ask.port, ask.address), owner_link)
+                return redirect(303, self._origins.of_port(request.port) + next_path)
+        return pages.refusal(
+            decision, request.client, self._shares.wait_s(request.port, request.address), owner_link
+        )
 
-    def _own_form(self, ask: AuthRequest) -> bool:
-        """Whether no other site made the browser send this: it could log a visitor in as somebody else."""
-        if ask.fetch_site:
-            return ask.fetch_site in ("same-origin", "none")
-        return not ask.origin or ask.origin == self._origins.of_port(ask.port)
+    def _from_own_page(self, request: AuthRequest) -> bool:
+        """Whether no other site made the browser send the form, which could log a visitor in as somebody else."""
+        if request.fetch_site:
+            return request.fetch_site in ("same-origin", "none")
+        return not request.origin or request.origin == self._origins.of_port(request.port)
 
-    def _enter(self, ask: AuthRequest, query: bytes) -> Answer:
+    def _redeem_handoff(self, request: AuthRequest, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}
         next_path = safe_next(fields.get("next", "/"))
-        cookie = self._auth.redeem_handoff(fields.get("code", ""), ask.port)
+        cookie = self._auth.redeem_handoff(fields.get("code", ""), request.port)
         if cookie is None:
-            return pages.link_used(handoff_url(self._origins, ask.port, next_path))
-        answer = redirect(303, self._origins.of_port(ask.port) + next_path)
+            return pages.link_used(handoff_url(self._origins, request.port, next_path))
+        answer = redirect(303, self._origins.of_port(request.port) + next_path)
         return answer.add("set-cookie", setting(OWNER, cookie, self._secure, LOGIN_SESSION_DAYS * 24 * 3600))
 
-    def _logout(self, ask: AuthRequest) -> Answer:
+    def _logout(self, request: AuthRequest) -> Answer:
         answer = pages.message(
-            200, "Logged out", f"This browser is no longer let in at port {ask.port}.", None
+            200, "Logged out", f"This browser is no longer let in at port {request.port}.", None
         )
         for name in (SHARE, OWNER):
             answer.add("set-cookie", setting(name, "", self._secure, 0))
