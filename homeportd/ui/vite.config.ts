@@ -34,7 +34,7 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ["/api", "/login", "/hop"].map((path) => [
+      ["/api", "/login", "/handoff"].map((path) => [
         path,
         // The agent compares Origin with its own, so the proxy speaks as the dashboard's origin.
         { target: agent, changeOrigin: true, ws: true, headers: { Origin: agent } },

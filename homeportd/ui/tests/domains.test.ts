@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
+import type { Domain, EventMessage } from "../src/api/types";
 import {
   applyDomainEvent,
-  foundWords,
-  retryWords,
+  describeState,
+  dnsText,
+  needsRecord,
+  retryText,
   stateDetail,
-  stateOf,
-  wantsRecord,
 } from "../src/model/domains";
-import { asSentence } from "../src/model/sentence";
-import type { Domain, DomainEvent } from "../src/model/types";
+import { toSentence } from "../src/model/sentence";
 
 const NOW = new Date("2026-11-21T14:00:00Z");
 const domain = (name: string, part: Partial<Domain> = {}): Domain => ({
@@ -19,13 +19,15 @@ const domain = (name: string, part: Partial<Domain> = {}): Domain => ({
   records: [{ name: `${name}.`, type: "CNAME", value: "docs.tunnel.example.com." }],
   found: [],
   error: null,
+  note: null,
   certificate: null,
   checked_at: null,
+  retry_at: null,
   created_at: "2026-11-21T12:00:00Z",
   url: `https://${name}`,
   ...part,
 });
-const event = (type: string, data: unknown): DomainEvent => ({ id: 1, type, data }) as DomainEvent;
+const event = (type: string, data: unknown): EventMessage => ({ id: 1, type, data }) as EventMessage;
 
 test("events add, change and remove, by name", () => {
   const added = applyDomainEvent([domain("b.example")], event("domain.changed", domain("a.example")));
@@ -43,10 +45,10 @@ describe("states", () => {
     ["verified", "http:", "Verified", "works", false],
     ["issued", "https:", "Issued", "works", false],
     ["error", "https:", "Error", "broken", true],
-  ] as const)("%s over %s", (state, scheme, word, tone, record) => {
+  ] as const)("%s over %s", (state, scheme, label, tone, record) => {
     const each = domain("a.example", { state, url: `${scheme}//a.example` });
-    expect(stateOf(each)).toEqual({ word, tone });
-    expect(wantsRecord(each)).toBe(record);
+    expect(describeState(each)).toEqual({ label, tone });
+    expect(needsRecord(each)).toBe(record);
   });
 
   test("what the certificate is, and until when", () => {
@@ -68,27 +70,27 @@ describe("states", () => {
 
 test("a record that is there is not asked for", () => {
   const made = domain("a.example", { state: "error", found: ["CNAME docs.tunnel.example.com."] });
-  expect(wantsRecord(made)).toBe(false);
-  expect(wantsRecord({ ...made, found: ["CNAME other.example."] })).toBe(true);
-  expect(retryWords(made, NOW)).toBe("");
+  expect(needsRecord(made)).toBe(false);
+  expect(needsRecord({ ...made, found: ["CNAME other.example."] })).toBe(true);
+  expect(retryText(made, NOW)).toBe("");
   const later = `${NOW.toISOString().slice(0, 11)}14:30:00Z`;
-  expect(retryWords({ ...made, retry_at: later }, NOW)).toMatch(
+  expect(retryText({ ...made, retry_at: later }, NOW)).toMatch(
     /^The certificate is asked for again today \d\d:30\. Check asks now\.$/,
   );
 });
 
 test("what DNS says, once", () => {
-  expect(foundWords(domain("a.example"), NOW)).toBe("DNS has no record of it yet.");
+  expect(dnsText(domain("a.example"), NOW)).toBe("DNS has no record of it yet.");
   const asked = domain("a.example", {
     found: ["CNAME other.example."],
     note: "from a resolver",
     checked_at: "2026-11-21T13:57:00Z",
   });
-  expect(foundWords(asked, NOW)).toBe(
+  expect(dnsText(asked, NOW)).toBe(
     "DNS says now: CNAME other.example. (from a resolver) · asked 3 min ago, and again by itself.",
   );
   const same = { detail: "nobody answers", fix: "wait" };
-  expect(foundWords({ ...asked, found: [], error: same, note: same.detail }, NOW)).toBe(
+  expect(dnsText({ ...asked, found: [], error: same, note: same.detail }, NOW)).toBe(
     "Asked 3 min ago, and again by itself.",
   );
 });
@@ -99,5 +101,5 @@ test.each([
   ["app.example.org has no DNS record yet", "app.example.org has no DNS record yet."],
   ["", ""],
 ])("a sentence of %j", (text, sentence) => {
-  expect(asSentence(text)).toBe(sentence);
+  expect(toSentence(text)).toBe(sentence);
 });

@@ -1,10 +1,10 @@
-import type { Port, Repo, Share, Tunnel } from "../src/model/types";
-import { NO_SHARE, unlisted, worldOf } from "../src/model/world";
+import type { Port, Repo, Share, Tunnel } from "../src/api/types";
+import { portsStateOf, privateShare, unlistedPort } from "../src/model/ports";
 
 const ORIGIN = "http://{port}.localhost:8080";
 
 export const port = (number: number, part: Partial<Port> = {}): Port => ({
-  ...unlisted(worldOf([], [], ORIGIN), number),
+  ...unlistedPort(portsStateOf([], [], ORIGIN), number),
   listening: true,
   pid: 100 + number,
   title: "vite",
@@ -12,7 +12,7 @@ export const port = (number: number, part: Partial<Port> = {}): Port => ({
 });
 
 export const share = (part: Partial<Share>): Share => ({
-  ...NO_SHARE,
+  ...privateShare(3000, ORIGIN.replace("{port}", "3000")),
   mode: "password",
   generation: 1,
   ...part,
@@ -32,7 +32,7 @@ export const repo = (name: string, part: Partial<Repo> = {}): Repo => ({
   ...part,
 });
 
-export const world = (ports: Port[], repos: Repo[] = []) => worldOf(ports, repos, ORIGIN);
+export const portsState = (ports: Port[], repos: Repo[] = []) => portsStateOf(ports, repos, ORIGIN);
 
 export const tunnel = (name: string, part: Partial<Tunnel> = {}): Tunnel => ({
   id: name,

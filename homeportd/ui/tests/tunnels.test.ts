@@ -1,30 +1,30 @@
 import { describe, expect, test } from "vitest";
+import type { EventMessage } from "../src/api/types";
 import {
-  ageWords,
   applyTunnelEvent,
-  audienceWords,
-  byKind,
-  countWords,
+  describeActivity,
+  describeAudience,
+  describeCounts,
+  describeLimits,
+  describeRates,
   edgeAddress,
-  holderWords,
+  formatAgeInSeconds,
+  groupByKind,
   labelOf,
-  limitWords,
-  rateWords,
-  tunnelsOf,
-  tunnelText,
+  tunnelSearchText,
+  tunnelsById,
 } from "../src/model/tunnels";
-import type { TunnelEvent } from "../src/model/types";
 import { tunnel } from "./samples";
 
 const NOW = new Date("2026-11-21T14:00:00Z");
 const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1000).toISOString();
-const event = (type: string, data: unknown): TunnelEvent => ({ id: 1, type, data }) as TunnelEvent;
+const event = (type: string, data: unknown): EventMessage => ({ id: 1, type, data }) as EventMessage;
 
 describe("events", () => {
   const myapp = tunnel("myapp");
 
   test("a tunnel opens, changes and closes", () => {
-    const opened = applyTunnelEvent(tunnelsOf([]), event("tunnel.opened", myapp));
+    const opened = applyTunnelEvent(tunnelsById([]), event("tunnel.opened", myapp));
     expect([...opened.keys()]).toEqual(["myapp"]);
     const offline = { ...myapp, state: "offline" };
     expect(applyTunnelEvent(opened, event("tunnel.changed", offline)).get("myapp")?.state).toBe("offline");
@@ -33,7 +33,7 @@ describe("events", () => {
 
   test("rates change the figures alone", () => {
     const rates = { id: "myapp", rate_in: 5, rate_out: 9, connections: 2, last_byte_at: ago(1) };
-    const after = applyTunnelEvent(tunnelsOf([myapp]), event("tunnel.rates", { tunnels: [rates] }));
+    const after = applyTunnelEvent(tunnelsById([myapp]), event("tunnel.rates", { tunnels: [rates] }));
     expect(after.get("myapp")).toMatchObject({
       name: "myapp",
       client: "laptop",
@@ -43,7 +43,7 @@ describe("events", () => {
   });
 
   test("what is of no known tunnel leaves the same object", () => {
-    const before = tunnelsOf([myapp]);
+    const before = tunnelsById([myapp]);
     for (const each of [
       event("tunnel.closed", { id: "other" }),
       event("tunnel.rates", { tunnels: [{ id: "other" }] }),
@@ -54,7 +54,7 @@ describe("events", () => {
   });
 
   test("what was there is not altered", () => {
-    const before = tunnelsOf([myapp]);
+    const before = tunnelsById([myapp]);
     applyTunnelEvent(before, event("tunnel.closed", { id: "myapp" }));
     expect(before.size).toBe(1);
   });
@@ -69,7 +69,10 @@ describe("order and filter", () => {
     tunnel("53", { kind: "udp", name: null, port: 53 }),
   ];
   const labels = (filter: string) =>
-    byKind(all, filter, tunnelText).map(({ kind, places }) => [kind, ...places.map(labelOf)]);
+    groupByKind(all, filter, tunnelSearchText).map(({ kind, endpoints }) => [
+      kind,
+      ...endpoints.map(labelOf),
+    ]);
 
   test("names from A to Z, then ports rising", () => {
     expect(labels("")).toEqual([
@@ -92,7 +95,7 @@ describe("words", () => {
     [false, ["203.0.113.7/32"], "Public · from 203.0.113.7/32"],
     [true, ["10.0.0.0/8", "2001:db8::/32"], "Passcode · from 2 networks"],
   ])("who may", (passcode, allow, words) => {
-    expect(audienceWords({ passcode, allow })).toBe(words);
+    expect(describeAudience({ passcode, allow })).toBe(words);
   });
 
   test.each([
@@ -103,18 +106,18 @@ describe("words", () => {
     [60, "1 min ago"],
     [7200, "2 h ago"],
   ])("an age of %d s", (seconds, words) => {
-    expect(ageWords(ago(seconds), NOW)).toBe(words);
+    expect(formatAgeInSeconds(ago(seconds), NOW)).toBe(words);
   });
 
   test("who holds it, and when the last byte moved", () => {
-    expect(holderWords(tunnel("a", { last_byte_at: ago(3), connections: 2 }), NOW)).toBe(
+    expect(describeActivity(tunnel("a", { last_byte_at: ago(3), connections: 2 }), NOW)).toBe(
       "laptop · last byte 3 s ago · 2 connections",
     );
-    expect(holderWords(tunnel("a", { kind: "udp", connections: 1 }), NOW)).toBe(
+    expect(describeActivity(tunnel("a", { kind: "udp", connections: 1 }), NOW)).toBe(
       "laptop · nothing has come yet · 1 visitor",
     );
     const away = tunnel("a", { state: "offline", client: null, since: ago(60), last_byte_at: ago(90) });
-    expect(holderWords(away, NOW)).toMatch(/^no client since today \d\d:59 · last byte 1 min ago$/);
+    expect(describeActivity(away, NOW)).toMatch(/^no client since today \d\d:59 · last byte 1 min ago$/);
   });
 
   test.each([
@@ -122,20 +125,20 @@ describe("words", () => {
     [0, 12_288, "in 0 B/s, out 12 kB/s"],
     [1_500_000, 100, "in 1.4 MB/s, out 100 B/s"],
   ])("rates", (rate_in, rate_out, words) => {
-    expect(rateWords({ rate_in, rate_out })).toBe(words);
+    expect(describeRates({ rate_in, rate_out })).toBe(words);
   });
 
   test("limits", () => {
-    expect(limitWords({ connections: null, bytes_per_second: null })).toBe("");
-    expect(limitWords({ connections: 1, bytes_per_second: null })).toBe("at most 1 connection");
-    expect(limitWords({ connections: 20, bytes_per_second: 524_288 })).toBe(
+    expect(describeLimits({ connections: null, bytes_per_second: null })).toBe("");
+    expect(describeLimits({ connections: 1, bytes_per_second: null })).toBe("at most 1 connection");
+    expect(describeLimits({ connections: 20, bytes_per_second: 524_288 })).toBe(
       "at most 20 connections, 512 kB/s",
     );
   });
 
   test("how many", () => {
-    expect(countWords([])).toBe("0 tunnels live");
-    expect(countWords([tunnel("a"), tunnel("b", { state: "offline" })])).toBe("1 tunnel live, 1 offline");
+    expect(describeCounts([])).toBe("0 tunnels live");
+    expect(describeCounts([tunnel("a"), tunnel("b", { state: "offline" })])).toBe("1 tunnel live, 1 offline");
   });
 
   test("where clients connect", () => {

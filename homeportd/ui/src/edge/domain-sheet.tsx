@@ -1,16 +1,16 @@
 import { useState } from "preact/hooks";
+import { notify } from "../browser/notices";
+import { Dialog } from "../components/dialog";
+import { Field } from "../components/field";
+import { ProblemBox } from "../components/problem-box";
 import { sortDomains } from "../model/domains";
-import type { Problem } from "../net/client";
-import { Dialog } from "../parts/dialog";
-import { Field } from "../parts/field";
-import { ProblemBox } from "../parts/problem-box";
-import { attempt } from "../state/attempt";
-import { notify } from "../state/notice";
-import { close, open } from "../state/route";
-import { addDomain } from "./calls";
-import { domains, reservations } from "./state";
+import { attempt } from "../net/attempt";
+import type { Problem } from "../net/problem";
+import { closeSheet, navigate } from "../state/route";
+import { addDomain } from "./edge-api";
+import { domains, reservations } from "./edge-state";
 
-/** A domain and the reserved name it shall lead to; the record to make is shown next. */
+/** Adds a domain that leads to a reserved name; the page behind shows the DNS record to make. */
 export function DomainSheet() {
   const names = reservations.value
     .filter((each) => each.kind === "http" && each.name !== null)
@@ -33,20 +33,20 @@ export function DomainSheet() {
         made,
       ]);
       notify(`${made.domain} is added. Make its DNS record next.`);
-      close();
+      closeSheet();
     }, setProblem);
     if (!done) setBusy(false);
   };
 
   return (
-    <Dialog title="Add a domain" onClose={close}>
+    <Dialog title="Add a domain" onClose={closeSheet}>
       {names.length === 0 ? (
         <div class="space-y-4">
           <p>A domain leads to a reserved HTTP name, and none is reserved yet.</p>
           <button
             type="button"
             class="button-main"
-            onClick={() => open({ name: "reserve", kind: "http", label: "" })}
+            onClick={() => navigate({ name: "reserve", kind: "http", label: "" })}
           >
             Reserve a name
           </button>

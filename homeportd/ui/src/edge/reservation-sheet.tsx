@@ -1,72 +1,75 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Reservation, Token, TunnelKind } from "../api/types";
+import { announce, notify } from "../browser/notices";
+import { Chips } from "../components/chips";
+import { Dialog } from "../components/dialog";
+import { Field } from "../components/field";
+import { PasswordField } from "../components/password-field";
+import { ProblemBox } from "../components/problem-box";
 import {
-  clientWords,
-  type Draft,
-  draftOf,
-  newDraft,
-  type Problems,
-  problemsOf,
-  requestOf,
-  rulesOf,
-  sentenceOf,
-} from "../model/reservation";
+  describeClientRules,
+  describeReservationDraft,
+  newReservationDraft,
+  type ReservationDraft,
+  type ReservationDraftErrors,
+  reservationDraftOf,
+  reservationRequestOf,
+  rulesRequestOf,
+  validateReservationDraft,
+} from "../model/reservation-draft";
 import { labelOf } from "../model/tunnels";
-import type { Kind, Reservation, Token } from "../model/types";
-import { getTokens, type Problem } from "../net/client";
-import { Chips } from "../parts/chips";
-import { Dialog } from "../parts/dialog";
-import { Field } from "../parts/field";
-import { PasswordField } from "../parts/password-field";
-import { ProblemBox } from "../parts/problem-box";
-import { attempt } from "../state/attempt";
-import { announce, notify } from "../state/notice";
-import { close } from "../state/route";
-import { status } from "../state/store";
-import { changeReservation, reserve } from "./calls";
-import { changeReservations, loadReservations, shownTunnels } from "./state";
+import { getTokens } from "../net/agent-api";
+import { attempt } from "../net/attempt";
+import type { Problem } from "../net/problem";
+import { status } from "../state/machine";
+import { closeSheet } from "../state/route";
+import { changeReservation, createReservation } from "./edge-api";
+import { changeReservations, loadReservations, shownTunnels } from "./edge-state";
 
-const KINDS: readonly { value: Kind; words: string }[] = [
-  { value: "http", words: "HTTP name" },
-  { value: "tcp", words: "TCP port" },
-  { value: "udp", words: "UDP port" },
+const KINDS: readonly { value: TunnelKind; label: string }[] = [
+  { value: "http", label: "HTTP name" },
+  { value: "tcp", label: "TCP port" },
+  { value: "udp", label: "UDP port" },
 ];
 const NO_RANGES = { tcp_ports: "1-65535", udp_ports: "1-65535" };
 
 interface Props {
   /** Null: a new one. */
   reservation: Reservation | null;
-  kind?: Kind;
+  kind?: TunnelKind;
   label?: string;
 }
 
-/** What is kept and who may come through it; a change holds at once, for visitors that are here too. */
+/** Makes a reservation or changes its rules. A change applies at once, to connected visitors too. */
 export function ReservationSheet({ reservation, kind = "http", label = "" }: Props) {
-  const [draft, setDraft] = useState(() => (reservation ? draftOf(reservation) : newDraft(kind, label)));
+  const [draft, setDraft] = useState(() =>
+    reservation ? reservationDraftOf(reservation) : newReservationDraft(kind, label),
+  );
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const ranges = status.value?.edge ?? NO_RANGES;
-  const problems = problemsOf(draft, ranges);
-  const shown: Problems = tried ? problems : {};
-  const change = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
+  const errors = validateReservationDraft(draft, ranges);
+  const shownErrors: ReservationDraftErrors = tried ? errors : {};
+  const change = (part: Partial<ReservationDraft>) => setDraft((before) => ({ ...before, ...part }));
 
   const save = async (event: Event) => {
     event.preventDefault();
     setTried(true);
     setProblem(null);
-    if (Object.keys(problems).length > 0) {
+    if (Object.keys(errors).length > 0) {
       announce("Something is missing; see the fields in red.");
       return;
     }
     setBusy(true);
     const done = await attempt(async () => {
       const saved = reservation
-        ? await changeReservation(reservation.id, rulesOf(draft))
-        : await reserve(requestOf(draft));
+        ? await changeReservation(reservation.id, rulesRequestOf(draft))
+        : await createReservation(reservationRequestOf(draft));
       changeReservations((before) => [...before.filter((each) => each.id !== saved.id), saved]);
       notify(reservation ? `${labelOf(saved)}: the new rules hold.` : `${labelOf(saved)} is reserved.`);
       void loadReservations();
-      close();
+      closeSheet();
     }, setProblem);
     if (!done) setBusy(false);
   };
@@ -75,12 +78,12 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
     <Dialog
       title={reservation ? `Who may reach ${labelOf(reservation)}` : "Reserve a name or port"}
       about={reservation?.address}
-      onClose={close}
-      foot={
+      onClose={closeSheet}
+      footer={
         <div class="flex flex-wrap items-center gap-x-4 gap-y-2.5">
           <p class="min-w-0 flex-1 basis-60 font-medium [overflow-wrap:anywhere]" data-sentence>
-            {sentenceOf(draft)}
-            {reservation && ` ${clientWords(reservation, shownTunnels.value.get(reservation.id))}`}
+            {describeReservationDraft(draft)}
+            {reservation && ` ${describeClientRules(reservation, shownTunnels.value.get(reservation.id))}`}
           </p>
           <button type="submit" form="reservation" class="button-main max-sm:w-full" disabled={busy}>
             {busy ? "Saving …" : reservation ? "Save changes" : "Reserve"}
@@ -89,11 +92,13 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
       }
     >
       <form id="reservation" class="space-y-5" noValidate onSubmit={save}>
-        {reservation === null && <Place draft={draft} problems={shown} change={change} ranges={ranges} />}
+        {reservation === null && (
+          <EndpointFields draft={draft} errors={shownErrors} change={change} ranges={ranges} />
+        )}
         <Field
           label="Allowed networks"
           help="Addresses or CIDR blocks, such as 203.0.113.7 or 2001:db8::/32. Empty: from anywhere."
-          problem={shown.networks}
+          error={shownErrors.networks}
           value={draft.networks}
           onInput={(networks) => change({ networks })}
           style="font-mono"
@@ -103,7 +108,7 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
           <Field
             label="Connections at a time"
             help="Empty: no limit."
-            problem={shown.connections}
+            error={shownErrors.connections}
             value={draft.connections}
             onInput={(connections) => change({ connections })}
             numeric
@@ -111,7 +116,7 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
           <Field
             label="kB a second, each way"
             help="Empty: no limit."
-            problem={shown.rate}
+            error={shownErrors.rate}
             value={draft.rate}
             onInput={(rate) => change({ rate })}
             numeric
@@ -124,20 +129,20 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
 }
 
 interface PlaceProps {
-  draft: Draft;
-  problems: Problems;
-  change: (part: Partial<Draft>) => void;
+  draft: ReservationDraft;
+  errors: ReservationDraftErrors;
+  change: (part: Partial<ReservationDraft>) => void;
   ranges: { tcp_ports: string; udp_ports: string };
 }
 
 /** What to keep, and for which token. */
-function Place({ draft, problems, change, ranges }: PlaceProps) {
+function EndpointFields({ draft, errors, change, ranges }: PlaceProps) {
   const [tokens, setTokens] = useState<Token[]>([]);
   useEffect(() => {
     // Without the list the choice is the first comer's; the reservation can be made all the same.
     getTokens().then(setTokens, () => {});
   }, []);
-  const good = tokens.filter((token) => token.scope === "tunnel" && token.expires_at === null);
+  const usable = tokens.filter((token) => token.scope === "tunnel" && token.expires_at === null);
   const span = (draft.kind === "tcp" ? ranges.tcp_ports : ranges.udp_ports).replace("-", " to ");
   return (
     <>
@@ -154,7 +159,7 @@ function Place({ draft, problems, change, ranges }: PlaceProps) {
             ? `It becomes ${(status.value?.edge?.url ?? "").replace("{name}", draft.label.trim().toLowerCase() || "myapp")}. Empty: the edge chooses.`
             : `${span}. Empty: the edge chooses.`
         }
-        problem={problems.label}
+        error={errors.label}
         value={draft.label}
         onInput={(label) => change({ label })}
         style="font-mono"
@@ -171,7 +176,7 @@ function Place({ draft, problems, change, ranges }: PlaceProps) {
           onChange={(event) => change({ token: event.currentTarget.value })}
         >
           <option value="">the first token that uses it</option>
-          {good.map((token) => (
+          {usable.map((token) => (
             <option key={token.id} value={String(token.id)}>
               {token.name} ({token.prefix}…)
             </option>
@@ -182,10 +187,16 @@ function Place({ draft, problems, change, ranges }: PlaceProps) {
   );
 }
 
-function Passcode({ draft, change }: { draft: Draft; change: (part: Partial<Draft>) => void }) {
+function Passcode({
+  draft,
+  change,
+}: {
+  draft: ReservationDraft;
+  change: (part: Partial<ReservationDraft>) => void;
+}) {
   return (
     <div class="space-y-2">
-      {!draft.open && (
+      {!draft.removePasscode && (
         <PasswordField
           label="Passcode"
           value={draft.passcode}
@@ -204,8 +215,8 @@ function Passcode({ draft, change }: { draft: Draft; change: (part: Partial<Draf
           <input
             type="checkbox"
             class="size-5 accent-accent"
-            checked={draft.open}
-            onChange={(event) => change({ open: event.currentTarget.checked, passcode: "" })}
+            checked={draft.removePasscode}
+            onChange={(event) => change({ removePasscode: event.currentTarget.checked, passcode: "" })}
           />
           Ask nobody for a passcode any more
         </label>

@@ -1,27 +1,28 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Log, PAGE, withNewest, withOlder } from "../model/log";
-import { audienceWords, holderWords, labelOf, limitWords, rateWords } from "../model/tunnels";
-import type { Minute, Tunnel, Visit } from "../model/types";
-import type { Problem } from "../net/client";
-import { Dialog } from "../parts/dialog";
-import { ProblemBox } from "../parts/problem-box";
-import { attempt } from "../state/attempt";
-import { close } from "../state/route";
-import { lost } from "../state/store";
-import { getMinutes, getVisits } from "./calls";
-import { HourChart } from "./chart";
-import { Address } from "./parts";
-import { agentNow, onVisit, second, shownTunnels } from "./state";
-import { Visits } from "./visits";
+import type { ConnectionLogRow, TrafficMinute, Tunnel } from "../api/types";
+import { Dialog } from "../components/dialog";
+import { ProblemBox } from "../components/problem-box";
+import { appendOlder, type LogWindow, mergeNewest, PAGE_SIZE } from "../model/log-window";
+import { describeActivity, describeAudience, describeLimits, describeRates, labelOf } from "../model/tunnels";
+import { attempt } from "../net/attempt";
+import type { Problem } from "../net/problem";
+import { disconnection } from "../state/agent";
+import { onEvent } from "../state/events";
+import { closeSheet } from "../state/route";
+import { ConnectionLog } from "./connection-log";
+import { getConnectionLog, getTrafficMinutes } from "./edge-api";
+import { agentNow, secondsClock, shownTunnels } from "./edge-state";
+import { Address } from "./endpoint-row";
+import { TrafficChart } from "./traffic-chart";
 
 const BURST_MS = 250;
 const CHART_MS = 10_000;
 
-/** What moves through a tunnel, its last hour, and who came, as it happens. */
+/** One tunnel: its traffic now and in the last hour, and its connection log, updated as events come. */
 export function TunnelSheet({ id }: { id: string }) {
   const tunnel = shownTunnels.value.get(id);
-  const [log, setLog] = useState<Log<Visit> | null>(null);
-  const [minutes, setMinutes] = useState<Minute[] | null>(null);
+  const [log, setLog] = useState<LogWindow<ConnectionLogRow> | null>(null);
+  const [minutes, setMinutes] = useState<TrafficMinute[] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
   const run = (work: () => Promise<void>) =>
@@ -31,14 +32,14 @@ export function TunnelSheet({ id }: { id: string }) {
     }, setProblem);
   const loadLog = (before?: number) =>
     run(async () => {
-      const page = await getVisits(id, PAGE, before);
+      const page = await getConnectionLog(id, PAGE_SIZE, before);
       setLog((known) =>
-        before === undefined || known === null ? withNewest(known, page) : withOlder(known, page),
+        before === undefined || known === null ? mergeNewest(known, page) : appendOlder(known, page),
       );
     });
-  const loadMinutes = () => run(async () => setMinutes(await getMinutes(id)));
+  const loadMinutes = () => run(async () => setMinutes(await getTrafficMinutes(id)));
 
-  const connected = lost.value === null;
+  const connected = disconnection.value === null;
   useEffect(() => {
     if (!connected) return;
     void loadLog();
@@ -47,10 +48,10 @@ export function TunnelSheet({ id }: { id: string }) {
     return () => window.clearInterval(timer);
   }, [id, connected]);
   useEffect(() => {
-    // A visit has no id before it is on disk, so its coming is only the sign to fetch; a burst is fetched at once.
+    // The row of an event has no id yet, so the event is only the sign to read the log; a burst is read at once.
     let timer = 0;
-    const forget = onVisit((visit) => {
-      if (visit.tunnel !== id || timer !== 0) return;
+    const unsubscribe = onEvent((event) => {
+      if (event.type !== "tunnel.visit" || event.data.tunnel !== id || timer !== 0) return;
       timer = window.setTimeout(() => {
         timer = 0;
         void loadLog();
@@ -58,7 +59,7 @@ export function TunnelSheet({ id }: { id: string }) {
       }, BURST_MS);
     });
     return () => {
-      forget();
+      unsubscribe();
       window.clearTimeout(timer);
     };
   }, [id]);
@@ -66,30 +67,30 @@ export function TunnelSheet({ id }: { id: string }) {
   return (
     <Dialog
       title={tunnel ? `Tunnel ${labelOf(tunnel)}` : "Tunnel"}
-      about={tunnel ? audienceWords(tunnel) : undefined}
+      about={tunnel ? describeAudience(tunnel) : undefined}
       width="sm:max-w-4xl"
-      onClose={close}
+      onClose={closeSheet}
     >
       <div class="space-y-6">
         {tunnel && <Facts tunnel={tunnel} />}
         {problem && <ProblemBox problem={problem} />}
-        {minutes && <HourChart minutes={minutes} now={agentNow()} />}
+        {minutes && <TrafficChart minutes={minutes} now={agentNow()} />}
         <section aria-labelledby="visits">
           <h3 id="visits" class="mb-1.5 font-semibold">
             Who came
           </h3>
-          {log === null && !problem && <p class="text-soft">Fetching the last {PAGE} visits …</p>}
+          {log === null && !problem && <p class="text-soft">Fetching the last {PAGE_SIZE} visits …</p>}
           {log?.rows.length === 0 && (
             <p class="text-soft">Nobody has come yet. Each visitor gets a line here.</p>
           )}
-          {log !== null && log.rows.length > 0 && <Visits rows={log.rows} />}
+          {log !== null && log.rows.length > 0 && <ConnectionLog rows={log.rows} />}
           {log?.more && (
             <button
               type="button"
               class="button-plain mt-4 max-sm:w-full"
               onClick={() => void loadLog(log.rows.at(-1)?.id)}
             >
-              Show {PAGE} older
+              Show {PAGE_SIZE} older
             </button>
           )}
         </section>
@@ -98,7 +99,7 @@ export function TunnelSheet({ id }: { id: string }) {
   );
 }
 
-/** The truth about it now, in two lines. */
+/** The state of the tunnel now, in two lines. */
 function Facts({ tunnel }: { tunnel: Tunnel }) {
   const line = [
     ...(tunnel.state === "live"
@@ -107,15 +108,15 @@ function Facts({ tunnel }: { tunnel: Tunnel }) {
     ...(tunnel.round_trip_ms === null
       ? []
       : [`${tunnel.round_trip_ms.toFixed(1)} ms to its client and back`]),
-    limitWords(tunnel.limits),
+    describeLimits(tunnel.limits),
     tunnel.reserved ? "reserved" : "not reserved",
   ];
   return (
     <div class="sm:-mt-1">
-      <Address place={tunnel} />
+      <Address endpoint={tunnel} />
       <p>
-        {holderWords(tunnel, second.value)}
-        {tunnel.state === "live" && ` · ${rateWords(tunnel)}`}
+        {describeActivity(tunnel, secondsClock.value)}
+        {tunnel.state === "live" && ` · ${describeRates(tunnel)}`}
       </p>
       <p class="text-small text-soft">{line.filter(Boolean).join(" · ")}</p>
     </div>

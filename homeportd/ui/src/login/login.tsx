@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
-import { safeNext } from "../model/next";
-import { logIn, Problem } from "../net/client";
-import { Command } from "../parts/command";
-import { PasswordField } from "../parts/password-field";
-import { ProblemBox } from "../parts/problem-box";
-import { start } from "../state/store";
+import { Command } from "../components/command";
+import { PasswordField } from "../components/password-field";
+import { ProblemBox } from "../components/problem-box";
+import { sameOriginPath } from "../model/login-redirect";
+import { logIn } from "../net/agent-api";
+import { Problem } from "../net/problem";
+import { start } from "../state/agent";
 
-/** Two ways in: a link from the terminal, or the dashboard's password. */
+/** The login page: by a link from the terminal, or by the dashboard's password. */
 export function Login() {
   return (
     <main class="mx-auto max-w-md p-4 pt-[10dvh]">
@@ -79,9 +80,9 @@ function PasswordLogin() {
   );
 }
 
-/** After the login: to where the person was going, else to the list. */
+/** Opens the address that led to the login, else the dashboard. */
 async function enter(): Promise<void> {
-  const next = safeNext(new URLSearchParams(location.search).get("next"));
+  const next = sameOriginPath(new URLSearchParams(location.search).get("next"));
   if (next !== "/") {
     location.assign(next);
     return;

@@ -1,14 +1,14 @@
-/** Custom domains: how events change them, and the words for their states. */
+/** Custom domains: their order, how events change them, and text for their state. */
 
-import { asSentence } from "./sentence";
-import type { Domain, DomainEvent, DomainState } from "./types";
-import { agoWords, whenWords } from "./when";
+import type { Domain, DomainState, EventMessage } from "../api/types";
+import { toSentence } from "./sentence";
+import { formatAge, formatDateTime } from "./time-format";
 
-/** By name, so that the order does not move while it is read. */
+/** Sorted by name: an order that does not change while it is read. */
 export const sortDomains = (domains: readonly Domain[]): Domain[] =>
   [...domains].sort((a, b) => a.domain.localeCompare(b.domain));
 
-export function applyDomainEvent(domains: readonly Domain[], event: DomainEvent): readonly Domain[] {
+export function applyDomainEvent(domains: readonly Domain[], event: EventMessage): readonly Domain[] {
   if (event.type === "domain.removed") return domains.filter((each) => each.domain !== event.data.domain);
   if (event.type !== "domain.changed") return domains;
   return sortDomains([...domains.filter((each) => each.domain !== event.data.domain), event.data]);
@@ -17,18 +17,18 @@ export function applyDomainEvent(domains: readonly Domain[], event: DomainEvent)
 /** Whether there is a TLS certificate to wait for. */
 const hasTls = (domain: Domain): boolean => domain.url.startsWith("https:");
 
-/** The state as the API and the command line have it, and its colour. */
-export function stateOf(domain: Domain): { word: string; tone: "works" | "waits" | "broken" } {
-  const words: Record<DomainState, { word: string; tone: "works" | "waits" | "broken" }> = {
-    pending: { word: "Pending", tone: "waits" },
-    verified: { word: "Verified", tone: hasTls(domain) ? "waits" : "works" },
-    issued: { word: "Issued", tone: "works" },
-    error: { word: "Error", tone: "broken" },
+/** The state's label, the same as on the command line, and its tone. */
+export function describeState(domain: Domain): { label: string; tone: "works" | "waits" | "broken" } {
+  const states: Record<DomainState, { label: string; tone: "works" | "waits" | "broken" }> = {
+    pending: { label: "Pending", tone: "waits" },
+    verified: { label: "Verified", tone: hasTls(domain) ? "waits" : "works" },
+    issued: { label: "Issued", tone: "works" },
+    error: { label: "Error", tone: "broken" },
   };
-  return words[domain.state] ?? { word: domain.state, tone: "waits" };
+  return states[domain.state] ?? { label: domain.state, tone: "waits" };
 }
 
-/** What the state means for whoever opens the domain: "its record leads here, its certificate is on the way". */
+/** What the state means for a visitor of the domain: "its record leads here, its certificate is on the way". */
 export function stateDetail(domain: Domain, now: Date): string {
   switch (domain.state) {
     case "pending":
@@ -40,31 +40,31 @@ export function stateDetail(domain: Domain, now: Date): string {
     case "issued":
       return domain.certificate === null
         ? "works"
-        : `works, certificate by ${domain.certificate.issuer} until ${whenWords(new Date(domain.certificate.not_after), now)}`;
+        : `works, certificate by ${domain.certificate.issuer} until ${formatDateTime(new Date(domain.certificate.not_after), now)}`;
     default:
       return "";
   }
 }
 
-/** Whether the DNS record is what the person has to see: not where it is there, and something else is wrong. */
-export const wantsRecord = ({ state, records, found }: Domain): boolean =>
+/** Whether the person still has to make a DNS record: none of those that would do was found. */
+export const needsRecord = ({ state, records, found }: Domain): boolean =>
   (state === "pending" || state === "error") &&
   !records.some((record) => found.includes(`${record.type} ${record.value}`));
 
-/** When a refused certificate is asked for again, "" where none was refused. */
-export function retryWords({ retry_at }: Domain, now: Date): string {
+/** When the next request for a refused certificate is due; empty where none was refused. */
+export function retryText({ retry_at }: Domain, now: Date): string {
   if (!retry_at) return "";
-  return `The certificate is asked for again ${whenWords(new Date(retry_at), now)}. Check asks now.`;
+  return `The certificate is asked for again ${formatDateTime(new Date(retry_at), now)}. Check asks now.`;
 }
 
 /** "DNS says now: CNAME other.example. · asked 3 min ago, and again by itself" */
-export function foundWords(domain: Domain, now: Date): string {
+export function dnsText(domain: Domain, now: Date): string {
   const { found, error } = domain;
-  // What went wrong may be all that the note has to say.
+  // The note may only repeat the error.
   const note = domain.note && domain.note !== error?.detail ? ` (${domain.note})` : "";
-  // Nothing found is no record only where DNS could be asked; the error knows which it is.
-  const says =
+  // "Nothing found" means no record only if DNS could be asked; if not, the error says so.
+  const answer =
     found.length > 0 ? `DNS says now: ${found.join(", ")}` : error ? "" : "DNS has no record of it yet";
-  const asked = domain.checked_at ? `asked ${agoWords(domain.checked_at, now)}, and again by itself` : "";
-  return asSentence([says + note, asked].filter(Boolean).join(" · "));
+  const asked = domain.checked_at ? `asked ${formatAge(domain.checked_at, now)}, and again by itself` : "";
+  return toSentence([answer + note, asked].filter(Boolean).join(" · "));
 }

@@ -1,40 +1,41 @@
-/** Reading allowed networks, so that a slip is named before anything is sent. */
+/** Allowed networks as a person types them: checked, and with their host bits set to zero as the agent does. */
 
 export const MAX_NETWORKS = 64;
 
-export interface Networks {
+export interface ParsedNetworks {
   networks: string[];
-  /** What is wrong with the first bad one and how to write it, or null. */
-  problem: string | null;
+  /** What is wrong with the first one that is wrong, and how to write it; or null. */
+  error: string | null;
 }
 
-/** Reads addresses and CIDR blocks that are separated by spaces, commas or new lines. */
-export function readNetworks(text: string): Networks {
-  const networks = [...new Set(text.split(/[\s,;]+/).filter(Boolean))];
-  if (networks.length > MAX_NETWORKS) {
-    return { networks, problem: `At most ${MAX_NETWORKS} networks; these are ${networks.length}.` };
+/** Reads addresses and CIDR blocks that are separated by spaces, commas, semicolons or new lines. */
+export function parseNetworks(text: string): ParsedNetworks {
+  const networks: string[] = [];
+  for (const word of text.split(/[\s,;]+/).filter(Boolean)) {
+    const { network, error } = parseNetwork(word);
+    if (error !== null) return { networks, error };
+    if (!networks.includes(network)) networks.push(network);
   }
-  for (const network of networks) {
-    const problem = networkProblem(network);
-    if (problem !== null) return { networks, problem };
-  }
-  return { networks, problem: null };
+  const tooMany = `At most ${MAX_NETWORKS} networks; these are ${networks.length}.`;
+  return { networks, error: networks.length > MAX_NETWORKS ? tooMany : null };
 }
 
-function networkProblem(network: string): string | null {
-  const [address = "", prefix, ...more] = network.split("/");
-  const bits = address.includes(":") ? ipv6Groups(address) : ipv4Groups(address);
-  if (bits === null || more.length > 0) {
-    return `“${network}” is not a network. Write it like 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32.`;
-  }
+function parseNetwork(word: string): { network: string; error: string | null } {
+  const [address = "", prefix, ...more] = word.split("/");
   const width = address.includes(":") ? 128 : 32;
-  if (prefix === undefined) return null;
-  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > width) {
-    return `“${network}”: the part after the slash must be 0 to ${width}.`;
+  const groups = width === 128 ? ipv6Groups(address) : ipv4Groups(address);
+  if (groups === null || more.length > 0) {
+    return {
+      network: word,
+      error: `“${word}” is not a network. Write it like 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32.`,
+    };
   }
-  const base = maskedText(bits, Number(prefix), width);
-  if (base !== null) return `“${network}” has bits beyond /${prefix}. Write ${base}/${prefix}.`;
-  return null;
+  if (prefix === undefined) return { network: word, error: null };
+  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > width) {
+    return { network: word, error: `“${word}”: the part after the slash must be 0 to ${width}.` };
+  }
+  const base = baseAddress(groups, Number(prefix), width);
+  return { network: base === null ? word : `${base}/${prefix}`, error: null };
 }
 
 function ipv4Groups(address: string): number[] | null {
@@ -56,8 +57,8 @@ function ipv6Groups(address: string): number[] | null {
   return groups.map((group) => Number.parseInt(group, 16));
 }
 
-/** The network's own address in text, when `groups` has bits set beyond the prefix; else null. */
-function maskedText(groups: number[], prefix: number, width: number): string | null {
+/** The network's first address, where `groups` has bits set beyond the prefix; else null. */
+function baseAddress(groups: number[], prefix: number, width: number): string | null {
   const size = width === 32 ? 8 : 16;
   const masked = groups.map((group, index) => {
     const kept = Math.min(size, Math.max(0, prefix - index * size));

@@ -1,6 +1,6 @@
-/** Which entries of the palette fit what was typed, best first. */
+/** Ranking of the palette's entries by what was typed. */
 
-/** Higher is better, null is no fit. Each word must be in `text`, best at its start or at the start of a word. */
+/** Higher is better, null is no match. Each word must be in `text`, best at its start or at the start of a word. */
 export function score(query: string, text: string): number | null {
   const target = text.toLowerCase();
   let total = 0;
@@ -14,7 +14,7 @@ export function score(query: string, text: string): number | null {
   return total;
 }
 
-/** The entries that fit, best first; those that fit alike keep their order. */
+/** The entries that match, best first; equal matches keep their order. */
 export function rank<T>(query: string, entries: readonly T[], textOf: (entry: T) => string): T[] {
   return entries
     .map((entry) => ({ entry, score: score(query, textOf(entry)) }))

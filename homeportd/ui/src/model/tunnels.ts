@@ -1,19 +1,20 @@
-/** The tunnels of an edge: their shapes, how events change them, and their words. */
+/** The tunnels of an edge: their order, how events change them, and text for them. */
 
-import { sizeWords } from "./describe";
-import type { Kind, Tunnel, TunnelEvent } from "./types";
-import { whenWords } from "./when";
+import type { EventMessage, Tunnel, TunnelKind } from "../api/types";
+import { formatBytes } from "./byte-size";
+import { matchesFilter } from "./text-filter";
+import { formatDateTime } from "./time-format";
 
-export type Tunnels = ReadonlyMap<string, Tunnel>;
+export type TunnelsById = ReadonlyMap<string, Tunnel>;
 
-export const KIND_WORDS: Record<Kind, string> = { http: "HTTP", tcp: "TCP", udp: "UDP" };
-const KINDS: readonly Kind[] = ["http", "tcp", "udp"];
+export const KIND_LABELS: Record<TunnelKind, string> = { http: "HTTP", tcp: "TCP", udp: "UDP" };
+const KINDS: readonly TunnelKind[] = ["http", "tcp", "udp"];
 
-export const tunnelsOf = (list: readonly Tunnel[]): Tunnels =>
+export const tunnelsById = (list: readonly Tunnel[]): TunnelsById =>
   new Map(list.map((tunnel) => [tunnel.id, tunnel]));
 
-/** The tunnels after `event`; the same object when it is about none of them. Applying twice changes nothing. */
-export function applyTunnelEvent(tunnels: Tunnels, event: TunnelEvent): Tunnels {
+/** The tunnels after `event`; the same object when it changes none. Applying twice changes nothing. */
+export function applyTunnelEvent(tunnels: TunnelsById, event: EventMessage): TunnelsById {
   switch (event.type) {
     case "tunnel.opened":
     case "tunnel.changed":
@@ -26,7 +27,7 @@ export function applyTunnelEvent(tunnels: Tunnels, event: TunnelEvent): Tunnels 
       const known = event.data.tunnels.filter((rates) => tunnels.has(rates.id));
       if (known.length === 0) return tunnels;
       const after = new Map(tunnels);
-      // Rates name what moved, not what a tunnel is: they never make one.
+      // Rates alone do not make a tunnel: they have neither its name nor its state.
       for (const rates of known) after.set(rates.id, { ...(after.get(rates.id) as Tunnel), ...rates });
       return after;
     }
@@ -35,107 +36,113 @@ export function applyTunnelEvent(tunnels: Tunnels, event: TunnelEvent): Tunnels 
   }
 }
 
-/** What a person calls a tunnel or a reservation: its name, or its port. */
-export const labelOf = (place: { name: string | null; port: number | null }): string =>
-  place.name ?? String(place.port);
-
-interface Placed {
-  kind: Kind;
+/** What a tunnel and a reservation have in common: a name (HTTP) or a port (TCP, UDP) of the edge. */
+export interface Endpoint {
+  kind: TunnelKind;
   name: string | null;
   port: number | null;
+  address: string;
 }
 
-/** By kind, names from A to Z and ports rising: an order that does not move while it is read. */
-export function byKind<T extends Placed>(
-  places: Iterable<T>,
+/** The name of a tunnel or reservation, or its port where it has no name. */
+export const labelOf = (endpoint: Pick<Endpoint, "name" | "port">): string =>
+  endpoint.name ?? String(endpoint.port);
+
+/** Tunnels or reservations by kind, names from A to Z, then ports rising: an order that does not change while it is read. */
+export function groupByKind<T extends Endpoint>(
+  endpoints: Iterable<T>,
   filter: string,
-  textOf: (place: T) => string,
-): { kind: Kind; places: T[] }[] {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const fits = (place: T) => {
-    const text = textOf(place).toLowerCase();
-    return words.every((word) => text.includes(word));
-  };
-  const sorted = [...places]
-    .filter(fits)
+  textOf: (endpoint: T) => string,
+): { kind: TunnelKind; endpoints: T[] }[] {
+  const sorted = [...endpoints]
+    .filter((endpoint) => matchesFilter(filter, textOf(endpoint)))
     .sort((a, b) => (a.port ?? 0) - (b.port ?? 0) || (a.name ?? "").localeCompare(b.name ?? ""));
-  return KINDS.map((kind) => ({ kind, places: sorted.filter((place) => place.kind === kind) })).filter(
-    (block) => block.places.length > 0,
-  );
+  return KINDS.map((kind) => ({
+    kind,
+    endpoints: sorted.filter((endpoint) => endpoint.kind === kind),
+  })).filter((group) => group.endpoints.length > 0);
 }
 
-/** All that a tunnel's row says, for the filter. */
-export const tunnelText = (tunnel: Tunnel): string =>
+/** All that the row of a tunnel shows, for the filter. */
+export const tunnelSearchText = (tunnel: Tunnel): string =>
   [
     labelOf(tunnel),
-    KIND_WORDS[tunnel.kind],
+    KIND_LABELS[tunnel.kind],
     tunnel.address,
     tunnel.state,
     tunnel.client ?? "",
     tunnel.allow.join(" "),
-    audienceWords(tunnel),
+    describeAudience(tunnel),
   ].join(" ");
 
-/** "Public · from anywhere", "Passcode · from 2 networks": who may, as a share says it. */
-export function audienceWords({ passcode, allow }: { passcode: boolean; allow: readonly string[] }): string {
-  return `${passcode ? "Passcode" : "Public"} · ${networkWords(allow)}`;
+/** Who may open a tunnel: "Public · from anywhere", "Passcode · from 2 networks". */
+export function describeAudience({
+  passcode,
+  allow,
+}: {
+  passcode: boolean;
+  allow: readonly string[];
+}): string {
+  return `${passcode ? "Passcode" : "Public"} · ${describeNetworks(allow)}`;
 }
 
-export function networkWords(allow: readonly string[]): string {
+export function describeNetworks(allow: readonly string[]): string {
   if (allow.length === 0) return "from anywhere";
   return allow.length === 1 ? `from ${allow[0]}` : `from ${allow.length} networks`;
 }
 
-/** "at most 20 connections, 512 kB/s", or "" without limits. */
-export function limitWords({ connections, bytes_per_second }: Tunnel["limits"]): string {
+/** "at most 20 connections, 512 kB/s"; empty without limits. */
+export function describeLimits({ connections, bytes_per_second }: Tunnel["limits"]): string {
   const parts = [
     ...(connections === null ? [] : [connections === 1 ? "1 connection" : `${connections} connections`]),
-    ...(bytes_per_second === null ? [] : [`${sizeWords(bytes_per_second)}/s`]),
+    ...(bytes_per_second === null ? [] : [`${formatBytes(bytes_per_second)}/s`]),
   ];
   return parts.length === 0 ? "" : `at most ${parts.join(", ")}`;
 }
 
-/** "3 s ago", "4 min ago": to the second at first, since that is what tells a live tunnel from a dead one. */
-export function ageWords(iso: string, now: Date): string {
+/** "3 s ago", "4 min ago": seconds show whether a tunnel is alive. */
+export function formatAgeInSeconds(iso: string, now: Date): string {
   const seconds = Math.max(0, Math.floor((now.getTime() - new Date(iso).getTime()) / 1000));
   if (seconds < 2) return "just now";
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 12 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
-  return whenWords(new Date(iso), now);
+  return formatDateTime(new Date(iso), now);
 }
 
-/** Who holds it and when the last byte moved: "laptop · last byte 3 s ago · 2 connections". */
-export function holderWords(tunnel: Tunnel, now: Date): string {
+/** The client of a tunnel and its latest traffic: "laptop · last byte 3 s ago · 2 connections". */
+export function describeActivity(tunnel: Tunnel, now: Date): string {
   if (tunnel.state === "offline") {
-    const last = tunnel.last_byte_at ? ` · last byte ${ageWords(tunnel.last_byte_at, now)}` : "";
-    return `no client since ${whenWords(new Date(tunnel.since), now)}${last}`;
+    const last = tunnel.last_byte_at ? ` · last byte ${formatAgeInSeconds(tunnel.last_byte_at, now)}` : "";
+    return `no client since ${formatDateTime(new Date(tunnel.since), now)}${last}`;
   }
-  const visitors = tunnel.kind === "udp" ? "visitor" : "connection";
+  const unit = tunnel.kind === "udp" ? "visitor" : "connection";
   return [
     tunnel.client,
-    tunnel.last_byte_at ? `last byte ${ageWords(tunnel.last_byte_at, now)}` : "nothing has come yet",
+    tunnel.last_byte_at
+      ? `last byte ${formatAgeInSeconds(tunnel.last_byte_at, now)}`
+      : "nothing has come yet",
     ...(tunnel.connections > 0
-      ? [`${tunnel.connections} ${visitors}${tunnel.connections === 1 ? "" : "s"}`]
+      ? [`${tunnel.connections} ${unit}${tunnel.connections === 1 ? "" : "s"}`]
       : []),
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
-/** "in 12 kB/s, out 1.4 MB/s"; "quiet" when nothing moves. In is from visitors to the server. */
-export function rateWords({ rate_in, rate_out }: { rate_in: number; rate_out: number }): string {
+/** "in 12 kB/s, out 1.4 MB/s"; "quiet" without traffic. "In" is from visitors to the server. */
+export function describeRates({ rate_in, rate_out }: { rate_in: number; rate_out: number }): string {
   if (rate_in < 1 && rate_out < 1) return "quiet";
-  return `in ${sizeWords(rate_in)}/s, out ${sizeWords(rate_out)}/s`;
+  return `in ${formatBytes(rate_in)}/s, out ${formatBytes(rate_out)}/s`;
 }
 
-/** "3 tunnels live, 1 offline" */
-export function countWords(tunnels: Iterable<Tunnel>): string {
+/** Number of tunnels by state: "3 tunnels live, 1 offline". */
+export function describeCounts(tunnels: Iterable<Tunnel>): string {
   const all = [...tunnels];
   const live = all.filter((tunnel) => tunnel.state === "live").length;
   const offline = all.length - live;
   return `${live === 1 ? "1 tunnel" : `${live} tunnels`} live${offline > 0 ? `, ${offline} offline` : ""}`;
 }
 
-/** Where clients connect: the pattern of names without a name. */
+/** The address that clients connect to: the pattern of HTTP names without the name. */
 export const edgeAddress = (pattern: string): string => pattern.replace("{name}.", "");

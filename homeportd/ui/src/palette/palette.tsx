@@ -1,26 +1,26 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { PaletteEntry } from "../model/palette-entry";
 import { rank } from "../model/rank";
 import { paletteOpen } from "../state/keyboard";
-import { world } from "../state/store";
-import { type Entry, entries } from "./entries";
+import { portsState } from "../state/port-state";
+import { paletteEntries } from "./palette-entries";
 
-/** More than this nobody reads; typing narrows it. */
-const SHOWN = 40;
+/** More entries than these nobody reads; typing finds the others. */
+const MAX_SHOWN = 40;
 
 const hide = () => {
   paletteOpen.value = false;
 };
 
-/** Cmd+K: type a number, a name or a verb; Enter does it. */
+/** The command palette (Cmd+K): type a number, a name or a verb; Enter runs the first entry. */
 export function Palette() {
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const list = useRef<HTMLDivElement>(null);
-  // Made once, when it opens: a list that moves while it is read is no help.
-  const all = useMemo(() => entries(world.value), [world.value]);
+  const all = useMemo(() => paletteEntries(portsState.value), [portsState.value]);
   const found = useMemo(
-    () => rank(query, all, (entry) => `${entry.label} ${entry.about}`).slice(0, SHOWN),
+    () => rank(query, all, (entry) => `${entry.label} ${entry.about}`).slice(0, MAX_SHOWN),
     [query, all],
   );
   const current = Math.min(at, found.length - 1);
@@ -33,7 +33,7 @@ export function Palette() {
     list.current?.children[current]?.scrollIntoView({ block: "nearest" });
   }, [current, found]);
 
-  const run = (entry: Entry | undefined) => {
+  const run = (entry: PaletteEntry | undefined) => {
     if (entry === undefined) return;
     // Closed first, so that what the entry opens gets the focus.
     dialog.current?.close();

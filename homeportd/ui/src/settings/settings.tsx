@@ -1,34 +1,36 @@
 import { useState } from "preact/hooks";
-import { logOut, Problem, setPassword } from "../net/client";
-import { Command } from "../parts/command";
-import { Dialog } from "../parts/dialog";
-import { PasswordField } from "../parts/password-field";
-import { ProblemBox } from "../parts/problem-box";
-import { attempt } from "../state/attempt";
-import { notify } from "../state/notice";
-import { close } from "../state/route";
-import { session, start, status } from "../state/store";
+import { notify } from "../browser/notices";
+import { Command } from "../components/command";
+import { Dialog } from "../components/dialog";
+import { PasswordField } from "../components/password-field";
+import { ProblemBox } from "../components/problem-box";
+import { logOut, setPassword } from "../net/agent-api";
+import { attempt } from "../net/attempt";
+import { Problem } from "../net/problem";
+import { caller, start } from "../state/agent";
+import { status } from "../state/machine";
+import { closeSheet } from "../state/route";
 import { Tokens } from "./tokens";
 
-const SHORTEST = 8;
+const MIN_PASSWORD_LENGTH = 8;
 
 export function Settings() {
   return (
     <Dialog
       title="Settings"
       about={`Homeport ${status.value?.version ?? ""} on ${status.value?.hostname ?? ""}`}
-      onClose={close}
+      onClose={closeSheet}
     >
       <div class="space-y-8">
         <Tokens />
         <DashboardPassword />
         <ServedUser />
-        <section aria-labelledby="session">
-          <h3 id="session" class="font-semibold">
+        <section aria-labelledby="this-browser">
+          <h3 id="this-browser" class="font-semibold">
             This browser
           </h3>
           <p class="mt-1 mb-3 text-soft">Logged in until you log out here. Shared links go on working.</p>
-          <button type="button" class="button-plain" onClick={() => void leave()}>
+          <button type="button" class="button-plain" onClick={() => void logOutHere()}>
             Log out
           </button>
         </section>
@@ -58,8 +60,8 @@ function DashboardPassword() {
   const [password, setValue] = useState("");
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
-  const isSet = session.value?.has_password ?? false;
-  const short = password !== "" && password.length < SHORTEST;
+  const isSet = caller.value?.has_password ?? false;
+  const short = password !== "" && password.length < MIN_PASSWORD_LENGTH;
   const save = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -67,7 +69,7 @@ function DashboardPassword() {
     await attempt(async () => {
       await setPassword(password);
       setValue("");
-      if (session.value) session.value = { ...session.value, has_password: true };
+      if (caller.value) caller.value = { ...caller.value, has_password: true };
       notify("The dashboard's password is set. Other browsers were logged out.");
     }, setProblem);
     setBusy(false);
@@ -88,11 +90,11 @@ function DashboardPassword() {
           value={password}
           onInput={setValue}
           autocomplete="new-password"
-          help={`At least ${SHORTEST} characters.`}
-          problem={short ? `${password.length} of at least ${SHORTEST} characters.` : undefined}
+          help={`At least ${MIN_PASSWORD_LENGTH} characters.`}
+          error={short ? `${password.length} of at least ${MIN_PASSWORD_LENGTH} characters.` : undefined}
         />
         {problem && <ProblemBox problem={problem} />}
-        <button type="submit" class="button-plain" disabled={busy || password.length < SHORTEST}>
+        <button type="submit" class="button-plain" disabled={busy || password.length < MIN_PASSWORD_LENGTH}>
           {busy ? "Saving …" : "Set password"}
         </button>
       </form>
@@ -100,7 +102,7 @@ function DashboardPassword() {
   );
 }
 
-async function leave(): Promise<void> {
+async function logOutHere(): Promise<void> {
   try {
     await logOut();
   } catch (error) {
@@ -108,6 +110,6 @@ async function leave(): Promise<void> {
     notify(`${error.title}. ${error.fix}`);
     return;
   }
-  close();
+  closeSheet();
   await start();
 }

@@ -1,52 +1,54 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Token } from "../api/types";
+import { notify } from "../browser/notices";
+import { Chips } from "../components/chips";
+import { Command } from "../components/command";
+import { type Confirmation, ConfirmDialog } from "../components/confirm-dialog";
+import { ProblemBox } from "../components/problem-box";
+import { matchesFilter } from "../model/text-filter";
+import { formatAge, formatExpiry } from "../model/time-format";
 import { edgeAddress } from "../model/tunnels";
-import type { Token } from "../model/types";
-import { agoWords, untilWords } from "../model/when";
-import { createToken, getTokens, type Problem, revokeToken, rotateToken } from "../net/client";
-import { Chips } from "../parts/chips";
-import { Command } from "../parts/command";
-import { Confirm, type Question } from "../parts/confirm";
-import { ProblemBox } from "../parts/problem-box";
-import { attempt } from "../state/attempt";
-import { notify } from "../state/notice";
-import { now, status } from "../state/store";
-import { turns } from "../state/turns";
+import { createToken, getTokens, revokeToken, rotateToken } from "../net/agent-api";
+import { attempt } from "../net/attempt";
+import type { Problem } from "../net/problem";
+import { readOrder } from "../net/read-order";
+import { now } from "../state/clock";
+import { status } from "../state/machine";
 
-const GRACES = [
-  { value: "0", words: "At once" },
-  { value: "600", words: "10 min" },
-  { value: "3600", words: "1 h" },
-  { value: "86400", words: "24 h" },
+const GRACE_PERIODS = [
+  { value: "0", label: "At once" },
+  { value: "600", label: "10 min" },
+  { value: "3600", label: "1 h" },
+  { value: "86400", label: "24 h" },
 ] as const;
 const SCOPES = [
-  { value: "tunnel", words: "Tunnels of this edge" },
-  { value: "owner", words: "All that you can do" },
+  { value: "tunnel", label: "Tunnels of this edge" },
+  { value: "owner", label: "All that you can do" },
 ] as const;
 
-/** Tokens for clients and scripts: made here, shown once, replaced and revoked here. */
+/** The list of tokens, and a form for a new one. The secret of a token is shown once. */
 export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: string; heading?: "h2" | "h3" }) {
   const edge = status.value?.edge ?? null;
-  const [turn] = useState(turns);
+  const [reads] = useState(readOrder);
   const [tokens, setTokens] = useState<Token[] | null>(null);
   const [made, setMade] = useState<{ secret: string; scope: Token["scope"] } | null>(null);
   const [name, setName] = useState("");
   const [scope, setScope] = useState<Token["scope"]>(edge ? "tunnel" : "owner");
   const [rotating, setRotating] = useState<Token["id"] | null>(null);
-  const [question, setQuestion] = useState<Question | null>(null);
+  const [confirmation, setConfirmation] = useState<Confirmation | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = tokens?.filter((token) =>
-    words.every((word) => `${token.name} ${token.prefix} ${token.scope}`.toLowerCase().includes(word)),
+    matchesFilter(filter, `${token.name} ${token.prefix} ${token.scope}`),
   );
 
   const run = async (work: () => Promise<void>) => {
     setProblem(null);
     await attempt(async () => {
       await work();
-      const isLatest = turn();
+      const isNewest = reads.begin();
       const all = await getTokens();
-      if (isLatest()) setTokens(all);
+      if (isNewest()) setTokens(all);
     }, setProblem);
   };
   useEffect(() => void run(async () => {}), []);
@@ -63,15 +65,15 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
       setMade({ secret: (await rotateToken(token.id, grace)).token, scope: token.scope });
       setRotating(null);
     });
-  const askToRevoke = (token: Token) =>
-    setQuestion({
+  const confirmRevoke = (token: Token) =>
+    setConfirmation({
       title: `Revoke ${token.name}?`,
-      text: revokedWords(token),
-      yes: `Revoke ${token.name}`,
+      text: revokedText(token),
+      confirmLabel: `Revoke ${token.name}`,
       run: async () => {
         await revokeToken(token.id);
         notify(`Token “${token.name}” no longer works.`);
-        turn()();
+        reads.supersede();
         setTokens((before) => before?.filter((each) => each.id !== token.id) ?? null);
       },
     });
@@ -92,10 +94,10 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
             <p class="min-w-0 flex-1 basis-44 [overflow-wrap:anywhere]">
               {token.name} <span class="font-mono text-small text-soft">{token.prefix}…</span>{" "}
               <span class="block text-small text-soft">
-                made {agoWords(token.created_at, now.value)},{" "}
-                {token.last_used_at ? `used ${agoWords(token.last_used_at, now.value)}` : "never used"}
+                made {formatAge(token.created_at, now.value)},{" "}
+                {token.last_used_at ? `used ${formatAge(token.last_used_at, now.value)}` : "never used"}
                 {token.scope === "tunnel" && ", for tunnels alone"}
-                {token.expires_at && `, replaced, ${untilWords(token.expires_at, now.value)}`}
+                {token.expires_at && `, replaced, ${formatExpiry(token.expires_at, now.value)}`}
               </span>
             </p>
             <div class="flex max-sm:-ml-3">
@@ -114,7 +116,7 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
                 type="button"
                 class="button-quiet"
                 aria-label={`Revoke ${token.name}`}
-                onClick={() => askToRevoke(token)}
+                onClick={() => confirmRevoke(token)}
               >
                 Revoke
               </button>
@@ -168,12 +170,12 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
           <ProblemBox problem={problem} />
         </div>
       )}
-      {question && <Confirm question={question} onClose={() => setQuestion(null)} />}
+      {confirmation && <ConfirmDialog confirmation={confirmation} onClose={() => setConfirmation(null)} />}
     </section>
   );
 }
 
-function revokedWords({ scope, expires_at }: Token): string {
+function revokedText({ scope, expires_at }: Token): string {
   if (scope !== "tunnel") return "Whoever uses it is refused from now on.";
   if (expires_at) return "Clients that have the new one stay. Others are cut off now.";
   return "Clients that use it are cut off now, with whoever is connected through them. What it reserved stays, for the first token that uses it.";
@@ -185,12 +187,12 @@ interface RotationProps {
   onRotate: (grace: number) => void;
 }
 
-/** A new token in place of this one, and how long both hold. */
+/** Replaces a token: the choice of how long the old one stays valid. */
 function Rotation({ token, onCancel, onRotate }: RotationProps) {
-  const [grace, setGrace] = useState<(typeof GRACES)[number]["value"]>("3600");
+  const [grace, setGrace] = useState<(typeof GRACE_PERIODS)[number]["value"]>("3600");
   return (
     <div class="appear mt-1 mb-2 space-y-3 rounded-box bg-ground p-3">
-      <Chips legend="The old one ends after" chips={GRACES} value={grace} onChange={setGrace} />
+      <Chips legend="The old one ends after" chips={GRACE_PERIODS} value={grace} onChange={setGrace} />
       <p class="text-small text-soft">
         {token.scope === "tunnel"
           ? "Clients that are connected get the new one by themselves. Others get it when they return in that time."

@@ -1,10 +1,10 @@
-import { cautionWords } from "../model/describe";
-import type { Port } from "../model/types";
-import { Command } from "../parts/command";
+import type { Port } from "../api/types";
+import { Command } from "../components/command";
+import { cautionText } from "../model/port-text";
 
 /** What to know before a port is shared: that browsers get nothing there, or that visitors get everything. */
 export function CautionBox({ port }: { port: Port }) {
-  const words = cautionWords(port);
+  const words = cautionText(port);
   if (!words) return null;
   const danger = port.caution?.kind === "debugger";
   const look = danger ? "border-danger bg-danger-wash" : "border-password-dot";

@@ -1,20 +1,20 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { CopyButton } from "../parts/copy-button";
+import { CopyButton } from "../components/copy-button";
 import { QrCode } from "./qr-code";
 
 interface Props {
   url: string;
-  /** What is edited above is not saved yet. */
+  /** Whether the draft above differs from what is saved. */
   pending: boolean;
-  /** It was saved just now, so the link is what is wanted next. */
+  /** Whether to scroll to the link, which is wanted next after saving. */
   reveal: boolean;
 }
 
-/** The link to hand out: to copy, or to point a phone at. */
+/** The link of a share, to copy or as a QR code for a phone. */
 export function LinkBox({ url, pending, reveal }: Props) {
   const box = useRef<HTMLElement>(null);
   const [qr, setQr] = useState(false);
-  // The code takes room below, so it is brought into view as well.
+  // The code makes the box longer.
   useLayoutEffect(() => {
     if (reveal || qr) box.current?.scrollIntoView({ block: "end" });
   }, [reveal, qr]);

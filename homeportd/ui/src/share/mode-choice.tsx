@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
-import { MODE_WORDS } from "../model/describe";
-import type { Mode } from "../model/types";
-import { GlobeIcon, KeyIcon, LockIcon } from "../parts/icons";
+import type { ShareMode } from "../api/types";
+import { GlobeIcon, KeyIcon, LockIcon } from "../components/icons";
+import { MODE_LABELS } from "../model/port-text";
 
-const CHOICES: { mode: Mode; line: string; icon: () => JSX.Element; chosen: string }[] = [
+const CHOICES: { mode: ShareMode; line: string; icon: () => JSX.Element; chosen: string }[] = [
   {
     mode: "private",
     line: "Only you, once you are logged in.",
@@ -24,8 +24,8 @@ const CHOICES: { mode: Mode; line: string; icon: () => JSX.Element; chosen: stri
   },
 ];
 
-/** Three large choices, one line each. */
-export function ModeChoice({ mode, onChange }: { mode: Mode; onChange: (mode: Mode) => void }) {
+/** The choice of a share's mode, with a line about each. */
+export function ModeChoice({ mode, onChange }: { mode: ShareMode; onChange: (mode: ShareMode) => void }) {
   return (
     <fieldset>
       <legend class="label">Who may see it</legend>
@@ -45,7 +45,7 @@ export function ModeChoice({ mode, onChange }: { mode: Mode; onChange: (mode: Mo
             />
             <choice.icon />
             <span>
-              <span class="block font-semibold">{MODE_WORDS[choice.mode]}</span>
+              <span class="block font-semibold">{MODE_LABELS[choice.mode]}</span>
               <span class="block text-small text-soft">{choice.line}</span>
             </span>
           </label>

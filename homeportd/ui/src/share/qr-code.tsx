@@ -1,14 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
 
-/** Modules of light around the code, without which scanners do not find it (ISO/IEC 18004 asks for four). */
-const QUIET = 4;
+/** Width of the quiet zone around the code, in modules (ISO/IEC 18004: four). */
+const QUIET_ZONE = 4;
 
-/** A QR code, drawn from an encoder that is loaded when one is wanted. */
+/** A QR code. Its encoder is loaded lazily. */
 export function QrCode({ text }: { text: string }) {
   const [modules, setModules] = useState<boolean[][] | "failed" | null>(null);
   useEffect(() => {
     import("uqr").then(
-      ({ encode }) => setModules(encode(text, { border: QUIET, ecc: "M" }).data),
+      ({ encode }) => setModules(encode(text, { border: QUIET_ZONE, ecc: "M" }).data),
       () => setModules("failed"),
     );
   }, [text]);

@@ -1,66 +1,69 @@
 import { useState } from "preact/hooks";
-import { hasEnded, isShared, portName } from "../model/describe";
+import type { Port } from "../api/types";
+import { announce, notify } from "../browser/notices";
+import { Dialog } from "../components/dialog";
+import { PasswordField } from "../components/password-field";
+import { ProblemBox } from "../components/problem-box";
+import { describePort, hasExpired, isShared } from "../model/port-text";
+import { privateShare, unlistedPort } from "../model/ports";
 import {
-  type Draft,
-  draftOf,
-  draftProblems,
-  draftRequest,
-  draftSentence,
+  describeShareDraft,
   generatePassword,
-} from "../model/draft";
-import type { Port } from "../model/types";
-import { NO_SHARE, unlisted } from "../model/world";
-import { type Problem, removeShare, setShare } from "../net/client";
-import { Dialog } from "../parts/dialog";
-import { PasswordField } from "../parts/password-field";
-import { ProblemBox } from "../parts/problem-box";
-import { attempt } from "../state/attempt";
-import { announce, notify } from "../state/notice";
-import { close } from "../state/route";
-import { now, receive, world } from "../state/store";
+  type ShareDraft,
+  shareDraftOf,
+  shareRequestOf,
+  validateShareDraft,
+} from "../model/share-draft";
+import { removeShare, setShare } from "../net/agent-api";
+import { attempt } from "../net/attempt";
+import type { Problem } from "../net/problem";
+import { now } from "../state/clock";
+import { dispatch } from "../state/events";
+import { portsState } from "../state/port-state";
+import { closeSheet } from "../state/route";
 import { CautionBox } from "./caution-box";
 import { ExpiryChoice } from "./expiry-choice";
 import { LinkBox } from "./link-box";
 import { ModeChoice } from "./mode-choice";
-import { Narrowing } from "./narrowing";
+import { Restrictions } from "./restrictions";
 
-/** Who may see a port, until when, and the link to hand out. A port need not listen to be shared. */
+/** Who may see a port, until when, and the link for others. A port can be shared before anything listens there. */
 export function ShareSheet({ number }: { number: number }) {
-  const port = world.value.ports.get(number) ?? unlisted(world.value, number);
-  const repo = world.value.repos.find((each) => each.id === port.repo);
-  const [draft, setDraft] = useState(() => draftOf(port, new Date()));
+  const port = portsState.value.ports.get(number) ?? unlistedPort(portsState.value, number);
+  const repo = portsState.value.repos.find((each) => each.id === port.repo);
+  const [draft, setDraft] = useState(() => shareDraftOf(port, new Date()));
   const [saved, setSaved] = useState(draft);
   const [fresh, setFresh] = useState(false);
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const problems = draftProblems(draft, now.value);
-  const shown = tried ? problems : {};
+  const errors = validateShareDraft(draft, now.value);
+  const shownErrors = tried ? errors : {};
   const shared = isShared(port);
   const dirty = JSON.stringify(draft) !== JSON.stringify(saved);
-  const change = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
+  const change = (part: Partial<ShareDraft>) => setDraft((before) => ({ ...before, ...part }));
 
   const save = async (event: Event) => {
     event.preventDefault();
     setTried(true);
     setProblem(null);
-    if (Object.keys(draftProblems(draft, new Date())).length > 0) {
+    if (Object.keys(validateShareDraft(draft, new Date())).length > 0) {
       announce("Something is missing; see the fields in red.");
       return;
     }
     setBusy(true);
     await attempt(async () => {
-      if (draft.mode === "private") await stop(number);
+      if (draft.mode === "private") await stopSharing(port);
       else {
-        const share = await setShare(number, draftRequest(draft));
-        receive({ id: null, type: "share.changed", data: { port: number, share } });
-        // The password stays in the field: the person may still want to copy it.
+        const share = await setShare(number, shareRequestOf(draft));
+        dispatch({ id: null, type: "share.changed", data: { port: number, share } });
+        // The password stays in the field, where the person can still copy it.
         const kept = { ...draft, hasPassword: share.mode === "password" };
         setDraft(kept);
         setSaved(kept);
         setTried(false);
         setFresh(true);
-        announce(`Saved. ${draftSentence(draft, new Date())}`);
+        announce(`Saved. ${describeShareDraft(draft, new Date())}`);
       }
     }, setProblem);
     setBusy(false);
@@ -69,21 +72,21 @@ export function ShareSheet({ number }: { number: number }) {
   return (
     <Dialog
       title={`Share ${number}`}
-      about={[portName(port), repo && `in ${repo.name}`].filter(Boolean).join(" · ")}
+      about={[describePort(port), repo && `in ${repo.name}`].filter(Boolean).join(" · ")}
       width="sm:max-w-2xl"
-      onClose={close}
-      foot={
+      onClose={closeSheet}
+      footer={
         <div class="flex flex-wrap items-center gap-x-4 gap-y-2.5">
           <p class="min-w-0 flex-1 basis-60 font-medium [overflow-wrap:anywhere]" data-sentence>
-            {draftSentence(draft, now.value)}
+            {describeShareDraft(draft, now.value)}
           </p>
           <button
             type="submit"
             form="share"
             class="button-main max-sm:w-full"
-            disabled={busy || isDone(port, draft, dirty)}
+            disabled={busy || isSaved(port, draft, dirty)}
           >
-            {busy ? "Saving …" : buttonWords(port, draft, dirty)}
+            {busy ? "Saving …" : buttonText(port, draft, dirty)}
           </button>
         </div>
       }
@@ -102,7 +105,7 @@ export function ShareSheet({ number }: { number: number }) {
                 ? "Leave it empty to keep the one that is set."
                 : undefined
             }
-            problem={shown.password}
+            error={shownErrors.password}
             generate={() => generatePassword((bytes) => crypto.getRandomValues(bytes))}
             copies
           />
@@ -111,10 +114,10 @@ export function ShareSheet({ number }: { number: number }) {
           <>
             <ExpiryChoice
               expiry={draft.expiry}
-              problem={shown.expiry}
+              error={shownErrors.expiry}
               onChange={(expiry) => change({ expiry })}
             />
-            <Narrowing draft={draft} problems={shown} onChange={change} />
+            <Restrictions draft={draft} errors={shownErrors} onChange={change} />
           </>
         )}
         {problem && <ProblemBox problem={problem} />}
@@ -124,20 +127,24 @@ export function ShareSheet({ number }: { number: number }) {
   );
 }
 
-/** Nothing is left to be done, so the button rests. */
-function isDone(port: Port, draft: Draft, dirty: boolean): boolean {
+/** Whether there is nothing to save. */
+function isSaved(port: Port, draft: ShareDraft, dirty: boolean): boolean {
   return draft.mode === "private" ? port.share.mode === "private" : isShared(port) && !dirty;
 }
 
-function buttonWords(port: Port, draft: Draft, dirty: boolean): string {
+function buttonText(port: Port, draft: ShareDraft, dirty: boolean): string {
   if (draft.mode === "private") return port.share.mode === "private" ? "Is private" : "Stop sharing";
-  if (!isShared(port)) return hasEnded(port) ? "Share again" : "Share";
+  if (!isShared(port)) return hasExpired(port) ? "Share again" : "Share";
   return dirty ? "Save changes" : "Shared";
 }
 
-async function stop(number: number): Promise<void> {
-  await removeShare(number);
-  receive({ id: null, type: "share.changed", data: { port: number, share: NO_SHARE } });
-  notify(`${number} is private again. Open visits were ended.`);
-  close();
+async function stopSharing(port: Port): Promise<void> {
+  await removeShare(port.port);
+  dispatch({
+    id: null,
+    type: "share.changed",
+    data: { port: port.port, share: privateShare(port.port, port.url) },
+  });
+  notify(`${port.port} is private again. Open visits were ended.`);
+  closeSheet();
 }

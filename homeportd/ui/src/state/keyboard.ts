@@ -1,17 +1,18 @@
-/** Keys of the page: Cmd+K, `/`, arrows between rows, and one letter for what can be done with a row. */
+/** Keys: Cmd+K, `/`, arrows between rows, and one letter for each action on the focused row. */
 
 import { signal } from "@preact/signals";
-import type { Port } from "../model/types";
-import { copyLink } from "./actions";
-import { edgePart } from "./edge";
-import { open } from "./route";
-import { phase, world } from "./store";
+import type { Port } from "../api/types";
+import { phase } from "./agent";
+import { edgePages } from "./edge-pages";
+import { copyLink } from "./port-actions";
+import { portsState } from "./port-state";
+import { navigate } from "./route";
 
 export const paletteOpen = signal(false);
 
 export const FILTER_ID = "filter";
 
-/** The name of the modifier on this machine's keyboard. */
+/** The key combination for the palette on this machine's keyboard. */
 export const COMMAND_KEY = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K";
 
 const rowLinks = () => [...document.querySelectorAll<HTMLElement>("[data-row-link]")];
@@ -24,7 +25,7 @@ export function focusFilter(): void {
   }
 }
 
-/** Moves the focus `step` rows on, from the row that has it or from the edge of the list. */
+/** Moves the focus to the next or previous row; from no row, to the first or last. */
 export function moveRow(step: 1 | -1): void {
   const links = rowLinks();
   const row = document.activeElement?.closest("[data-row]");
@@ -39,7 +40,7 @@ const focusedRow = () => document.activeElement?.closest<HTMLElement>("[data-row
 
 function focusedPort(): Port | undefined {
   const number = focusedRow()?.dataset.port;
-  return number ? world.peek().ports.get(Number(number)) : undefined;
+  return number ? portsState.peek().ports.get(Number(number)) : undefined;
 }
 
 function onKey(event: KeyboardEvent): void {
@@ -57,7 +58,7 @@ function onKey(event: KeyboardEvent): void {
   const onRow = ROW_KEYS[event.key];
   if (onPage) onPage();
   else if (onRow && port) onRow(port);
-  else if (!edgePart.peek()?.onRowKey(focusedRow()?.dataset.row ?? "", event.key)) return;
+  else if (!edgePages.peek()?.onRowKey(focusedRow()?.dataset.row ?? "", event.key)) return;
   event.preventDefault();
 }
 
@@ -68,8 +69,8 @@ const PAGE_KEYS: Record<string, () => void> = {
 };
 
 const ROW_KEYS: Record<string, (port: Port) => void> = {
-  s: (port) => open({ name: "share", port: port.port }),
-  l: (port) => open({ name: "log", port: port.port }),
+  s: (port) => navigate({ name: "share", port: port.port }),
+  l: (port) => navigate({ name: "log", port: port.port }),
   c: (port) => void copyLink(port),
 };
 

@@ -1,7 +1,7 @@
-/** Which page and which sheet over it are open, in the address, so that links reach them and "back" closes them. */
+/** The page and the sheet over it that are open, kept in the address: links lead to them, and "back" closes a sheet. */
 
 import { computed, signal } from "@preact/signals";
-import type { Kind } from "../model/types";
+import type { TunnelKind } from "../api/types";
 
 export type PageName = "list" | "tunnels" | "reservations" | "domains" | "tokens";
 
@@ -9,8 +9,8 @@ export type Route =
   | { name: PageName }
   | { name: "share" | "log"; port: number }
   | { name: "tunnel" | "reservation"; id: string }
-  /** A reservation to be made, with what is known of it. */
-  | { name: "reserve"; kind: Kind; label: string }
+  /** A new reservation, with the fields that are known. */
+  | { name: "reserve"; kind: TunnelKind; label: string }
   | { name: "add-domain" }
   | { name: "settings" };
 
@@ -34,7 +34,7 @@ export function readRoute(hash: string): Route {
   return PAGES.includes(page) ? { name: page as PageName } : { name: "list" };
 }
 
-/** A typed address may hold anything, and a lone "%" is no code. */
+/** Decodes a part of an address, which may be typed and have a lone "%". */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -62,7 +62,7 @@ export function routeHash(route: Route): string {
   }
 }
 
-/** The page that a sheet lies on; null for the settings, which lie on any. */
+/** The page below a sheet; null for the settings, which lie over any page. */
 export function pageOf(route: Route): PageName | null {
   switch (route.name) {
     case "share":
@@ -85,29 +85,29 @@ export function pageOf(route: Route): PageName | null {
 const hash = signal(location.hash);
 export const route = computed(() => readRoute(hash.value));
 
-const under = signal<PageName>("list");
-/** The page that is seen, under whatever sheet. */
-export const page = computed(() => pageOf(route.value) ?? under.value);
+const pageBelow = signal<PageName>("list");
+/** The page that is shown, perhaps below a sheet. */
+export const page = computed(() => pageOf(route.value) ?? pageBelow.value);
 
 const read = () => {
   const before = page.peek();
   hash.value = location.hash;
-  under.value = pageOf(route.peek()) ?? before;
+  pageBelow.value = pageOf(route.peek()) ?? before;
 };
 window.addEventListener("hashchange", read);
 window.addEventListener("popstate", read);
 
 const isSheet = (of: Route): boolean => pageOf(of) !== of.name;
 
-/** Opens a page or sheet. From one sheet to another takes the first's place, so that "back" leads to the page. */
-export function open(to: Route): void {
+/** Opens a page or sheet. A sheet that is opened from another replaces it, so that "back" leads to the page. */
+export function navigate(to: Route): void {
   if (isSheet(route.peek())) history.replaceState(history.state, "", routeHash(to));
   else history.pushState({ fromPage: isSheet(to) }, "", routeHash(to));
   read();
 }
 
-/** Back to the page: by the browser's own "back" where it came before, so that no copy of it piles up. */
-export function close(): void {
+/** Closes the sheet: by the browser's "back" where the page came before, so that the history has it once. */
+export function closeSheet(): void {
   if (!isSheet(route.peek())) return;
   if (history.state?.fromPage === true) history.back();
   else {

@@ -1,0 +1,140 @@
+import { useEffect, useState } from "preact/hooks";
+import type { AccessLogRow } from "../api/types";
+import { announce } from "../browser/notices";
+import { Dialog } from "../components/dialog";
+import { ProblemBox } from "../components/problem-box";
+import { describeDecision, describeUserAgent, wasAllowed } from "../model/access-text";
+import { appendOlder, type LogWindow, mergeNewest, PAGE_SIZE } from "../model/log-window";
+import { formatLogTime } from "../model/time-format";
+import { getAccessLog } from "../net/agent-api";
+import { attempt } from "../net/attempt";
+import type { Problem } from "../net/problem";
+import { disconnection } from "../state/agent";
+import { now } from "../state/clock";
+import { onEvent } from "../state/events";
+import { closeSheet } from "../state/route";
+
+const BURST_MS = 250;
+
+/** The access log of a port, newest row first; new rows appear as they are written. */
+export function AccessLog({ number }: { number: number }) {
+  const [log, setLog] = useState<LogWindow<AccessLogRow> | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+
+  const load = (before?: number) =>
+    attempt(async () => {
+      const page = await getAccessLog(number, PAGE_SIZE, before);
+      setLog((known) =>
+        before === undefined || known === null ? mergeNewest(known, page) : appendOlder(known, page),
+      );
+      setProblem(null);
+    }, setProblem);
+  const connected = disconnection.value === null;
+  // Access events are not replayed after a reconnect, so the newest page is read again.
+  useEffect(() => {
+    if (connected) void load();
+  }, [number, connected]);
+  useEffect(() => {
+    // The row of an event has no id yet, so the event is only the sign to read the log; a burst is read at once.
+    let timer = 0;
+    const unsubscribe = onEvent((event) => {
+      if (event.type !== "access" || event.data.port !== number) return;
+      const access = event.data;
+      announce(`${describeDecision(access.decision)}, from ${access.address}.`);
+      if (timer !== 0) return;
+      timer = window.setTimeout(() => {
+        timer = 0;
+        void load();
+      }, BURST_MS);
+    });
+    return () => {
+      unsubscribe();
+      window.clearTimeout(timer);
+    };
+  }, [number]);
+
+  return (
+    <Dialog
+      title={`Access log of ${number}`}
+      about="Newest first, as it happens"
+      width="sm:max-w-4xl"
+      onClose={closeSheet}
+    >
+      {problem && <ProblemBox problem={problem} />}
+      {log === null && !problem && <p class="text-soft">Fetching the last {PAGE_SIZE} visits …</p>}
+      {log?.rows.length === 0 && (
+        <p class="text-soft">
+          Nobody has come yet. Each visitor who is let in or turned away gets a line here.
+        </p>
+      )}
+      {log !== null && log.rows.length > 0 && <Rows rows={log.rows} />}
+      {log?.more && (
+        <button
+          type="button"
+          class="button-plain mt-4 max-sm:w-full"
+          onClick={() => void load(log.rows.at(-1)?.id)}
+        >
+          Show {PAGE_SIZE} older
+        </button>
+      )}
+    </Dialog>
+  );
+}
+
+/** The rows as a table; on a phone each row is a card. */
+function Rows({ rows }: { rows: readonly AccessLogRow[] }) {
+  const head = "pb-1.5 pr-4 font-medium";
+  const cell = "sm:border-t sm:border-line sm:py-1.5 sm:pr-4 sm:align-baseline";
+  // The roles are spelled out because `display: block` takes them from a table.
+  return (
+    <table role="table" class="w-full text-small max-sm:block">
+      <thead role="rowgroup" class="text-left text-soft max-sm:sr-only">
+        <tr role="row">
+          <th role="columnheader" class={head}>
+            Time
+          </th>
+          <th role="columnheader" class={head}>
+            Decision
+          </th>
+          <th role="columnheader" class={head}>
+            From
+          </th>
+          <th role="columnheader" class={head}>
+            Asked for
+          </th>
+        </tr>
+      </thead>
+      <tbody role="rowgroup" class="max-sm:block">
+        {rows.map((row) => (
+          <tr
+            role="row"
+            key={row.id}
+            class="appear max-sm:grid max-sm:grid-cols-[1fr_auto] max-sm:gap-x-3 max-sm:border-t max-sm:border-line max-sm:py-2"
+          >
+            <td
+              role="cell"
+              class={`${cell} whitespace-nowrap max-sm:col-start-2 max-sm:row-start-1 max-sm:text-soft`}
+            >
+              {formatLogTime(row.time, now.value)}
+            </td>
+            <td
+              role="cell"
+              class={`${cell} ${wasAllowed(row.decision) ? "text-public" : "text-danger"} font-medium max-sm:row-start-1 sm:whitespace-nowrap`}
+            >
+              {describeDecision(row.decision)}
+            </td>
+            <td role="cell" class={`${cell} max-sm:col-span-2`}>
+              <span class="font-mono [overflow-wrap:anywhere]">{row.address}</span>{" "}
+              <span class="text-soft" title={row.user_agent ?? undefined}>
+                {describeUserAgent(row.user_agent)}
+              </span>
+            </td>
+            <td role="cell" class={`${cell} font-mono [overflow-wrap:anywhere] max-sm:col-span-2`}>
+              {row.method} {row.path}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * Short names for the schemas of the agent's API. `schema.ts` beside this file is generated from the agent's own
+ * description (`bin/ui-types`), so no field is written down here. Times are ISO 8601, UTC; unknown is null.
+ */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Port = Schemas["PortView"];
+export type Repo = Schemas["RepoView"];
+export type Share = Schemas["ShareView"];
+export type ShareMode = Share["mode"];
+export type ShareRequest = Schemas["OpenShareBody"] | Schemas["PasswordShareBody"];
+export type AccessDecision = Schemas["Decision"];
+export type AccessLogRow = Schemas["AccessView"];
+export type AccessEvent = Schemas["AccessEventView"];
+
+export type Status = Schemas["Status"];
+export type EdgeStatus = Schemas["EdgeView"];
+/** Sizes in bytes; `cpu_percent` is 0 to 100 over all cores together. */
+export type SystemLoad = Schemas["SystemView"];
+export type Caller = Schemas["WhoAmI"];
+export type Token = Schemas["TokenView"];
+
+export type Tunnel = Schemas["TunnelView"];
+export type TunnelKind = Tunnel["kind"];
+/** Rates in bytes a second; `in` is from visitors to the server. */
+export type TunnelRates = Schemas["RatesView"];
+export type TunnelLimits = Schemas["LimitsView"];
+export type TrafficMinute = Schemas["MinuteView"];
+export type ConnectionLogRow = Schemas["VisitView"];
+export type ConnectionEvent = Schemas["TunnelVisitView"];
+export type Reservation = Schemas["ReservationView"];
+export type ReservationRequest = Schemas["ReservationBody"];
+/** An absent passcode keeps the one that is set, null removes it. */
+export type RulesRequest = Schemas["RulesBody"];
+
+export type Domain = Schemas["DomainView"];
+export type DomainState = Domain["state"];
+export type DnsRecord = Schemas["RecordView"];
+
+export type EventMessage = Schemas["EventMessage"];

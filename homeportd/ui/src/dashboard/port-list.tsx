@@ -1,0 +1,67 @@
+import type { Repo } from "../api/types";
+import { ChevronIcon } from "../components/icons";
+import { NoMatch } from "../components/no-match";
+import { filter } from "../state/filter";
+import { portGroups } from "../state/port-state";
+import { EmptyList } from "./empty-list";
+import { PortRow } from "./port-row";
+import { RepoBlock, RepoHead } from "./repo-block";
+
+/** More idle repos than these are folded away. */
+const MAX_IDLE_SHOWN = 5;
+
+export function PortList() {
+  const { active, idle, others, count } = portGroups.value;
+  const filtering = filter.value.trim() !== "";
+  if (filtering && count === 0 && idle.length === 0) return <NoMatch what="port or repo" filter={filter} />;
+  return (
+    <div class="space-y-4">
+      {count === 0 && !filtering && <EmptyList />}
+      {active.map(({ repo, ports }) => (
+        <RepoBlock key={repo.id} repo={repo}>
+          {ports.map((port) => (
+            <PortRow key={port.port} port={port} />
+          ))}
+        </RepoBlock>
+      ))}
+      {idle.length > 0 && <IdleRepos repos={idle} open={filtering || idle.length <= MAX_IDLE_SHOWN} />}
+      {others.length > 0 && (
+        <section aria-labelledby="others" class="rounded-box border border-line bg-paper">
+          <div class="px-4 pt-3 pb-1">
+            <h2 id="others" class="font-semibold">
+              Other listeners
+            </h2>
+            <p class="text-small text-soft">Not started in a repo that Homeport knows.</p>
+          </div>
+          <ul class="pb-1.5">
+            {others.map((port) => (
+              <PortRow key={port.port} port={port} />
+            ))}
+          </ul>
+        </section>
+      )}
+    </div>
+  );
+}
+
+function IdleRepos({ repos, open }: { repos: Repo[]; open: boolean }) {
+  const summary =
+    repos.length === 1 ? "Nothing running in 1 repo" : `Nothing running in ${repos.length} repos`;
+  return (
+    <details open={open} class="group rounded-box border border-line bg-paper">
+      <summary class="target flex items-center gap-1.5 rounded-box px-3.5 text-soft hover:bg-hover">
+        <span class="transition-transform duration-100 group-open:rotate-90">
+          <ChevronIcon />
+        </span>
+        {summary}
+      </summary>
+      <ul class="pb-2">
+        {repos.map((repo) => (
+          <li key={repo.id} class="px-4 py-1.5">
+            <RepoHead repo={repo} level="h3" />
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}

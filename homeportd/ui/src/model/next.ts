@@ -1,9 +1,0 @@
-/** Where to go after the login. */
-
-/** `next` when it stays on this origin, else "/". "//host" and "/\host" are other hosts to a browser. */
-export function safeNext(next: string | null): string {
-  if (next === null || !/^\/(?![/\\])/.test(next)) return "/";
-  // Browsers drop tabs and line ends from an address, so "/\t/host" is "//host".
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-  return /[\u0000-\u001f\\]/.test(next) ? "/" : next;
-}

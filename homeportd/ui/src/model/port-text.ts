@@ -1,0 +1,55 @@
+/** Text for ports and their shares. */
+
+import type { Port, ShareMode } from "../api/types";
+
+/** Text for a port without a title. A port that nobody listens on is listed for its share. */
+function describeUnnamed(port: Port): string {
+  if (!port.listening) return "shared port";
+  return port.user ? `a program of ${port.user}` : "owner not visible";
+}
+
+/** "root's", "games'". */
+export const possessive = (user: string): string => (user.endsWith("s") ? `${user}'` : `${user}'s`);
+
+/** The user who runs the server, unless that is the agent's own. Container engines of the system run as root for all. */
+function describeOwner(port: Port): string {
+  const user = port.foreign && port.user && port.title ? possessive(port.user) : "";
+  if (!port.container) return user;
+  return port.user === "root" ? "container" : `${user} container`.trim();
+}
+
+const OUTSIDE = { own: "Homeport's own port", ranges: "outside the port ranges" };
+
+/** The server of a port, its folder, owner and state: "vite · frontend", "vite · root's · not running". */
+export function describePort(port: Port): string {
+  const state = port.outside ? OUTSIDE[port.outside] : port.listening ? "" : "not running";
+  return [port.title ?? describeUnnamed(port), port.subdir, describeOwner(port), state]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** What to know before the port is shared; empty when there is nothing. */
+export function cautionText(port: Port): string {
+  if (port.outside) {
+    return `Homeport does not look at port ${port.port} (${OUTSIDE[port.outside]}), so its address leads nowhere.`;
+  }
+  return port.caution?.text ?? "";
+}
+
+export const MODE_LABELS: Record<ShareMode, string> = {
+  private: "Private",
+  password: "Password",
+  public: "Public",
+};
+
+/** Whether the share has expired; the agent treats the port as private from then on. */
+export function hasExpired(port: Port, now = new Date()): boolean {
+  const { mode, expires_at } = port.share;
+  return mode !== "private" && expires_at !== null && new Date(expires_at).getTime() <= now.getTime();
+}
+
+/** Whether anyone but the owner may see the port now. */
+export const isShared = (port: Port): boolean => port.share.mode !== "private" && !hasExpired(port);
+
+/** The share's mode, or private when the share has expired. */
+export const effectiveMode = (port: Port): ShareMode => (isShared(port) ? port.share.mode : "private");

@@ -1,0 +1,36 @@
+/** The requests of every machine's dashboard. Each throws Problem. */
+
+import type { AccessLogRow, ShareRequest, Token } from "../api/types";
+import { call } from "./call";
+import { Problem } from "./problem";
+
+export const getStatus = () => call("get", "/api/status");
+export const getPorts = () => call("get", "/api/ports");
+export const getRepos = () => call("get", "/api/repos");
+export const getCaller = () => call("get", "/api/session");
+export const logIn = (password: string) => call("post", "/api/session", { body: { password } });
+export const logOut = () => call("delete", "/api/session");
+export const setPassword = (password: string) => call("put", "/api/password", { body: { password } });
+export const setShare = (port: number, body: ShareRequest) =>
+  call("post", "/api/ports/{port}/share", { path: { port }, body });
+export const getTokens = () => call("get", "/api/tokens");
+export const createToken = (name: string, scope: Token["scope"]) =>
+  call("post", "/api/tokens", { body: { name, scope } });
+/** Makes a successor; the old token is valid for `grace_s` seconds more. */
+export const rotateToken = (id: Token["id"], grace_s: number) =>
+  call("post", "/api/tokens/{token_id}/rotate", { path: { token_id: id }, body: { grace_s } });
+export const revokeToken = (id: Token["id"]) =>
+  call("delete", "/api/tokens/{token_id}", { path: { token_id: id } });
+
+/** Makes a port private again. A port that is private already counts as done. */
+export async function removeShare(port: number): Promise<void> {
+  try {
+    await call("delete", "/api/ports/{port}/share", { path: { port } });
+  } catch (error) {
+    if (!(error instanceof Problem && error.status === 404)) throw error;
+  }
+}
+
+/** One page of a port's access log, newest first, older than row `before` when that is given. */
+export const getAccessLog = (port: number, limit: number, before?: AccessLogRow["id"]) =>
+  call("get", "/api/ports/{port}/logs", { path: { port }, query: { limit, before: before ?? null } });

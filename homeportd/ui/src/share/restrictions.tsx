@@ -1,0 +1,51 @@
+import { useEffect, useState } from "preact/hooks";
+import { Field } from "../components/field";
+import { ChevronIcon } from "../components/icons";
+import type { ShareDraft, ShareDraftErrors } from "../model/share-draft";
+
+interface Props {
+  draft: ShareDraft;
+  errors: ShareDraftErrors;
+  onChange: (part: Partial<ShareDraft>) => void;
+}
+
+/** Further restrictions of a share; folded away while none is set. */
+export function Restrictions({ draft, errors, onChange }: Props) {
+  const [open, setOpen] = useState(draft.networks !== "" || draft.maxUses !== "");
+  const hasError = errors.networks !== undefined || errors.maxUses !== undefined;
+  // Opens for a field with an error, and stays open when that is corrected.
+  useEffect(() => {
+    if (hasError) setOpen(true);
+  }, [hasError]);
+  return (
+    <details class="group" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary class="target -ml-1 flex w-fit items-center gap-1 rounded-box pr-2 text-accent hover:bg-accent-wash">
+        <span class="transition-transform duration-100 group-open:rotate-90">
+          <ChevronIcon />
+        </span>
+        Narrow it further
+      </summary>
+      <div class="mt-2 space-y-4">
+        <Field
+          label="Allowed networks"
+          help="Addresses or CIDR blocks, such as 203.0.113.7 or 10.0.0.0/8. Empty: from anywhere."
+          error={errors.networks}
+          value={draft.networks}
+          onInput={(networks) => onChange({ networks })}
+          style="font-mono"
+        />
+        {draft.mode === "password" && (
+          <Field
+            label="How often the password works"
+            help="Counted since the last change. Empty: as often as wanted."
+            error={errors.maxUses}
+            value={draft.maxUses}
+            onInput={(maxUses) => onChange({ maxUses })}
+            style="sm:w-40"
+            numeric
+          />
+        )}
+      </div>
+    </details>
+  );
+}
