@@ -142,10 +142,10 @@ def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_serve
 
     mine.get_by_role("button", name="Change docs").click()
     sheet = page.get_by_role("dialog", name="Who may reach docs")
-    sheet.get_by_label("Allowed networks").fill("203.0.113.7/24")
+    sheet.get_by_label("Allowed networks").fill("203.0.113.5/33")
     sheet.get_by_role("button", name="Save changes").click()
-    expect(sheet.get_by_text("Write 203.0.113.0/24")).to_be_visible()
-    sheet.get_by_label("Allowed networks").fill("203.0.113.0/24")
+    expect(sheet.get_by_text("must be 0 to 32")).to_be_visible()
+    sheet.get_by_label("Allowed networks").fill("203.0.113.5/24")
     sheet.get_by_label("Connections at a time").fill("7")
     expect(sheet.locator("[data-sentence]")).to_contain_text("from 203.0.113.0/24 only")
     sheet.get_by_role("button", name="Save changes").click()
