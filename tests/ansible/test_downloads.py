@@ -184,9 +184,7 @@ def test_only_what_is_missing_is_asked_for() -> None:
     table = {name: {"version": "1", "lock": f"{name}.txt"} for name in ("caddy", "traefik", "supervisor")}
     done = {"complete": ["1"]}
     homeport = {
-        "manager": "supervisor",
-        "workstation": True,
-        "edge": {},
+        "tools": ["caddy", "supervisor"],
         "installed": {
             "agent": {"complete": ["0.1.0+abc"]},
             "caddy": done,
@@ -196,11 +194,13 @@ def test_only_what_is_missing_is_asked_for() -> None:
     }
     assert lookup.missing(homeport, table, "abc") == []
     assert lookup.missing(homeport, table, "def") == ["agent.txt"]
-    assert lookup.missing({**homeport, "edge": {"url": "x"}}, table, "abc") == ["traefik.txt"]
+    assert lookup.missing({**homeport, "tools": ["caddy", "supervisor", "traefik"]}, table, "abc") == [
+        "traefik.txt"
+    ]
     none = {name: {"complete": []} for name in homeport["installed"]}
     assert lookup.missing({**homeport, "installed": none}, table, "abc") == [
         "agent.txt",
-        "supervisor.txt",
         "caddy.txt",
+        "supervisor.txt",
     ]
     assert lookup.agent_sources(BUILDER) == lookup.agent_sources(BUILDER) != ""

@@ -1,7 +1,7 @@
 """What an edge is to be, and what stands in its way: decided without a host."""
 
 from collections.abc import Callable
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +15,8 @@ ALICE = {
     "sudo": "none",
     "rootless_here": True,
 }
-VPS = {"workstation": False, "edge": True, "edge_url": "https://{name}.tunnel.example.com"}
-LAPTOP = {"edge": True, "edge_bind": "127.0.0.1"}
+VPS = {"groups": ["edge"], "homeport_edge_url": "https://{name}.tunnel.example.com"}
+LAPTOP = {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"}
 NGINX = {
     "address": "0.0.0.0",
     "uid": 33,
@@ -32,79 +32,97 @@ def errors(problems: list[dict[str, str]]) -> str:
     return "\n".join(problem["error"] for problem in problems)
 
 
-def test_a_vps_is_an_edge_alone(decide: Decide, rules: ModuleType) -> None:
+def test_a_vps_is_an_edge_alone(decide: Decide, rules: SimpleNamespace) -> None:
     # Debian's cloud images have a person with every right, who is nobody's agent.
     place, problems = decide({}, VPS)
     assert problems == []
-    assert (place["user"], place["owner_reader"], place["firewall"]) == ("homeport", "", True)
-    edge = place["edge"]
-    assert (edge["web"], edge["secure"], edge["metrics"]) == (":80", ":443", "127.0.0.1:7071")
-    assert (edge["resolver"], edge["wildcard"]) == ("homeport-domains", "")
+    assert (place["agent"]["user"], place["agent"]["owner_reader"], place["firewall"]["enabled"]) == (
+        "homeport",
+        "",
+        True,
+    )
+    edge, traefik = place["edge"], place["traefik"]
+    assert (traefik["web"], traefik["secure"], traefik["metrics"]) == (":80", ":443", "127.0.0.1:7071")
+    assert (traefik["resolver"], traefik["wildcard"]) == ("homeport-domains", "")
     assert edge["open_tcp"] == ["80", "443", "20000-29999"]
-    assert place["dashboard"] == edge["admin"] == "https://admin.tunnel.example.com"
+    assert place["agent"]["dashboard"] == edge["admin"] == "https://admin.tunnel.example.com"
     assert place["own_ports"] == [80, 443, 7070, 7071]
-    folders = [row["path"] for row in rules.directories(place)]
-    assert place["caddy_data"] not in folders
+    assert place["caddy"] == {}
+    assert "/srv/homeport/caddy" not in [row.path for row in rules.folders(place)]
     assert [user["name"] for user in rules.service_users(place)] == ["homeport-traefik"]
 
 
 @pytest.mark.parametrize("observed", [{}, {"systemd": False}, ALICE])
 def test_a_laptop_is_both_and_nobody_elses_business(
-    decide: Decide, rules: ModuleType, observed: dict[str, Any]
+    decide: Decide, rules: SimpleNamespace, observed: dict[str, Any]
 ) -> None:
     place, problems = decide(observed, LAPTOP)
     assert problems == []
-    edge = place["edge"]
-    assert (edge["web"], edge["secure"], edge["bind"]) == ("127.0.0.1:8081", "", ["127.0.0.1", "::1"])
+    edge, traefik = place["edge"], place["traefik"]
+    assert (traefik["web"], traefik["secure"], edge["bind"]) == ("127.0.0.1:8081", "", ["127.0.0.1", "::1"])
     assert (edge["host"], edge["connect"]) == ("localhost", "http://tunnel.localhost:8081")
-    assert (edge["open_tcp"], edge["open_udp"], place["firewall"]) == ([], [], False)
-    assert place["dashboard"] == "http://localhost:8080"
-    assert place["own_ports"] == [8080, 7070, 7071, 8081]
+    assert (edge["open_tcp"], edge["open_udp"], place["firewall"]["enabled"]) == ([], [], False)
+    assert place["agent"]["dashboard"] == "http://localhost:8080"
+    assert place["own_ports"] == [7070, 7071, 8080, 8081]
     assert len(rules.service_users(place)) == (2 if place["rootful"] else 0)
-    paths = [row["path"] for row in rules.directories(place)]
-    assert [paths.index(edge[key]) for key in ("data", "routes")] == sorted(
-        paths.index(edge[key]) for key in ("data", "routes")
+    paths = [row.path for row in rules.folders(place)]
+    assert [paths.index(traefik[key]) for key in ("data", "routes")] == sorted(
+        paths.index(traefik[key]) for key in ("data", "routes")
     )
 
 
-def test_the_agent_and_traefik_share_a_group_and_nobody_else_reads(decide: Decide, rules: ModuleType) -> None:
+def test_the_agent_and_traefik_share_a_group_and_nobody_else_reads(
+    decide: Decide, rules: SimpleNamespace
+) -> None:
     place, _ = decide({}, VPS)
-    rows = {row["path"]: row for row in rules.directories(place)}
-    routes = rows[place["edge"]["routes"]]
-    assert (routes["owner"], routes["group"], routes["mode"]) == ("homeport", "homeport", "2750")
-    assert rows["/var/lib/homeport-traefik/acme"]["mode"] == "0700"
+    rows = {row.path: row for row in rules.folders(place)}
+    assert rows[place["traefik"]["routes"]][1:] == ("homeport", "homeport", "2750")
+    assert rows["/var/lib/homeport-traefik/acme"].mode == "0700"
 
 
 def test_a_provider_makes_it_one_certificate_for_all(decide: Decide) -> None:
-    place, problems = decide({}, {**VPS, "dns_provider": "ovh"})
+    place, problems = decide({}, {**VPS, "traefik_dns_provider": "ovh"})
     assert problems == []
-    assert place["edge"]["wildcard"] == "homeport-wildcard"
+    assert place["traefik"]["wildcard"] == "homeport-wildcard"
 
 
-def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: ModuleType) -> None:
-    place, problems = decide({}, {"edge_url": "nonsense", "tcp_ports": "nonsense"})
+def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: SimpleNamespace) -> None:
+    place, problems = decide({}, {"homeport_edge_url": "nonsense", "homeportd_tcp_ports": "nonsense"})
     assert problems == []
-    assert place["edge"] == {}
-    assert not any("traefik" in row["path"] for row in rules.directories(place))
+    assert (place["edge"], place["traefik"], place["edge_host"]) == ({}, {}, {})
+    assert not any("traefik" in row.path for row in rules.folders(place))
 
 
 @pytest.mark.parametrize(
     ("wishes", "word"),
     [
-        ({"edge_url": "https://tunnel.example.com"}, "no pattern of names"),
-        ({"edge_url": "https://{name}.example.com:99999"}, "names port 99999"),
-        ({"edge_url": "http://{name}.tunnel.localhost:8081", "dns_provider": "ovh"}, "begins with http://"),
-        ({"edge_listen": "0.0.0.0:7070"}, "homeportd_edge_listen is '0.0.0.0:7070'"),
-        ({"edge_listen": "127.0.0.1:65535"}, "homeportd_edge_listen is '127.0.0.1:65535'"),
-        ({"edge_bind": "everywhere"}, "traefik_bind is 'everywhere'"),
-        ({"admin_allow": ["203.0.113.1/24", "fe80::1%eth0"]}, "'fe80::1%eth0', which is no network"),
-        ({"tcp_ports": "80"}, "homeportd_tcp_ports is '80'"),
+        ({"homeport_edge_url": "https://tunnel.example.com"}, "no pattern of names"),
+        ({"homeport_edge_url": "https://{name}.example.com:99999"}, "names port 99999"),
         (
-            {"udp_ports": "30000-40000", "edge_bind": "127.0.0.1"},
+            {"homeport_edge_url": "http://{name}.tunnel.localhost:8081", "traefik_dns_provider": "ovh"},
+            "begins with http://",
+        ),
+        ({"homeportd_edge_listen": "0.0.0.0:7070"}, "homeportd_edge_listen is '0.0.0.0:7070'"),
+        ({"homeportd_edge_listen": "127.0.0.1:65535"}, "homeportd_edge_listen is '127.0.0.1:65535'"),
+        ({"traefik_bind": "everywhere"}, "traefik_bind is 'everywhere'"),
+        (
+            {"homeportd_admin_allow": ["203.0.113.1/24", "fe80::1%eth0"]},
+            "'fe80::1%eth0', which is no network",
+        ),
+        ({"homeportd_tcp_ports": "80"}, "homeportd_tcp_ports is '80'"),
+        (
+            {"homeportd_udp_ports": "30000-40000", "traefik_bind": "127.0.0.1"},
             "where this machine's own connections begin",
         ),
-        ({"tcp_ports": "7000-8000"}, "has the edge's own port 7070 in it"),
-        ({"workstation": True, "port": 7071, "origin": "https://{port}.example.com"}, "the edge uses too"),
+        ({"homeportd_tcp_ports": "7000-8000"}, "has the edge's own port 7070 in it"),
+        (
+            {
+                "groups": ["workstation", "edge"],
+                "caddy_port": 7071,
+                "homeport_origin": "https://{port}.example.com",
+            },
+            "the edge uses too",
+        ),
     ],
 )
 def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:
@@ -121,24 +139,28 @@ def test_low_ports_take_root_and_systemd(decide: Decide, observed: dict[str, Any
 @pytest.mark.parametrize(
     ("port", "listener", "problem"),
     [
-        (443, {}, "port 443 is taken by nginx"),
+        (443, {}, "port 443 at 0.0.0.0 is taken by nginx"),
         (443, {"exe": "/opt/homeport/tools/traefik/3.0/bin/traefik"}, ""),
         (443, {"exe": None, "command": None, "user": "homeport-traefik"}, ""),
         (443, {"exe": None, "command": None}, "taken by a process of user www-data"),
         (7070, {"user": "homeport", "exe": None, "command": None}, ""),
         (7070, {"user": "homeport", "command": "/opt/homeport/current/bin/homeportd serve"}, ""),
-        (7070, {"user": "homeport", "command": "python3 -m http.server"}, "port 7070 is taken by python3"),
+        (
+            7070,
+            {"user": "homeport", "command": "python3 -m http.server"},
+            "port 7070 at 0.0.0.0 is taken by python3",
+        ),
     ],
 )
 def test_occupied_ports(decide: Decide, port: int, listener: dict[str, Any], problem: str) -> None:
-    _, problems = decide({"edge_listeners": {str(port): [{**NGINX, **listener}]}}, VPS)
+    _, problems = decide({"listeners": {str(port): [{**NGINX, **listener}]}}, VPS)
     assert problem in errors(problems)
     assert bool(problems) is bool(problem)
 
 
 def test_a_machine_without_ipv6_binds_none(decide: Decide) -> None:
     assert decide({"ipv6": False}, VPS)[0]["edge"]["bind"] == ["0.0.0.0"]
-    assert decide({}, {**VPS, "edge_bind": "203.0.113.7"})[0]["edge"]["bind"] == ["203.0.113.7"]
+    assert decide({}, {**VPS, "traefik_bind": "203.0.113.7"})[0]["edge"]["bind"] == ["203.0.113.7"]
 
 
 @pytest.mark.parametrize(
@@ -154,13 +176,13 @@ def test_a_machine_without_ipv6_binds_none(decide: Decide) -> None:
     ],
 )
 def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, udp: str, kept: str) -> None:
-    place, problems = decide({}, {**VPS, "tcp_ports": tcp, "udp_ports": udp})
+    place, problems = decide({}, {**VPS, "homeportd_tcp_ports": tcp, "homeportd_udp_ports": udp})
     assert problems == []
-    assert place["edge"]["kept_ports"] == kept
+    assert place["edge"]["reserved_ports"] == kept
 
 
 def test_kernel_settings_name_them_only_where_it_matters(decide: Decide, render: Callable[..., str]) -> None:
-    for wishes, kept in (({}, False), ({"tcp_ports": "20000-40000"}, True)):
+    for wishes, kept in (({}, False), ({"homeportd_tcp_ports": "20000-40000"}, True)):
         place, _ = decide({}, {**VPS, **wishes})
         text = render("edge_host", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=place)
         assert ("net.ipv4.ip_local_reserved_ports = 20000-40000" in text) is kept

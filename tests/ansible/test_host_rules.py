@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,19 +36,19 @@ def listener(user: str, installation: str | None, address: str = "127.0.0.1") ->
     ("wishes", "refused", "error", "fix"),
     [
         (
-            {"bind": ["127.0.0.1", "10.9.9.9"]},
+            {"caddy_bind": ["127.0.0.1", "10.9.9.9"]},
             ["10.9.9.9"],
             "caddy_bind has 10.9.9.9",
             "127.0.0.1, ::1, 192.0.2.7",
         ),
         (
-            {"edge": True, "edge_bind": "10.9.9.9"},
+            {"groups": ["workstation", "edge"], "traefik_bind": "10.9.9.9"},
             ["10.9.9.9"],
             "traefik_bind has 10.9.9.9",
             "leave it empty for all",
         ),
         (
-            {"edge": True, "edge_listen": "127.0.0.2:7070"},
+            {"groups": ["workstation", "edge"], "homeportd_edge_listen": "127.0.0.2:7070"},
             ["127.0.0.2"],
             "homeportd_edge_listen has 127.0.0.2",
             "127.0.0.1:7070",
@@ -65,7 +65,7 @@ def test_an_address_of_another_machine_is_named_with_those_that_are_here(
 
 
 def test_a_machine_without_ipv6_is_told_so(decide: Decide) -> None:
-    wishes = {"edge": True, "edge_listen": "[::1]:7070"}
+    wishes = {"groups": ["workstation", "edge"], "homeportd_edge_listen": "[::1]:7070"}
     _, [problem] = decide({"refused_addresses": ["::1"], "ipv6": False}, wishes)
     assert problem["error"] == "homeportd_edge_listen has ::1, but this machine has no IPv6"
     # Caddy's default ::1 is left out there, and is no problem.
@@ -73,13 +73,13 @@ def test_a_machine_without_ipv6_is_told_so(decide: Decide) -> None:
 
 
 def test_an_address_that_is_none_is_reported_once(decide: Decide) -> None:
-    _, problems = decide({"refused_addresses": ["nonsense"]}, {"bind": ["nonsense"]})
+    _, problems = decide({"refused_addresses": ["nonsense"]}, {"caddy_bind": ["nonsense"]})
     assert len(problems) == 1
 
 
 def test_a_long_list_of_addresses_is_cut(decide: Decide) -> None:
     own = [f"10.0.0.{number}" for number in range(1, 31)]
-    _, [problem] = decide({"addresses": own, "refused_addresses": ["10.9.9.9"]}, {"bind": ["10.9.9.9"]})
+    _, [problem] = decide({"addresses": own, "refused_addresses": ["10.9.9.9"]}, {"caddy_bind": ["10.9.9.9"]})
     assert "10.0.0.8 and 22 more" in problem["fix"]
 
 
@@ -143,16 +143,16 @@ def test_accounts_that_cannot_be_added(decide: Decide) -> None:
     assert "/etc/passwd is a mount of its own" in problem["error"]
 
 
-def test_every_folder_of_a_run_is_looked_at(decide: Decide, rules: ModuleType) -> None:
+def test_every_folder_of_a_run_is_looked_at(decide: Decide, rules: SimpleNamespace) -> None:
     def looked_at(wishes: dict[str, Any], **observed: Any) -> set[str]:
         place, _ = decide(observed, wishes)
-        return set(rules.host_rules.written_folders(place, rules.directories(place)))
+        return set(rules.written_folders(place))
 
     system = looked_at({})
     assert {"/etc/homeport", "/usr/local/bin", "/etc/systemd/system", "/etc/tmpfiles.d"} <= system
     assert "/etc/sysctl.d" not in system
-    assert "/etc/sysctl.d" in looked_at({"edge": True})
-    own = looked_at({"rootless": True}, **ALICE)
+    assert "/etc/sysctl.d" in looked_at({"groups": ["workstation", "edge"]})
+    own = looked_at({"homeport_rootless": True}, **ALICE)
     assert own
     assert all(path.startswith("/home/alice/") for path in own)
 
@@ -181,23 +181,33 @@ def test_an_immutable_folder_is_seen(facts: ModuleType, tmp_path: Path) -> None:
 def test_anothers_ports_are_named_once_with_the_account(decide: Decide) -> None:
     observed = {
         "installations": [{"software": BOB, "user": "bob"}],
-        "listeners": [listener("bob", BOB), listener("bob", BOB, "::1")],
-        "edge_listeners": {"7070": [listener("bob", BOB)], "8081": [listener("bob", BOB)]},
+        "listeners": {
+            "8080": [listener("bob", BOB), listener("bob", BOB, "::1")],
+            "7070": [listener("bob", BOB)],
+            "8081": [listener("bob", BOB)],
+        },
     }
-    _, [problem] = decide(observed, {"edge": True, "edge_bind": "127.0.0.1"})
+    _, [problem] = decide(observed, {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"})
     assert problem["error"] == (
         f"Homeport is installed here already, for bob, in {BOB}, on port 7070, 8080, 8081"
     )
     for word in ("sign in as bob", "as bob: .venv/bin/ansible-playbook", "homeport_rootless=true"):
         assert word in problem["fix"]
-    for word in ("caddy_port with homeport_origin", "homeportd_edge_listen", "homeport_edge_url"):
+    for word in (
+        "caddy_port (and the port in homeport_origin)",
+        "homeportd_edge_listen",
+        "homeport_edge_url",
+    ):
         assert word in problem["fix"]
 
 
 def test_anothers_installation_on_other_ports_is_let_be(decide: Decide) -> None:
     assert decide({"installations": [{"software": BOB, "user": "bob"}]})[1] == []
     elsewhere = listener("bob", BOB, "10.0.0.1")
-    assert decide({"installations": [{"software": BOB, "user": "bob"}], "listeners": [elsewhere]})[1] == []
+    assert (
+        decide({"installations": [{"software": BOB, "user": "bob"}], "listeners": {"8080": [elsewhere]}})[1]
+        == []
+    )
 
 
 def test_one_account_has_one_installation(decide: Decide) -> None:
@@ -208,12 +218,12 @@ def test_one_account_has_one_installation(decide: Decide) -> None:
     assert "other ports" not in problem["fix"]
     # The other way round: without root, where root's is there.
     rootful = {"software": "/opt/homeport", "user": "alice"}
-    _, [problem] = decide({**ALICE, "installations": [rootful]}, {"rootless": True})
+    _, [problem] = decide({**ALICE, "installations": [rootful]}, {"homeport_rootless": True})
     assert "for alice, in /opt/homeport" in problem["error"]
     assert "bin/site -K" in problem["fix"]
     assert "as root: .venv/bin/ansible-playbook playbooks/remove.yml (" in problem["fix"]
     # Its own is none.
-    assert decide({**ALICE, "installations": [own]}, {"rootless": True})[1] == []
+    assert decide({**ALICE, "installations": [own]}, {"homeport_rootless": True})[1] == []
 
 
 def test_roots_installation_is_known_by_its_caddy(decide: Decide) -> None:
@@ -221,14 +231,14 @@ def test_roots_installation_is_known_by_its_caddy(decide: Decide) -> None:
     observed = {
         **ALICE,
         "installations": [{"software": "/opt/homeport", "user": "bob"}],
-        "listeners": [caddy],
+        "listeners": {"8080": [caddy]},
     }
-    _, [problem] = decide(observed, {"rootless": True})
+    _, [problem] = decide(observed, {"homeport_rootless": True})
     assert "for bob, in /opt/homeport, on port 8080" in problem["error"]
 
 
 def test_a_stranger_is_still_a_stranger(decide: Decide) -> None:
-    _, [problem] = decide({"listeners": [listener("www-data", None)]})
+    _, [problem] = decide({"listeners": {"8080": [listener("www-data", None)]}})
     assert "port 8080 at 127.0.0.1 is taken by a process of user www-data" in problem["error"]
     # Whoever only says that he is root's installation is not believed.
     liar = {
@@ -236,7 +246,7 @@ def test_a_stranger_is_still_a_stranger(decide: Decide) -> None:
         "command": "/opt/homeport/tools/caddy/1/bin/caddy",
         "pid": 7,
     }
-    _, [problem] = decide({"listeners": [liar]})
+    _, [problem] = decide({"listeners": {"8080": [liar]}})
     assert "is taken by" in problem["error"]
 
 

@@ -321,13 +321,13 @@ def test_the_release_that_a_rollback_needs_stays(
     render: Callable[..., str], current: str, keep: int, gone: str
 ) -> None:
     known = {
-        "homeport": {"installed": {"agent": {**AGENT, "current": current}}},
+        "homeport": {
+            "agent": {"keep_releases": keep},
+            "installed": {"agent": {**AGENT, "current": current}},
+        },
         "artifact_build": {"stdout": NEW},
     }
-    assert (
-        render("homeportd", "{{ homeportd_old_releases }}", artifact_keep_releases=keep, **known).strip()
-        == gone
-    )
+    assert render("homeportd", "{{ homeportd_old_releases }}", **known).strip() == gone
 
 
 @pytest.mark.parametrize("answers", [True, False])

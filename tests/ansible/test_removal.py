@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,51 +42,51 @@ def removal() -> ModuleType:
 def test_only_accounts_that_were_made_here_go(
     decide: Decide,
     removal: ModuleType,
+    make_host: Callable[..., Any],
+    components: list[Any],
     users: dict[str, Any],
     has_group: bool,
     expected: tuple[list[str], str, str],
 ) -> None:
-    observed = {"users": users, "has_group": has_group, "people": []}
+    observed = {"users": users, "groups": {"homeport": []} if has_group else {}}
     place, _ = decide(observed)
-    found = removal.accounts(observed, place)
+    found = removal.accounts(make_host(observed), place, components)
     assert (found["services"], found["own"], found["group"]) == expected
 
 
-def test_everything_that_is_made_is_removed(decide: Decide, rules: ModuleType, removal: ModuleType) -> None:
+def test_everything_that_is_made_is_removed(
+    decide: Decide, rules: SimpleNamespace, removal: ModuleType, components: list[Any]
+) -> None:
     """Whatever the host is today: each folder of an installation goes, by itself or with one above it."""
     for wishes in (
         {},
-        {"edge": True},
-        {"edge": True, "workstation": False},
-        {"rootless": True, "edge": True},
+        {"groups": ["workstation", "edge"]},
+        {"groups": ["edge"]},
+        {"homeport_rootless": True, "groups": ["workstation", "edge"]},
     ):
         for observed in ({}, {"systemd": False}):
             place, _ = decide(observed, wishes)
-            links = rules.links(place)
-            gone = (
-                set(removal.paths(place, links))
-                | set(removal.data(place))
-                | set(removal.parents(place, links))
-            )
+            given = removal.removals(place, components)
+            gone = {*removal.paths(place, given), *removal.data(given), *removal.parents(given)}
             # What a distribution or a home has anyway.
             anyway = {place["bin"], place["share"]}
-            for row in rules.directories(place):
-                above = {row["path"], *map(str, Path(row["path"]).parents)}
-                assert above & gone or row["path"] in anyway, row["path"]
+            for row in rules.folders(place):
+                above = {row.path, *map(str, Path(row.path).parents)}
+                assert above & gone or row.path in anyway, row.path
 
 
 def test_a_person_without_root_keeps_what_is_theirs(
-    decide: Decide, rules: ModuleType, removal: ModuleType
+    decide: Decide, removal: ModuleType, make_host: Callable[..., Any], components: list[Any]
 ) -> None:
     alice = {"home": "/home/alice", "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    place, _ = decide(alice, {"rootless": True})
-    paths = removal.paths(place, rules.links(place))
+    place, _ = decide(alice, {"homeport_rootless": True})
+    paths = removal.paths(place, removal.removals(place, components))
     assert all(path.startswith("/home/alice/") for path in paths)
     assert not {"/home/alice", "/home/alice/.local", "/home/alice/.local/share", "/home/alice/.config"} & set(
         paths
     )
     assert place["software"] not in paths
-    assert removal.accounts({"users": ROOT, "has_group": True}, place) == {
+    assert removal.accounts(make_host({"users": ROOT}), place, components) == {
         "services": [],
         "own": "",
         "group": "",
@@ -95,20 +95,25 @@ def test_a_person_without_root_keeps_what_is_theirs(
 
 @pytest.fixture
 def home(
-    tmp_path: Path, decide: Decide, rules: ModuleType, facts: ModuleType
+    tmp_path: Path,
+    decide: Decide,
+    rules: SimpleNamespace,
+    facts: ModuleType,
+    make_host: Callable[..., Any],
+    components: list[Any],
 ) -> tuple[Path, Callable[[], Any]]:
     """A home with an installation without root, and what would be removed of it."""
     observed = {"home": str(tmp_path), "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    place, _ = decide(observed, {"rootless": True})
-    rows = rules.directories(place)
-    assert all(row["path"].startswith(f"{tmp_path}/") for row in rows)  # nothing of this machine's is touched
+    place, _ = decide(observed, {"homeport_rootless": True})
+    rows = rules.folders(place)
+    assert all(row.path.startswith(f"{tmp_path}/") for row in rows)  # nothing of this machine's is touched
     for row in rows:
-        Path(row["path"]).mkdir(parents=True, exist_ok=True)
+        Path(row.path).mkdir(parents=True, exist_ok=True)
     for link in rules.links(place):
         Path(link["path"]).symlink_to(link["target"])
 
     def look() -> Any:
-        return facts.removal({"users": ROOT, "has_group": False}, place)
+        return facts.removal(make_host({"users": ROOT}), place, components)
 
     return tmp_path, look
 

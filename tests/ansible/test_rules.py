@@ -1,7 +1,7 @@
 """What an installation is to be, and what stands in its way: decided without a host."""
 
 from collections.abc import Callable
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,8 +26,12 @@ def fixes(problems: list[dict[str, str]]) -> str:
 def test_a_fresh_debian_has_no_problem(decide: Decide) -> None:
     place, problems = decide()
     assert problems == []
-    assert (place["manager"], place["user"], place["software"]) == ("systemd", "homeport", "/opt/homeport")
-    assert place["dashboard"] == "http://localhost:8080"
+    assert (place["manager"], place["agent"]["user"], place["software"]) == (
+        "systemd",
+        "homeport",
+        "/opt/homeport",
+    )
+    assert place["agent"]["dashboard"] == "http://localhost:8080"
 
 
 @pytest.mark.parametrize(
@@ -36,10 +40,10 @@ def test_a_fresh_debian_has_no_problem(decide: Decide) -> None:
         ({}, {}, True, False, "systemd"),
         ({"systemd": False}, {}, True, False, "supervisor"),
         ({**ALICE, "sudo": "free"}, {}, True, True, "systemd"),
-        ({**ALICE, "sudo": "password"}, {"rootless": True}, False, False, "supervisor"),
+        ({**ALICE, "sudo": "password"}, {"homeport_rootless": True}, False, False, "supervisor"),
         ({**ALICE, "sudo": "password"}, {"become_password": True}, True, True, "systemd"),
-        ({**ALICE, "sudo": "none"}, {"rootless": True}, False, False, "supervisor"),
-        ({**ALICE, "sudo": "free"}, {"rootless": True}, False, False, "supervisor"),
+        ({**ALICE, "sudo": "none"}, {"homeport_rootless": True}, False, False, "supervisor"),
+        ({**ALICE, "sudo": "free"}, {"homeport_rootless": True}, False, False, "supervisor"),
     ],
 )
 def test_root_is_used_where_it_can_be_had(
@@ -57,8 +61,13 @@ def test_root_is_used_where_it_can_be_had(
 
 def test_all_problems_come_at_once(decide: Decide) -> None:
     _, problems = decide(
-        {"os": {"id": "fedora", "version": "41", "name": "Fedora 41"}, "listeners": [LISTENER]},
-        {"origin": "ftp://x", "port_ranges": ["9-1"], "trusted_proxies": ["10.0.0.0/99"], "user": "root"},
+        {"os": {"id": "fedora", "version": "41", "name": "Fedora 41"}, "listeners": {"8080": [LISTENER]}},
+        {
+            "homeport_origin": "ftp://x",
+            "homeport_port_ranges": ["9-1"],
+            "caddy_trusted_proxies": ["10.0.0.0/99"],
+            "homeport_user": "root",
+        },
     )
     text = fixes(problems)
     for word in ("Fedora 41", "ftp://x", "'9-1'", "10.0.0.0/99", "would run as root", "nginx (pid 7)"):
@@ -68,19 +77,18 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
 @pytest.mark.parametrize(
     ("wishes", "word"),
     [
-        ({"origin": "http://{port}.localhost:9000"}, "Caddy listens on 8080"),
-        ({"origin": "http://{port}.localhost"}, "names port 80"),
-        ({"origin": "http://{port}.example.com:99999"}, "names port 99999"),
-        ({"port_ranges": []}, "not a list of ranges"),
-        ({"port_ranges": ["3000-70000"]}, "3000-70000"),
-        ({"port": "eighty", "origin": "https://{port}.example.com"}, "eighty"),
-        ({"port": 0, "origin": "https://{port}.example.com"}, "caddy_port is 0"),
-        ({"bind": []}, "caddy_bind is empty"),
-        ({"bind": ["localhost"]}, "localhost"),
-        ({"user": "Alice!"}, "no name of a user"),
-        ({"rootless": True, "firewall": True}, "firewall_enabled"),
-        ({"firewall": "perhaps"}, "firewall_enabled is 'perhaps'"),
-        ({"rootless": True, "localhost_names": True}, "localhost_names_enabled needs root"),
+        ({"homeport_origin": "http://{port}.localhost:9000"}, "Caddy listens on 8080"),
+        ({"homeport_origin": "http://{port}.localhost"}, "names port 80"),
+        ({"homeport_origin": "http://{port}.example.com:99999"}, "names port 99999"),
+        ({"homeport_port_ranges": []}, "homeport_port_ranges is empty"),
+        ({"homeport_port_ranges": ["3000-70000"]}, "3000-70000"),
+        ({"caddy_port": 0, "homeport_origin": "https://{port}.example.com"}, "caddy_port is 0"),
+        ({"caddy_bind": []}, "caddy_bind is empty"),
+        ({"caddy_bind": ["localhost"]}, "localhost"),
+        ({"homeport_user": "Alice!"}, "no name of a user"),
+        ({"homeport_rootless": True, "firewall_enabled": True}, "firewall_enabled"),
+        ({"firewall_enabled": "perhaps"}, "firewall_enabled is 'perhaps'"),
+        ({"homeport_rootless": True, "localhost_names_enabled": True}, "localhost_names_enabled needs root"),
     ],
 )
 def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:
@@ -114,7 +122,12 @@ def test_debian_testing_has_no_number(decide: Decide) -> None:
 def test_rootless_cannot_have_a_low_port_nor_another_user(decide: Decide) -> None:
     _, problems = decide(
         {**ALICE, "sudo": "none"},
-        {"port": 80, "origin": "http://{port}.localhost", "user": "bob", "rootless": True},
+        {
+            "caddy_port": 80,
+            "homeport_origin": "http://{port}.localhost",
+            "homeport_user": "bob",
+            "homeport_rootless": True,
+        },
     )
     assert "needs root" in fixes(problems)
     assert "only alice can be served" in fixes(problems)
@@ -137,37 +150,37 @@ def test_disks(decide: Decide) -> None:
     ],
 )
 def test_an_occupied_port(decide: Decide, listener: dict[str, Any], bind: list[str], collides: bool) -> None:
-    _, problems = decide({"listeners": [{**LISTENER, **listener}]}, {"bind": bind})
+    _, problems = decide({"listeners": {"8080": [{**LISTENER, **listener}]}}, {"caddy_bind": bind})
     assert bool(problems) is collides
 
 
-def test_caddys_own_listener_is_known_by_its_user(decide: Decide, rules: ModuleType) -> None:
+def test_caddys_own_listener_is_known_by_its_user(decide: Decide) -> None:
     users = {
-        rules.CADDY_USER: {"uid": 33, "group": "homeport", "home": "/"},
+        "homeport-caddy": {"uid": 33, "group": "homeport", "home": "/"},
         "alice": {"uid": 1000, "group": "alice", "home": "/home/alice"},
     }
-    assert decide({"listeners": [{**LISTENER, "exe": None, "pid": None}], "users": users})[1] == []
+    assert decide({"listeners": {"8080": [{**LISTENER, "exe": None, "pid": None}]}, "users": users})[1] == []
 
 
 def test_without_ipv6_its_loopback_is_left_out(decide: Decide) -> None:
-    assert decide({"ipv6": False})[0]["bind"] == ["127.0.0.1"]
+    assert decide({"ipv6": False})[0]["caddy"]["bind"] == ["127.0.0.1"]
 
 
 def test_a_home_too_long_for_a_socket(decide: Decide) -> None:
     home = "/home/" + "x" * 80
-    _, problems = decide({**ALICE, "home": home}, {"rootless": True})
+    _, problems = decide({**ALICE, "home": home}, {"homeport_rootless": True})
     assert "too long for the name of a unix socket" in fixes(problems)
 
 
 @pytest.mark.parametrize(
     "observed", [{}, {"systemd": False}, {**ALICE, "sudo": "none", "rootless_here": True}]
 )
-def test_folders_are_safe(decide: Decide, rules: ModuleType, observed: dict[str, Any]) -> None:
+def test_folders_are_safe(decide: Decide, rules: SimpleNamespace, observed: dict[str, Any]) -> None:
     place, _ = decide(observed)
-    rows = {row["path"]: row for row in rules.directories(place)}
-    assert rows[place["data"]]["mode"] == "0700"
-    assert rows[place["data"]]["owner"] == place["user"]
-    assert (rows[place["sockets"]]["mode"], rows[place["sockets"]]["group"]) == ("2750", place["group"])
+    rows = {row.path: row for row in rules.folders(place)}
+    assert rows[place["agent"]["data"]].mode == "0700"
+    assert rows[place["agent"]["data"]].owner == place["agent"]["user"]
+    assert (rows[place["sockets"]].mode, rows[place["sockets"]].group) == ("2750", place["group"])
     paths = list(rows)
     assert all(
         parent in paths[: paths.index(path)]
@@ -177,7 +190,7 @@ def test_folders_are_safe(decide: Decide, rules: ModuleType, observed: dict[str,
     )
 
 
-def test_what_earlier_releases_ran_is_taken_off(rules: ModuleType, decide: Decide) -> None:
+def test_what_earlier_releases_ran_is_taken_off(rules: SimpleNamespace, decide: Decide) -> None:
     unit, program, folder = (
         "/etc/systemd/system/homeport-witness.service",
         "/etc/homeport/programs/homeport-witness.conf",
@@ -186,7 +199,7 @@ def test_what_earlier_releases_ran_is_taken_off(rules: ModuleType, decide: Decid
     for observed, wishes, files in (
         ({}, {}, [unit, folder]),
         ({"systemd": False}, {}, [program, folder]),
-        ({**ALICE, "sudo": "none"}, {"rootless": True}, []),
+        ({**ALICE, "sudo": "none"}, {"homeport_rootless": True}, []),
     ):
         place, _ = decide(observed, wishes)
         assert rules.retired(place) == files

@@ -64,12 +64,14 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
         "gather_facts": False,
         "vars": {
             "homeport": {
-                "dashboard": "http://localhost:8080",
+                "agent": {
+                    "dashboard": "http://localhost:8080",
+                    "user": "alice",
+                    "user_sentence": "this account installed Homeport with sudo",
+                },
                 "bin": str(tmp_path),
-                "workstation": True,
+                "groups": ["workstation", "edge"],
                 "edge": {"url": "http://{name}.tunnel.localhost:8081"},
-                "user": "alice",
-                "user_sentence": "this account installed Homeport with sudo",
                 "rootful": True,
                 "boot": False,
                 "software": "/opt/homeport",

@@ -53,16 +53,21 @@ def homeport(
         "bare": {"systemd": False},
         "rootless": {**ALICE, "sudo": "none", "rootless_here": True},
     }[request.param]
-    place, problems = decide(observed, {"edge": True})
+    place, problems = decide(observed, {"groups": ["workstation", "edge"]})
     assert problems == []
-    for key in ("software", "state", "settings", "sockets", "logs", "repos", "data", "caddy_data"):
-        place[key] = str(tmp_path / str(place[key]).lstrip("/"))
-        Path(place[key]).mkdir(parents=True, exist_ok=True)
+    moved = {
+        "": ("software", "state", "settings", "sockets", "logs"),
+        "agent": ("repos", "data"),
+        "caddy": ("data",),
+        "traefik": ("data", "routes", "logs", "log", "access_log"),
+    }
+    for name, keys in moved.items():
+        part = place[name] if name else place
+        for key in keys:
+            part[key] = str(tmp_path / part[key].lstrip("/"))
+            if not key.endswith("log"):
+                Path(part[key]).mkdir(parents=True, exist_ok=True)
     (Path(place["settings"]) / "programs").mkdir()
-    for key in ("data", "routes", "logs", "log", "access_log"):
-        place["edge"][key] = str(tmp_path / place["edge"][key].lstrip("/"))
-    for key in ("data", "routes", "logs"):
-        Path(place["edge"][key]).mkdir(parents=True, exist_ok=True)
     artifacts = defaults("artifact")["artifact_table"]
     tools = [f"tools/{name}/{artifacts[name]['version']}/bin/{name}" for name in ("caddy", "traefik")]
     for program in ("current/bin/homeportd", *tools):
@@ -114,13 +119,13 @@ def test_the_agent_reads_its_settings(render: Render, homeport: dict[str, Any], 
     file = tmp_path / "agent.toml"
     file.write_text(template(render, "homeportd", "agent.toml.j2", homeport=homeport))
     read = settings.load(file)
-    assert read.origin == homeport["origin"]
-    assert (read.user, read.user_reason) == (homeport["user"], homeport["user_reason"])
+    assert read.origin == homeport["caddy"]["origin"]
+    assert (read.user, read.user_reason) == (homeport["agent"]["user"], homeport["agent"]["user_reason"])
     assert read.own_ports == {8080, 8081, 7070, 7071}
     assert read.edge is not None
     assert read.edge.url == "http://{name}.tunnel.localhost:8081"
-    assert str(read.edge.routes_dir) == homeport["edge"]["routes"]
-    assert str(read.data_dir) == homeport["data"]
+    assert str(read.edge.routes_dir) == homeport["traefik"]["routes"]
+    assert str(read.data_dir) == homeport["agent"]["data"]
 
 
 @pytest.mark.parametrize("origin", ["http://{port}.localhost:8080", "https://{port}-dev.example.com"])
@@ -134,7 +139,7 @@ def test_caddy_accepts_its_file(
     proxies: list[str],
 ) -> None:
     caddy = need("caddy")
-    place = {**homeport, "origin": origin, "trusted_proxies": proxies}
+    place = {**homeport, "caddy": {**homeport["caddy"], "origin": origin, "trusted_proxies": proxies}}
     file = tmp_path / "Caddyfile"
     file.write_text(render("caddy", "{{ caddy_text }}", homeport=place, **defaults("artifact")))
     run(caddy, "validate", "--adapter", "caddyfile", "--config", file)
@@ -202,12 +207,12 @@ def test_a_changed_dependency_changes_the_fingerprint(
     assert render("service", "{{ service_fingerprint }}", homeport=homeport, **values) != before
 
 
-def test_nft_accepts_the_firewall(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
+def test_nft_accepts_the_firewall(decide: Decide, render: Render, tmp_path: Path) -> None:
     nft = need("nft")
-    place = {**homeport, "ssh_ports": [2222]}
-    text = render(
-        "firewall", "{{ firewall_text }}", homeport=place, firewall_open_tcp=[80], firewall_open_udp=[53]
-    )
+    wanted = {"groups": ["workstation", "edge"], "firewall_open_tcp": ["80"], "firewall_open_udp": ["53"]}
+    place, problems = decide({"ssh_ports": [2222]}, wanted)
+    assert problems == []
+    text = render("firewall", "{{ firewall_text }}", homeport=place)
     assert "tcp dport { 2222, 80, 8081, 20000-29999 } accept" in text
     assert "udp dport { 53, 20000-29999 } accept" in text
     assert "flush ruleset" not in text
@@ -218,10 +223,10 @@ def test_nft_accepts_the_firewall(render: Render, homeport: dict[str, Any], tmp_
     run(nft, "--check", "--file", file)
 
 
-def test_ssh_stays_open_whatever_is_known_of_it(render: Render, homeport: dict[str, Any]) -> None:
-    for found, wished, expected in (([], [], "22"), ([2222], [], "2222"), ([2222], [22], "22, 2222")):
-        place = {**homeport, "ssh_ports": found, "edge": {}}
-        text = render("firewall", "{{ firewall_text }}", homeport=place, firewall_ssh_ports=wished)
+def test_ssh_stays_open_whatever_is_known_of_it(decide: Decide, render: Render) -> None:
+    for found, wanted, expected in (([], [], "22"), ([2222], [], "2222"), ([2222], [22], "22, 2222")):
+        place, _ = decide({"ssh_ports": found}, {"firewall_ssh_ports": wanted})
+        text = render("firewall", "{{ firewall_text }}", homeport=place)
         assert f"tcp dport {{ {expected} }} accept" in text
 
 
@@ -240,28 +245,7 @@ def test_the_table_of_artifacts_agrees_with_the_locks(defaults: Defaults) -> Non
         assert "--hash=sha256:" in lock
 
 
-def test_preflight_repeats_the_defaults_of_the_roles(render: Render, defaults: Defaults) -> None:
-    """It runs before those roles are loaded, so their defaults stand twice; here they are compared."""
-    text = "{{ preflight_wishes[key] | to_json }}"
-    for key, role, name in (
-        ("bind", "caddy", "caddy_bind"),
-        ("port", "caddy", "caddy_port"),
-        ("trusted_proxies", "caddy", "caddy_trusted_proxies"),
-        ("firewall", "firewall", "firewall_enabled"),
-        ("localhost_names", "localhost_names", "localhost_names_enabled"),
-        ("python", "artifact", "artifact_python"),
-        ("edge_bind", "traefik", "traefik_bind"),
-        ("dns_provider", "traefik", "traefik_dns_provider"),
-        ("edge_listen", "homeportd", "homeportd_edge_listen"),
-        ("tcp_ports", "homeportd", "homeportd_tcp_ports"),
-        ("udp_ports", "homeportd", "homeportd_udp_ports"),
-        ("admin_allow", "homeportd", "homeportd_admin_allow"),
-    ):
-        repeated = yaml.safe_load(render("preflight", text.replace("key", repr(key)), group_names=[]))
-        assert repeated == defaults(role)[name], key
-
-
-def test_agents_wishes_are_those_of_its_package() -> None:
+def test_the_agents_requirements_are_those_of_its_package() -> None:
     declared = tomllib.loads((ROOT / "homeportd/pyproject.toml").read_text())["project"]["dependencies"]
     lines = (ROOT / "requirements/agent.in").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == declared

@@ -24,9 +24,9 @@ Defaults = Callable[[str], dict[str, Any]]
 Files = Callable[..., tuple[Path, Path, dict[str, Any]]]
 
 BIN = Path(sys.executable).parent
-VPS = {"workstation": False, "edge": True, "edge_url": "https://{name}.tunnel.example.com"}
-WILDCARD = {**VPS, "dns_provider": "rfc2136"}
-LAPTOP = {"edge": True, "edge_bind": "127.0.0.1"}
+VPS = {"groups": ["edge"], "homeport_edge_url": "https://{name}.tunnel.example.com"}
+WILDCARD = {**VPS, "traefik_dns_provider": "rfc2136"}
+LAPTOP = {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"}
 
 
 @pytest.fixture
@@ -37,7 +37,6 @@ def files(render: Render, decide: Decide, defaults: Defaults, tmp_path: Path) ->
         place, problems = decide({}, wishes)
         assert problems == []
         values = {**defaults("artifact"), "homeport": place}
-        values["traefik_dns_provider"] = wishes.get("dns_provider", "")
         static, routes = tmp_path / "traefik.yml", tmp_path / "edge.yml"
         static.write_text(render("traefik", "{{ traefik_text }}", **values))
         routes.write_text(render("traefik", "{{ traefik_routes_text }}", **values))
@@ -207,7 +206,7 @@ def test_the_agent_reads_its_settings(
     read = settings.load(file)
     assert read.edge is not None
     assert read.edge.cert_resolver == resolver
-    assert (read.origin is None) is (not wishes.get("workstation", True))
+    assert (read.origin is not None) is ("workstation" in wishes["groups"])
 
 
 def test_secrets_are_in_a_file_of_roots_and_nowhere_else(render: Render, decide: Decide) -> None:

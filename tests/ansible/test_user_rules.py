@@ -1,13 +1,14 @@
 """Which user the agent serves, why, and what is handed over: decided without a host."""
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, get_args
 
 import pytest
 
 from homeportd.settings import UserReason
 from homeportd.system.served_user import REASONS
+
+from .conftest import plugin
 
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice", "sudo": "free"}
@@ -31,17 +32,17 @@ def texts(problems: list[dict[str, str]], key: str = "error") -> str:
         ({"sudo_user": "gone"}, {}, "homeport", "root"),
         ({"sudo_user": "alice"}, {}, "alice", "sudo"),
         (ALICE, {}, "alice", "sudo"),
-        ({**ALICE, "sudo": "none"}, {"rootless": True}, "alice", "rootless"),
-        ({"sudo_user": "bob", "users": USERS}, {"user": "alice"}, "alice", "setting"),
-        ({}, {"workstation": False, "edge": True}, "homeport", "edge"),
-        ({"sudo_user": "alice"}, {"workstation": False, "edge": True}, "homeport", "edge"),
+        ({**ALICE, "sudo": "none"}, {"homeport_rootless": True}, "alice", "rootless"),
+        ({"sudo_user": "bob", "users": USERS}, {"homeport_user": "alice"}, "alice", "setting"),
+        ({}, {"groups": ["edge"]}, "homeport", "edge"),
+        ({"sudo_user": "alice"}, {"groups": ["edge"]}, "homeport", "edge"),
         (BOBS, {}, "bob", "data"),
         ({**BOBS, "sudo_user": "alice"}, {}, "bob", "data"),
         # An installation that is older than the reasons.
         ({"data_owner": "homeport", "users": USERS}, {}, "homeport", "root"),
         (
             {"data_owner": "homeport", "users": USERS},
-            {"workstation": False, "edge": True},
+            {"groups": ["edge"]},
             "homeport",
             "edge",
         ),
@@ -55,7 +56,7 @@ def test_the_agents_user_is_the_person(
     decide: Decide, observed: dict[str, Any], wishes: dict[str, Any], user: str, reason: str
 ) -> None:
     place, problems = decide(observed, wishes)
-    assert (place["user"], place["user_reason"]) == (user, reason)
+    assert (place["agent"]["user"], place["agent"]["user_reason"]) == (user, reason)
     assert problems == []
 
 
@@ -63,7 +64,11 @@ def test_the_agents_user_is_the_person(
 @pytest.mark.parametrize("who", [{}, {"sudo_user": "alice"}, ALICE])
 def test_a_second_run_by_anybody_keeps_the_reason(decide: Decide, who: dict[str, Any], reason: str) -> None:
     place, _ = decide({**who, **BOBS, "recorded": {"user": "bob", "reason": reason}})
-    assert (place["user"], place["user_reason"], place["handover"]) == ("bob", reason, {})
+    assert (place["agent"]["user"], place["agent"]["user_reason"], place["agent"]["handover"]) == (
+        "bob",
+        reason,
+        {},
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,13 +82,15 @@ def test_a_second_run_by_anybody_keeps_the_reason(decide: Decide, who: dict[str,
 def test_a_reason_that_no_longer_holds_is_not_kept(
     decide: Decide, recorded: dict[str, str], reason: str
 ) -> None:
-    assert decide({**BOBS, "recorded": recorded})[0]["user_reason"] == reason
+    assert decide({**BOBS, "recorded": recorded})[0]["agent"]["user_reason"] == reason
 
 
 def test_another_user_is_handed_what_the_agent_has(decide: Decide) -> None:
-    place, problems = decide(BOBS, {"user": "alice", "edge": True, "edge_bind": "127.0.0.1"})
+    place, problems = decide(
+        BOBS, {"homeport_user": "alice", "groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"}
+    )
     assert problems == []
-    handover = place["handover"]
+    handover = place["agent"]["handover"]
     assert (handover["from"], handover["to"]) == (["bob"], "alice")
     assert {folder["path"]: folder["group"] for folder in handover["folders"]} == {
         "/srv/homeport/repos": "alice",
@@ -94,10 +101,10 @@ def test_another_user_is_handed_what_the_agent_has(decide: Decide) -> None:
 
 
 def test_our_own_user_gets_it_back_without_its_home(decide: Decide) -> None:
-    place, problems = decide(BOBS, {"user": "homeport"})
+    place, problems = decide(BOBS, {"homeport_user": "homeport"})
     assert problems == []
-    assert place["handover"]["from"] == ["bob"]
-    assert "/srv/homeport/home" not in [folder["path"] for folder in place["handover"]["folders"]]
+    assert place["agent"]["handover"]["from"] == ["bob"]
+    assert "/srv/homeport/home" not in [folder["path"] for folder in place["agent"]["handover"]["folders"]]
 
 
 @pytest.mark.parametrize(
@@ -114,10 +121,10 @@ def test_an_interrupted_handover_goes_on(decide: Decide, wished: str, user: str,
     for owner in ("bob", "alice"):
         place, problems = decide(
             {"data_owner": owner, "users": USERS, "handover": {"from": ["bob"], "to": "alice"}},
-            {"user": wished},
+            {"homeport_user": wished},
         )
         assert problems == []
-        assert (place["user"], place["handover"]["from"]) == (user, sources)
+        assert (place["agent"]["user"], place["agent"]["handover"]["from"]) == (user, sources)
 
 
 def test_the_agent_of_the_earlier_user_is_no_stranger_on_the_edges_ports(decide: Decide) -> None:
@@ -129,15 +136,15 @@ def test_the_agent_of_the_earlier_user_is_no_stranger_on_the_edges_ports(decide:
         "exe": None,
         "command": "/opt/homeport/current/bin/python /opt/homeport/current/bin/homeportd serve",
     }
-    edge = {"edge": True, "edge_bind": "127.0.0.1"}
-    observed = {**BOBS, "edge_listeners": {"7070": [listener]}}
-    assert decide(observed, {**edge, "user": "alice"})[1] == []
-    stranger = {**observed, "edge_listeners": {"7070": [{**listener, "user": "carol"}]}}
-    assert "port 7070 is taken" in texts(decide(stranger, {**edge, "user": "alice"})[1])
+    edge = {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"}
+    observed = {**BOBS, "listeners": {"7070": [listener]}}
+    assert decide(observed, {**edge, "homeport_user": "alice"})[1] == []
+    stranger = {**observed, "listeners": {"7070": [{**listener, "user": "carol"}]}}
+    assert "port 7070 at 127.0.0.1 is taken" in texts(decide(stranger, {**edge, "homeport_user": "alice"})[1])
 
 
 def test_a_name_without_an_account_is_refused(decide: Decide) -> None:
-    _, problems = decide(BOBS, {"user": "carol"})
+    _, problems = decide(BOBS, {"homeport_user": "carol"})
     assert "carol, who has no account here" in texts(problems)
     assert "adduser carol" in texts(problems, "fix")
 
@@ -152,7 +159,7 @@ def test_a_name_without_an_account_is_refused(decide: Decide) -> None:
     ],
 )
 def test_without_root_nobody_is_installed_for_by_silence(
-    decide: Decide, rules: ModuleType, sudo: str, given: bool, error: str, fix: str
+    decide: Decide, sudo: str, given: bool, error: str, fix: str
 ) -> None:
     observed, wishes = (
         {**ALICE, "sudo": sudo},
@@ -162,12 +169,12 @@ def test_without_root_nobody_is_installed_for_by_silence(
     assert place["rootful"] is True
     assert error in problem["error"]
     assert fix in problem["fix"]
-    assert decide(observed, {**wishes, "rootless": True})[1] == []
+    assert decide(observed, {**wishes, "homeport_rootless": True})[1] == []
     # What was installed without root stays so.
     place, problems = decide({**observed, "rootless_here": True}, wishes)
     assert (place["rootful"], problems) == (False, [])
 
 
-def test_the_agent_and_the_end_of_a_run_give_the_same_reasons(rules: ModuleType) -> None:
-    assert rules.user_rules.REASONS == REASONS
+def test_the_agent_and_the_end_of_a_run_give_the_same_reasons() -> None:
+    assert plugin("module_utils.user_rules").REASONS == REASONS
     assert set(get_args(UserReason)) == set(REASONS)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 MOST_SETTINGS = 6
 # What roles tell one another; a person sets none of it.
-INTERNAL = {"service", "preflight_wishes"}
+INTERNAL = {"service"}
 ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 
 

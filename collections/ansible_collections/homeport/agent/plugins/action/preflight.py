@@ -1,6 +1,7 @@
-"""Before the module of this name looks at a host: see that no other run is at it, and keep others away.
+"""Before the module of this name looks at a host: read what is wanted there, and keep other runs away.
 
-It costs no task of its own, and works whichever way ansible-playbook was started.
+The variables of all roles are read from the roles themselves, with their defaults, and compared with what the host has.
+The lock costs no task of its own, and works whichever way ansible-playbook was started.
 """
 
 from __future__ import annotations
@@ -17,29 +18,84 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+from ansible_collections.homeport.agent.plugins.module_utils.components import load, sources
+from ansible_collections.homeport.agent.plugins.plugin_utils.variables import (
+    Role,
+    Settings,
+    read_role,
+    settings,
+    unknown,
+)
 
 HOLDER = Path(__file__).parents[1] / "plugin_utils/hold_lock.py"
 HOLDER_SECONDS = 20  # for it to say whether it has the lock
 LOCAL = "local"
+# Roles whose variables are no component's: what all have in common, and what this run itself goes by.
+COMMON_ROLES = {"homeport", "preflight"}
 
 
 class ActionModule(ActionBase):
-    """Takes `exclusive`, which is not the module's; all other arguments are."""
+    """Arguments: `roles`, the folder of the roles; `exclusive`, whether other runs for the host are kept away."""
 
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        exclusive = bool(arguments.pop("exclusive", False)) and not self._task.check_mode
-        if exclusive and sys.platform == "linux":
+        known = task_vars or {}
+        _, arguments = self.validate_argument_spec(
+            {"roles": {"type": "path", "required": True}, "exclusive": {"type": "bool", "default": False}}
+        )
+        if arguments["exclusive"] and not self._task.check_mode and sys.platform == "linux":
             other = take_lock(self._target(), os.getppid())
             if other:
-                where = "this machine" if self._target() == LOCAL else (task_vars or {})["inventory_hostname"]
+                where = "this machine" if self._target() == LOCAL else known["inventory_hostname"]
                 result.update(failed=True, msg=refusal(other, where))
                 return result
-        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        found = self._settings(Path(arguments["roles"]), known)
+        answer = self._execute_module(
+            module_args={
+                "components": sources(),
+                "settings": found.values,
+                "groups": known["group_names"],
+                "name": known["inventory_hostname"],
+                "command": self._lookup("command_typed", known),
+                "become_given": self._lookup("become_password_given", known),
+            },
+            task_vars=task_vars,
+        )
+        answer["artifacts"] = found.values["artifact_table"]
+        # Nobody reads so much, whatever the verbosity.
+        answer.pop("invocation", None)
+        wrong = [{"error": error, "fix": fix} for error, fix in found.problems]
+        for key in ("problems", "fatal"):
+            answer[key] = wrong + answer.get(key, [])
+        result.update(answer)
         return result
+
+    def _settings(self, folder: Path, known: dict[str, Any]) -> Settings:
+        """The variables of the roles that the host's groups use, and what is wrong with any that the host has."""
+        roles = {path.name: self._role(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+        groups = set(known["group_names"])
+        used = {name for component in load() if groups & set(component.groups) for name in component.roles}
+        # Of the roles of other groups the defaults do: what a host sets for them is not its concern.
+        found = settings(
+            [roles[name] for name in (*COMMON_ROLES, *sorted(used))], known, self._templar.template
+        )
+        others = [role for name, role in roles.items() if name not in used and name not in COMMON_ROLES]
+        found.values |= settings(others, {}, self._templar.template).values
+        # What a person has set, and no variable of a role or a play.
+        found.problems += unknown(roles.values(), known["hostvars"][known["inventory_hostname"]])
+        return found
+
+    def _role(self, folder: Path) -> Role:
+        return read_role(
+            folder, lambda path: self._loader.load_from_file(str(path), trusted_as_template=True)
+        )
+
+    def _lookup(self, name: str, known: dict[str, Any]) -> Any:
+        [value] = lookup_loader.get(f"homeport.agent.{name}").run([], variables=known)
+        return value
 
     def _target(self) -> str:
         """What is locked: this machine, or the address that a connection leads to."""

@@ -44,13 +44,8 @@ def missing(homeport: dict[str, Any], artifacts: dict[str, Any], sources: str) -
     locks = []
     if not any(name.endswith(f"+{sources}") for name in homeport["installed"]["agent"]["complete"]):
         locks.append("agent.txt")
-    needed = {
-        "supervisor": homeport["manager"] == "supervisor",
-        "caddy": homeport["workstation"],
-        "traefik": homeport["edge"],
-    }
-    for name, is_needed in needed.items():
-        artifact = artifacts[name]
-        if is_needed and artifact["version"] not in homeport["installed"][name]["complete"]:
+    for tool in homeport["tools"]:
+        artifact = artifacts[tool]
+        if artifact["version"] not in homeport["installed"][tool]["complete"]:
             locks.append(str(artifact["lock"]))
     return locks

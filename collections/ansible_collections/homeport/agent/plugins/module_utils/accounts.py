@@ -12,7 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.homeport.agent.plugins.module_utils.user_rules import MARKER, STATE
+from ansible_collections.homeport.agent.plugins.module_utils.names import STATE
+from ansible_collections.homeport.agent.plugins.module_utils.user_rules import MARKER
 
 ASK_SECONDS = 10  # a sudo or python that does not answer is not there
 NOTHING = subprocess.CompletedProcess((), 1, "", "")
@@ -109,8 +110,8 @@ def accounts(*more: str | None) -> dict[str, dict[str, Any]]:
     }
 
 
-def observe_accounts(wishes: dict[str, Any]) -> dict[str, Any]:
-    """What user_rules decides by."""
+def observe_accounts(named: str) -> dict[str, Any]:
+    """What user_rules decides by; `named` is the account that the inventory names."""
     me = pwd.getpwuid(os.geteuid())
     sudo_user = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None
     data_owner = name_of(DATA.stat().st_uid) if DATA.is_dir() else None
@@ -122,7 +123,8 @@ def observe_accounts(wishes: dict[str, Any]) -> dict[str, Any]:
         "home": me.pw_dir,
         "sudo": "none" if os.geteuid() == 0 else sudo_kind(),
         "sudo_user": sudo_user,
-        "users": accounts(me.pw_name, sudo_user, data_owner, wishes["user"]),
+        "users": accounts(me.pw_name, sudo_user, data_owner, named),
+        "groups": {entry.gr_name: list(entry.gr_mem) for entry in grp.getgrall()},
         "data_owner": data_owner,
         "recorded": recorded_user(),
         "handover": pending_handover(),

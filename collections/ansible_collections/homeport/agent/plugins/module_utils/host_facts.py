@@ -16,14 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.homeport.agent.plugins.module_utils.names import SOFTWARE
+
 Json = dict[str, Any]
 
-ROOTFUL = "/opt/homeport"
 ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
-SERVICE_USERS = ("homeport-caddy", "homeport-traefik")  # of an installation by root
 # The programs of an installation, whose folder's name ends with /homeport. What a process says of itself is its
 # user's word: only plain characters are taken, and the account is always the kernel's.
-PROGRAM = re.compile(r"(/[A-Za-z0-9._/@+-]*?/homeport)/(?:tools/(?:caddy|traefik)|current/bin|releases/)")
+PROGRAM = re.compile(r"(/[A-Za-z0-9._/@+-]*?/homeport)/(?:tools/[a-z0-9_-]+/|current/bin|releases/)")
 MOST_COMMAND = 4096  # bytes of a command line that are looked at
 
 NETLINK_ROUTE = 0
@@ -198,12 +198,12 @@ def is_container() -> bool:
 def installations(accounts: Iterable[pwd.struct_passwd], data: Path) -> list[Json]:
     """Installations of Homeport on this machine, as far as their folders can be seen: software, user."""
     found = []
-    if os.path.lexists(f"{ROOTFUL}/current"):
+    if os.path.lexists(f"{SOFTWARE}/current"):
         try:
             owner = pwd.getpwuid(data.stat().st_uid).pw_name
         except (OSError, KeyError):
             owner = "root"
-        found.append({"software": ROOTFUL, "user": owner})
+        found.append({"software": SOFTWARE, "user": owner})
     for account in accounts:
         software = f"{account.pw_dir}/.local/share/homeport"
         if account.pw_dir.startswith("/") and os.path.lexists(f"{software}/current"):
@@ -211,14 +211,18 @@ def installations(accounts: Iterable[pwd.struct_passwd], data: Path) -> list[Jso
     return found
 
 
-def name_installations(listeners: Iterable[Json]) -> None:
-    """Give each listener its `installation`: the software folder of the Homeport that it belongs to, or None."""
+def name_installations(listeners: Iterable[Json], service_users: Iterable[str] = ()) -> None:
+    """Give each listener its `installation`: the software folder of the Homeport that it belongs to, or None.
+
+    `service_users` are those that the programs of an installation by root run as.
+    """
+    users = set(service_users)
     for listener in listeners:
         match = PROGRAM.search(f"{listener['exe'] or ''} {listener['command'] or ''}")
         if match:
             listener["installation"] = match[1]
-        elif listener["user"] in SERVICE_USERS:
-            listener["installation"] = ROOTFUL
+        elif listener["user"] in users:
+            listener["installation"] = SOFTWARE
         elif listener["pid"] is None:
             listener["installation"] = _installation_of(listener["uid"])
         else:

@@ -6,42 +6,41 @@ import os
 import pwd
 import stat
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.homeport.agent.plugins.module_utils import removal_rules as rules
-from ansible_collections.homeport.agent.plugins.module_utils.rules import links as links_of
+from ansible_collections.homeport.agent.plugins.module_utils.components import Component, Host, Json
+from ansible_collections.homeport.agent.plugins.module_utils.layout import present
+from ansible_collections.homeport.agent.plugins.module_utils.names import UNITS
 
-Json = dict[str, Any]
 
-
-def removal(observed: Json, place: Json) -> Json:
+def removal(host: Host, layout: Json, components: list[Component]) -> Json:
     """What playbooks/remove.yml does on this host, all of it there now.
 
     paths and data (the latter with remove_data alone), units, accounts (services, own, group), certificates that
     stay without remove_data, the folders `kept` for them, and whether Homeport is `here` at all.
     """
-    links = links_of(place)
-    certificates = [path for path in rules.certificates(place) if _is_full(path)]
-    kept = [*certificates, *([f"{place['settings']}/{rules.ACCOUNT}"] * (not place["rootful"]))]
-    paths = [entry for path in rules.paths(place, links) for entry in _without(path, kept)]
+    given = rules.removals(layout, components)
+    # As the components are listed, for a person to read.
+    certificates = [path for one in reversed(given) for path in one.certificates if _is_full(path)]
+    kept = [*certificates, *(path for one in given for path in one.kept)]
+    paths = [entry for path in rules.paths(layout, given) for entry in _without(path, kept)]
     going = set(paths)
-    paths += [folder for folder in rules.parents(place, links) if _goes_with(folder, going)]
-    data = [path for path in rules.data(place) if os.path.lexists(path)]
-    accounts = rules.accounts(observed, place)
+    paths += [folder for folder in rules.parents(given) if _goes_with(folder, going)]
+    data = [path for path in rules.data(given) if os.path.lexists(path)]
+    accounts = rules.accounts(host, layout, components)
     return {
         "here": bool(paths or data or accounts["services"] or accounts["own"]),
         "paths": paths,
         "data": data,
-        "owned": [path for path in (place["repos"], place["data"]) if path in data],
+        "owned": [path for one in given for path in one.repositories if path in data],
         "certificates": certificates,
         "kept": [
-            path
-            for path in (place["caddy_data"], rules.edge_folders(place)[0])
-            if _is_above(path, certificates)
+            folder
+            for one in given
+            for folder in one.data
+            if _is_above(folder, [path for path in one.certificates if path in certificates])
         ],
-        "units": [name for name in rules.UNIT_NAMES if Path(rules.UNITS, name).exists()]
-        if place["rootful"]
-        else [],
+        "units": [name for name in rules.units(layout, given) if Path(UNITS, name).exists()],
         "accounts": accounts,
     }
 
@@ -90,15 +89,15 @@ def _was_ours(folder: str, going: set[str]) -> bool:
     return any(path.startswith(f"{folder}/") for path in going)
 
 
-def foreign_certificates(place: Json) -> list[Json]:
+def foreign_certificates(layout: Json, components: list[Component]) -> list[Json]:
     """Kept certificates that are not their program's, whose account was made anew: path, owner, group."""
-    if not place["rootful"]:
+    if not layout["rootful"]:
         return []
-    owners = (place["caddy_user"], place["edge"].get("user", ""))
     return [
-        {"path": path, "owner": owner, "group": place["group"]}
-        for path, owner in zip(rules.certificates(place), owners, strict=True)
-        if owner and os.path.lexists(path) and not _belongs_to(Path(path), owner)
+        {"path": path, "owner": component.user, "group": layout["group"]}
+        for component in present(layout, components)
+        for path in component.removal(layout).certificates
+        if os.path.lexists(path) and not _belongs_to(Path(path), component.user)
     ]
 
 

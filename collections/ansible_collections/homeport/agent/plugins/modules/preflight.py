@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import grp
+import glob
 import os
 import pwd
 import re
@@ -24,24 +24,28 @@ from ansible_collections.homeport.agent.plugins.module_utils.accounts import (
     observe_accounts,
     run,
 )
-from ansible_collections.homeport.agent.plugins.module_utils.edge_rules import files, watched_ports
-from ansible_collections.homeport.agent.plugins.module_utils.host_rules import (
-    asked_addresses,
+from ansible_collections.homeport.agent.plugins.module_utils.components import (
+    Component,
+    Folder,
+    Host,
+    compiled,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.host_rules import asked_addresses
+from ansible_collections.homeport.agent.plugins.module_utils.layout import (
+    files,
+    folders,
+    layout,
+    links,
+    present,
+    problems,
+    retired,
+    service_users,
     written_folders,
 )
 from ansible_collections.homeport.agent.plugins.module_utils.release_facts import releases
 from ansible_collections.homeport.agent.plugins.module_utils.removal_facts import (
     foreign_certificates,
     removal,
-)
-from ansible_collections.homeport.agent.plugins.module_utils.rules import (
-    GROUP,
-    directories,
-    layout,
-    links,
-    problems,
-    retired,
-    service_users,
 )
 from ansible_collections.homeport.agent.plugins.module_utils.user_rules import root_problems
 
@@ -52,24 +56,41 @@ description:
   - Reads the host without changing it, so it runs in check mode as well.
   - Sets the fact C(homeport) with the layout, and with what of it is missing (C(homeport.todo)), so that
     the tasks of a finished host have nothing to do.
+  - The action plugin of this name fills in all options; see there which of its own it takes.
 options:
-  wishes:
-    description: What the inventory says.
+  components:
+    description: The text of each file of C(module_utils/components), by its name.
     type: dict
     required: true
-  artifacts:
-    description: Names of the third-party tools whose installed versions are listed.
+  settings:
+    description: The value of each variable of the roles, by its name.
+    type: dict
+    required: true
+  groups:
+    description: The groups of the inventory that the host is in.
     type: list
     elements: str
-    default: []
+    required: true
+  name:
+    description: The name of the host in the inventory.
+    type: str
+    required: true
+  command:
+    description: The command that started this run.
+    type: str
+    required: true
+  become_given:
+    description: Whether Ansible was given a password for sudo.
+    type: bool
+    default: false
 author: Homeport
 """
 
 EXAMPLES = r"""
 - name: Look at the host
   homeport.agent.preflight:
-    wishes: "{{ preflight_wishes }}"
-    artifacts: [caddy]
+    roles: "{{ role_path }}/.."
+    exclusive: true
 """
 
 RETURN = r"""
@@ -84,6 +105,8 @@ fatal:
   type: list
   elements: dict
 """
+
+Json = dict[str, Any]
 
 LISTEN = "0A"  # the state in /proc/net/tcp
 CRON_MARK = "#Ansible: homeport\n@reboot "
@@ -185,10 +208,11 @@ def disk_of(path: str) -> dict[str, Any]:
     }
 
 
-def differs(entry: dict[str, str], is_kind: Callable[[int], bool] = stat.S_ISDIR) -> bool:
+def differs(entry: Folder, is_kind: Callable[[int], bool] = stat.S_ISDIR) -> bool:
     """Whether a folder is missing, or has another owner, group or mode than it shall have ("" is any)."""
+    path = Path(entry.path)
     try:
-        seen = Path(entry["path"]).lstat() if is_kind is stat.S_ISREG else Path(entry["path"]).stat()
+        seen = path.lstat() if is_kind is stat.S_ISREG else path.stat()
     except FileNotFoundError:
         return True
     except PermissionError:
@@ -197,9 +221,9 @@ def differs(entry: dict[str, str], is_kind: Callable[[int], bool] = stat.S_ISDIR
         return True
     return (
         not is_kind(seen.st_mode)
-        or bool(entry["owner"] and name_of(seen.st_uid) != entry["owner"])
-        or bool(entry["group"] and group_of(seen.st_gid) != entry["group"])
-        or bool(entry["mode"] and stat.S_IMODE(seen.st_mode) != int(entry["mode"], 8))
+        or bool(entry.owner and name_of(seen.st_uid) != entry.owner)
+        or bool(entry.group and group_of(seen.st_gid) != entry.group)
+        or bool(entry.mode and stat.S_IMODE(seen.st_mode) != int(entry.mode, 8))
     )
 
 
@@ -235,108 +259,117 @@ def ssh_ports() -> list[int]:
     return sorted(port for port in found if 0 < port < 65536)
 
 
-def observe(wishes: dict[str, Any]) -> dict[str, Any]:
-    port = wishes["port"]
-    caddy_listeners = listeners(port) if isinstance(port, int) and wishes["workstation"] else []
-    edge_listeners = {str(number): listeners(number) for number in watched_ports(wishes)}
-    host_facts.name_installations(
-        [*caddy_listeners, *(row for rows in edge_listeners.values() for row in rows)]
-    )
+def observe(settings: Json, components: list[Component]) -> Json:
+    """What a layout is decided by."""
+    ports = {port for component in components for port in component.watched_ports(settings)}
+    found = {str(port): listeners(port) for port in sorted(ports)}
+    users = [component.user for component in components if component.user]
+    host_facts.name_installations([row for rows in found.values() for row in rows], users)
+    python = settings["artifact_python"]
     return {
         "os": read_os_release(),
-        "python": {"path": wishes["python"], "version": python_version(wishes["python"])},
+        "python": {"path": python, "version": python_version(python)},
         "systemd": Path("/run/systemd/system").is_dir(),
-        **observe_accounts(wishes),
+        **observe_accounts(settings["homeport_user"]),
         "ipv6": has_ipv6(),
         "crontab": shutil.which("crontab") is not None,
-        "nft": Path("/usr/sbin/nft").exists(),
         "ssh_ports": ssh_ports(),
-        "listeners": caddy_listeners,
-        "edge_listeners": edge_listeners,
+        "listeners": found,
         "container": host_facts.is_container(),
-        "has_group": GROUP in {entry.gr_name for entry in grp.getgrall()},
         "installations": host_facts.installations(pwd.getpwall(), DATA),
         "addresses": host_facts.own_addresses(),
+        "probes": {
+            component.name: {key: bool(glob.glob(path)) for key, path in component.probes.items()}  # noqa: PTH207
+            for component in components
+        },
     }
 
 
-def look_closer(observed: dict[str, Any], wishes: dict[str, Any], place: dict[str, Any]) -> None:
+def look_closer(host: Host, place: Json, components: list[Component]) -> None:
     """Add what can only be looked at once it is known where everything goes."""
+    observed = host.observed
     observed["disks"] = {path: disk_of(path) for path in (place["software"], place["state"])}
-    asked = [address for _, address in asked_addresses(wishes, place)]
+    asked = [entry.address for entry in asked_addresses(host, place, present(place, components))]
     observed["refused_addresses"] = host_facts.refused_addresses(asked)
-    folders = written_folders(place, directories(place))
-    observed["folders"] = host_facts.folders(folders, as_root_later=place["elevate"])
+    written = written_folders(place, components)
+    observed["folders"] = host_facts.folders(written, as_root_later=place["elevate"])
 
 
-def outstanding(place: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
+def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
     """What of the layout is not there yet."""
-    groups = {entry.gr_name: entry.gr_mem for entry in grp.getgrall()}
-    user = observed["users"].get(place["user"])
+    users, groups, agent = host.observed["users"], host.observed["groups"], place["agent"]
+    rootful, group = place["rootful"], place["group"]
     handed = {
-        folder["path"] for folder in place["handover"].get("folders", ()) if Path(folder["path"]).is_dir()
+        folder["path"] for folder in agent["handover"].get("folders", ()) if Path(folder["path"]).is_dir()
     }
     return {
-        "handover": bool(place["handover"]),
-        "group": place["rootful"] and GROUP not in groups,
-        "user": place["rootful"] and user is None,
-        "membership": place["rootful"]
-        and place["user"] not in groups.get(GROUP, ())
-        and place["user_group"] != GROUP,
-        "service_users": [entry for entry in service_users(place) if entry["name"] not in observed["users"]],
+        "handover": bool(agent["handover"]),
+        "group": rootful and group not in groups,
+        "user": rootful and agent["user"] not in users,
+        "membership": rootful and agent["user"] not in groups.get(group, ()) and agent["user_group"] != group,
+        "service_users": [row for row in service_users(place, components) if row["name"] not in users],
         "directories": [
-            entry for entry in directories(place) if entry["path"] not in handed and differs(entry)
+            row._asdict() for row in folders(place, components) if row.path not in handed and differs(row)
         ],
-        "files": [entry for entry in files(place) if differs(entry, stat.S_ISREG)],
-        "retired": [path for path in retired(place) if os.path.lexists(path)],
-        "localhost_names": not any(Path("/usr/lib").glob("*/libnss_myhostname.so.2")),
-        "certificates": foreign_certificates(place),
-        "upgrades": not Path("/usr/bin/unattended-upgrade").exists(),
-        "crontab": place["crontab"] and CRON_MARK not in ((run("crontab", "-l") or NOTHING).stdout),
-        "links": [entry for entry in links(place) if target_of(Path(entry["path"])) != entry["target"]],
+        "files": [row._asdict() for row in files(place, components) if differs(row, stat.S_ISREG)],
+        "retired": [path for path in retired(place, components) if os.path.lexists(path)],
+        "certificates": foreign_certificates(place, components),
+        "crontab": place["crontab"] and CRON_MARK not in (run("crontab", "-l") or NOTHING).stdout,
+        "links": [
+            link for link in links(place, components) if target_of(Path(link["path"])) != link["target"]
+        ],
     }
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "wishes": {"type": "dict", "required": True},
-            "artifacts": {"type": "list", "elements": "str", "default": []},
+            "components": {"type": "dict", "required": True},
+            "settings": {"type": "dict", "required": True},
+            "groups": {"type": "list", "elements": "str", "required": True},
+            "name": {"type": "str", "required": True},
+            "command": {"type": "str", "required": True},
+            "become_given": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    wishes = module.params["wishes"]
-    if str(wishes["port"]).isdigit():
-        wishes["port"] = int(wishes["port"])  # --extra-vars caddy_port=9000 is a text
-    observed = observe(wishes)
-    place = layout(observed, wishes)
-    look_closer(observed, wishes, place)
-    todo = outstanding(place, observed)
-    accounts = todo["group"] or todo["user"] or todo["membership"] or todo["service_users"]
-    observed["account_mounts"] = host_facts.account_mounts() if accounts else []
+    given = module.params
+    components = compiled(given["components"])
+    here = [component for component in components if set(component.groups) & set(given["groups"])]
+    host = Host(
+        observed=observe(given["settings"], here),
+        settings=given["settings"],
+        groups=tuple(given["groups"]),
+        name=given["name"],
+        command=given["command"],
+        become_password=given["become_given"],
+    )
+    place = layout(host, components)
+    look_closer(host, place, components)
+    todo = outstanding(host, place, components)
+    needs_accounts = todo["group"] or todo["user"] or todo["membership"] or todo["service_users"]
+    host.observed["account_mounts"] = host_facts.account_mounts() if needs_accounts else []
     software = Path(place["software"])
-    tools = {name: software / "tools" / name for name in module.params["artifacts"]}
+    tools = {tool: software / "tools" / tool for tool in (component.tool for component in components) if tool}
     installed = {name: releases(folder, folder / "current") for name, folder in tools.items()}
     installed["agent"] = releases(software / "releases", software / "current")
     # A preview of a first run: many files have no folder yet that they could be compared in.
-    virgin = any(not Path(entry["path"]).is_dir() for entry in directories(place)) or (
+    virgin = any(not Path(row.path).is_dir() for row in folders(place, components)) or (
         place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
     )
+    proxies = [component.proxy_settings for component in present(place, components)]
     facts = {
         **place,
         "preview": module.check_mode and virgin,
         "todo": todo,
         "installed": installed,
-        "removal": removal(observed, place),
-        "last_known_good": host_facts.last_known_good(
-            Path(place["settings"]),
-            ["Caddyfile"] * place["workstation"] + ["traefik.yml"] * bool(place["edge"]),
-        ),
+        "removal": removal(host, place, components),
+        "last_known_good": host_facts.last_known_good(Path(place["settings"]), [*filter(None, proxies)]),
     }
     module.exit_json(
         changed=False,
-        problems=problems(observed, wishes, place),
-        fatal=[{"error": error, "fix": fix} for error, fix in root_problems(observed, wishes, place)],
+        problems=[{"error": error, "fix": fix} for error, fix in problems(host, place, components)],
+        fatal=[{"error": error, "fix": fix} for error, fix in root_problems(host, place)],
         ansible_facts={"homeport": facts},
     )
 

@@ -1,0 +1,139 @@
+"""Caddy, the reverse proxy of a workstation."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.homeport.agent.plugins.module_utils.components import (
+    Component,
+    Folder,
+    Host,
+    Json,
+    ListenAddress,
+    Problem,
+    Removal,
+    Socket,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.networks import is_address, is_network, networks
+
+UNIT = "homeport-caddy.service"
+PORTS_SETTING = "caddy_port (and the port in homeport_origin)"
+
+# The same pattern as the agent's settings, which check it again when the file is written.
+ORIGIN = re.compile(
+    r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
+    r"(?::(?P<number>[0-9]{1,5}))?"
+)
+
+
+class Caddy(Component):
+    name = "caddy"
+    groups = ("workstation",)
+    roles = ("caddy",)
+    user = "homeport-caddy"
+    user_comment = "Homeport's reverse proxy"
+    tool = "caddy"
+    proxy_settings = "Caddyfile"
+
+    def watched_ports(self, settings: Json) -> list[int]:
+        return [settings["caddy_port"]]
+
+    def layout(self, host: Host, layout: Json) -> Json:
+        settings = host.settings
+        origin = str(settings["homeport_origin"])
+        match = ORIGIN.fullmatch(origin)
+        return {
+            "origin": origin,
+            "dashboard": origin.replace("{port}" + match["joint"], "") if match else "",
+            "port": settings["caddy_port"],
+            # ::1 is a default, and no wish, of a machine without IPv6.
+            "bind": [
+                address for address in settings["caddy_bind"] if host.observed["ipv6"] or ":" not in address
+            ],
+            "trusted_proxies": networks(settings["caddy_trusted_proxies"]),
+            "user": self.user if layout["rootful"] else layout["root_user"],
+            "data": _data(layout),
+        }
+
+    def folders(self, layout: Json) -> list[Folder]:
+        caddy = layout["caddy"]
+        return [Folder(caddy["data"], caddy["user"], layout["group"], "0700")]
+
+    def sockets(self, layout: Json) -> list[Socket]:
+        caddy = layout["caddy"]
+        return [Socket(caddy["port"], PORTS_SETTING, tuple(caddy["bind"]))]
+
+    def owns(self, listener: Json, host: Host, layout: Json) -> bool:
+        account = host.observed["users"].get(self.user)
+        if account and listener["uid"] == account["uid"]:
+            return True
+        return str(listener["exe"] or "").startswith(f"{layout['software']}/tools/caddy/")
+
+    def addresses(self, host: Host, layout: Json) -> list[ListenAddress]:
+        return [
+            ListenAddress("caddy_bind", address, "0.0.0.0 and :: for all")
+            for address in layout["caddy"]["bind"]
+        ]
+
+    def removal(self, layout: Json) -> Removal:
+        data = _data(layout)
+        return Removal((UNIT,), paths=(data,), data=(data,), certificates=(data,))
+
+    def problems(self, host: Host, layout: Json) -> list[Problem]:
+        settings = host.settings
+        return [
+            *_origin_problems(str(settings["homeport_origin"]), settings["caddy_port"]),
+            *_port_problems(settings["caddy_port"], rootful=layout["rootful"]),
+            *_network_problems(settings["caddy_bind"], settings["caddy_trusted_proxies"]),
+        ]
+
+
+def _data(layout: Json) -> str:
+    return f"{layout['state']}/caddy"
+
+
+def _origin_problems(origin: str, port: int) -> list[Problem]:
+    match = ORIGIN.fullmatch(origin)
+    if not match:
+        return [
+            (
+                f"homeport_origin is {origin!r}, which is no pattern of an origin",
+                "write it as http://{port}.localhost:8080 or https://{port}-dev.example.com, in lower case",
+            )
+        ]
+    number = int(match["number"] or 80)
+    if not 1 <= number <= 65535:
+        return [(f"homeport_origin names port {number}", "a port is between 1 and 65535")]
+    if match["host"].endswith("localhost") and number != port:
+        return [
+            (
+                f"homeport_origin names port {number}, but Caddy listens on {port}",
+                "make homeport_origin and caddy_port agree",
+            )
+        ]
+    return []
+
+
+def _port_problems(port: int, *, rootful: bool) -> list[Problem]:
+    if not 1 <= port <= 65535:
+        return [(f"caddy_port is {port}", "a port is a number between 1 and 65535")]
+    if port < 1024 and not rootful:
+        return [(f"caddy_port is {port}, which needs root", "choose one above 1023, or run as root")]
+    return []
+
+
+def _network_problems(bind: list[str], trusted_proxies: list[str]) -> list[Problem]:
+    found = [] if bind else [("caddy_bind is empty", 'write it as ["127.0.0.1", "::1"]')]
+    found += [
+        (f"caddy_bind has {text!r}, which is no address", "write addresses such as 127.0.0.1")
+        for text in bind
+        if not is_address(text)
+    ]
+    return found + [
+        (f"caddy_trusted_proxies has {text!r}, which is no network", "write networks such as 10.0.0.0/8")
+        for text in trusted_proxies
+        if not is_network(text)
+    ]
+
+
+COMPONENT = Caddy()
