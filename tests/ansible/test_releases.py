@@ -105,7 +105,6 @@ class Script:
 @pytest.fixture
 def quick(processes: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "POLL_S", 0.0)
-    monkeypatch.setattr(processes, "SETTLED_S", 0.01)
 
 
 @pytest.mark.usefixtures("quick")
@@ -113,13 +112,17 @@ def test_a_service_that_answers_and_dies_does_not_count(processes: ModuleType, t
     def state(pid: int) -> Any:
         return processes.State("running" if pid else "starting", pid, "")
 
+    def answer(manager: Any, command: list[str], seconds: float) -> str:
+        ask = processes.asked_by(command)
+        return str(processes.wait(manager, "x", "", ask, seconds, settled=0.01))
+
     dying = Script(*[state(pid) for pid in (1, 0, 2, 0, 3, 0, 4, 0, 5, 0)])
-    assert processes.wait(dying, "x", "", ["true"], 10) == f"it ended {processes.MOST_ENDS} times"
-    assert processes.wait(Script(state(7)), "x", "", ["true"], 10) == ""
-    problem = processes.wait(Script(state(7)), "x", "", ["sh", "-c", "echo not me >&2; exit 1"], 0.1)
+    assert answer(dying, ["true"], 10) == f"it ended {processes.MOST_ENDS} times"
+    assert answer(Script(state(7)), ["true"], 10) == ""
+    problem = answer(Script(state(7)), ["sh", "-c", "echo not me >&2; exit 1"], 0.1)
     assert problem == "it does not answer (not me) within 0.1 s"
-    assert processes.wait(Script(state(0)), "x", "", ["true"], 0.05) == "it is not ready within 0.05 s"
-    missing = processes.wait(Script(state(7)), "x", "", [str(tmp_path / "nothing")], 0.05)
+    assert answer(Script(state(0)), ["true"], 0.05) == "it is not ready within 0.05 s"
+    missing = answer(Script(state(7)), [str(tmp_path / "nothing")], 0.05)
     assert "No such file" in missing
 
 
@@ -135,8 +138,8 @@ def test_the_process_from_before_the_restart_does_not_count(processes: ModuleTyp
         assert process.stdout is not None
         process.stdout.readline()
         running = processes.State("running", process.pid, "")
-        assert processes.wait(Script(running), "x", "old", [], 5) == ""
-        assert "not ready" in processes.wait(Script(running), "x", "new", [], 0.05)
+        assert processes.wait(Script(running), "x", "old", None, 5) == ""
+        assert "not ready" in processes.wait(Script(running), "x", "new", None, 0.05)
         process.communicate()
 
 

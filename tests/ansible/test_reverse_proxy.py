@@ -117,7 +117,7 @@ def test_it_goes_back_to_what_it_answered_with(proxy: ModuleType, machine: Machi
     address = f"http://127.0.0.1:{port}"
     given["services"]["homeport-caddy"]["addresses"] = [address]
     machine.write(str(port), "one")
-    assert proxy.wait(machine.manager, "homeport-caddy", "one", [address], SECONDS) == ""
+    assert proxy.wait(machine.manager, "homeport-caddy", "one", proxy.asked_at([address]), SECONDS) == ""
     assert proxy.go_back(given, machine.manager) == (False, "There are no older settings to go back to.")
     proxy.keep(Path(given["folder"]), given["services"], Path(given["agent_settings"]))
 
@@ -125,9 +125,9 @@ def test_it_goes_back_to_what_it_answered_with(proxy: ModuleType, machine: Machi
     agent = machine.manager.state(proxy.AGENT).pid
     machine.write("nonsense", "two")
     (machine.folder / "agent.toml").write_text("new")
-    problem = proxy.wait(machine.manager, "homeport-caddy", "two", ["http://127.0.0.1:9"], 2)
+    problem = proxy.wait(machine.manager, "homeport-caddy", "two", proxy.asked_at(["http://127.0.0.1:9"]), 2)
     assert problem
-    assert "invalid literal" in proxy.told(machine.manager, "homeport-caddy", problem)
+    assert "invalid literal" in proxy.described(machine.manager, "homeport-caddy", problem)
     back, words = proxy.go_back(given, machine.manager)
     assert (back, words) == (True, f"The old settings are back, and it answers with them at {address}.")
     assert (machine.folder / "settings").read_text() == str(port)
@@ -154,8 +154,8 @@ def test_only_an_answer_of_the_new_process_counts(proxy: ModuleType, machine: Ma
     port = free_port()
     machine.write(str(port), "old")
     addresses = [f"http://127.0.0.1:{port}"]
-    assert proxy.wait(machine.manager, "homeport-caddy", "old", addresses, SECONDS) == ""
-    assert "does not answer" in proxy.wait(machine.manager, "homeport-caddy", "new", addresses, 1)
+    assert proxy.wait(machine.manager, "homeport-caddy", "old", proxy.asked_at(addresses), SECONDS) == ""
+    assert "not ready" in proxy.wait(machine.manager, "homeport-caddy", "new", proxy.asked_at(addresses), 1)
 
 
 def test_a_port_that_takes_connections_and_says_nothing_is_no_answer(proxy: ModuleType) -> None:

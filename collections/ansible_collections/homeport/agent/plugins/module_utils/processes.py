@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,13 @@ MOST_ENDS = 5  # of the process, until it is given up
 LOG_LINES = 15
 LOG_LINE = 300  # characters
 LOG_TAIL = 16 * 1024  # bytes
+
+# Options of every module that starts or watches a service; doc_fragments/service.py describes them.
+OPTIONS = {
+    "supervisorctl": {"type": "list", "elements": "str", "default": []},
+    "logs": {"type": "str", "default": ""},
+    "seconds": {"type": "int", "default": 45},
+}
 
 STARTING, RUNNING, FAILED = "starting", "running", "failed"
 # EXITED is an end with the one status that is not tried again; STOPPED comes before a start, too.
@@ -134,18 +142,23 @@ class Manager:
         if not self._supervisorctl:
             lines = ["--output=cat", "--no-pager", f"--lines={LOG_LINES}"]
             return last_lines(run(["journalctl", f"--unit={name}.service", *lines]).stdout)
-        try:
-            with Path(self._logs, f"{name}.log").open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - LOG_TAIL))
-                return last_lines(file.read().decode(errors="replace"))
-        except OSError:
-            return []
+        return end_of_file(Path(self._logs, f"{name}.log"))
 
     def log_command(self, name: str) -> str:
         """What a person types to read more of it."""
         if self._supervisorctl:
             return f"tail -n 50 {self._logs}/{name}.log"
         return f"journalctl --unit {name} --lines 50"
+
+
+def end_of_file(path: Path) -> list[str]:
+    """The last lines of a log file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - LOG_TAIL))
+            return last_lines(file.read().decode(errors="replace"))
+    except OSError:
+        return []
 
 
 def last_lines(text: str) -> list[str]:
@@ -202,8 +215,35 @@ def is_started_from(pid: int, fingerprint: str) -> bool:
     return f"HOMEPORT_FINGERPRINT={fingerprint}".encode() in environment.split(b"\0")
 
 
-def wait(manager: Manager, name: str, fingerprint: str, answer: list[str], seconds: float) -> str:
-    """Wait until a service runs and `answer`, when there is one, succeeds twice; nothing, or why it does not."""
+def asked_by(command: list[str]) -> Callable[[], str] | None:
+    """The question whether a service answers, put by a command that succeeds if so; None without a command."""
+    if not command:
+        return None
+
+    def ask() -> str:
+        asked = run(command, ANSWER_S)
+        if asked.returncode == 0:
+            return ""
+        said = last_lines((asked.stderr or asked.stdout).partition("\n")[0]) or ["nothing is said"]
+        return f"it does not answer ({said[0].removeprefix('error: ')})"
+
+    return ask
+
+
+def wait(
+    manager: Manager,
+    name: str,
+    fingerprint: str,
+    ask: Callable[[], str] | None,
+    seconds: float,
+    *,
+    settled: float = 0.0,
+) -> str:
+    """Wait until a service runs and answers; nothing, or why it does not.
+
+    `ask` returns why there is no answer, or nothing. With `settled` the same process has to answer twice, so many
+    seconds apart, and the word of the manager that it runs is not waited for.
+    """
     deadline = time.monotonic() + seconds
     watch = Watch()
     answered, since = 0, 0.0  # by which pid, since when
@@ -213,22 +253,22 @@ def wait(manager: Manager, name: str, fingerprint: str, answer: list[str], secon
         ours = is_started_from(state.pid, fingerprint)
         if (ours or state.pid == 0) and (problem := watch.see(state)):
             return problem
-        if ours and not answer and state.kind == RUNNING:
+        if ours and ask is None and state.kind == RUNNING:
             return ""
-        if ours and answer and (answered != state.pid or time.monotonic() - since >= SETTLED_S):
-            asked = run(answer, ANSWER_S)
-            if asked.returncode == 0 and answered == state.pid:
+        due = answered != state.pid or time.monotonic() - since >= settled
+        if ours and ask is not None and due and (settled or state.kind == RUNNING):
+            silence = ask()
+            if not silence and (answered == state.pid or not settled):
                 return ""
-            answered, since = (0 if asked.returncode else state.pid), time.monotonic()
-            said = last_lines((asked.stderr or asked.stdout).partition("\n")[0]) or ["nothing is said"]
-            reason = f"it does not answer ({said[0].removeprefix('error: ')})"
+            answered, since = (0 if silence else state.pid), time.monotonic()
+            reason = silence or reason
         if time.monotonic() >= deadline:
             return f"it ended {watch.ends} times" if watch.ends else f"{reason} within {seconds:g} s"
         time.sleep(POLL_S)
 
 
-def told(manager: Manager, name: str, problem: str) -> str:
-    """The reason, and the end of the service's log."""
+def described(manager: Manager, name: str, problem: str) -> str:
+    """Why a service does not run, and the end of its log."""
     lines = manager.log(name)
     log = "\n".join(["its log ends with", *(f"  {line}" for line in lines)]) if lines else "its log is empty"
     return f"{name} does not run: {problem}\n{log}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 COMPLETE = ".complete"  # written last into a release
-KEPT = "kept"  # what a release ran with when it was left
+KEPT = "kept"  # the folder in a release with the files that it ran with when it was left
 ANSWERED = ".answered"  # a release of the agent that has run
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from ansible_collections.homeport.agent.plugins.module_utils.processes import Manager, run
 
-KEPT = "kept"  # the folder in a release with the files that it ran with
 RESTORE = "restore-database"
 RESTORE_S = 600  # for a copy of a large database on a slow disk
 

@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeport.agent.plugins.module_utils.processes import Manager, told, wait
+from ansible_collections.homeport.agent.plugins.module_utils.processes import (
+    OPTIONS,
+    SETTLED_S,
+    Manager,
+    asked_by,
+    described,
+    wait,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.release_facts import KEPT
 from ansible_collections.homeport.agent.plugins.module_utils.releases import (
-    KEPT,
     ReleaseError,
     Releases,
     bring_database,
@@ -69,24 +76,13 @@ options:
     type: list
     elements: str
     required: true
-  supervisorctl:
-    description: supervisorctl and its options, where it is not systemd that runs the services.
-    type: list
-    elements: str
-    default: []
-  logs:
-    description: The folder of supervisord's logs.
-    type: str
-    default: ""
   answer:
     description: A command that succeeds when the agent answers.
     type: list
     elements: str
     default: []
-  seconds:
-    description: How long it is waited for.
-    type: int
-    default: 45
+extends_documentation_fragment:
+  - homeport.agent.service
 author: Homeport
 """
 
@@ -143,14 +139,15 @@ def switch(given: dict[str, Any], releases: Releases, manager: Manager) -> dict[
         put_back(kept, files)
     releases.switch(to)
     manager.start(present(files, services))
-    problem = wait(manager, services[0], "", given["answer"], given["seconds"])
+    ask = asked_by(given["answer"])
+    problem = wait(manager, services[0], "", ask, given["seconds"], settled=SETTLED_S)
     if not problem:
         shutil.rmtree(kept, ignore_errors=True)
     return {
         **result,
         "changed": True,
         "answers": not problem,
-        "problem": "\n".join([*problems, told(manager, services[0], problem)]) if problem else "",
+        "problem": "\n".join([*problems, described(manager, services[0], problem)]) if problem else "",
     }
 
 
@@ -160,10 +157,10 @@ def main() -> None:
         argument_spec={
             "action": {"type": "str", "required": True, "choices": ["keep", "database", "switch"]},
             **{name: {"type": "str", "required": True} for name in ("to", "software", "data")},
-            **{name: {"type": "str", "default": ""} for name in ("user", "source", "logs")},
+            **{name: {"type": "str", "default": ""} for name in ("user", "source")},
             **{name: {**texts, "required": True} for name in ("installed", "services", "files")},
-            **{name: {**texts, "default": []} for name in ("supervisorctl", "answer")},
-            "seconds": {"type": "int", "default": 45},
+            "answer": {**texts, "default": []},
+            **OPTIONS,
         },
         supports_check_mode=True,
     )

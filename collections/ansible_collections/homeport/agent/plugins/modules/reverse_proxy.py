@@ -9,21 +9,19 @@ import os
 import shutil
 import socket
 import ssl
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homeport.agent.plugins.module_utils.processes import (
-    LOG_TAIL,
-    POLL_S,
+    OPTIONS,
     RUNNING,
     Manager,
-    Watch,
-    is_started_from,
-    last_lines,
+    described,
+    end_of_file,
     run,
-    told,
+    wait,
 )
 
 DOCUMENTATION = r"""
@@ -74,19 +72,8 @@ options:
     description: Why it goes back.
     type: str
     default: ""
-  supervisorctl:
-    description: supervisorctl and its options, where it is not systemd that runs the services.
-    type: list
-    elements: str
-    default: []
-  logs:
-    description: The folder of supervisord's logs.
-    type: str
-    default: ""
-  seconds:
-    description: How long an answer may take.
-    type: int
-    default: 20
+extends_documentation_fragment:
+  - homeport.agent.service
 author: Homeport
 """
 
@@ -146,33 +133,21 @@ def answers(address: str) -> bool:
         return False
 
 
-def wait(manager: Manager, name: str, fingerprint: str, addresses: list[str], seconds: float) -> str:
-    """Wait until it answers everywhere; nothing, or why it does not."""
-    deadline = time.monotonic() + seconds
-    watch = Watch()
-    silent = addresses
-    while True:
-        state = manager.state(name)
-        ours = is_started_from(state.pid, fingerprint)
-        if (ours or state.pid == 0) and (problem := watch.see(state)):
-            return problem
-        if ours and state.kind == RUNNING:
-            silent = [address for address in addresses if not answers(address)]
-            if not silent:
-                return ""
-        if time.monotonic() >= deadline:
-            return f"it does not answer at {' and '.join(silent) or 'all'} (after {seconds:g} s)"
-        time.sleep(POLL_S)
+def asked_at(addresses: list[str]) -> Callable[[], str] | None:
+    """The question whether a service answers at all of its addresses; None where it has none."""
+    if not addresses:
+        return None
+
+    def ask() -> str:
+        silent = [address for address in addresses if not answers(address)]
+        return f"it does not answer at {' and '.join(silent)}" if silent else ""
+
+    return ask
 
 
-def end_of(log: str) -> str:
-    """The last lines of a log that a service writes itself, as `told` shows those of its manager."""
-    try:
-        with Path(log).open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - LOG_TAIL))
-            lines = last_lines(file.read().decode(errors="replace"))[-OWN_LINES:]
-    except OSError:
-        return ""
+def own_log(log: str) -> str:
+    """The last lines of a log that a service writes itself."""
+    lines = end_of_file(Path(log))[-OWN_LINES:] if log else []
     return "\n".join([f"\nand {log} with", *(f"  {line}" for line in lines)]) if lines else ""
 
 
@@ -249,8 +224,8 @@ def go_back(given: dict[str, Any], manager: Manager) -> tuple[bool, str]:
         addresses[AGENT] = []  # it is waited for, too
     problems = [
         f"{name} does not answer with them either: {problem}"
-        for name, places in addresses.items()
-        if (problem := wait(manager, name, "", places, given["seconds"]))
+        for name, asked in addresses.items()
+        if (problem := wait(manager, name, "", asked_at(asked), given["seconds"]))
     ]
     if problems:
         return True, f"The old settings are back. {'; '.join(problems)}"
@@ -270,9 +245,7 @@ def main() -> None:
             "fingerprint": {"type": "str", "default": ""},
             "settings": {"type": "str", "default": ""},
             "reason": {"type": "str", "default": ""},
-            "supervisorctl": {"type": "list", "elements": "str", "default": []},
-            "logs": {"type": "str", "default": ""},
-            "seconds": {"type": "int", "default": 20},
+            **OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -288,12 +261,18 @@ def main() -> None:
         module.exit_json(changed=False)
     problem = f"{name} does not run with its new settings: {given['reason'].removeprefix('error: ')}"
     if given["action"] == "check":
-        problem = wait(manager, name, given["fingerprint"], services[name]["addresses"], given["seconds"])
+        problem = wait(
+            manager,
+            name,
+            given["fingerprint"],
+            asked_at(services[name]["addresses"]),
+            given["seconds"],
+        )
         if not problem:
             module.exit_json(changed=False)
-        problem = told(manager, name, problem)
+        problem = described(manager, name, problem)
     # Before another process writes to the log.
-    problem += end_of(services[name].get("log", ""))
+    problem += own_log(services[name].get("log", ""))
     back, words = go_back(given, manager)
     settings = f"correct {given['settings']}" if given["settings"] else "correct what the log names"
     module.fail_json(

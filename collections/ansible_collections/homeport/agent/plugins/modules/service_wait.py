@@ -4,7 +4,14 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeport.agent.plugins.module_utils.processes import Manager, told, wait
+from ansible_collections.homeport.agent.plugins.module_utils.processes import (
+    OPTIONS,
+    SETTLED_S,
+    Manager,
+    asked_by,
+    described,
+    wait,
+)
 
 DOCUMENTATION = r"""
 module: service_wait
@@ -17,15 +24,6 @@ options:
     description: The service.
     type: str
     required: true
-  supervisorctl:
-    description: supervisorctl and its options, where it is not systemd that runs the service.
-    type: list
-    elements: str
-    default: []
-  logs:
-    description: The folder of supervisord's logs.
-    type: str
-    default: ""
   fingerprint:
     description: The C(HOMEPORT_FINGERPRINT) of the process that is waited for; an older process does not count.
     type: str
@@ -35,10 +33,8 @@ options:
     type: list
     elements: str
     default: []
-  seconds:
-    description: How long at most.
-    type: int
-    default: 45
+extends_documentation_fragment:
+  - homeport.agent.service
 author: Homeport
 """
 
@@ -54,11 +50,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "supervisorctl": {"type": "list", "elements": "str", "default": []},
-            "logs": {"type": "str", "default": ""},
             "fingerprint": {"type": "str", "default": ""},
             "answer": {"type": "list", "elements": "str", "default": []},
-            "seconds": {"type": "int", "default": 45},
+            **OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -67,9 +61,12 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=False)
     manager = Manager(given["supervisorctl"], given["logs"])
-    problem = wait(manager, name, given["fingerprint"], given["answer"], given["seconds"])
+    ask = asked_by(given["answer"])
+    problem = wait(manager, name, given["fingerprint"], ask, given["seconds"], settled=SETTLED_S)
     if problem:
-        message = f"error: {told(manager, name, problem)}\nfix: read more with {manager.log_command(name)}"
+        message = (
+            f"error: {described(manager, name, problem)}\nfix: read more with {manager.log_command(name)}"
+        )
         module.fail_json(msg=message, problem=problem)
     module.exit_json(changed=False)
 

@@ -23,6 +23,7 @@ from ansible_collections.homeport.agent.plugins.module_utils.names import (
 
 OWNER_READER_FOLDER = "/run/homeport-owner-reader"  # root's, made by the process itself
 OWNER_READER_SOCKET = f"{OWNER_READER_FOLDER}/owners.sock"
+SERVICES = ("homeportd", "homeport-owner-reader")
 # What earlier releases ran and this one does not: the owner reader, under its first name.
 RETIRED = "homeport-witness"
 RETIRED_FOLDER = f"/run/{RETIRED}"
@@ -54,6 +55,8 @@ class Agent(Component):
             "data": f"{state}/data",
             # The dev servers of root and of other people are shown to the agent by a process of root's.
             "owner_reader": OWNER_READER_SOCKET if layout["rootful"] and "workstation" in host.groups else "",
+            # Those that a release of the agent may have, itself first.
+            "services": [*SERVICES, RETIRED],
             "port_ranges": settings["homeport_port_ranges"],
             "memory_max": settings["homeportd_memory_max"],
             "open_files": settings["homeportd_open_files"],
@@ -121,7 +124,7 @@ class Agent(Component):
         # Without root software and state are one folder, whose repositories and data stay.
         parts = tuple(f"{software}/{name}" for name in ("current", "releases", "tools"))
         return Removal(
-            units=("homeportd.service", f"{RETIRED}.service", "homeport-owner-reader.service"),
+            units=tuple(f"{name}.service" for name in (*SERVICES, RETIRED)),
             paths=(
                 *links,
                 *system,

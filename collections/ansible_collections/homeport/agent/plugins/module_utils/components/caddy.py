@@ -46,7 +46,7 @@ class Caddy(Component):
             "origin": origin,
             "dashboard": origin.replace("{port}" + match["joint"], "") if match else "",
             "port": settings["caddy_port"],
-            # ::1 is a default, and no wish, of a machine without IPv6.
+            # ::1 is among the defaults, and left out on a machine without IPv6.
             "bind": [
                 address for address in settings["caddy_bind"] if host.observed["ipv6"] or ":" not in address
             ],
