@@ -1,8 +1,10 @@
 """Bare containers, into which a checkout is copied as a person would clone it."""
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -81,6 +83,22 @@ class Bare:
         """Run bin/site in the clone; its output."""
         return self.check(f"cd homeport && bin/site {arguments}", timeout=SITE_S)
 
+    def unpack(self, sources: bytes) -> None:
+        """Put the files of a tar into the clone."""
+        self._feed(sources, "tar", "-x", "--no-same-owner")
+
+    def pull(self, earlier: bytes) -> None:
+        """Replace the files of `earlier`, a tar, by this checkout's, as `git pull` does: files not in git stay."""
+        with tarfile.open(fileobj=io.BytesIO(earlier)) as archive:
+            names = [member.name for member in archive if not member.isdir()]
+        self._feed("\0".join(names).encode(), "xargs", "-0", "rm", "--")
+        self.unpack(checkout())
+
+    def _feed(self, stdin: bytes, *command: str) -> None:
+        within = (f"--user={self.user}", f"--workdir={self.home}/homeport", self.name)
+        result = podman("exec", "-i", *within, *command, stdin=stdin)
+        assert result.returncode == 0, result.stderr
+
 
 def checkout() -> bytes:
     """A tar of what a clone would hold: files under version control, as they are now."""
@@ -123,11 +141,11 @@ def image(release: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def bare() -> Iterator[Callable[[str, str], Bare]]:
-    """Makes fresh containers of (release, user); they go when the tests of the file are through."""
+def bare() -> Iterator[Callable[..., Bare]]:
+    """Makes fresh containers of (release, user[, sources]); they go when the tests of the file are through."""
     with ExitStack() as ending:
 
-        def make(release: str, user: str) -> Bare:
+        def make(release: str, user: str, sources: bytes | None = None) -> Bare:
             name = f"hp-bare-{uuid.uuid4().hex[:8]}"
             started = podman("run", "--detach", f"--name={name}", "--hostname=bare", image(release))
             assert started.returncode == 0, started.stderr.decode(errors="replace")
@@ -140,9 +158,7 @@ def bare() -> Iterator[Callable[[str, str], Bare]]:
             account = machine.bystander or user
             machine.check(f"useradd --uid=1000 --create-home --shell /bin/bash {account}", user="root")
             machine.check("mkdir homeport")
-            to = ("exec", "-i", f"--user={user}", f"--workdir={machine.home}/homeport", name)
-            unpacked = podman(*to, "tar", "-x", "--no-same-owner", stdin=checkout())
-            assert unpacked.returncode == 0, unpacked.stderr
+            machine.unpack(checkout() if sources is None else sources)
             return machine
 
         yield make

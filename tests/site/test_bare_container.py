@@ -265,64 +265,6 @@ def test_another_user_is_one_run_away_and_back(machine: Any) -> None:
         assert machine.run("id -nG debian").stdout.split().count("homeport") == (user == machine.bystander)
 
 
-def rollback(machine: Any, options: str = "") -> Any:
-    """playbooks/rollback.yml, as docs/operations.md says."""
-    command = f". .venv/bin/activate && LC_ALL=C.UTF-8 ansible-playbook playbooks/rollback.yml {options}"
-    return machine.run(f"cd homeport && {command}", timeout=300)
-
-
-def holds_the_data(machine: Any) -> None:
-    """The agent answers, with the share and the token that were made before the upgrade."""
-    assert homeport(machine, "list") is not None
-    shares = {port["port"]: port["share"] for port in json.loads(homeport(machine, "ports --json"))}
-    assert shares[4999]["mode"] == "public"
-    assert "before-upgrade" in homeport(machine, "token list")
-
-
-def test_an_upgrade_that_fails_leaves_the_old_release_with_its_data(machine: Any) -> None:
-    """Release N+1 migrates the database and ends; N serves. N+1 is mended, and rollback.yml goes back to N."""
-    if machine.user != "root":
-        pytest.skip("one machine is enough for it, and root's has more steps")
-    homeport(machine, "share 4999 --public --expires 1h")
-    homeport(machine, "token create before-upgrade")
-    before = machine.check("readlink /opt/homeport/current").strip()
-    agent = "homeport/homeportd/src/homeportd"
-    table = "CREATE TABLE notes (id INTEGER PRIMARY KEY) STRICT;"
-    machine.check(f"echo '{table}' > {agent}/migrations/9999_notes.sql")
-    # The release runs once this file is gone, so that the mended one need not be built and installed.
-    broken = 'if __import__("os").path.exists("/tmp/broken"): raise SystemExit(3)'
-    machine.check(f"touch /tmp/broken; sed -i '/await Database.open/a\\        {broken}' {agent}/app.py")
-    failed = machine.run("cd homeport && bin/site", timeout=900)
-    assert failed.returncode != 0
-    assert "Unable to restart service" not in failed.stdout
-    assert re.search(r"error: release \S+ of the agent does not run: .+", failed.stdout)
-    assert f"Release {before.removeprefix('releases/')} serves again" in failed.stdout
-    assert re.search(r"The database is as it was at .*\nNothing was written since\.", failed.stdout)
-    assert re.search(r"fix: read more with tail -n 50 \S+/homeportd\.log", failed.stdout)
-    assert machine.check("readlink /opt/homeport/current").strip() == before
-    holds_the_data(machine)
-
-    machine.check("rm /tmp/broken")
-    machine.site()
-    after = machine.check("readlink /opt/homeport/current").strip()
-    assert after != before
-    holds_the_data(machine)
-    homeport(machine, "token create after-upgrade")
-
-    preview = rollback(machine, "--check --diff")
-    assert preview.returncode == 0, preview.stdout
-    assert "Written since and not in it: 1 token" in preview.stdout
-    assert "after-upgrade" in homeport(machine, "token list")
-    back = rollback(machine)
-    assert back.returncode == 0, back.stdout
-    assert "Written since and not in it: 1 token" in back.stdout
-    assert machine.check("readlink /opt/homeport/current").strip() == before
-    holds_the_data(machine)
-    assert "after-upgrade" not in homeport(machine, "token list")
-    kept = re.findall(r"The other database is kept: (\S+)", back.stdout)
-    assert machine.check(f"ls {kept[-1]}")
-
-
 def remove(machine: Any, arguments: str = "") -> str:
     """playbooks/remove.yml, as docs/operations.md says."""
     if machine.user != "root":
