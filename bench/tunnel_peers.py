@@ -19,7 +19,9 @@ from pathlib import Path
 import httpx
 import psutil
 
-CACHE = Path(__file__).parents[1] / ".cache" / "peers"
+BIN = Path(__file__).parents[1] / "bin"
+# The part of bin/real-parts that a program is of.
+PARTS = {"frps": "frp", "frpc": "frp", "chisel": "chisel", "rathole": "rathole"}
 START_S = 15.0
 
 
@@ -117,14 +119,20 @@ def answers(port: int, host: str) -> bool:
         connection.close()
 
 
-def beside(name: str) -> str:
-    """A program of a wheel, or of the system. Raises Missing."""
-    for path in (Path(sys.executable).with_name(name), CACHE / name):
-        if path.exists():
-            return str(path)
+def find_program(name: str) -> str:
+    """A program of a wheel, of a part that bin/real-parts has made, or of the system. Raises Missing."""
+    if (path := Path(sys.executable).with_name(name)).exists():
+        return str(path)
+    part = PARTS.get(name)
+    if part is not None:
+        command = [BIN / "real-parts", "--path", part]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not asked.returncode:
+            return f"{asked.stdout.strip()}/bin/{name}"
     if found := shutil.which(name, path="/usr/sbin:/usr/bin:/bin"):
         return found
-    raise Missing(f"there is no program {name} in .cache/peers or on the PATH")
+    fix = f"bin/real-parts {part}" if part is not None else "install its package"
+    raise Missing(f"there is no program {name}: {fix}")
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -147,12 +155,12 @@ def make_token(cli: Path) -> str:
 def services(stack: ExitStack, folder: Path) -> Services:
     """An iperf3 server and a Caddy that says hello; the UDP service is started for each measurement."""
     found = Services(free_port(), free_port(), free_port())
-    run(stack, folder, "iperf3", beside("iperf3"), "-s", "-B", "127.0.0.1", "-p", str(found.iperf))
+    run(stack, folder, "iperf3", find_program("iperf3"), "-s", "-B", "127.0.0.1", "-p", str(found.iperf))
     caddyfile = folder / "Caddyfile"
     basics = "{\n admin off\n auto_https off\n persist_config off\n}\n"
     caddyfile.write_text(f"{basics}http://:{found.http} {{\n bind 127.0.0.1\n respond hello\n}}\n")
     arguments = ("run", "--adapter", "caddyfile", "--config", str(caddyfile))
-    run(stack, folder, "caddy", beside("caddy"), *arguments)
+    run(stack, folder, "caddy", find_program("caddy"), *arguments)
     wait_for(lambda: listens(found.http), "caddy")
     return found
 
@@ -173,10 +181,10 @@ def openssh(stack: ExitStack, folder: Path, services: Services) -> Started:
     )
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd does not start as root without it
-    server = run(stack, folder, "sshd", beside("sshd"), "-D", "-e", "-f", str(home / "sshd_config"))
+    server = run(stack, folder, "sshd", find_program("sshd"), "-D", "-e", "-f", str(home / "sshd_config"))
     wait_for(lambda: listens(port), "sshd")
     options = ["StrictHostKeyChecking=no", f"UserKnownHostsFile={home}/known", "ExitOnForwardFailure=yes"]
-    command = [beside("ssh"), "-F", "none", "-N", "-i", str(home / "user"), "-p", str(port)]
+    command = [find_program("ssh"), "-F", "none", "-N", "-i", str(home / "user"), "-p", str(port)]
     command += [part for option in options for part in ("-o", option)]
     command += ["-R", f"127.0.0.1:{front}:127.0.0.1:{services.iperf}", f"{getpass.getuser()}@127.0.0.1"]
     client = run(stack, folder, "ssh", *command)
@@ -186,7 +194,7 @@ def openssh(stack: ExitStack, folder: Path, services: Services) -> Started:
 
 def frp(stack: ExitStack, folder: Path, services: Services) -> Started:
     """Its TLS is on by default, and so is multiplexing over one connection."""
-    server, client = beside("frps"), beside("frpc")
+    server, client = find_program("frps"), find_program("frpc")
     port, web, front, datagrams = (free_port() for _ in range(4))
     host = "frp.tunnel.localhost"
     common = {"log": {"to": "console", "level": "warn"}}
@@ -216,7 +224,7 @@ def frp(stack: ExitStack, folder: Path, services: Services) -> Started:
 
 def rathole(stack: ExitStack, folder: Path, services: Services) -> Started:
     """With its Noise transport, which needs no certificate."""
-    program = beside("rathole")
+    program = find_program("rathole")
     port, front = free_port(), free_port()
     said = subprocess.run([program, "--genkey"], capture_output=True, text=True, check=True).stdout.split()
     private, public = said[said.index("Private") + 2], said[said.index("Public") + 2]
@@ -239,7 +247,7 @@ def rathole(stack: ExitStack, folder: Path, services: Services) -> Started:
 
 def chisel(stack: ExitStack, folder: Path, services: Services) -> Started:
     """A reverse tunnel; it is encrypted by SSH within a WebSocket, TLS beside that is not needed."""
-    program = beside("chisel")
+    program = find_program("chisel")
     port, front = free_port(), free_port()
     both = [
         run(

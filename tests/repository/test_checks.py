@@ -56,6 +56,13 @@ def test_ci_runs_the_script_that_a_person_runs() -> None:
     assert "run: .ci/site" in workflow
 
 
+def test_parts_that_are_missing_are_named_once(runner: ModuleType) -> None:
+    said = "SKIPPED [2] tests/parts.py:22: left out: part {} is not made: bin/real-parts {}, about 420 s\n"
+    text = said.format("gitea", "gitea") + said.format("frp", "frp") + said.format("gitea", "gitea")
+    assert runner.missing_parts(text) == ["frp", "gitea"]
+    assert runner.missing_parts("SKIPPED [1] tests/a.py:1: left out: podman is not installed\n") == []
+
+
 def test_list_names_every_step() -> None:
     listed = subprocess.run(
         [ROOT / "bin/test", "--list"], capture_output=True, text=True, check=True
