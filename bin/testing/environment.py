@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 UMASK = 0o022
 
 _KEPT = re.compile(
-    r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|XDG_CACHE_HOME"
+    r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|XDG_CACHE_HOME|HOMEPORT_PARTS"
     # Proxies, and the certificate authorities that this machine trusts beside the well-known ones.
     r"|(?i:https?|ftp|all|no)_(?i:proxy)|\w*(?:CERT|CA_BUNDLE|CAINFO|EXTRA_CA|CA_FILE)\w*"
     # Where packages come from; not how pip, uv and npm behave.

@@ -56,3 +56,12 @@ def test_ratios_are_of_the_same_turn_and_null_without_a_peer(tunnel) -> None:
     assert (found["tcp_up_ratio_to_openssh"], found["tcp_down_ratio_to_openssh"]) == (2.0, 0.5)
     assert found["tcp_up_ratio_to_frp"] is found["http_rps_ratio_to_frp"] is None
     assert found["cpu_s_per_gb"] == 2.5
+
+
+def test_a_peer_that_is_not_made_is_null_with_the_command_that_makes_it(
+    tunnel, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("HOMEPORT_PARTS", str(tmp_path))
+    monkeypatch.setattr(tunnel.peers.shutil, "which", lambda *_args, **_named: None)
+    with pytest.raises(tunnel.peers.Missing, match=r"no program frps: bin/real-parts frp$"):
+        tunnel.peers.find_program("frps")
