@@ -30,7 +30,7 @@ def place(part: Part) -> Path:
 
 def work(part: Part) -> Path:
     """Where a part is while it is made."""
-    return folder() / ".making" / part.folder.replace("/", "-")
+    return folder() / ".making" / part.folder
 
 
 @dataclass(frozen=True)

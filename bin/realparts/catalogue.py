@@ -37,7 +37,10 @@ def _node() -> Part:
         (
             Step("take the lock", ("sh", "-euc", only, "{part}"), "{root}"),
             Step("make an installer", ("{python}", "-m", "venv", "{work}/venv")),
-            Step("install Node.js", (*install, "--target", "{part}/lib", "--requirement", "{part}/lock.txt")),
+            Step(
+                "install Node.js",
+                (*install, "--upgrade", "--target", "{part}/lib", "--requirement", "{part}/lock.txt"),
+            ),
             Step("link node, npm and npx", ("sh", "-euc", links)),
         ),
         ("bin/node", "bin/npm", "bin/npx"),

@@ -69,7 +69,7 @@ def make(part: Part, report: Report, deadline: float | None = None) -> float:
                 f"error: the recipe of {part.name} left no {gone}\nfix: see bin/realparts/catalogue.py"
             )
         cache.keep(part, made, progress.seconds)
-        cache.remove(work)
+        cache.remove(work.parent)  # with what was begun by earlier recipes
         return progress.seconds
 
 

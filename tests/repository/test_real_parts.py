@@ -67,6 +67,13 @@ def test_what_is_made_is_not_made_again_and_another_recipe_replaces_it(folder):
     assert [path.name for path in (folder / "tool").iterdir()] == [cache.place(other).name]
 
 
+def test_what_an_earlier_recipe_began_goes_too(folder):
+    with pytest.raises(PartError):
+        make(recipe(sh("fail", "exit 1"), version="0"), ignore)
+    make(recipe(TOOL), ignore)
+    assert list((folder / ".making").iterdir()) == []
+
+
 def test_it_goes_on_with_the_step_that_failed(folder, tmp_path):
     """The part is not there meanwhile, for it has its folder only when it is whole."""
     here = tmp_path / "there is a network now"
