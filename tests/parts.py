@@ -20,7 +20,7 @@ def part(name: str) -> Path:
     for needed in with_needs([name]):
         if reason := _lack(needed.name):
             pytest.skip(f"left out: {reason}")
-    return cache.place(PARTS[name])
+    return cache.path_of(PARTS[name])
 
 
 def environment_of(name: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ def folder() -> Path:
     return Path(own) / "homeport" / "parts"
 
 
-def place(part: Part) -> Path:
+def path_of(part: Part) -> Path:
     """Where a part is when it is made."""
     return folder() / part.folder
 
@@ -46,9 +46,9 @@ class State:
 def state(part: Part, *, thorough: bool = False) -> State:
     """Look at a part: each file is there with its size, the programs with their digest; `thorough`: all files."""
     try:
-        manifest = json.loads((place(part) / MANIFEST).read_text())
+        manifest = json.loads((path_of(part) / MANIFEST).read_text())
     except FileNotFoundError:
-        if place(part).exists():
+        if path_of(part).exists():
             return State("damaged", f"{MANIFEST} is missing")
         return State("begun" if work(part).exists() else "missing")
     except ValueError:
@@ -60,7 +60,7 @@ def state(part: Part, *, thorough: bool = False) -> State:
 
 def _problem(part: Part, files: dict[str, list[object]], *, thorough: bool) -> str:
     for name, (size, digest) in files.items():
-        path = place(part) / name
+        path = path_of(part) / name
         try:
             if path.lstat().st_size != size:
                 return f"{name} has another size"
@@ -97,7 +97,7 @@ def keep(part: Part, made: Path, seconds: float) -> None:
     }
     manifest = {"name": part.name, "version": part.version, "seconds": round(seconds, 1), "files": files}
     (made / MANIFEST).write_text(json.dumps(manifest, indent=0))
-    to = place(part)
+    to = path_of(part)
     to.parent.mkdir(parents=True, exist_ok=True)
     for old in to.parent.iterdir():
         remove(old)

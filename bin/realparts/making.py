@@ -105,7 +105,7 @@ def environment(part: Part) -> dict[str, str]:
     made = dict(os.environ)
     made.update(GOFLAGS="", GOWORK="off", NODE_USE_SYSTEM_CA="1", npm_config_update_notifier="false")
     for name in part.needs:
-        folder = cache.place(PARTS[name])
+        folder = cache.path_of(PARTS[name])
         made["PATH"] = f"{folder / 'bin'}:{made.get('PATH', os.defpath)}"
         if name == "node":
             # The headers of this Node, not of another that ~/.npmrc may name.

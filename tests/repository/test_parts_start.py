@@ -38,7 +38,7 @@ VERSIONS = {
     "portless": ("node_modules/.bin/portless", "--version"),
     "code-server": ("node_modules/.bin/code-server", "--version"),
 }
-UNTOLD = {"headscale"}  # says "dev", for its version comes from a git repository
+UNVERSIONED = {"headscale"}  # says "dev", for its version comes from a git repository
 
 
 def environment(name: str, home: Path) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_it_says_its_version(name: str, tmp_path: Path) -> None:
         check=False,
     )
     assert said.returncode == 0, said.stderr
-    assert name in UNTOLD or PARTS[name].version in said.stdout + said.stderr
+    assert name in UNVERSIONED or PARTS[name].version in said.stdout + said.stderr
 
 
 @contextlib.contextmanager

@@ -51,20 +51,20 @@ def test_a_part_is_made_into_a_folder_of_its_version(folder):
     assert cache.state(part).name == "missing"
     make(part, ignore)
     assert cache.state(part, thorough=True).name == "made"
-    assert (cache.place(part) / "bin/tool").read_text() == "tool\n"
-    assert cache.place(part).parent == folder / "tool"
+    assert (cache.path_of(part) / "bin/tool").read_text() == "tool\n"
+    assert cache.path_of(part).parent == folder / "tool"
     assert list((folder / ".making").iterdir()) == []
 
 
 def test_what_is_made_is_not_made_again_and_another_recipe_replaces_it(folder):
     part = recipe(TOOL)
     make(part, ignore)
-    began = (cache.place(part) / "bin/tool").stat().st_mtime_ns
+    began = (cache.path_of(part) / "bin/tool").stat().st_mtime_ns
     assert make(part, ignore) == 0
-    assert (cache.place(part) / "bin/tool").stat().st_mtime_ns == began
+    assert (cache.path_of(part) / "bin/tool").stat().st_mtime_ns == began
     other = recipe(TOOL, version="2")
     make(other, ignore)
-    assert [path.name for path in (folder / "tool").iterdir()] == [cache.place(other).name]
+    assert [path.name for path in (folder / "tool").iterdir()] == [cache.path_of(other).name]
 
 
 def test_what_an_earlier_recipe_began_goes_too(folder):
@@ -85,12 +85,12 @@ def test_it_goes_on_with_the_step_that_failed(folder, tmp_path):
     ):
         make(part, ignore)
     assert cache.state(part).name == "begun"
-    assert not cache.place(part).exists()
+    assert not cache.path_of(part).exists()
     here.touch()
     titles: list[str] = []
     make(part, lambda title, seconds: titles.append(title) if seconds is not None else None)
     assert titles == ["fetch"]
-    assert (cache.place(part) / "bin/count").read_text() == "x\n"
+    assert (cache.path_of(part) / "bin/count").read_text() == "x\n"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_it_goes_on_with_the_step_that_failed(folder, tmp_path):
 def test_a_damaged_part_is_noticed_and_made_anew(damage, noticed):
     part = recipe(TOOL)
     make(part, ignore)
-    damage(cache.place(part))
+    damage(cache.path_of(part))
     state = cache.state(part)
     assert state.name == "damaged"
     assert noticed in state.problem
@@ -117,7 +117,7 @@ def test_a_damaged_part_is_noticed_and_made_anew(damage, noticed):
 def test_damage_beside_the_programs_is_found_by_reading_all():
     part = recipe(TOOL, sh("more", "echo data > data"))
     make(part, ignore)
-    (cache.place(part) / "data").write_text("dada\n")
+    (cache.path_of(part) / "data").write_text("dada\n")
     assert cache.state(part).name == "made"
     assert cache.state(part, thorough=True).problem == "data has another content"
 

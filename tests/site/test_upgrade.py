@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ BEFORE = "5978f58e92532a185bb8112486e8ad822d2ce63c"
 ROOT = Path(__file__).parents[2]
 CLIENT = "debian"  # an account that neither is root nor runs the agent
 PASSWORD = "correct horse battery"
+BASIC = {"Authorization": f"Basic {b64encode(f'me:{PASSWORD}'.encode()).decode()}"}
 WEB, ECHO, DATAGRAMS, PAGES, NOBODY = 3000, 3001, 3002, 4000, 4001  # ports; nobody listens on the last
 TCP, UDP = 20022, 20053  # at the edge
 WAIT_S = 30  # for what comes by itself
@@ -115,12 +117,11 @@ def wait_for(check: Callable[[], Any]) -> Any:
 
 def carried(machine: Any) -> bool:
     """Whether visitors get through each tunnel of the client."""
-    basic = {"Authorization": "Basic bWU6" + "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"}  # me:PASSWORD
     plain, asked, guarded, tcp, udp = visit(
         machine,
         at_edge("web"),
         at_edge("guarded"),
-        at_edge("guarded", headers=basic),
+        at_edge("guarded", headers=BASIC),
         {"tcp": TCP, "text": "to and fro"},
         {"udp": UDP, "text": "to and fro"},
     )
@@ -174,12 +175,12 @@ def made(machine: Any) -> Made:
     (logins, owner), (leaves, _) = log_in(machine), log_in(machine)
     typed = visit(machine, form(f"{WEB}.localhost:8080", "/.homeport/password", password=PASSWORD, next="/"))
     knows = typed[0]["cookies"]
-    for kind, place, options in (
+    for kind, address, options in (
         ("http", "guarded", f"--allow {NETWORKS[0]} --passcode-stdin <<< '{PASSWORD}'"),
         ("tcp", TCP, f"--allow {NETWORKS[0]} --allow {NETWORKS[1]} --max-connections 5"),
         ("udp", UDP, "--max-rate 1M"),
     ):
-        homeport(machine, f"reservations add {kind} {place} {options}")
+        homeport(machine, f"reservations add {kind} {address} {options}")
     homeport(machine, "domains add app.example.org guarded")
     connect_client(machine)
     wait_for(lambda: carried(machine))
@@ -219,12 +220,11 @@ def visitors(
     logins: dict[str, str], owner: dict[str, str], knows: dict[str, str]
 ) -> tuple[dict[str, Any], ...]:
     """Requests of browsers and strangers; EXPECTED has what they get, before and after."""
-    basic = {"Authorization": "Basic bWU6" + "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"}
     return (
         web("localhost:8080", path="/api/session", cookies=logins),
         web("localhost:8080", path="/api/session"),
         at(WEB),
-        at(WEB, headers=basic),
+        at(WEB, headers=BASIC),
         at(WEB, cookies=knows),
         at(WEB, cookies=owner),
         at(PAGES),
@@ -237,9 +237,11 @@ EXPECTED = [200, 401, 401, 200, 200, 200, 200, 403, 401]
 
 
 def settled(machine: Any, token: str) -> dict[str, Any]:
-    """What is shown once the last visit is in the logs."""
+    """What is shown once the last visit is in the logs, which Traefik and the agent write every half second."""
+    end = time.monotonic() + WAIT_S
     before: dict[str, Any] = {}
     while (now := shown(machine, token)) != before:
+        assert time.monotonic() < end, "the logs go on growing"
         before = now
         time.sleep(1.2)
     return now
