@@ -57,13 +57,15 @@ asyncio.run(main())
 
 
 def seen(top, path, ports):
-    """(ports by number, repos by name) as the API of an agent of the user `daemon` shows them."""
+    """(ports by number, repos below `top` by name) as the API of an agent of the user `daemon` shows them."""
     command = [sys.executable, "-c", AGENT_CODE, str(top), str(path), json.dumps(ports)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     by_number, repos = json.loads(done.stdout)
-    return {int(number): port for number, port in by_number.items()}, {repo["name"]: repo for repo in repos}
+    # Other tests of this machine have repos of the same names.
+    below = {repo["name"]: repo for repo in repos if repo["path"].startswith(f"{top}/")}
+    return {int(number): port for number, port in by_number.items()}, below
 
 
 def repo(folder, uid):
@@ -94,8 +96,8 @@ def test_every_listener_has_its_owner_and_repo(top):
     (top / "repos/proj").mkdir()  # that name is taken
     with ExitStack() as stack:
         path = stack.enter_context(reader())
-        places = ((0, roots / "web"), (PERSON, persons), (0, shared), (AGENT, own))
-        numbers = [stack.enter_context(server_of(uid, folder))[1] for uid, folder in places]
+        trees = ((0, roots / "web"), (PERSON, persons), (0, shared), (AGENT, own))
+        numbers = [stack.enter_context(server_of(uid, folder))[1] for uid, folder in trees]
         ports, repos = seen(top, path, numbers)
         without, _ = seen(top, Path("/nowhere/none.sock"), numbers[:1])
     shown = [
@@ -107,12 +109,11 @@ def test_every_listener_has_its_owner_and_repo(top):
         ("root", True, "site", "", "python"),
         ("daemon", False, "mine", "", "python"),
     ]
-    repos = {name: each for name, each in repos.items() if each["path"].startswith(f"{top}/")}
-    told = {
+    views = {
         name: tuple(each[key] for key in ("owner", "foreign", "branch", "dirty"))
         for name, each in repos.items()
     }
-    assert told == {
+    assert views == {
         "proj": ("root", True, "trunk", False),
         "shop": ("games", True, "trunk", True),
         "site": ("root", True, "trunk", False),

@@ -14,7 +14,7 @@ from .conftest import git, make
 
 
 def found(root, *folders):
-    return [place.path for place in Discovery(root).look([Path(each) for each in folders])]
+    return [tree.path for tree in Discovery(root).look([Path(each) for each in folders])]
 
 
 def test_repos_are_found_three_levels_deep_and_not_within_one_another(root):
@@ -53,25 +53,25 @@ def test_a_linked_worktree_is_one_of_its_own(root):
     git(shop, "remote", "add", "origin", "https://ada:secret@host/shop")
     git(shop, "worktree", "add", "-q", "-b", "fix", str(root / "fix"))
     git(shop, "worktree", "add", "-q", "--detach", str(root / "old"))
-    places = {place.path.name: place for place in Discovery(root).look([])}
-    assert {name: place.branch for name, place in places.items()} == {
+    trees = {tree.path.name: tree for tree in Discovery(root).look([])}
+    assert {name: tree.branch for name, tree in trees.items()} == {
         "shop": "main",
         "fix": "fix",
         "old": git(shop, "rev-parse", "HEAD")[:7],
     }
-    assert {place.remote for place in places.values()} == {"https://host/shop"}
+    assert {tree.remote for tree in trees.values()} == {"https://host/shop"}
 
 
 def test_changes_are_noticed(root):
     looking = Discovery(root)
     assert looking.look([]) == ()
     shop = make(root / "x/shop")
-    assert [place.branch for place in looking.look([])] == ["main"]
+    assert [tree.branch for tree in looking.look([])] == ["main"]
     git(shop, "checkout", "-q", "-b", "next")
     git(shop, "remote", "add", "origin", "https://host/shop")
-    assert [(place.branch, place.remote) for place in looking.look([])] == [("next", "https://host/shop")]
+    assert [(tree.branch, tree.remote) for tree in looking.look([])] == [("next", "https://host/shop")]
     shop.rename(root / "gone")
-    assert [place.path.name for place in looking.look([])] == ["gone"]
+    assert [tree.path.name for tree in looking.look([])] == ["gone"]
 
 
 def age(root):
@@ -95,14 +95,14 @@ def test_a_folder_that_did_not_change_is_not_listed_again(root, monkeypatch):
 def test_two_changes_within_one_tick_of_the_clock_are_noticed(root):
     make(root / "a")
     looking = Discovery(root)
-    assert [place.path.name for place in looking.look([])] == ["a"]
+    assert [tree.path.name for tree in looking.look([])] == ["a"]
     stamps = {path: path.stat() for path in (root, root / "a/.git", root / "a/.git/HEAD")}
     make(root / "b", commit=False)
     with (root / "a/.git/HEAD").open("r+") as file:
         file.write("ref: refs/heads/next")
     for path, was in stamps.items():  # as a kernel leaves it whose clock did not tick in between
         os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
-    assert {place.path.name: place.branch for place in looking.look([])} == {"a": "next", "b": "main"}
+    assert {tree.path.name: tree.branch for tree in looking.look([])} == {"a": "next", "b": "main"}
 
 
 def test_names_that_could_not_be_shown_are_left_out(root):
@@ -138,6 +138,6 @@ def test_a_tree_that_was_given_away_has_its_new_owner(root):
     for path in (shop / ".git", shop / ".git/HEAD", shop / ".git/config"):
         os.utime(path, (1, 1))
     discovery = Discovery(root)
-    assert [place.uid for place in discovery.look([])] == [0]
+    assert [tree.uid for tree in discovery.look([])] == [0]
     os.chown(shop, 65534, -1)
-    assert [place.uid for place in discovery.look([])] == [65534]
+    assert [tree.uid for tree in discovery.look([])] == [65534]

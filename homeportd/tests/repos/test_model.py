@@ -86,7 +86,7 @@ HOMES = frozenset(map(Path, ("/root", "/home/ada", "/var/lib/games", "/srv/homes
 TARGET = Path("/srv/homeport/repos/proj")
 
 
-def place(path, common=None):
+def tree(path, common=None):
     path = Path(path)
     return WorkingTree(path, path / ".git", Path(common or path / ".git"), "main", None, 0)
 
@@ -114,5 +114,5 @@ def place(path, common=None):
     ],
 )
 def test_a_repo_is_handed_over_where_that_does_no_harm(path, common, reachable, commands):
-    found = handover(place(path, common), "ada", reachable, TARGET, HOMES)
+    found = handover(tree(path, common), "ada", reachable, TARGET, HOMES)
     assert [" ".join(words) for words in found] == commands

@@ -136,11 +136,11 @@ async def test_a_look_that_fails_is_logged_once(repos, monkeypatch, caplog):
     ]
 
 
-class Told:
+class SlowReader:
     """A reader that knows one tree, answers when it may, and can be away."""
 
     def __init__(self, path):
-        self.place = WorkingTree(path, path / ".git", path / ".git", "main", None, 65534)
+        self.known = WorkingTree(path, path / ".git", path / ".git", "main", None, 65534)
         self.may_answer = asyncio.Event()
         self.away = False
 
@@ -148,7 +148,7 @@ class Told:
         await self.may_answer.wait()
         if self.away:
             raise OSError("away")
-        return self.place if folder.is_relative_to(self.place.path) else None
+        return self.known if folder.is_relative_to(self.known.path) else None
 
     async def dirty(self, folder):
         return await self.tree(folder) is not None
@@ -159,7 +159,7 @@ async def hidden(settings, tmp_path):
     """A folder whose git folder cannot be read, what a reader tells of it, and the room that asks."""
     folder = tmp_path / "theirs"
     (folder / ".git").mkdir(parents=True)
-    reader = Told(folder)
+    reader = SlowReader(folder)
     repos = Repos(settings, reader)
     yield folder, reader, repos
     reader.may_answer.set()
@@ -184,7 +184,7 @@ async def test_a_reader_that_hangs_does_not_hold_up_the_agents_own(hidden, root,
     await until(lambda: [repo.dirty for repo in repos.all()] == [False, True])
 
 
-async def test_what_a_reader_told_holds_while_it_is_away_and_goes_with_the_process(hidden, monkeypatch):
+async def test_a_readers_answer_holds_while_it_is_away_and_goes_with_the_process(hidden, monkeypatch):
     monkeypatch.setattr(module, "PERIOD", 0.05)
     folder, reader, repos = hidden
     reader.may_answer.set()

@@ -22,8 +22,8 @@ GIT = shutil.which("git") or ""
 
 async def dirty(path):
     """What the room says of one working tree."""
-    place = next(each for each in Discovery(path.parent).look([path]) if each.path == path)
-    return await is_dirty(GIT, place)
+    tree = next(each for each in Discovery(path.parent).look([path]) if each.path == path)
+    return await is_dirty(GIT, tree)
 
 
 async def test_clean_untracked_changed_staged_removed(root):
@@ -230,14 +230,14 @@ async def test_damage_is_unknown_and_no_error(root):
 
 async def test_a_git_that_takes_too_long_is_ended(root, tmp_path, monkeypatch):
     shop = make(root / "shop")
-    (place,) = Discovery(root).look([])
+    (tree,) = Discovery(root).look([])
     slow = tmp_path / "git"
     slow.write_text(f"#!/bin/sh\nsleep 60 &\necho $$ $! > {tmp_path}/pids\nwait\n")
     slow.chmod(0o755)
     pids = []
     for time_out in (0.3, 3.0, 30.0):  # it may not have begun within the first
         monkeypatch.setattr(module, "TIME_OUT", time_out)
-        assert await is_dirty(str(slow), place) is None
+        assert await is_dirty(str(slow), tree) is None
         if (tmp_path / "pids").exists() and (pids := (tmp_path / "pids").read_text().split()):
             break
     started, child = pids
@@ -277,5 +277,5 @@ async def test_nothing_is_left_behind(root, tmp_path, monkeypatch):
 
 async def test_git_that_is_gone_is_unknown(root):
     make(root / "shop")
-    (place,) = Discovery(root).look([])
-    assert await is_dirty("/nowhere/git", place) is None
+    (tree,) = Discovery(root).look([])
+    assert await is_dirty("/nowhere/git", tree) is None

@@ -76,26 +76,26 @@ def look_up(due: Due, watched: Iterable[int] = (), reader: Path | None = None) -
         else:
             holders[inode] = again
     pidfds: dict[int, int] = {}
-    places = process.find_holders(unknown) if unknown else {}
+    found = process.find_holders(unknown) if unknown else {}
     room = MAX_PIDFDS - len(set(watched))
-    for inode, (pid, descriptor) in places.items():
+    for inode, (pid, descriptor) in found.items():
         _open(pid, pidfds, watched, room)
         # Read after the pidfd was opened: if the number was recycled in between, the new process does not
         # hold this socket, and if it does it is the right one.
         holders[inode] = _read(inode, pid, descriptor)
-    for inode in unknown - places.keys():
+    for inode in unknown - found.keys():
         holders[inode] = None
     _name_containers(holders, due.ports)
     if reader is not None:
-        hidden = unknown - places.keys()
-        told = ask_owners(reader, hidden)
-        if told is None:  # busy, or just starting: what was known holds as long as that process lives
-            told = {
+        hidden = unknown - found.keys()
+        answer = ask_owners(reader, hidden)
+        if answer is None:  # busy, or just starting: what was known holds as long as that process lives
+            answer = {
                 inode: due.known[inode] for inode in hidden & due.known.keys() if _lives(due.known[inode])
             }
-        for inode in hidden & told.keys():
-            _open(told[inode].pid, pidfds, watched, room)
-            holders[inode] = told[inode]
+        for inode in hidden & answer.keys():
+            _open(answer[inode].pid, pidfds, watched, room)
+            holders[inode] = answer[inode]
     return Found(holders, pidfds, {uid: user_name(uid) for uid in due.uids})
 
 

@@ -33,7 +33,7 @@ class _Listing:
 class _Read:
     stamps: tuple[tuple[int, int, int], ...]
     settled: bool
-    place: WorkingTree
+    tree: WorkingTree
 
 
 class Discovery:
@@ -42,7 +42,7 @@ class Discovery:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._listings: dict[Path, _Listing] = {}
-        self._places: dict[Path, _Read] = {}
+        self._trees: dict[Path, _Read] = {}
 
     def look(self, folders: Iterable[Path]) -> tuple[WorkingTree, ...]:
         """All working trees below the root and around `folders`, at most MAX_REPOS, sorted by path."""
@@ -53,9 +53,9 @@ class Discovery:
                 break
             paths.add(path)
         self._listings = listings
-        places = {path: read for path in sorted(paths)[:MAX_REPOS] if (read := self._read(path)) is not None}
-        self._places = places
-        return tuple(read.place for read in places.values())
+        trees = {path: read for path in sorted(paths)[:MAX_REPOS] if (read := self._read(path)) is not None}
+        self._trees = trees
+        return tuple(read.tree for read in trees.values())
 
     def _below(self, folder: Path, depth: int, listings: dict[Path, _Listing]) -> Iterator[Path]:
         for name in self._folders(folder, listings):
@@ -83,13 +83,13 @@ class Discovery:
             return None
         common = files.common_dir(folder)
         stamps = tuple(_stamp(each) for each in (path / ".git", folder / "HEAD", common / "config"))
-        known = self._places.get(path)
-        if known is not None and known.settled and known.stamps == stamps and known.place.git_dir == folder:
+        known = self._trees.get(path)
+        if known is not None and known.settled and known.stamps == stamps and known.tree.git_dir == folder:
             uid = _uid(path)
-            return known if known.place.uid == uid else _Read(stamps, True, replace(known.place, uid=uid))
+            return known if known.tree.uid == uid else _Read(stamps, True, replace(known.tree, uid=uid))
         settled = _settled(max(stamp for _, _, stamp in stamps))
-        place = place_of(path)
-        return None if place is None else _Read(stamps, settled, place)
+        tree = read_working_tree(path)
+        return None if tree is None else _Read(stamps, settled, tree)
 
 
 def _list(folder: Path) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def place_of(path: Path) -> WorkingTree | None:
+def read_working_tree(path: Path) -> WorkingTree | None:
     """Read the working tree at a path; None when it is none, or not ours to read."""
     folder = files.git_dir(path)
     if folder is None:

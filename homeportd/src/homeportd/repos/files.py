@@ -41,20 +41,20 @@ def read(path: Path, limit: int = MAX_SMALL) -> str | None:
 
 def git_dir(path: Path) -> Path | None:
     """The git folder of a working tree: `.git`, or what the file `.git` of a worktree or submodule names."""
-    place = path / ".git"
+    folder = path / ".git"
     try:
-        mode = place.stat().st_mode
+        mode = folder.stat().st_mode
     except OSError:
         return None
     if stat.S_ISREG(mode):
-        text = read(place)
+        text = read(folder)
         if text is None or not text.startswith("gitdir:"):
             return None
         named = text.removeprefix("gitdir:").strip("\r\n").strip()
         if not named or "\0" in named:
             return None
-        place = Path(os.path.normpath(path / named))
-    return place if read(place / "HEAD") is not None else None
+        folder = Path(os.path.normpath(path / named))
+    return folder if read(folder / "HEAD") is not None else None
 
 
 def common_dir(folder: Path) -> Path:

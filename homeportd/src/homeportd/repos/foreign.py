@@ -1,22 +1,22 @@
-"""Working trees that the agent may not enter, as the owner reader tells of them."""
+"""Working trees that the agent may not enter, as the owner reader reports them."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from homeportd.accounts import own_name
-from homeportd.repos.model import WorkingTree, handover
+from homeportd.repos.description import DescribedTree, describe
+from homeportd.repos.model import WorkingTree
+from homeportd.signal import Signal
+from homeportd.tasks import TaskSet
 
 MAX_FOLDERS = 64  # that are asked about
 
 
 class Reader(Protocol):
-    """Looks where the agent may not; around folders of listeners that it has itself told the agent of."""
+    """Looks where the agent may not: around folders of listeners that the reader itself reported to the agent."""
 
     async def tree(self, folder: Path) -> WorkingTree | None:
         """The working tree around a folder, None where there is none. Raises OSError without an answer."""
@@ -25,58 +25,97 @@ class Reader(Protocol):
         """Whether the working tree around a folder has changes, None if unknown. Raises OSError without an answer."""
 
 
-class Foreign:
-    """What the reader told, by the folder that it was asked about."""
+class ForeignTrees:
+    """The reader's answers, each good until the next one. `reader` None: there are none.
 
-    def __init__(self, reader: Reader | None) -> None:
+    The reader is asked beside the caller, since another user's file system may hang for longer than the agent's own.
+    """
+
+    def __init__(self, root: Path, reader: Reader | None) -> None:
+        """`root`: the repo root, below which a tree would be moved."""
+        self.changed: Signal[[]] = Signal()  # `trees()` or an answer of `dirty` may not be what it was
+        self._root = root
         self._reader = reader
-        self._told: dict[Path, WorkingTree] = {}
+        self._tasks = TaskSet()
+        self._folders: frozenset[Path] = frozenset()
+        self._looking: asyncio.Task[None] | None = None
+        self._asking_dirty: dict[Path, asyncio.Task[None]] = {}
+        self._answers: dict[Path, WorkingTree] = {}  # by the folder that was asked about
+        self._trees: tuple[DescribedTree, ...] = ()
+        self._dirty: dict[Path, bool | None] = {}
 
-    def places(self) -> tuple[WorkingTree, ...]:
+    def trees(self) -> tuple[DescribedTree, ...]:
         """All trees, each once."""
-        return tuple({place.path: place for place in self._told.values()}.values())
+        return self._trees
 
-    async def look(self, folders: Iterable[Path]) -> None:
-        """Ask about each folder; those that are not named any more are forgotten."""
+    def dirty(self, path: Path) -> bool | None:
+        """Whether the tree at a path has changes, as the reader last knew; None without an answer."""
+        return self._dirty.get(path)
+
+    def look(self, folders: frozenset[Path]) -> None:
+        """Begin to ask about each folder; the answers for other folders are forgotten."""
+        self._folders = folders
+        if self._looking is None or self._looking.done():
+            self._looking = self._tasks.spawn(self._look(), "repos: owner reader")
+
+    async def looked(self, patience_s: float) -> None:
+        """Wait for the answers to `look`, for `patience_s` at most."""
+        if self._looking is not None:
+            await asyncio.wait({self._looking}, timeout=patience_s)
+
+    async def refresh_dirty(self, path: Path, folders: Iterable[Path], patience_s: float) -> None:
+        """Ask whether the tree at a path has changes, and wait for `patience_s` at most: `changed` has the answer.
+
+        `folders` are those of listeners; the reader is asked by one that is in the tree.
+        """
+        if path not in self._asking_dirty:
+            asking = self._tasks.spawn(self._ask_dirty(path, tuple(folders)), f"repos: changes in {path}")
+            self._asking_dirty[path] = asking
+            asking.add_done_callback(lambda _task: self._asking_dirty.pop(path, None))
+        await asyncio.wait({self._asking_dirty[path]}, timeout=patience_s)
+
+    def forget_others(self, paths: Iterable[Path]) -> None:
+        """Drop what was answered about changes of trees at other paths."""
+        for path in self._dirty.keys() - set(paths):
+            del self._dirty[path]
+
+    async def close(self, patience_s: float) -> None:
+        """Ask no more."""
+        await self._tasks.close(patience_s)
+
+    async def _look(self) -> None:
+        asked: frozenset[Path] | None = None
+        while asked != self._folders:  # they may change while the reader answers
+            asked = self._folders
+            await self._ask_trees(asked)
+            trees = {tree.path: tree for tree in self._answers.values()}
+            self._trees = await asyncio.to_thread(describe, self._root, trees.values()) if trees else ()
+            self.changed.emit()
+
+    async def _ask_trees(self, folders: frozenset[Path]) -> None:
         wanted = sorted(folders)[:MAX_FOLDERS]
-        self._told = {folder: place for folder, place in self._told.items() if folder in wanted}
+        self._answers = {folder: tree for folder, tree in self._answers.items() if folder in wanted}
         if self._reader is None or not wanted:
             return
         async with asyncio.TaskGroup() as group:
             for folder in wanted:
-                group.create_task(self._ask(self._reader, folder))
+                group.create_task(self._ask_tree(self._reader, folder))
 
-    async def _ask(self, reader: Reader, folder: Path) -> None:
+    async def _ask_tree(self, reader: Reader, folder: Path) -> None:
         try:
-            place = await reader.tree(folder)
+            tree = await reader.tree(folder)
         except OSError:
-            return  # what was told holds until the next answer
-        self._told.pop(folder, None)
-        if place is not None:
-            self._told[folder] = place
+            return  # the answer before is good until the next one
+        self._answers.pop(folder, None)
+        if tree is not None:
+            self._answers[folder] = tree
 
-    async def dirty(self, path: Path, folders: Iterable[Path]) -> bool | None:
-        """Whether the tree at a path has changes; asked by one of the folders of listeners in it. Raises OSError."""
-        asked = [folder for folder, place in self._told.items() if place.path == path]
-        asked += [folder for folder in folders if not asked and folder.is_relative_to(path)]
-        if self._reader is None or not asked:
-            return None
-        return await self._reader.dirty(asked[0])
-
-
-def handovers(root: Path, places: Iterable[WorkingTree]) -> dict[Path, tuple[tuple[str, ...], ...]]:
-    """How each of these trees that is not the agent's becomes the agent's. Reads the disk: for a thread."""
-    others = [place for place in places if place.uid != os.getuid()]
-    if not others:
-        return {}
-    homes = frozenset(Path(account.pw_dir) for account in pwd.getpwall())
-    found = {}
-    for place in others:
-        reachable = os.access(place.path.parent, os.X_OK)
-        target = root / place.path.name
-        count = 2
-        while os.path.lexists(target):
-            target = root / f"{place.path.name}-{count}"
-            count += 1
-        found[place.path] = handover(place, own_name(), reachable, target, homes)
-    return found
+    async def _ask_dirty(self, path: Path, folders: tuple[Path, ...]) -> None:
+        inside = [folder for folder, tree in self._answers.items() if tree.path == path]
+        inside += [folder for folder in folders if not inside and folder.is_relative_to(path)]
+        try:
+            answer = await self._reader.dirty(inside[0]) if self._reader is not None and inside else None
+        except OSError:
+            return
+        self._dirty[path] = answer
+        self.changed.emit()

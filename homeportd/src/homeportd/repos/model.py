@@ -92,19 +92,19 @@ _BELOW_SYSTEM = (Path("/usr/local/src"), Path("/usr/src"), Path("/var/www"))
 
 
 def handover(
-    place: WorkingTree, user: str, reachable: bool, target: Path, homes: frozenset[Path]
+    tree: WorkingTree, user: str, reachable: bool, target: Path, homes: frozenset[Path]
 ) -> tuple[tuple[str, ...], ...]:
     """The commands of root's that make a working tree `user`'s; none where that would do harm.
 
     `reachable`: that user can enter the folder it is in, so it may stay there; else it is moved to `target`.
     """
-    path = place.path
+    path = tree.path
     below = any(path != each and path.is_relative_to(each) for each in _BELOW_SYSTEM)
     if len(path.parts) < 3 or path in homes or (path.parts[1] in _SYSTEM and not below):
         return ()
     if any(home.is_relative_to(path) for home in homes):
         return ()
-    shared = () if place.common_dir.is_relative_to(path) else (str(place.common_dir),)
+    shared = () if tree.common_dir.is_relative_to(path) else (str(tree.common_dir),)
     if reachable:
         return (("chown", "-R", f"{user}:", str(path), *shared),)
     if shared:

@@ -6,16 +6,16 @@ import asyncio
 import logging
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
-from homeportd.accounts import user_name
+from homeportd.repos.description import DescribedTree, describe
 from homeportd.repos.discovery import Discovery, is_hidden
-from homeportd.repos.foreign import Foreign, Reader, handovers
+from homeportd.repos.foreign import ForeignTrees, Reader
 from homeportd.repos.model import Repo, WorkingTree, ids
 from homeportd.repos.status import is_dirty
 from homeportd.settings import Settings
 from homeportd.signal import Signal
+from homeportd.tasks import TaskSet
 
 PERIOD = 10.0  # seconds from look to look
 PATIENCE = 2.0  # seconds that `visit` and `start` wait for the file system, which may be a dead network one
@@ -25,52 +25,39 @@ DIRTY_AT_ONCE = 2  # runs of git at a time
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Owned:
-    owner: str
-    handover: tuple[tuple[str, ...], ...]
-
-
 class Repos:
-    """What is known of the repos. Whether they have changes is known once somebody asked: `refresh_dirty`.
+    """All known repos. Whether a repo has changes is known once somebody asked: `refresh_dirty`.
 
-    `reader` tells of those around processes which the agent may not enter.
+    `reader` knows of repos around processes which the agent may not enter.
     """
 
     def __init__(self, settings: Settings, reader: Reader | None = None) -> None:
+        self.changed: Signal[[]] = Signal()  # `all()` is not what it was
         self._root = settings.repo_root
         self._discovery = Discovery(self._root)
-        self._foreign = Foreign(reader)
-        self._own: tuple[WorkingTree, ...] = ()  # as found with the agent's own rights
-        self._places: tuple[WorkingTree, ...] = ()
-        self._known: dict[Path, _Owned] = {}
+        self._foreign = ForeignTrees(self._root, reader)
+        self._foreign.changed.subscribe(self._show)
+        self._own: dict[Path, DescribedTree] = {}  # as found with the agent's own rights
+        self._trees: dict[Path, DescribedTree] = {}  # the reader's too
         self._dirty: dict[Path, bool | None] = {}
         self._asked: dict[Path, float] = {}  # when git was last run there, monotonic seconds
         self._repos: tuple[Repo, ...] = ()
         self._by_path: dict[Path, Repo] = {}
         self._folders: frozenset[Path] = frozenset()
-        self.changed: Signal[[]] = Signal()  # `all()` is not what it was
+        self._tasks = TaskSet()
         self._looking: asyncio.Task[None] | None = None
-        self._asking_reader: asyncio.Task[None] | None = None
-        self._asking_dirt: dict[Path, asyncio.Task[None]] = {}
-        self._hidden: frozenset[Path] = frozenset()  # folders that only the reader can look around
         self._asking = asyncio.Lock()
-        self._taking = asyncio.Lock()
-        self._loop: asyncio.Task[None] | None = None
         self._failing = False
 
     async def start(self) -> None:
-        """Look once, and then every ten seconds."""
+        """Look once, and then every PERIOD."""
         await self._look()
-        self._loop = asyncio.create_task(self._run(), name="repos")
+        self._tasks.repeat(PERIOD, self._look, "repos")
 
     async def close(self) -> None:
         """Stop looking."""
-        for task in (self._loop, self._looking, self._asking_reader, *self._asking_dirt.values()):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait({task}, timeout=PATIENCE)
-        self._loop = self._looking = self._asking_reader = None
+        await self._tasks.close(PATIENCE)
+        await self._foreign.close(PATIENCE)
 
     def all(self) -> tuple[Repo, ...]:
         """All repos, sorted by id."""
@@ -97,55 +84,32 @@ class Repos:
             await self._look()
 
     async def refresh_dirty(self) -> None:
-        """Ask git about each repo whose answer is older than DIRTY_AGE; `all()` then has the answers."""
+        """Ask git about each repo whose answer is older than DIRTY_AGE; `all()` then has the answers.
+
+        An owner reader that does not answer within PATIENCE has its answer shown when it comes.
+        """
         git = shutil.which("git")
         clock = asyncio.get_running_loop().time
-        async with self._asking:  # who comes while git runs waits for that answer
-            due = [
-                place
-                for place in self._places
-                if self._asked.get(place.path, -DIRTY_AGE) + DIRTY_AGE <= clock()
-            ]
+        async with self._asking:  # a second caller waits for the same runs of git
+            due = [path for path in self._trees if self._asked.get(path, -DIRTY_AGE) + DIRTY_AGE <= clock()]
             if not due:
                 return
             slots = asyncio.Semaphore(DIRTY_AT_ONCE)
 
-            async def ask(place: WorkingTree) -> None:
-                own = git is not None and place in self._own
-                async with slots:
-                    answer = await is_dirty(git, place) if own and git is not None else None
-                if answer is None and place.uid != os.getuid():
-                    await self._ask_reader_for_dirt(place.path)
-                else:
-                    self._dirty[place.path] = answer
-                self._asked[place.path] = clock()
+            async def ask(tree: WorkingTree, own: bool) -> None:
+                answer = None
+                if own and git is not None:
+                    async with slots:
+                        answer = await is_dirty(git, tree)
+                self._dirty[tree.path] = answer
+                if answer is None and tree.uid != os.getuid():
+                    await self._foreign.refresh_dirty(tree.path, self._folders, PATIENCE)
+                self._asked[tree.path] = clock()
 
             async with asyncio.TaskGroup() as group:
-                for place in due:
-                    group.create_task(ask(place))
+                for path in due:
+                    group.create_task(ask(self._trees[path].tree, path in self._own))
         self._show()
-
-    async def _ask_reader_for_dirt(self, path: Path) -> None:
-        """Ask about another user's tree; one that does not answer soon is shown when it does."""
-        if path in self._asking_dirt:
-            return
-
-        async def ask() -> None:
-            try:
-                self._dirty[path] = await self._foreign.dirty(path, self._folders)
-                self._show()
-            except OSError:
-                pass  # what was told holds until the next answer
-            finally:
-                del self._asking_dirt[path]
-
-        self._asking_dirt[path] = asyncio.create_task(ask(), name=f"repos: changes in {path}")
-        await asyncio.wait({self._asking_dirt[path]}, timeout=PATIENCE)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(PERIOD)
-            await self._look()
 
     async def _look(self) -> None:
         """Look, or wait for the look that is under way and then look if it did not know what we do."""
@@ -153,73 +117,39 @@ class Repos:
             await asyncio.wait({self._looking}, timeout=PATIENCE)
             if not self._looking.done():
                 return
-        self._looking = asyncio.create_task(self._find(), name="repos: look")
+        self._looking = self._tasks.spawn(self._find(), "repos: look")
         await asyncio.wait({self._looking}, timeout=PATIENCE)
-        if self._asking_reader is not None:
-            await asyncio.wait({self._asking_reader}, timeout=PATIENCE)
+        await self._foreign.looked(PATIENCE)
 
     async def _find(self) -> None:
         try:
-            self._own, hidden = await asyncio.to_thread(self._find_own)
-            await self._take()
+            found, hidden = await asyncio.to_thread(self._find_own)
+            self._own = {each.tree.path: each for each in found}
+            self._show()
         except Exception as error:
             if not self._failing:
                 log.error("cannot look for repos: %s: %s", type(error).__name__, error)
             self._failing = True
             return
         self._failing = False
-        # Asked beside, since another user's file system may hang for longer than ours.
-        self._hidden = hidden
-        if self._asking_reader is None or self._asking_reader.done():
-            self._asking_reader = asyncio.create_task(self._ask_reader(), name="repos: reader")
+        self._foreign.look(hidden)
 
-    def _find_own(self) -> tuple[tuple[WorkingTree, ...], frozenset[Path]]:
-        places = self._discovery.look(self._folders)
-        return places, frozenset(folder for folder in self._folders if is_hidden(folder))
-
-    async def _ask_reader(self) -> None:
-        asked: frozenset[Path] | None = None
-        try:
-            while asked != self._hidden:
-                asked = self._hidden
-                await self._foreign.look(asked)
-                await self._take()
-        except Exception:
-            log.exception("asking the owner reader for repos failed")
-
-    async def _take(self) -> None:
-        """Make one list of what both found; where both did, it is the agent's own."""
-        async with self._taking:
-            places = {place.path: place for place in (*self._foreign.places(), *self._own)}
-            self._known = await asyncio.to_thread(self._describe, tuple(places.values()))
-            self._places = tuple(places.values())
-            self._show()
-
-    def _describe(self, places: tuple[WorkingTree, ...]) -> dict[Path, _Owned]:
-        commands = handovers(self._root, places)
-        return {place.path: _Owned(user_name(place.uid), commands.get(place.path, ())) for place in places}
+    def _find_own(self) -> tuple[tuple[DescribedTree, ...], frozenset[Path]]:
+        """The trees that the agent may read, and the folders around which only the reader may look."""
+        found = describe(self._root, self._discovery.look(self._folders))
+        return found, frozenset(folder for folder in self._folders if is_hidden(folder))
 
     def _show(self) -> None:
-        known = {place.path for place in self._places}
+        """Make `all()` of what the agent and the reader have found; where both found a tree, the agent's counts."""
+        self._trees = {each.tree.path: each for each in self._foreign.trees()} | self._own
         for table in (self._dirty, self._asked):
-            for path in table.keys() - known:
+            for path in table.keys() - self._trees.keys():
                 del table[path]
-        names = ids(self._root, known)
+        self._foreign.forget_others(self._trees)
+        names = ids(self._root, self._trees)
         repos = tuple(
             sorted(
-                (
-                    Repo(
-                        names[each.path],
-                        each.path.name,
-                        each.path,
-                        each.branch,
-                        self._dirty.get(each.path),
-                        each.remote,
-                        self._known[each.path].owner,
-                        self._known[each.path].handover,
-                    )
-                    for each in self._places
-                ),
+                (self._repo(names[path], each) for path, each in self._trees.items()),
                 key=lambda repo: repo.id,
             )
         )
@@ -228,3 +158,17 @@ class Repos:
         self._repos = repos
         self._by_path = {repo.path: repo for repo in repos}
         self.changed.emit()
+
+    def _repo(self, name: str, described: DescribedTree) -> Repo:
+        tree = described.tree
+        dirty = self._dirty.get(tree.path)
+        return Repo(
+            id=name,
+            name=tree.path.name,
+            path=tree.path,
+            branch=tree.branch,
+            dirty=self._foreign.dirty(tree.path) if dirty is None else dirty,
+            remote=tree.remote,
+            owner=described.owner,
+            handover=described.handover,
+        )

@@ -38,7 +38,7 @@ _COMPARISON = (
 _WORD = re.compile(r"[A-Za-z0-9-]{1,16}")
 
 
-async def is_dirty(git: str, place: WorkingTree) -> bool | None:
+async def is_dirty(git: str, tree: WorkingTree) -> bool | None:
     """True with changed, staged or untracked files, None when git cannot tell or takes longer than TIME_OUT.
 
     Commits that a submodule is ahead count; what lies about inside a submodule does not.
@@ -46,24 +46,24 @@ async def is_dirty(git: str, place: WorkingTree) -> bool | None:
     try:
         with tempfile.TemporaryDirectory(prefix="homeport-status-") as name:
             borrowed = Path(name)
-            if not await asyncio.to_thread(_borrow, place, borrowed):
+            if not await asyncio.to_thread(_borrow, tree, borrowed):
                 return None
-            return await _status(git, place, borrowed)
+            return await _status(git, tree, borrowed)
     except OSError:
         return None
 
 
-def _borrow(place: WorkingTree, borrowed: Path) -> bool:
+def _borrow(tree: WorkingTree, borrowed: Path) -> bool:
     """Fill the folder that git takes for the repo's; says whether HEAD could be read."""
-    head = files.head(place.git_dir, place.common_dir)
+    head = files.head(tree.git_dir, tree.common_dir)
     if head is None:
         return False
     (borrowed / "HEAD").write_text(f"{head.commit}\n" if head.commit else "ref: refs/heads/unborn\n")
     (borrowed / "refs").mkdir()
     (borrowed / "info").mkdir()
-    (borrowed / "config").write_text(_config(files.config(place.common_dir)))
-    (borrowed / "info" / "exclude").symlink_to(place.common_dir / "info" / "exclude")
-    for count, shared in enumerate(place.git_dir.glob("sharedindex.*")):
+    (borrowed / "config").write_text(_config(files.config(tree.common_dir)))
+    (borrowed / "info" / "exclude").symlink_to(tree.common_dir / "info" / "exclude")
+    for count, shared in enumerate(tree.git_dir.glob("sharedindex.*")):
         if count >= MAX_SHARED_INDEXES:
             break
         (borrowed / shared.name).symlink_to(shared)
@@ -81,15 +81,15 @@ def _config(values: Mapping[tuple[str, str, str], str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _environment(place: WorkingTree, borrowed: Path) -> dict[str, str]:
+def _environment(tree: WorkingTree, borrowed: Path) -> dict[str, str]:
     kept = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "GIT_CONFIG_NOSYSTEM")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "LC_ALL": "C",
         "GIT_DIR": str(borrowed),
-        "GIT_WORK_TREE": str(place.path),
-        "GIT_INDEX_FILE": str(place.git_dir / "index"),
-        "GIT_OBJECT_DIRECTORY": str(place.common_dir / "objects"),
+        "GIT_WORK_TREE": str(tree.path),
+        "GIT_INDEX_FILE": str(tree.git_dir / "index"),
+        "GIT_OBJECT_DIRECTORY": str(tree.common_dir / "objects"),
         "GIT_OPTIONAL_LOCKS": "0",  # never write the index: another git may be at work
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_ALLOW_PROTOCOL": "none",  # the same for a git that does not know the line above
@@ -98,7 +98,7 @@ def _environment(place: WorkingTree, borrowed: Path) -> dict[str, str]:
     }
 
 
-async def _status(git: str, place: WorkingTree, borrowed: Path) -> bool | None:
+async def _status(git: str, tree: WorkingTree, borrowed: Path) -> bool | None:
     config = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=keep")
     options = [word for pair in config for word in ("-c", pair)]
     process = await asyncio.create_subprocess_exec(
@@ -111,8 +111,8 @@ async def _status(git: str, place: WorkingTree, borrowed: Path) -> bool | None:
         "--untracked-files=normal",
         "--ignore-submodules=dirty",
         "--no-renames",
-        cwd=place.path,
-        env=_environment(place, borrowed),
+        cwd=tree.path,
+        env=_environment(tree, borrowed),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

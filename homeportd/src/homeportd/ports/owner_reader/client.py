@@ -14,10 +14,10 @@ from homeportd.peer_credentials import peer_uid
 from homeportd.ports.owner_reader.protocol import (
     MAX_INODES,
     SocketOwner,
-    place_from_json,
     read_line,
     send_line,
     socket_owner_from_json,
+    working_tree_from_json,
 )
 from homeportd.repos.model import WorkingTree
 
@@ -46,10 +46,10 @@ def ask_tree(path: Path, folder: Path) -> WorkingTree | None:
     if answer is None:
         return None
     try:
-        place = place_from_json(answer)
+        tree = working_tree_from_json(answer)
     except (TypeError, KeyError) as error:
-        raise ValueError("no place") from error
-    return place if folder.is_relative_to(place.path) else None
+        raise ValueError("no tree") from error
+    return tree if folder.is_relative_to(tree.path) else None
 
 
 def ask_dirty(path: Path, folder: Path) -> bool | None:

@@ -81,19 +81,19 @@ def socket_owner_from_json(value: dict[str, Any]) -> SocketOwner:
     return SocketOwner(owner.pid, int(value["started"]), int(value["descriptor"]), owner)
 
 
-def place_to_json(place: WorkingTree) -> dict[str, Any]:
+def working_tree_to_json(tree: WorkingTree) -> dict[str, Any]:
     """As it is sent."""
     return {
-        "path": str(place.path),
-        "git_dir": str(place.git_dir),
-        "common_dir": str(place.common_dir),
-        "branch": place.branch,
-        "remote": place.remote,
-        "uid": place.uid,
+        "path": str(tree.path),
+        "git_dir": str(tree.git_dir),
+        "common_dir": str(tree.common_dir),
+        "branch": tree.branch,
+        "remote": tree.remote,
+        "uid": tree.uid,
     }
 
 
-def place_from_json(value: dict[str, Any]) -> WorkingTree:
+def working_tree_from_json(value: dict[str, Any]) -> WorkingTree:
     """As it was sent, by a process that had another user's rights; raises ValueError, TypeError or KeyError."""
     remote = _text(value["remote"])
     return WorkingTree(

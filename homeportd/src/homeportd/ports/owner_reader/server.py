@@ -27,10 +27,10 @@ from homeportd.ports.owner_reader.protocol import (
     PATIENCE_S,
     SocketOwner,
     is_folder,
-    place_to_json,
     read_line,
     send_line,
     socket_owner_to_json,
+    working_tree_to_json,
 )
 
 MAX_OWNERS_AT_ONCE = 8  # questions about sockets; the agent has one at a time
@@ -204,7 +204,7 @@ def _tree(folder: Path, proofs: Iterable[Reported], dirty: bool) -> Any:
                 continue  # that process is gone, or elsewhere
         found = look(folder, expected, proof.engine or None, dirty)
         if found is not None:
-            return found if isinstance(found, bool) else place_to_json(found)
+            return found if isinstance(found, bool) else working_tree_to_json(found)
     return None
 
 

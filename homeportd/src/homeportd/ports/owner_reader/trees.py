@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from homeportd.ports.owner_reader.child import in_child
-from homeportd.ports.owner_reader.protocol import place_from_json, place_to_json
+from homeportd.ports.owner_reader.protocol import working_tree_from_json, working_tree_to_json
 from homeportd.repos import files
-from homeportd.repos.discovery import place_of
+from homeportd.repos.discovery import read_working_tree
 from homeportd.repos.model import WorkingTree
 
 TREE_S = 3.0  # seconds for one user's look
@@ -32,7 +32,7 @@ Identity = tuple[int, int]  # device and inode
 class Seen:
     """What one user saw: a working tree, and who should look (again), None where this user is the right one."""
 
-    place: WorkingTree | None
+    tree: WorkingTree | None
     go_on_as: int | None
 
 
@@ -51,44 +51,44 @@ def look(
         seen = _seen_by(uid, folder, expected)
         if seen is None:
             break
-        if seen.place is not None:
-            found = uid, seen.place
+        if seen.tree is not None:
+            found = uid, seen.tree
         if seen.go_on_as is None or first is not None:
             break
         uid = seen.go_on_as
     if found is None:
         return None
-    uid, place = found
+    uid, tree = found
     if not dirty:
-        return place
-    answer = in_child(uid, lambda: _dirty(folder, expected, place), DIRTY_S)
+        return tree
+    answer = in_child(uid, lambda: _dirty(folder, expected, tree), DIRTY_S)
     return answer if isinstance(answer, bool) else None
 
 
 def _seen_by(uid: int, folder: Path, expected: Identity | None) -> Seen | None:
     answer = in_child(uid, lambda: _see(folder, expected), TREE_S)
     try:
-        place = place_from_json(answer["place"]) if answer["place"] else None
+        tree = working_tree_from_json(answer["tree"]) if answer["tree"] else None
         go_on_as = answer["go_on_as"]
-        return Seen(place, None if go_on_as is None else int(go_on_as))
+        return Seen(tree, None if go_on_as is None else int(go_on_as))
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def _dirty(folder: Path, expected: Identity | None, place: WorkingTree) -> bool | None:
+def _dirty(folder: Path, expected: Identity | None, tree: WorkingTree) -> bool | None:
     import asyncio  # not before it is needed: it is most of this process's memory
 
     from homeportd.repos.status import is_dirty
 
     git = shutil.which("git")
-    if git is None or find(folder, expected).place != place:  # it is another one by now
+    if git is None or find(folder, expected).tree != tree:  # it is another one by now
         return None
-    return asyncio.run(is_dirty(git, place))
+    return asyncio.run(is_dirty(git, tree))
 
 
 def _see(folder: Path, expected: Identity | None) -> dict[str, Any]:
     seen = find(folder, expected)
-    return {"place": place_to_json(seen.place) if seen.place else None, "go_on_as": seen.go_on_as}
+    return {"tree": working_tree_to_json(seen.tree) if seen.tree else None, "go_on_as": seen.go_on_as}
 
 
 def find(folder: Path, expected: Identity | None) -> Seen:
@@ -106,7 +106,7 @@ def find(folder: Path, expected: Identity | None) -> Seen:
             return Seen(None, other)  # root does not even read whether it is one
         if files.git_dir(path) is not None:
             mine = path.name.isprintable() and (me != 0 or _is_roots(path))
-            return Seen(place_of(path) if mine else None, other)
+            return Seen(read_working_tree(path) if mine else None, other)
         if other is not None:
             return Seen(None, other)  # it may be one that its owner can read
     return Seen(None, None)
