@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - SQL is put together of names of tables and columns, which are ours and quoted
-"""What a newer database holds that the copy from before its migration does not: counted, and put into words."""
+"""The difference between a newer database and the copy from before its migration, counted and put into words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS: Final = {  # table -> one, several
     "tunnel_minutes": ("minute of traffic figures", "minutes of traffic figures"),
 }
 LOGS: Final = {"accesses", "tunnel_visits", "tunnel_minutes"}  # old rows go by themselves
-UNTOLD: Final = {"edge_log_position"}  # bookkeeping
+LEFT_OUT: Final = {"edge_log_position"}  # bookkeeping
 # Rights by table: a row is the same right as long as these columns are equal.
 RIGHTS: Final = {
     "shares": ("id", "generation"),
@@ -58,14 +58,14 @@ def words(counts: dict[str, int]) -> str:
 
 
 def changes(connection: sqlite3.Connection) -> Changes:
-    """Compare the database `main` with the older one that is attached as `copy`; raises sqlite3.Error."""
+    """The changes from the older database, attached as `copy`, to `main`. Raises sqlite3.Error."""
     added: dict[str, int] = {}
     changed: dict[str, int] = {}
     removed: dict[str, int] = {}
     unknown: dict[str, int] = {}
     old = _tables(connection, "copy")
     for table in _tables(connection, "main"):
-        if table in UNTOLD:
+        if table in LEFT_OUT:
             continue
         before = table if table in old else RENAMED.get(table)
         if before not in old:

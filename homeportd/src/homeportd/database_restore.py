@@ -1,6 +1,6 @@
 """Going back to an older release: its database is the copy that was taken before the newer one migrated.
 
-The newer file is kept beside it, and what it has that the copy has not is told. The database is replaced by one
+The newer file is kept beside it, and the result says what only that file has. The database is replaced by one
 rename, so that a crash at any point leaves a database that opens: the newer or the older one, never none.
 """
 
@@ -24,10 +24,11 @@ KEPT_NEWER = 10  # databases that stay beside the one in use
 
 @dataclass(frozen=True)
 class Restored:
-    """What was done, or would be: `schema` became `to`, with the copy `source` taken at `taken_at`.
+    """The result of `restore`: `schema` became `to`, or would, with the copy `source` taken at `taken_at`.
 
-    `kept` is where the database that was replaced is now; None before it was moved there. `chosen`: the source was
-    named, so what else it has is nothing that was undone.
+    `missing`: what the replaced database has and the copy has not. `withdrawn`: rows by table that were left out of
+    the copy. `kept`: the path of the replaced database, None where nothing was changed. `chosen`: the caller named
+    `source`, so what else the source has is nothing that was undone.
     """
 
     schema: int
@@ -145,10 +146,10 @@ def _compare(database: Path, plan: _Plan) -> Restored:
     with closing(connect(database)) as connection:
         connection.execute("ATTACH ? AS copy", (str(plan.source),))
         found = changes(connection)
-    return _told(plan, found, {}, None)
+    return _result(plan, found, {}, None)
 
 
-def _told(plan: _Plan, found: Changes, withdrawn: dict[str, int], kept: Path | None) -> Restored:
+def _result(plan: _Plan, found: Changes, withdrawn: dict[str, int], kept: Path | None) -> Restored:
     taken = datetime.fromtimestamp(plan.source.stat().st_mtime, UTC)
     return Restored(plan.schema, plan.to, plan.source, taken, found, withdrawn, kept, plan.chosen)
 
@@ -156,12 +157,12 @@ def _told(plan: _Plan, found: Changes, withdrawn: dict[str, int], kept: Path | N
 def _replace(database: Path, plan: _Plan) -> Restored:
     """Each step leaves what was there before, until the one rename at the end."""
     ready = database.with_name(f"{database.name}.ready")
-    told = _compare(database, plan)
+    compared = _compare(database, plan)
     try:
         copy_database(plan.source, ready)
         withdrawn = {} if plan.chosen else _withdraw(database, ready)
         _settle(database)
-        kept = _keep(database, plan.schema, precious=bool(told.missing))
+        kept = _keep(database, plan.schema, precious=bool(compared.missing))
         ready.replace(database)
         sync(database.parent)
         _forget(database)
@@ -170,7 +171,7 @@ def _replace(database: Path, plan: _Plan) -> Restored:
     finally:
         with suppress(OSError):
             ready.unlink(missing_ok=True)
-    return _told(plan, told.missing, withdrawn, kept)
+    return _result(plan, compared.missing, withdrawn, kept)
 
 
 def _withdraw(database: Path, ready: Path) -> dict[str, int]:

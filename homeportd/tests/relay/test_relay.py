@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from homeportd.ports.model import Port
-from homeportd.relay.carry import Carried
+from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.service import Relay
 from homeportd.shares.model import Mode
 from homeportd.shares.service import ShareRequest, Shares
@@ -114,7 +114,7 @@ async def test_a_connection_that_comes_as_the_relay_closes_is_not_carried(relay)
     near, far = socket.socketpair()
     await made.close()
     # The listener had accepted it: its protocol is made in a later turn of the loop.
-    await asyncio.get_running_loop().connect_accepted_socket(lambda: Carried(made), near)
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: RelayedConnection(made), near)
     reader, writer = await asyncio.open_unix_connection(sock=far)
     assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
     writer.close()

@@ -6,8 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from homeportd.errors import Problem
+
 MAX_HEAD = 64 * 1024 + 8 * 1024  # bytes: what Caddy lets a visitor send, and what it adds itself
 MAX_FIELDS = 256
+FIX = "ask again"
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _VISIBLE = rb"[\x21-\x7e\x80-\xff]"
@@ -26,17 +29,16 @@ _OURS = b"x-homeport-"
 _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer"))
 
 
-class BadHead(Exception):
-    """The head is not one that the relay carries; `status` is the answer to it."""
+class BadHead(Problem):
+    """A head that the relay does not pass on; `status` is the answer to it."""
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
+        super().__init__(status, detail, FIX)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One request: what Homeport said about it, and `raw`, what the dev server is sent, with its empty line."""
+    """A request's head: what the gateway said of it, and `raw`, the bytes for the dev server with their empty line."""
 
     port: int
     right: str
@@ -46,7 +48,7 @@ class Head:
 
 
 def parse(block: bytes) -> Head:
-    """Read a head up to and without its empty line. Raises BadHead."""
+    """The head in `block`, which ends before the empty line. Raises BadHead."""
     lines = block.split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(lines[0])
     if not match:

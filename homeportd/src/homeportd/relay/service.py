@@ -1,8 +1,8 @@
-"""The relay: carries the connections that must end when a right ends, and ends them.
+"""The relay: passes on the connections that must end when a right ends, and ends them.
 
 Caddy cannot close one connection, so WebSockets and event streams of ports pass through here. Each connection is
-known by the right it lives by (`share:<id>.<generation>`, `owner:<session>`, `token:<id>`), as the gateway decided;
-when that right is gone, exactly its connections are.
+known by the right that it lives by (`share:<id>.<generation>`, `owner:<login session>`, `token:<id>`), as the gateway
+decided; when that right is gone, exactly its connections are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 
 from homeportd import sockets
 from homeportd.ports.model import Port
-from homeportd.relay.carry import Carried
+from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.head import BadHead, Head
 from homeportd.shares.model import Share
 from homeportd.signal import Signal
@@ -62,13 +62,13 @@ class OwnerRights(Protocol):
 
 
 class Relay:
-    """All carried connections."""
+    """All relayed connections."""
 
     def __init__(self, ports: Ports, shares: ShareRights, auth: OwnerRights) -> None:
         self._ports = ports
         self._shares = shares
         self._auth = auth
-        self._all: set[Carried] = set()
+        self._connections: set[RelayedConnection] = set()
         self._closing = False
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -79,23 +79,25 @@ class Relay:
         """Listen on a unix socket for the group of Caddy; a stale one is replaced."""
         _allow_files()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Carried(self), sock=sockets.listen(path, 0o660))
+        self._server = await loop.create_unix_server(
+            lambda: RelayedConnection(self), sock=sockets.listen(path, 0o660)
+        )
         self._timer = loop.call_later(RECHECK_S, self._tick)
 
     def live(self) -> dict[int, int]:
-        """How many connections each port has."""
-        return dict(Counter(one.head.port for one in self._all if one.head is not None))
+        """Number of connections by port."""
+        return dict(Counter(one.head.port for one in self._connections if one.head is not None))
 
     def recheck(self) -> None:
-        """End every connection whose right is gone. Costs one look a right, not a connection."""
-        verdicts: dict[tuple[int, str], bool] = {}
-        for one in tuple(self._all):
+        """End every connection whose right is gone; each right is looked up once."""
+        alive: dict[tuple[int, str], bool] = {}
+        for one in tuple(self._connections):
             if one.head is None:
                 continue
             key = (one.head.port, one.head.right)
-            if key not in verdicts:
-                verdicts[key] = self._alive(*key)
-            if not verdicts[key]:
+            if key not in alive:
+                alive[key] = self._alive(*key)
+            if not alive[key]:
                 one.end()
 
     def _tick(self) -> None:
@@ -113,13 +115,13 @@ class Relay:
                 return self._auth.token_alive(name)
         return False
 
-    # What a connection asks of us
+    # Called by the connections
 
     def admit(self, head: Head) -> tuple[str, int]:
-        """Where to dial for this request. Raises BadHead when it may not, or may no longer, be carried."""
+        """(Host, port) to dial for this request. Raises BadHead when its right has ended, or nothing listens there."""
         if not self._alive(head.port, head.right):
             raise BadHead(403, "the right to this port has ended")
-        if sum(one.head is not None and one.head.port == head.port for one in self._all) > MAX_A_PORT:
+        if sum(one.head is not None and one.head.port == head.port for one in self._connections) > MAX_A_PORT:
             raise BadHead(503, f"port {head.port} has {MAX_A_PORT} live connections already")
         port = self._ports.get(head.port)
         if port is None:
@@ -127,23 +129,23 @@ class Relay:
         host, _, number = port.upstream.rpartition(":")
         return host.strip("[]"), int(number)
 
-    def still(self, head: Head) -> bool:
-        """Whether the right outlived the dialling."""
+    def still_allowed(self, head: Head) -> bool:
+        """Whether the right of a request still holds."""
         return self._alive(head.port, head.right)
 
-    def joined(self, one: Carried) -> bool:
-        """Take up a connection, unless there are too many."""
+    def add(self, connection: RelayedConnection) -> bool:
+        """Count a connection; False when there are too many, or the relay is closing."""
         if self._closing:  # it was accepted just before
             return False
-        if len(self._all) >= MAX_LIVE:
+        if len(self._connections) >= MAX_LIVE:
             _log.warning("the relay has %d connections and takes no more", MAX_LIVE)
             return False
-        self._all.add(one)
+        self._connections.add(connection)
         return True
 
-    def left(self, one: Carried) -> None:
-        """A connection is over."""
-        self._all.discard(one)
+    def discard(self, connection: RelayedConnection) -> None:
+        """Forget a connection that is over."""
+        self._connections.discard(connection)
 
     async def close(self) -> None:
         """End everything and stop listening."""
@@ -152,7 +154,7 @@ class Relay:
             self._timer.cancel()
         if self._server is not None:
             self._server.close()
-        everyone = tuple(self._all)
+        everyone = tuple(self._connections)
         for one in everyone:
             one.end()
         await asyncio.gather(*(one.gone.wait() for one in everyone))

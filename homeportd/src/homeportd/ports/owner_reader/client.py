@@ -1,4 +1,4 @@
-"""Asking the owner reader. Every function blocks, for as long as it says; nothing comes back where there is none."""
+"""Questions to the owner reader. Each function blocks, for the time that its docstring names."""
 
 from __future__ import annotations
 

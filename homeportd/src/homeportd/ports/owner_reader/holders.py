@@ -1,4 +1,4 @@
-"""Describing the processes behind listening sockets, whoever's they are. Runs as root, reads only /proc."""
+"""Listening sockets and the processes that hold them, of every user. Runs as root, reads only /proc."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MAX_ROW = 1024  # bytes
 
 
 @dataclass(frozen=True)
-class Described:
-    """A listening socket with its port and its process, and whose process that is (also when it may not be read)."""
+class ListeningSocket:
+    """A listening TCP socket: its port, its process, and that process's user `uid` (also where it may not be read)."""
 
     port: int
     uid: int
     owner: SocketOwner
 
 
-def describe(inodes: Iterable[int]) -> dict[int, Described]:
-    """Who holds each of these sockets, where it is a listening TCP socket; the others are left out."""
+def describe(inodes: Iterable[int]) -> dict[int, ListeningSocket]:
+    """The listening TCP sockets among these inodes, by inode."""
     found = {}
     tables: dict[int, Mapping[int, int]] = {}
     try:
@@ -45,7 +45,7 @@ def describe(inodes: Iterable[int]) -> dict[int, Described]:
                 # The socket last: had the process ended above, and its number gone to another, it would not be
                 # there.
                 if process.holds(pid, descriptor, inode):
-                    found[inode] = Described(port, uid, SocketOwner(pid, started, descriptor, owner))
+                    found[inode] = ListeningSocket(port, uid, SocketOwner(pid, started, descriptor, owner))
     finally:
         privileges.step_back()
     return found
@@ -65,7 +65,7 @@ def listening(pid: int) -> dict[int, int]:
     return found
 
 
-def folder_of(found: Described, agent: int) -> Path | None:
+def folder_of(found: ListeningSocket, agent: int) -> Path | None:
     """The folder around which the agent may ask for a working tree, as the process itself has it.
 
     Not for the agent's own processes: these it can look at with its own rights, and it could start one anywhere.

@@ -20,7 +20,7 @@ from homeportd.peer_credentials import peer_uid
 from homeportd.ports import containers, process
 from homeportd.ports.owner_reader import privileges
 from homeportd.ports.owner_reader.child import in_child
-from homeportd.ports.owner_reader.holders import Described, describe, folder_of
+from homeportd.ports.owner_reader.holders import ListeningSocket, describe, folder_of
 from homeportd.ports.owner_reader.protocol import (
     MAX_INODES,
     MAX_PATH,
@@ -39,14 +39,17 @@ OWNERS_S, TREES_S = 15.0, 30.0  # seconds until a process that answers is ended
 MAX_REPORTED = 1024  # folders that may be asked about
 REPORTED_S = 120.0  # since a socket was last reported there: the agent asks about each every half minute
 MAX_REPORT = 4 * MAX_PATH  # bytes of one report, with a path in JSON
-MAX_PROOFS = 4  # of one folder that are tried
+MAX_REPORTS = 4  # about one folder that are tried
 MAX_ENGINE_USERS = 3  # whose engines are asked about one port
 REAP_S = 0.2
 
 
 @dataclass(frozen=True)
-class Reported:
-    """Why a folder may be looked around: a process that runs in it, or the engine of a user that named it."""
+class ReportedFolder:
+    """A folder around which the agent may ask for a working tree, and why it may.
+
+    Either the process `pid` of start time `started` runs in it, or the container engine of the user `engine` named it.
+    """
 
     folder: str
     pid: int | None = None
@@ -67,8 +70,8 @@ class Server:
         self._listener = listener
         self._uid = uid
         self._children: dict[int, _Child] = {}
-        self._reported: OrderedDict[Reported, float] = OrderedDict()
-        # Children tell here what they report, before they answer.
+        self._reported: OrderedDict[ReportedFolder, float] = OrderedDict()
+        # Children send the folders of their answer here, before they answer.
         self._inbox, self._outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._inbox.setblocking(False)
 
@@ -87,7 +90,7 @@ class Server:
                         connection.settimeout(PATIENCE_S)
                         if peer_uid(connection) in (0, self._uid):
                             question = read_line(connection)
-                            self._remember()  # what an answer told just now may be asked about
+                            self._remember()  # a folder of the answer before may be asked about
                             self._take(question, connection)
 
     def _take(self, question: Any, connection: socket.socket) -> None:
@@ -100,11 +103,11 @@ class Server:
             inodes = value[:MAX_INODES]
             self._fork("owners", OWNERS_S, connection, lambda: self._owners(inodes))
         elif kind in ("tree", "dirty"):
-            proofs = [each for each in self._reported if each.folder == value][-MAX_PROOFS:]
-            if not is_folder(value) or not proofs:
+            reports = [each for each in self._reported if each.folder == value][-MAX_REPORTS:]
+            if not is_folder(value) or not reports:
                 raise ValueError("not a folder that was reported")
             _import_trees(kind == "dirty")
-            self._fork("trees", TREES_S, connection, lambda: _tree(Path(value), proofs, kind == "dirty"))
+            self._fork("trees", TREES_S, connection, lambda: _tree(Path(value), reports, kind == "dirty"))
 
     def _fork(self, kind: str, seconds: float, connection: socket.socket, answer: Callable[[], Any]) -> None:
         most = MAX_OWNERS_AT_ONCE if kind == "owners" else MAX_TREES_AT_ONCE
@@ -136,7 +139,7 @@ class Server:
         now = time.monotonic()
         with suppress(BlockingIOError):
             while True:
-                reported = Reported(**json.loads(self._inbox.recv(MAX_REPORT)))
+                reported = ReportedFolder(**json.loads(self._inbox.recv(MAX_REPORT)))
                 self._reported[reported] = now
                 self._reported.move_to_end(reported)
         while self._reported:
@@ -150,13 +153,13 @@ class Server:
         answer = {}
         for inode, found in describe(inodes).items():
             folder = folder_of(found, self._uid)
-            reported = [Reported(str(folder), found.owner.pid, found.owner.started)] if folder else []
+            reported = [ReportedFolder(str(folder), found.owner.pid, found.owner.started)] if folder else []
             owner = found.owner
             if owner.owner.contained:
                 owner, engine = _with_container(found, engines)
                 folder = owner.owner.cwd
                 if engine is not None and folder is not None and engine != self._uid:
-                    reported = [Reported(str(folder), engine=engine)] if is_folder(str(folder)) else []
+                    reported = [ReportedFolder(str(folder), engine=engine)] if is_folder(str(folder)) else []
             for each in reported:
                 self._outbox.send(json.dumps(vars(each)).encode())
             answer[inode] = socket_owner_to_json(owner)
@@ -164,9 +167,9 @@ class Server:
 
 
 def _with_container(
-    found: Described, engines: dict[int, tuple[containers.Running, ...]]
+    found: ListeningSocket, engines: dict[int, tuple[containers.Running, ...]]
 ) -> tuple[SocketOwner, int | None]:
-    """A socket's owner with its container, and whose engine told."""
+    """(A socket's owner with its container, the user whose engine named the container or None.)"""
     for uid in _engine_users(found):
         if uid not in engines:
             engines[uid] = _ask(uid)
@@ -176,8 +179,8 @@ def _with_container(
     return found.owner, None
 
 
-def _engine_users(found: Described) -> list[int]:
-    """Whose engine may have started it: the user of the process, those of its ancestors, root."""
+def _engine_users(found: ListeningSocket) -> list[int]:
+    """Users whose engine may have started a container: that of the process, those of its ancestors, root."""
     uids = [found.uid]
     for pid in process.ancestors(found.owner.pid):
         with suppress(OSError):
@@ -193,29 +196,29 @@ def _ask(uid: int) -> tuple[containers.Running, ...]:
     return containers.running(in_child(uid, lambda: containers.fetch(sockets), seconds))
 
 
-def _tree(folder: Path, proofs: Iterable[Reported], dirty: bool) -> Any:
+def _tree(folder: Path, reports: Iterable[ReportedFolder], dirty: bool) -> Any:
     from homeportd.ports.owner_reader.trees import look
 
-    for proof in proofs:
+    for report in reports:
         expected = None
-        if proof.pid is not None:
-            expected = _cwd(folder, proof)
+        if report.pid is not None:
+            expected = _cwd(folder, report)
             if expected is None:
                 continue  # that process is gone, or elsewhere
-        found = look(folder, expected, proof.engine or None, dirty)
+        found = look(folder, expected, report.engine or None, dirty)
         if found is not None:
             return found if isinstance(found, bool) else working_tree_to_json(found)
     return None
 
 
-def _cwd(folder: Path, proof: Reported) -> tuple[int, int] | None:
+def _cwd(folder: Path, report: ReportedFolder) -> tuple[int, int] | None:
     """Device and inode of the folder that the process still runs in; None when it is another one."""
-    assert proof.pid is not None  # noqa: S101 - the caller looked
+    assert report.pid is not None  # noqa: S101 - the caller looked
     try:
-        if process.stat(proof.pid).started != proof.started:
+        if process.stat(report.pid).started != report.started:
             return None
-        privileges.approach(proof.pid)
-        link = f"/proc/{proof.pid}/cwd"
+        privileges.approach(report.pid)
+        link = f"/proc/{report.pid}/cwd"
         if Path(link).readlink() != folder:
             return None
         # By the process's own link: the same path may be another folder to a process in a container.

@@ -33,7 +33,7 @@ class Seen:
     """What one user saw: a working tree, and who should look (again), None where this user is the right one."""
 
     tree: WorkingTree | None
-    go_on_as: int | None
+    next_uid: int | None
 
 
 def look(
@@ -53,9 +53,9 @@ def look(
             break
         if seen.tree is not None:
             found = uid, seen.tree
-        if seen.go_on_as is None or first is not None:
+        if seen.next_uid is None or first is not None:
             break
-        uid = seen.go_on_as
+        uid = seen.next_uid
     if found is None:
         return None
     uid, tree = found
@@ -69,8 +69,8 @@ def _seen_by(uid: int, folder: Path, expected: Identity | None) -> Seen | None:
     answer = in_child(uid, lambda: _see(folder, expected), TREE_S)
     try:
         tree = working_tree_from_json(answer["tree"]) if answer["tree"] else None
-        go_on_as = answer["go_on_as"]
-        return Seen(tree, None if go_on_as is None else int(go_on_as))
+        next_uid = answer["next_uid"]
+        return Seen(tree, None if next_uid is None else int(next_uid))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -88,7 +88,7 @@ def _dirty(folder: Path, expected: Identity | None, tree: WorkingTree) -> bool |
 
 def _see(folder: Path, expected: Identity | None) -> dict[str, Any]:
     seen = find(folder, expected)
-    return {"tree": working_tree_to_json(seen.tree) if seen.tree else None, "go_on_as": seen.go_on_as}
+    return {"tree": working_tree_to_json(seen.tree) if seen.tree else None, "next_uid": seen.next_uid}
 
 
 def find(folder: Path, expected: Identity | None) -> Seen:

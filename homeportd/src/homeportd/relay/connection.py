@@ -1,0 +1,276 @@
+"""A relayed connection: Caddy on one side, a dev server (the upstream) on the other, bytes between them.
+
+Nothing is kept but what the two transports hold: when one side can take no more (BUFFER), the other waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Protocol, cast
+
+from homeportd.relay.head import FIX, MAX_HEAD, BadHead, Head, parse, status_of
+
+BUFFER = 64 * 1024  # bytes that may wait for a slow side
+HEAD_S = 10.0  # for Caddy to send a head, which it has already
+DIAL_S = 5.0
+HALF_OPEN_S = 30.0  # after one side has ended its stream, for the other to send something
+MAX_ANSWER_HEAD = 64 * 1024  # bytes of a dev server's answer to an upgrade
+
+
+class ConnectionOwner(Protocol):
+    """What a connection needs of the relay, which owns it."""
+
+    def add(self, connection: RelayedConnection) -> bool:
+        """Count a connection; False when there are too many."""
+
+    def discard(self, connection: RelayedConnection) -> None:
+        """Forget a connection that is over."""
+
+    def admit(self, head: Head) -> tuple[str, int]:
+        """(Host, port) to dial for this request. Raises BadHead."""
+
+    def still_allowed(self, head: Head) -> bool:
+        """Whether the right of a request still holds, after the dialling."""
+
+
+class RelayedConnection(asyncio.Protocol):
+    """The protocol of Caddy's side, which owns both sides."""
+
+    def __init__(self, owner: ConnectionOwner) -> None:
+        self._owner = owner
+        self.head: Head | None = None
+        self.gone = asyncio.Event()
+        self._buffer = b""
+        self._body_left = 0
+        self._answer: bytes | None = None  # to an upgrade, as far as it has come; None: of no interest
+        self._raw = False  # after 101: bytes in both directions are no HTTP
+        self._half_open = False
+        self._dialled = False
+        self._ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._caddy: asyncio.Transport | None = None
+        self._upstream: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+
+    # From Caddy
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a request of Caddy's, for HEAD_S."""
+        self._caddy = cast("asyncio.Transport", transport)  # uvloop's own class is not a subclass
+        self._caddy.set_write_buffer_limits(BUFFER)
+        if not self._owner.add(self):
+            self._refuse(503, "too many live connections")
+            return
+        self._timer = self._loop.call_later(HEAD_S, self.end)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of the head, of the body, or of what follows an upgrade."""
+        if self._ended:
+            return
+        if self._upstream is not None:
+            self._send_upstream(data)
+            return
+        self._buffer += data
+        if self.head is not None:
+            # The start of a body, while the dev server is being dialled; then nothing is read.
+            return
+        end = self._buffer.find(b"\r\n\r\n")
+        if end > MAX_HEAD or (end < 0 and len(self._buffer) > MAX_HEAD):
+            self._refuse(431, "the headers of the request are too large")
+        elif end >= 0:
+            self._begin(self._buffer[:end], self._buffer[end + 4 :])
+
+    def _begin(self, block: bytes, rest: bytes) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            head = parse(block)
+            self.head = head
+            host, port = self._owner.admit(head)
+        except BadHead as error:
+            self._refuse(error.status, error.detail)
+            return
+        self._buffer = rest
+        self._body_left = head.length
+        self._answer = b"" if head.upgrade else None
+        if self._caddy is not None:
+            self._caddy.pause_reading()
+        self._task = self._loop.create_task(self._dial(head, host, port))
+
+    async def _dial(self, head: Head, host: str, port: int) -> None:
+        try:
+            async with asyncio.timeout(DIAL_S):
+                await self._loop.create_connection(lambda: Upstream(self), host, port)
+        except (OSError, TimeoutError):
+            self._refuse(502, f"port {head.port} does not answer")
+            return
+        if self._ended or self._upstream is None or self._caddy is None:
+            self.end()
+            return
+        if not self._owner.still_allowed(head):
+            self._refuse(403, "the right to this port has ended")
+            return
+        self._dialled = True
+        self._upstream.write(head.raw)
+        rest, self._buffer = self._buffer, b""
+        if rest:
+            self._send_upstream(rest)
+        if not self._caddy.is_closing():
+            self._caddy.resume_reading()
+
+    def _send_upstream(self, data: bytes) -> None:
+        if not self._raw:
+            # Before an upgrade only the body may come. More would be a second request, which nobody allowed.
+            self._body_left -= len(data)
+            if self._body_left < 0:
+                self.end()
+                return
+        if self._half_open:
+            self._wait_half_open()
+        if self._upstream is not None and not self._upstream.is_closing():
+            self._upstream.write(data)
+
+    def eof_received(self) -> bool:
+        """Pass the end of Caddy's stream on. Without an upgrade it means that the visitor has left."""
+        if not self._raw or self._upstream is None:
+            self.end()
+            return False
+        if self._upstream.can_write_eof() and not self._upstream.is_closing():
+            self._upstream.write_eof()
+        self._wait_half_open()
+        return True
+
+    def pause_writing(self) -> None:
+        """Read no more from the dev server while the visitor is slow."""
+        if self._upstream is not None and not self._upstream.is_closing():
+            self._upstream.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read from the dev server again: the visitor has caught up."""
+        if self._upstream is not None and not self._upstream.is_closing():
+            self._upstream.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Close the dev server's side after Caddy's."""
+        self._caddy = None
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None and not self._dialled:
+            self._task.cancel()
+        if self._upstream is not None:
+            self._upstream.abort()
+        self._owner.discard(self)
+        self.gone.set()
+
+    # From the dev server
+
+    def upstream_connected(self, transport: asyncio.Transport) -> None:
+        """Take the transport of the dev server's side."""
+        self._upstream = transport
+        transport.set_write_buffer_limits(BUFFER)
+        if self._ended:
+            transport.abort()
+
+    def upstream_received(self, data: bytes) -> None:
+        """Pass a piece of the dev server's answer on."""
+        if self._caddy is None or self._caddy.is_closing():
+            return
+        if self._answer is not None:
+            self._answer += data
+            status = status_of(self._answer)
+            self._raw = status == 101
+            if status is not None or len(self._answer) > MAX_ANSWER_HEAD:
+                self._answer = None
+        if self._half_open:
+            self._wait_half_open()
+        self._caddy.write(data)
+
+    def upstream_finished(self) -> bool:
+        """Pass the end of the dev server's stream on; whether its transport stays open."""
+        if not self._raw or self._caddy is None or self._caddy.is_closing():
+            return False
+        if self._caddy.can_write_eof():
+            self._caddy.write_eof()
+        self._wait_half_open()
+        return True
+
+    def upstream_full(self) -> None:
+        """Read no more from Caddy while the dev server is slow."""
+        if self._caddy is not None and not self._caddy.is_closing():
+            self._caddy.pause_reading()
+
+    def upstream_drained(self) -> None:
+        """Read from Caddy again: the dev server has caught up."""
+        if self._caddy is not None and not self._caddy.is_closing():
+            self._caddy.resume_reading()
+
+    def upstream_lost(self, exc: Exception | None) -> None:
+        """Close Caddy's side after the dev server's, once Caddy has taken what is left."""
+        self._upstream = None
+        if self._caddy is None:
+            return
+        if exc is not None:
+            self._caddy.abort()
+        else:
+            self._caddy.close()
+
+    # Ends
+
+    def end(self) -> None:
+        """Close both sides at once, whatever they still hold."""
+        self._ended = True
+        if self._upstream is not None:
+            self._upstream.abort()
+        if self._caddy is not None:
+            self._caddy.abort()
+
+    def _wait_half_open(self) -> None:
+        self._half_open = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(HALF_OPEN_S, self.end)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer in place of the dev server, and close."""
+        self._ended = True
+        if self._upstream is not None:
+            self._upstream.abort()
+        if self._caddy is None or self._caddy.is_closing():
+            return
+        content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, "fix": FIX}
+        body = json.dumps(content).encode() + b"\n"
+        self._caddy.write(
+            b"HTTP/1.1 %d %b\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%b"
+            % (status, HTTPStatus(status).phrase.encode(), len(body), body)
+        )
+        self._caddy.close()
+
+
+class Upstream(asyncio.Protocol):
+    """The protocol of the dev server's side, which passes all events to its connection."""
+
+    def __init__(self, connection: RelayedConnection) -> None:
+        self._connection = connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connection.upstream_connected(cast("asyncio.Transport", transport))
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.upstream_received(data)
+
+    def eof_received(self) -> bool:
+        return self._connection.upstream_finished()
+
+    def pause_writing(self) -> None:
+        self._connection.upstream_full()
+
+    def resume_writing(self) -> None:
+        self._connection.upstream_drained()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.upstream_lost(exc)
