@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from .world import Edge, descriptors, edge, peer, reaches, until
 
-BASE: Final = 20_300
 BACK_S: Final = 8.0  # after the edge answers again: no client waits for much longer than it was away
 KEPT: Final = ("id", "kind", "name", "port", "token", "allow", "limits", "passcode", "created_at")
 
@@ -20,7 +19,7 @@ async def crashes(folder: Path, times: int, *, slack: float = 0) -> dict[str, An
     """Figures of so many crashes; `slack`: seconds by which a machine with other work may be late."""
     async with edge(folder / "edge") as here:
         clients = [
-            await peer(here, [{"kind": "tcp", "port": BASE}, {"kind": "http", "name": "one"}], links=2),
+            await peer(here, [{"kind": "tcp", "port": here.first}, {"kind": "http", "name": "one"}], links=2),
             await peer(here, [{"kind": "tcp"}, {"kind": "http"}], name="other"),
         ]
         daemon = await _daemon(here, folder / "home", clients[0].echo_port)
@@ -37,12 +36,12 @@ async def _crashes(here: Edge, times: int, clients: list[Any], most: float) -> d
     for each in clients:
         each.go()
         await each.next("live")
-    rules = {"kind": "tcp", "port": BASE + 2, "allow": ["127.0.0.2/32", "2001:db8::/48"]}
+    rules = {"kind": "tcp", "port": here.first + 2, "allow": ["127.0.0.2/32", "2001:db8::/48"]}
     await here.api("POST", "/api/reservations", json={**rules, "limits": {"connections": 7}})
     web = {"kind": "http", "name": "guarded", "passcode": "open sesame"}
     await here.api("POST", "/api/reservations", json=web)
     given = await clients[1].view()
-    before, ports = await _kept(here), [BASE, BASE + 1]
+    before, ports = await _kept(here), [here.first, here.first + 1]
     ports += [tunnel["port"] for tunnel in given["tunnels"] if tunnel["port"]]
     back: list[float] = []
     starts: list[float] = []
@@ -82,7 +81,7 @@ async def _kept(here: Edge) -> list[dict[str, Any]]:
 
 
 async def _daemon(here: Edge, home: Path, target: int) -> asyncio.subprocess.Process:
-    """The real daemon of a user, with a tunnel from port BASE + 1."""
+    """The real daemon of a user, with a tunnel from the second port of the edge."""
     home.mkdir()  # noqa: ASYNC240 - nothing else runs yet
     env = {**os.environ, "HOME": str(home), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "homeportd.cli"]
@@ -103,5 +102,5 @@ async def _daemon(here: Edge, home: Path, target: int) -> asyncio.subprocess.Pro
     while not socket.exists():
         assert daemon.returncode is None, (here.folder / "daemon.log").read_text()
         await asyncio.sleep(0.02)
-    await run("tunnels", "add", "tcp", f"{target}={BASE + 1}")
+    await run("tunnels", "add", "tcp", f"{target}={here.first + 1}")
     return daemon

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from homeportd.tunnels.protocol import MAX_TUNNELS
 
-from .world import Edge, Visitor, descriptors, edge, memory, peer, raise_limit, reaches, until, visit
+from .world import SPAN, Edge, Visitor, descriptors, edge, memory, peer, raise_limit, reaches, until, visit
 
-BASE: Final = 21_000
 SPARE: Final = 1_000  # descriptors of a process beside visitors' and tunnels'
 AT_A_TIME: Final = 200  # visitors that connect side by side
 VISITOR_MOST: Final = 16 * 1024  # bytes that an idle visitor may cost the edge, or the client
@@ -24,10 +23,12 @@ async def crowd(folder: Path, tunnels: int, visitors: int) -> dict[str, Any]:
     """Figures of one edge with so many; fewer visitors where the system gives too few descriptors."""
     limit = raise_limit()
     visitors = min(visitors, limit - tunnels - SPARE)
-    assert 0 < tunnels <= MAX_TUNNELS
-    wishes: list[dict[str, Any]] = [{"kind": "tcp", "port": BASE + number} for number in range(tunnels // 2)]
-    wishes += [{"kind": "http", "name": f"crowd-{number}"} for number in range(tunnels - len(wishes))]
+    assert 0 < tunnels <= min(MAX_TUNNELS, 2 * SPAN)
     async with edge(folder) as here:
+        wishes: list[dict[str, Any]] = [
+            {"kind": "tcp", "port": here.first + number} for number in range(tunnels // 2)
+        ]
+        wishes += [{"kind": "http", "name": f"crowd-{number}"} for number in range(tunnels - len(wishes))]
         server = await peer(here, [])  # its echo alone is used
         clients = [await peer(here, wishes, name=n, links=4, target=server.echo_port) for n in ("one", "two")]
         try:
@@ -109,7 +110,7 @@ async def _without_carriers(here: Edge) -> bool:
 
 
 async def _links(here: Edge) -> bool:
-    return (await here.tunnel(BASE))["links"] == 4
+    return (await here.tunnel(here.first))["links"] == 4
 
 
 def _memory(pids: dict[str, int]) -> dict[str, int]:
@@ -126,7 +127,7 @@ async def flood(folder: Path, descriptors_of_edge: int, *, slack: float = 0) -> 
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors_of_edge, descriptors_of_edge))
 
     async with edge(folder, preexec=few) as here:
-        spec: list[dict[str, Any]] = [{"kind": "tcp", "port": BASE}]
+        spec: list[dict[str, Any]] = [{"kind": "tcp", "port": here.first}]
         clients = [await peer(here, spec, name=name) for name in ("one", "two")]
         guests: list[Visitor] = []
         try:
@@ -135,7 +136,7 @@ async def flood(folder: Path, descriptors_of_edge: int, *, slack: float = 0) -> 
             turned_away = 0
             for number in range(descriptors_of_edge + 100):
                 try:
-                    guest = await visit(here, BASE, number)
+                    guest = await visit(here, here.first, number)
                     guests.append(guest)
                     await asyncio.wait_for(guest.exchange(1), 30)
                 except OSError:
@@ -143,13 +144,13 @@ async def flood(folder: Path, descriptors_of_edge: int, *, slack: float = 0) -> 
             assert turned_away >= 100
             begun = clients[1].go()
             taken = await clients[1].next("live", 5 + slack) - begun
-            assert (await here.tunnel(BASE))["refused"] >= turned_away
+            assert (await here.tunnel(here.first))["refused"] >= turned_away
         finally:
             for guest in guests:
                 guest.close()
         try:
             begun = time.monotonic()
-            served = await reaches(here, BASE, 1, None, 5 + slack) - begun
+            served = await reaches(here, here.first, 1, None, 5 + slack) - begun
         finally:
             for each in clients:
                 await each.kill()

@@ -20,7 +20,6 @@ from homeportd.tunnels import protocol
 
 from .world import Edge, descriptors, edge, memory, peer, until, visit
 
-PORT: Final = 20_600
 MOMENT_S: Final = 3.0  # beside the patience of a door
 GROWTH_MOST: Final = 24 << 20  # bytes by which the edge may grow, however much is thrown at it,
 SLOW_MOST: Final = 64 << 10  # and for each slow connection at a time besides; uvloop's TLS has 256 KiB each
@@ -60,7 +59,9 @@ async def hostile(
     authority.configure_trust(trust)
     trust.set_alpn_protocols([ALPN])
     async with edge(folder, tls=True, haste={"patience": patience}) as here:
-        good = await peer(here, [{"kind": "tcp", "port": PORT}, {"kind": "http", "name": "good"}], links=2)
+        good = await peer(
+            here, [{"kind": "tcp", "port": here.first}, {"kind": "http", "name": "good"}], links=2
+        )
         try:
             good.go()
             await good.next("live")
@@ -187,7 +188,7 @@ class _Siege:
         while True:
             self.most = max(self.most, memory(self.edge.pid) - before)
             begun = time.monotonic()
-            visitor = await visit(self.edge, PORT, self.served)
+            visitor = await visit(self.edge, self.edge.first, self.served)
             try:
                 async with asyncio.timeout(30):  # Python 3.11's wait_for may lose a cancellation
                     await visitor.exchange(100)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from .world import BLOCK, Edge, Peer, edge, memory, peer, visit
 
-PORT: Final = 20_500
 MIB: Final = 1 << 20
 # A window of a stream at one end, a send buffer at the other, and what allocators keep: far below the payload.
 GROWTH_MOST: Final = 40 * MIB
@@ -19,7 +18,7 @@ OTHER: Final = 8 * MIB  # bytes that another visitor exchanges meanwhile
 async def pressure(folder: Path, size: int) -> dict[str, Any]:
     """Figures of a download and an upload of `size` bytes that nobody takes for a while."""
     async with edge(folder) as here:
-        client = await peer(here, [{"kind": "tcp", "port": PORT}])
+        client = await peer(here, [{"kind": "tcp", "port": here.first}])
         try:
             client.go()
             await client.next("live")
@@ -30,7 +29,7 @@ async def pressure(folder: Path, size: int) -> dict[str, Any]:
 
 async def _pressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    warm = await visit(here, PORT, 0)
+    warm = await visit(here, here.first, 0)
     await warm.exchange(OTHER)  # windows and buffers have their size from now on
     warm.close()
     pids = {"edge": here.pid, "client": client.process.pid}
@@ -44,8 +43,8 @@ async def _pressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
     watcher = asyncio.create_task(watch())
-    unread = await visit(here, PORT, 1)
-    deaf = await visit(here, PORT, 2)
+    unread = await visit(here, here.first, 1)
+    deaf = await visit(here, here.first, 2)
     try:
         await loop.sock_sendall(unread._sock, b"B" + size.to_bytes(8, "big"))
         await loop.sock_sendall(deaf._sock, b"S")
@@ -61,7 +60,7 @@ async def _pressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
         pusher = asyncio.create_task(push())
         await asyncio.sleep(1)
         begun = time.monotonic()
-        other = await visit(here, PORT, 3)
+        other = await visit(here, here.first, 3)
         await asyncio.wait_for(other.exchange(OTHER), 120)
         took = time.monotonic() - begun
         other.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -24,14 +25,24 @@ import httpx
 from .net import Machine
 
 HERE: Final = Path(__file__).parent
+_spec: Final = importlib.util.spec_from_file_location(
+    "freeports", HERE.parents[1] / "homeportd/tests/freeports.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+freeports: Final = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(freeports)
+free_port, free_ports = freeports.free_port, freeports.free_ports
 START_S: Final = 60.0
-PORTS: Final = (20_000, 29_999)  # below those that the kernel gives to clients
+SPAN: Final = 600  # ports of an edge, for TCP and UDP
 BLOCK: Final = 1 << 16
-_given: Final[set[int]] = set()
 
 
 class Edge:
-    """A whole agent that is an edge, as a process; `machine` is the namespace that it lives in."""
+    """A whole agent that is an edge, as a process; `machine` is the namespace that it lives in.
+
+    Its ports for TCP and UDP begin with `first`.
+    """
 
     def __init__(
         self,
@@ -48,6 +59,7 @@ class Edge:
         self.machine = machine
         self.port = free_port() if machine is None else 7070
         self.tls_port = (free_port() if machine is None else 7443) if tls else None
+        self.first = free_ports(SPAN)[0] if machine is None else 20_000
         self.process: asyncio.subprocess.Process | None = None
         self.token = ""
         # A socket's path has 107 bytes at most, fewer than a folder of pytest's may need.
@@ -86,8 +98,8 @@ class Edge:
             "url": "http://{name}.tunnel.localhost:8081",
             "host": self.address,
             "bind": ["0.0.0.0"] if self.machine else ["127.0.0.1"],
-            "tcp_ports": f"{PORTS[0]}-{PORTS[1]}",
-            "udp_ports": f"{PORTS[0]}-{PORTS[1]}",
+            "tcp_ports": f"{self.first}-{self.first + SPAN - 1}",
+            "udp_ports": f"{self.first}-{self.first + SPAN - 1}",
             "listen": f"{self.address}:{self.port}",
             "routes_dir": str(self.folder / "routes"),
             "access_log": str(self.folder / "access.json"),
@@ -355,20 +367,6 @@ async def until(
             return value
         assert time.monotonic() < end, why() or "it did not become true in time"
         await asyncio.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago, below those that the kernel gives to clients, any of which may be taken.
-
-    Each is given once: two servers that are yet to start do not get the same one.
-    """
-    while True:
-        port = random.randrange(PORTS[1] + 1, 32_768)
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.add(port)
-                return port
 
 
 def descriptors(pid: int) -> Counter[str]:

@@ -20,7 +20,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from .home import HOMEPORTD, SPAN, Home, free_span, running
+from ..freeports import free_ports
+from .home import HOMEPORTD, SPAN, Home, running
 
 STATIC = HOMEPORTD / "src/homeportd/static"
 BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
@@ -54,7 +55,7 @@ def dashboard() -> None:
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[Home]:
     """One agent for the tests of a file."""
-    first = free_span()
+    first, *_, last = free_ports(SPAN)
     # A socket's path is limited to 107 bytes, which pytest's own folder names may exceed.
     sockets = Path(tempfile.mkdtemp(prefix="hp"))
     home = Home(tmp_path_factory.mktemp("home"), sockets, front=first, first=first + 1)
@@ -63,7 +64,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator
         f"""\
 user_reason = "root"
 origin = "http://{{port}}.localhost:{home.front}"
-port_ranges = ["{first}-{first + SPAN - 1}"]
+port_ranges = ["{first}-{last}"]
 own_ports = [{home.front}]
 repo_root = "{home.folder}/repos"
 data_dir = "{home.folder}/data"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -44,15 +43,6 @@ def is_open(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
         return True
     return False
-
-
-def free_span() -> int:
-    """The first of SPAN free ports, below those that the kernel hands out and that other tests take by themselves."""
-    for _ in range(100):
-        first = random.randrange(12000, 20000, SPAN)
-        if not any(is_open(port) for port in range(first, first + SPAN, 7)):
-            return first
-    pytest.fail("no free span of ports")
 
 
 class _UnixConnection(http.client.HTTPConnection):

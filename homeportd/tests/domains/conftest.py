@@ -11,7 +11,7 @@ from homeportd.settings import EdgeSettings
 
 from ..authorities import knot, missing, pebble
 from ..edge import helper
-from ..freeports import free_port
+from ..freeports import free_port, free_ports
 from .world import BASE, ZONES, World
 
 TLS_ALPN = {"tlsChallenge": {}}
@@ -21,6 +21,12 @@ HTTP = {"httpChallenge": {"entryPoint": "web"}}
 def pytest_asyncio_loop_factories(config, item):
     """The agent runs on uvloop."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def ports():
+    """Those of the edge, for TCP and UDP: one test after another has them."""
+    return free_ports(100)
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def scheme():
 
 
 @pytest.fixture
-def world(tmp_path, dns_server, scheme):
+def world(tmp_path, dns_server, scheme, ports):
     """What is there before the agent: authorities, ports, settings. Without TLS, no certificate authority."""
     web, tls, listen = free_port(), free_port(), free_port()
     ports = {"http_port": web, "tls_port": tls}
@@ -50,8 +56,8 @@ def world(tmp_path, dns_server, scheme):
             url=f"{scheme}://{{name}}.{BASE}:{tls if secure else web}",
             host=BASE,
             bind=("127.0.0.1",),
-            tcp_ports="21000-21999",
-            udp_ports="21000-21999",
+            tcp_ports=f"{ports[0]}-{ports[-1]}",
+            udp_ports=f"{ports[0]}-{ports[-1]}",
             listen=f"127.0.0.1:{listen}",
             routes_dir=tmp_path / "routes",
             access_log=tmp_path / "access.json",

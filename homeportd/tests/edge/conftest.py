@@ -15,7 +15,9 @@ import uvloop
 
 from homeportd.settings import EdgeSettings
 
-from ..freeports import free_port
+from ..freeports import free_port, free_ports
+
+PORTS = 300  # of the edge, more than any test opens tunnels
 
 
 # The suite imports its modules by path (importlib mode), so that a neighbour is loaded by hand.
@@ -37,16 +39,22 @@ def pytest_asyncio_loop_factories(config, item):
     return {"uvloop": uvloop.new_event_loop}
 
 
+@pytest.fixture(scope="session")
+def ports():
+    """Those of the edge, for TCP and UDP: one test after another has them."""
+    return free_ports(PORTS)
+
+
 @pytest.fixture
-def edge_settings(tmp_path):
+def edge_settings(tmp_path, ports):
     """An edge on loopback; several addresses are visitors' own."""
     listen = free_port()
     return EdgeSettings(
         url="http://{name}.tunnel.localhost:8081",
         host="localhost",
         bind=("127.0.0.1", "::1"),
-        tcp_ports="22000-22999",
-        udp_ports="22000-22999",
+        tcp_ports=f"{ports[0]}-{ports[-1]}",
+        udp_ports=f"{ports[0]}-{ports[-1]}",
         listen=f"127.0.0.1:{listen}",
         routes_dir=tmp_path / "routes",
         access_log=tmp_path / "access.json",

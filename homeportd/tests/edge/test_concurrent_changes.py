@@ -23,16 +23,18 @@ from homeportd.events import Events
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Close, Closed, Open, Opened, Refusal
 
-SLOW = 22_199  # the port whose reservation the disk takes its time for
-
 
 @pytest.fixture
-async def queue(monkeypatch, peer):
-    """A change that the disk does not finish until `release`; `joined(NAME, ACT)` lets another one wait for it."""
+async def queue(monkeypatch, peer, ports):
+    """A change that the disk does not finish until `release`; `joined(NAME, ACT)` lets another one wait for it.
+
+    It is the reservation of the port `slow`.
+    """
+    slow = ports[-1]
     came, gate, save = [], asyncio.Event(), ReservationStore.save
 
     async def slowly(self, reservation):
-        if reservation.port == SLOW:
+        if reservation.port == slow:
             came.append("save")
             await gate.wait()
         await save(self, reservation)
@@ -59,13 +61,13 @@ async def queue(monkeypatch, peer):
     begun = []
 
     async def block():
-        begun.append(await joined("save", peer.post("/api/reservations", json={"kind": "tcp", "port": SLOW})))
+        begun.append(await joined("save", peer.post("/api/reservations", json={"kind": "tcp", "port": slow})))
 
     async def release():
         gate.set()
         assert (await begun[0]).status_code == 201
 
-    yield SimpleNamespace(block=block, joined=joined, release=release)
+    yield SimpleNamespace(slow=slow, block=block, joined=joined, release=release)
     gate.set()
 
 
@@ -77,20 +79,20 @@ async def echoes(port):
     return heard == b"x"
 
 
-async def test_who_closes_what_a_newer_client_took_meanwhile_closes_nothing(queue, connect):
+async def test_who_closes_what_a_newer_client_took_meanwhile_closes_nothing(queue, connect, ports):
     older = await connect()
-    opened = await older.open("tcp", port=22_104)
+    opened = await older.open("tcp", port=ports[0])
     async with echo_server() as server:
         newer = await connect(to_port(server))
         await queue.block()
-        taking = await queue.joined("open", newer.open("tcp", port=22_104))
+        taking = await queue.joined("open", newer.open("tcp", port=ports[0]))
         older.say(Close(tunnel=opened.tunnel))
         await queue.joined("close_for")
         await queue.release()
         assert (await taking).tunnel == opened.tunnel
         assert (await older.next(Closed)).reason == "taken-over"
         await older.open("tcp")  # its next message is dealt with after that one
-        assert await echoes(22_104)
+        assert await echoes(ports[0])
 
 
 async def test_what_a_living_token_took_meanwhile_is_no_orphan(queue, connect, peer, token):
@@ -149,10 +151,10 @@ async def test_a_passcode_that_was_taken_off_meanwhile_does_not_come_back(queue,
     assert ((await second).json()["passcode"], (await second).json()["allow"]) == (False, ["10.0.0.0/8"])
 
 
-async def test_what_a_client_asked_for_that_has_gone_meanwhile_is_nobodys(queue, connect, peer):
+async def test_what_a_client_asked_for_that_has_gone_meanwhile_is_nobodys(queue, connect, peer, ports):
     first = await connect(run="one")
     await queue.block()
-    first.say(Open(request=1, kind="tcp", port=22_105))
+    first.say(Open(request=1, kind="tcp", port=ports[0]))
     await queue.joined("open")
     again = await connect(run="one")  # in place of the first, whose question waits still
     await again.close()
@@ -162,9 +164,9 @@ async def test_what_a_client_asked_for_that_has_gone_meanwhile_is_nobodys(queue,
 
     await until_async(gone)
     await queue.release()
-    await (await connect()).open("tcp", port=22_106)  # after that one
-    ports = {tunnel["port"] for tunnel in (await peer.get("/api/tunnels")).json()}
-    assert ports == {SLOW, 22_106}
+    await (await connect()).open("tcp", port=ports[1])  # after that one
+    left = {tunnel["port"] for tunnel in (await peer.get("/api/tunnels")).json()}
+    assert left == {queue.slow, ports[1]}
 
 
 async def test_many_links_do_not_make_more_tunnels(queue, connect, monkeypatch):

@@ -23,16 +23,16 @@ async def crash(process):
     await process.wait()
 
 
-async def test_a_crash_loses_nothing(start, settings, port):
+async def test_a_crash_loses_nothing(start, settings, port, ports):
     process = await start()
     async with over_socket(settings.socket("cli")) as api:
         token = (await api.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
-        body = {"kind": "tcp", "port": 22700, "allow": ["127.0.0.2"], "limits": {"connections": 5}}
+        body = {"kind": "tcp", "port": ports[0], "allow": ["127.0.0.2"], "limits": {"connections": 5}}
         kept = (await api.post("/api/reservations", json=body)).json()
         client = await link(port, token["token"])
         chosen = await client.open("http", name="app")
         given = await client.open("http")
-        assert (await client.open("tcp", port=22700)).tunnel == kept["id"]
+        assert (await client.open("tcp", port=ports[0])).tunnel == kept["id"]
     await crash(process)
     await client.close()
     stale = settings.edge.routes_dir / "tunnel-0123456789ab.yml"
@@ -55,7 +55,7 @@ async def test_a_crash_loses_nothing(start, settings, port):
         kept_now = {item["id"] for item in (await api.get("/api/reservations")).json()}
     assert kept_now == {kept["id"], chosen.tunnel}
     with pytest.raises(ConnectionResetError):
-        await first_byte(22700)
+        await first_byte(ports[0])
     await client.close()
 
 

@@ -233,16 +233,16 @@ async def test_the_number_of_tunnels_is_limited(connect, monkeypatch):
     assert (await client.open("http", name=names[0])).name == names[0]
 
 
-async def test_nothing_is_left_behind(connect, running, port, token, peer):
+async def test_nothing_is_left_behind(connect, running, port, token, peer, ports):
     async with echo_server() as server:
         keeper = await connect(to_port(server))
-        await keeper.open("tcp", port=22500)
+        await keeper.open("tcp", port=ports[0])
         await asyncio.sleep(0.1)
         before = len(asyncio.all_tasks()), len(list(FDS.iterdir()))
         for number in range(30):
             client = await link(port, token["token"], to_port(server))
-            await client.open("tcp", port=22501)
-            visitors = [await asyncio.open_connection("127.0.0.1", 22501) for _ in range(5)]
+            await client.open("tcp", port=ports[1])
+            visitors = [await asyncio.open_connection("127.0.0.1", ports[1]) for _ in range(5)]
             for reader, writer in visitors:
                 writer.write(b"x")
                 assert await reader.read(1) == b"x"

@@ -185,7 +185,7 @@ def moved(rates):
     return rates is not None and rates["data"]["tunnels"][0]["bytes_in"] == 5
 
 
-async def test_watchers_hear_of_tunnels_and_rates(connect, peer, running):
+async def test_watchers_hear_of_tunnels_and_rates(connect, peer, running, ports):
     import websockets
 
     link = (await peer.post("/api/tokens", json={"name": "w"})).json()["token"]
@@ -198,7 +198,7 @@ async def test_watchers_hear_of_tunnels_and_rates(connect, peer, running):
         ) as events,
     ):
         client = await connect(to_port(server))
-        opened = await client.open("tcp", port=22800)
+        opened = await client.open("tcp", port=ports[0])
         _, writer = await asyncio.open_connection("127.0.0.1", opened.port)
         writer.write(b"hello")
         heard = {}
@@ -206,7 +206,7 @@ async def test_watchers_hear_of_tunnels_and_rates(connect, peer, running):
             while "tunnel.opened" not in heard or not moved(heard.get("tunnel.rates")):
                 message = json.loads(await events.recv())
                 heard[message["type"]] = message
-        assert heard["tunnel.opened"]["data"]["address"] == "localhost:22800"
+        assert heard["tunnel.opened"]["data"]["address"] == f"localhost:{opened.port}"
         assert heard["tunnel.rates"]["id"] is None
         (rates,) = heard["tunnel.rates"]["data"]["tunnels"]
         assert rates["id"] == opened.tunnel

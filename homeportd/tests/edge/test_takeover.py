@@ -88,23 +88,23 @@ async def test_a_visitor_that_waits_goes_nowhere_by_a_passcode_of_before(connect
     writer.close()
 
 
-async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held):
+async def test_a_visitor_that_waits_goes_to_the_newer_client(connect, echo, held, ports):
     older = await connect(refuse)
-    opened = await older.open("tcp", port=22100)
+    opened = await older.open("tcp", port=ports[0])
     reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
     writer.write(b"hello")
     await until(lambda: held.came)
     newer = await connect(to_port(echo))
-    await newer.open("tcp", port=22100)
+    await newer.open("tcp", port=ports[0])
     held.set()
     assert await asyncio.wait_for(reader.readexactly(5), PATIENCE_S) == b"hello"
     writer.close()
 
 
-async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect, echo, monkeypatch):
+async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect, echo, monkeypatch, ports):
     monkeypatch.setattr(client, "SILENT_S", 2.0)
     silent = await connect(refuse, run="one")
-    opened = await silent.open("tcp", port=22101)
+    opened = await silent.open("tcp", port=ports[0])
     lively = await connect(to_port(echo), run="one", number=1)
     silent.session._transport.pause_reading()
     await asyncio.sleep(2.1)
@@ -126,23 +126,23 @@ async def test_a_link_that_is_silent_gets_neither_visitors_nor_messages(connect,
         await within(2, visit)
     await lively.session.ping()
     newer = await connect(to_port(echo))
-    await newer.open("tcp", port=22101)
+    await newer.open("tcp", port=ports[0])
     assert (await lively.next(Closed)).reason == "taken-over"
     assert silent.said.empty()
 
 
-async def test_who_was_away_does_not_take_a_name_back(connect, echo):
+async def test_who_was_away_does_not_take_a_name_back(connect, echo, ports):
     older = await connect(refuse, run="older")
-    opened = await older.open("tcp", port=22102)
+    opened = await older.open("tcp", port=ports[0])
     await older.close()
     newer = await connect(to_port(echo), run="newer")
-    await newer.open("tcp", port=22102)
+    await newer.open("tcp", port=ports[0])
     woken = await connect(refuse, run="older")
     with pytest.raises(Refused) as caught:
-        await woken.open("tcp", port=22102, again=True)
+        await woken.open("tcp", port=ports[0], again=True)
     assert caught.value.reason is Refusal.TAKEN_OVER
     assert (
-        await newer.open("tcp", port=22102, again=True)
+        await newer.open("tcp", port=ports[0], again=True)
     ).tunnel == opened.tunnel  # its own, asked for twice
     await newer.close()  # unclean: what nobody has is anybody's of the lineage
     await until_async(lambda: _again(woken, opened))
@@ -155,13 +155,13 @@ async def _again(client, opened):
         return False
 
 
-async def test_a_client_that_is_started_takes_the_name(connect, echo):
+async def test_a_client_that_is_started_takes_the_name(connect, echo, ports):
     older = await connect(refuse)
-    await older.open("tcp", port=22103)
+    await older.open("tcp", port=ports[0])
     newer = await connect(to_port(echo))
-    await newer.open("tcp", port=22103)
+    await newer.open("tcp", port=ports[0])
     assert (await older.next(Closed)).reason == "taken-over"
-    await older.open("tcp", port=22103)
+    await older.open("tcp", port=ports[0])
     assert (await newer.next(Closed)).reason == "taken-over"
 
 

@@ -45,10 +45,10 @@ async def echo():
         yield port
 
 
-async def test_bytes_go_through_and_back_with_the_half_close(connect, echo):
+async def test_bytes_go_through_and_back_with_the_half_close(connect, echo, ports):
     client = await connect(to_port(echo))
     opened = await client.open("tcp")
-    assert 22000 <= opened.port <= 22999
+    assert opened.port in ports
     assert opened.address == f"localhost:{opened.port}"
     reader, writer = await visitor(opened.port)
     payload = os.urandom(8 * 1024 * 1024)
@@ -163,9 +163,9 @@ async def test_both_directions_keep_to_a_rate(connect, echo):
     await within(4, there_and_back)
 
 
-async def test_another_rate_holds_for_who_is_here(connect, echo, peer):
+async def test_another_rate_holds_for_who_is_here(connect, echo, peer, ports):
     """None, one that lasts for minutes, and none again, for one connection."""
-    opened = await (await connect(to_port(echo))).open("tcp", port=22041)
+    opened = await (await connect(to_port(echo))).open("tcp", port=ports[0])
     url = f"/api/reservations/{opened.tunnel}"
     reader, writer = await visitor(opened.port)
     size = 200_000
@@ -275,7 +275,7 @@ async def test_streams_spread_over_links_and_a_lost_one_takes_its_own(connect, e
     assert await talk(opened.port) == b"hello"
 
 
-async def test_the_newest_client_has_the_port_at_once(connect, echo):
+async def test_the_newest_client_has_the_port_at_once(connect, echo, ports):
     async def new(_introduction, stream):
         stream.write(b"new")
         stream.close()
@@ -283,14 +283,14 @@ async def test_the_newest_client_has_the_port_at_once(connect, echo):
     async def take_over():
         nonlocal old, opened
         old = await connect(to_port(echo))
-        opened = await old.open("tcp", port=22001)
-        reader, writer = await visitor(22001)
+        opened = await old.open("tcp", port=ports[1])
+        reader, writer = await visitor(ports[1])
         writer.write(b"x")
         assert await reader.read(1) == b"x"
         started = time.monotonic()
         client = await connect(new)
-        again = await client.open("tcp", port=22001)
-        assert await talk(22001, b"abc") == b"new"
+        again = await client.open("tcp", port=ports[1])
+        assert await talk(ports[1], b"abc") == b"new"
         took = time.monotonic() - started
         assert again.tunnel == opened.tunnel
         assert (await old.next(Closed)).reason == "taken-over"
@@ -304,20 +304,20 @@ async def test_the_newest_client_has_the_port_at_once(connect, echo):
     # The old client ends what it no longer has: that changes nothing.
     old.say(Close(tunnel=opened.tunnel))
     await asyncio.sleep(0.05)
-    assert await talk(22001, b"abc") == b"new"
+    assert await talk(ports[1], b"abc") == b"new"
 
 
-async def test_a_silent_client_is_replaced_at_once(connect, echo, port):
+async def test_a_silent_client_is_replaced_at_once(connect, echo, port, ports):
     """Its machine is gone without a word: the socket is there, and nobody reads it."""
 
     async def replaced():
         old = await connect(to_port(echo), run="one")
-        await old.open("tcp", port=22002)
+        await old.open("tcp", port=ports[2])
         old.session._transport.pause_reading()
         started = time.monotonic()
         new = await connect(to_port(echo), run="one")
-        await new.open("tcp", port=22002)
-        assert await talk(22002) == b"hello"
+        await new.open("tcp", port=ports[2])
+        assert await talk(ports[2]) == b"hello"
         took = time.monotonic() - started
         await new.close()
         await old.close()
@@ -327,7 +327,7 @@ async def test_a_silent_client_is_replaced_at_once(connect, echo, port):
 
 
 @pytest.mark.slow
-async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer, monkeypatch):
+async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer, monkeypatch, ports):
     heartbeat = 1.5
     monkeypatch.setattr(listener, "CONFIG", replace(listener.CONFIG, keepalive_interval=heartbeat))
 
@@ -336,7 +336,7 @@ async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer,
 
     async def noticed():
         client = await connect(to_port(echo))
-        await client.open("tcp", port=22003)
+        await client.open("tcp", port=ports[3])
         client.session._transport.pause_reading()
         client.session._heartbeat.stop("as a machine that was unplugged")
         started = time.monotonic()
@@ -346,35 +346,33 @@ async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer,
     await within(2 * heartbeat + 1, noticed)
 
 
-async def test_a_port_in_use_is_refused(connect):
+async def test_a_port_in_use_is_refused(connect, ports):
     taken = free_port()
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 22004))
-        sock.listen()
+    with socket.create_server(("127.0.0.1", ports[4])):
         client = await connect()
         with pytest.raises(Refused) as caught:
-            await client.open("tcp", port=22004)
+            await client.open("tcp", port=ports[4])
     assert caught.value.reason is Refusal.PORT_TAKEN
     with pytest.raises(Refused) as caught:
-        await client.open("tcp", port=taken if taken < 22000 or taken > 22999 else 80)
+        await client.open("tcp", port=taken)
     assert caught.value.reason is Refusal.PORT_RANGE
-    assert "22000" in caught.value.message.fix
+    assert str(ports[4]) in caught.value.message.fix
     with pytest.raises(Refused) as caught:
         await client.open("tcp", allow=("10.0.0.0/99",))
     assert caught.value.reason is Refusal.NETWORK_BAD
     assert (await client.open("tcp")).port  # the link goes on
 
 
-async def test_the_owner_kills_a_tunnel(connect, echo, peer):
+async def test_the_owner_kills_a_tunnel(connect, echo, peer, ports):
     client = await connect(to_port(echo))
-    chosen = await client.open("tcp", port=22005)
+    chosen = await client.open("tcp", port=ports[5])
     given = await client.open("tcp")
     for opened in (chosen, given):
         assert (await peer.delete(f"/api/tunnels/{opened.tunnel}")).status_code == 204
         assert (await client.next(Closed)).reason == "killed"
         assert await talk(opened.port) == b""
     left = (await peer.get("/api/tunnels")).json()
-    assert [(t["port"], t["state"], t["reserved"]) for t in left] == [(22005, "offline", True)]
+    assert [(t["port"], t["state"], t["reserved"]) for t in left] == [(ports[5], "offline", True)]
     assert (await peer.delete(f"/api/tunnels/{given.tunnel}")).status_code == 404
     assert (await peer.delete(f"/api/tunnels/{chosen.tunnel}")).status_code == 409
 

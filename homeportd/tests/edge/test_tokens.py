@@ -35,19 +35,19 @@ async def test_only_tunnel_tokens_of_this_version_come_in(connect, peer):
     assert caught.value.reason is Refusal.VERSION
 
 
-async def test_names_belong_to_the_lineage(connect, peer):
+async def test_names_belong_to_the_lineage(connect, peer, ports):
     mine = await connect()
     opened = await mine.open("http", name="app")
-    chosen = await mine.open("tcp", port=22100)
+    chosen = await mine.open("tcp", port=ports[0])
     other = await connect(secret=(await another(peer, "friend"))["token"])
     with pytest.raises(Refused) as caught:
         await other.open("http", name="APP")
     assert caught.value.reason is Refusal.NAME_TAKEN
     with pytest.raises(Refused) as caught:
-        await other.open("tcp", port=22100)
+        await other.open("tcp", port=ports[0])
     assert caught.value.reason is Refusal.PORT_TAKEN
     # The same port of UDP is another place.
-    assert (await other.open("udp", port=22100)).port == 22100
+    assert (await other.open("udp", port=ports[0])).port == ports[0]
     await mine.close()
     with pytest.raises(Refused):
         await other.open("http", name="app")  # reserved, live or not
@@ -181,9 +181,10 @@ async def test_reservations_through_the_api(connect, peer, token):
     assert len((await peer.get("/api/tunnels")).json()) == 2  # the released one is live still
 
 
-@pytest.mark.parametrize("reservation", [{"kind": "http", "port": 22010}, {"kind": "udp", "name": "app"}])
-async def test_a_reservation_of_another_kind_is_none(connect, peer, reservation):
+@pytest.mark.parametrize("kind", ["http", "udp"])
+async def test_a_reservation_of_another_kind_is_none(connect, peer, kind, ports):
     """Not one of the edge's choice, which nobody asked for."""
+    reservation = {"kind": "http", "port": ports[0]} if kind == "http" else {"kind": "udp", "name": "app"}
     answer = await peer.post("/api/reservations", json=reservation)
     assert (answer.status_code, "ports for TCP" in answer.json()["detail"]) == (422, True)
     client = await connect()

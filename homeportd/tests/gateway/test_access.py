@@ -73,18 +73,17 @@ async def test_a_private_port_answers_programs_with_what_to_do(house, dev):
     assert answer.status_code == 200
 
 
-async def test_nobody_learns_whether_a_private_port_listens(house, dev):
-    empty = next(port for port in range(20000, 30000) if port != dev.port)
+async def test_nobody_learns_whether_a_private_port_listens(house, dev, vacant):
     for headers in (HTML, PART, {}):
         there = await house.get(dev.port, headers=headers)
-        nothing = await house.get(empty, headers=headers)
+        nothing = await house.get(vacant, headers=headers)
         assert there.status_code == nothing.status_code
         assert {**there.headers, "location": "", "date": ""}.keys() == {
             **nothing.headers,
             "location": "",
             "date": "",
         }.keys()
-        assert there.text.replace(str(dev.port), "N") == nothing.text.replace(str(empty), "N")
+        assert there.text.replace(str(dev.port), "N") == nothing.text.replace(str(vacant), "N")
 
 
 async def test_a_tossed_cookie_does_not_lock_the_owner_out(house, dev):
@@ -302,13 +301,13 @@ async def test_other_networks_stay_outside(house, dev):
     assert (await house.get(dev.port, headers=owner)).status_code == 200
 
 
-async def test_a_page_waits_for_a_server_to_start(house, dev):
-    await house.share(3999)
-    page = await house.get(3999, headers=HTML)
+async def test_a_page_waits_for_a_server_to_start(house, dev, vacant):
+    await house.share(vacant)
+    page = await house.get(vacant, headers=HTML)
     assert page.status_code == 502
-    assert "Nothing listens on port 3999 yet" in page.text
+    assert f"Nothing listens on port {vacant} yet" in page.text
     assert '<meta http-equiv="refresh"' in page.text
-    assert (await house.get(3999)).json()["detail"].startswith("nothing listens")
+    assert (await house.get(vacant)).json()["detail"].startswith("nothing listens")
 
 
 async def test_a_server_that_hangs_up_is_named(house, dev):

@@ -18,7 +18,7 @@ from homeportd.tunnels.model import State, TunnelSpec
 from homeportd.tunnels.protocol import Kind
 from homeportd.tunnels.tunnel import Tunnel
 
-from ..freeports import free_port
+from ..freeports import claims, free_port, free_ports
 from .small_edge import Edge
 
 PATIENCE = 60.0
@@ -55,7 +55,7 @@ def _descriptors() -> set[tuple[str, str]]:
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             found.add((path.name, str(path.readlink())))
-    return found
+    return {each for each in found if int(each[0]) not in claims()}
 
 
 @pytest.fixture
@@ -71,10 +71,16 @@ async def nothing_left() -> AsyncIterator[None]:
         raise AssertionError(f"descriptors are left: {_descriptors() - before}") from None
 
 
+@pytest.fixture(scope="session")
+def ports() -> list[int]:
+    """Those of the small edge, for TCP and UDP: one test after another has them."""
+    return free_ports(100)
+
+
 @pytest.fixture
-async def edge(nothing_left) -> AsyncIterator[Edge]:
+async def edge(nothing_left, ports: list[int]) -> AsyncIterator[Edge]:
     """A small edge."""
-    made = Edge()
+    made = Edge(ports)
     await made.start(free_port())
     yield made
     await made.stop()

@@ -1,14 +1,11 @@
-"""A small edge over the real protocol and yamux: enough to be a client's peer, and to misbehave on demand.
-
-`python small_edge.py PORT` runs it in a process of its own, which can be killed.
-"""
+"""A small edge over the real protocol and yamux: enough to be a client's peer, and to misbehave on demand."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ssl
-import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
@@ -23,7 +20,6 @@ from homeportd.yamux.frames import Role
 from homeportd.yamux.stream import Stream
 
 CONFIG = Config(max_streams=16 * 1024, keepalive_interval=protocol.HEARTBEAT_S, close_timeout=1.0)
-PORTS = range(20000, 30000)
 
 
 class Link:
@@ -41,9 +37,10 @@ class Link:
 
 
 class Edge:
-    """`links` are those that said hello; `asked` every `open` ever."""
+    """`ports` are for TCP and UDP; `links` are those that said hello; `asked` every `open` ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, ports: Sequence[int]) -> None:
+        self.ports = ports
         self.tokens = {"hp_good"}
         self.taken: set[str | int] = set()
         self.links: list[Link] = []
@@ -141,8 +138,8 @@ class Edge:
                 edge="small",
                 url="http://{name}.tunnel.localhost:8081",
                 host="localhost",
-                tcp_ports="20000-29999",
-                udp_ports="20000-29999",
+                tcp_ports=f"{self.ports[0]}-{self.ports[-1]}",
+                udp_ports=f"{self.ports[0]}-{self.ports[-1]}",
                 time=clock.to_text(clock.now() + self.skew),
             )
         )
@@ -166,7 +163,7 @@ class Edge:
             )
             return
         name = asked.name or "quiet-otter" if asked.kind is Kind.HTTP else None
-        port = None if name else asked.port or next(n for n in PORTS if n not in self.taken)
+        port = None if name else asked.port or next(n for n in self.ports if n not in self.taken)
         tunnel = f"{asked.kind.value}-{name or port}"
         self.tunnels[tunnel] = asked
         if asked.kind is not Kind.UDP and tunnel not in self._listeners:
@@ -182,7 +179,7 @@ class Edge:
             return Refusal.NAME_TAKEN
         if asked.port in self.taken:
             return Refusal.PORT_TAKEN
-        if asked.port is not None and asked.port not in PORTS:
+        if asked.port is not None and asked.port not in self.ports:
             return Refusal.PORT_RANGE
         if asked.name and "_" in asked.name:
             return Refusal.NAME_BAD
@@ -222,15 +219,3 @@ class Edge:
         stream = await chosen.session.open()
         stream.write(protocol.Introduction(tunnel=tunnel, address=ip_address(address), port=4242).encode())
         return stream
-
-
-async def _main(port: int) -> None:
-    edge = Edge()
-    await edge.start(port)
-    sys.stdout.write(f"{edge.port}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1])))

@@ -134,8 +134,8 @@ async def test_a_daemon_without_a_free_descriptor_misses_a_ping_alone(files, mon
             raise OSError(errno.EMFILE, "Too many open files")
         done.set()
 
-    monkeypatch.setattr(daemon.notify, "notify", notify)
-    monkeypatch.setattr(daemon.notify, "watchdog_s", lambda: 0.001)
+    monkeypatch.setattr(daemon.sd_notify, "notify", notify)
+    monkeypatch.setattr(daemon.sd_notify, "watchdog_s", lambda: 0.001)
     watching = asyncio.create_task(Daemon(files)._watchdog())
     await asyncio.wait({watching, asyncio.create_task(done.wait())}, return_when=asyncio.FIRST_COMPLETED)
     assert not watching.done()

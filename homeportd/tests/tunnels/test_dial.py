@@ -68,7 +68,7 @@ async def test_what_answers_speaks_no_tls_or_no_http(serve) -> None:
 
 
 @pytest.fixture
-async def tls(nothing_left, tmp_path):
+async def tls(nothing_left, tmp_path, ports):
     """Start an edge behind TLS; the value is its URL and the authority's file."""
     edges = []
 
@@ -77,7 +77,7 @@ async def tls(nothing_left, tmp_path):
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(name, **validity).configure_cert(context)
-        made = Edge()
+        made = Edge(ports)
         await made.start(tls=context, raw=raw)
         edges.append(made)
         return made, f"{'tls' if raw else 'https'}://localhost:{made.port}", str(tmp_path / "ca.pem")

@@ -69,11 +69,11 @@ async def test_tunnels_come_back_with_what_they_had(edge, clients, serve) -> Non
     assert (http.name, tcp.port) == before
 
 
-async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve) -> None:
+async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve, ports) -> None:
     client = await clients.start()
-    mine = await opened(client, Kind.TCP, await serve(), port=20005)
+    mine = await opened(client, Kind.TCP, await serve(), port=ports[1])
     theirs = await opened(client, Kind.TCP, await serve())
-    edge.taken |= {20005, theirs.port}
+    edge.taken |= {ports[1], theirs.port}
     edge.asked.clear()
     edge.links[0].session.abort()
     await until(lambda: mine.state is State.REFUSED)
@@ -82,7 +82,7 @@ async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve) -> Non
     assert mine.state is not State.LIVE
     edge.taken.clear()
     await until(lambda: mine.state is State.LIVE)
-    assert mine.port == 20005
+    assert mine.port == ports[1]
     assert edge.asked[-1].reserve
 
 
@@ -144,9 +144,9 @@ def test_nobody_stays_away_for_much_longer_than_the_edge_did() -> None:
     assert max(backoff.delay() for _ in range(100)) > LONGEST_S / 2
 
 
-async def test_taken_over_is_final(edge, client, serve) -> None:
+async def test_taken_over_is_final(edge, client, serve, ports) -> None:
     tunnel = await opened(client, Kind.TCP, await serve())
-    other = await opened(client, Kind.TCP, await serve(), port=20007)
+    other = await opened(client, Kind.TCP, await serve(), port=ports[1])
     edge.links[0].tell(Closed(tunnel=tunnel.id, reason="taken-over"))
     edge.links[0].tell(Closed(tunnel=other.id, reason="closed"))
     await until(lambda: tunnel.state is State.TAKEN_OVER and other.state is not State.LIVE)
@@ -155,7 +155,7 @@ async def test_taken_over_is_final(edge, client, serve) -> None:
     edge.links[0].session.abort()
     await until(lambda: edge.asked and other.state is State.LIVE)
     await asyncio.sleep(0.2)
-    assert [asked.port for asked in edge.asked] == [20007]
+    assert [asked.port for asked in edge.asked] == [ports[1]]
 
 
 @pytest.mark.parametrize("links", [1, 2])
@@ -262,9 +262,11 @@ async def test_removed_means_closed(edge, client, serve) -> None:
     await until(lambda: edge.closed == [tunnel.id])
 
 
-async def test_what_was_removed_without_a_link_is_closed_once_there_is_one(edge, client, serve) -> None:
+async def test_what_was_removed_without_a_link_is_closed_once_there_is_one(
+    edge, client, serve, ports
+) -> None:
     kept = await opened(client, Kind.TCP, await serve())
-    gone, back = [await opened(client, Kind.TCP, await serve(), port=port) for port in (20012, 20013)]
+    gone, back = [await opened(client, Kind.TCP, await serve(), port=port) for port in ports[1:3]]
     edge.status = 503
     edge.links[0].session.abort()
     await until(lambda: not client.is_up)
@@ -279,11 +281,11 @@ async def test_what_was_removed_without_a_link_is_closed_once_there_is_one(edge,
     assert [type(message) for message in said[:4]] == [Close, Close, Open, Open]
 
 
-async def test_an_open_does_not_overtake_a_close(edge, clients, serve, monkeypatch) -> None:
+async def test_an_open_does_not_overtake_a_close(edge, clients, serve, monkeypatch, ports) -> None:
     """On two links the edge may read the later one first, and end the tunnel that it has just given."""
     monkeypatch.setattr(client_module, "SILENT_S", PATIENCE)
     client = await clients.start(links=2)
-    tunnel = await opened(client, Kind.TCP, await serve(), port=20011)
+    tunnel = await opened(client, Kind.TCP, await serve(), port=ports[0])
     await until(lambda: len(edge.links) == 2)
     at = next(number for number, link in enumerate(edge.links) if not link.said)
     other, spoken = edge.links[at], edge.links[1 - at]
@@ -291,7 +293,7 @@ async def test_an_open_does_not_overtake_a_close(edge, clients, serve, monkeypat
         stream.write(b"hello")
         assert await stream.readexactly(5) == b"hello"
     client.remove(tunnel)
-    await opened(client, Kind.TCP, await serve(), port=20011)
+    await opened(client, Kind.TCP, await serve(), port=ports[0])
     assert [type(said) for said in spoken.said] == [Open, Close, Open]
     assert other.said == []
 

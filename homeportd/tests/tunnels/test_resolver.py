@@ -34,17 +34,17 @@ CLIENT = """
     from small_edge import Edge
     from homeportd.tunnels.account import Account
     from homeportd.tunnels.client import Client
-    from homeportd.tunnels.model import Wish
+    from homeportd.tunnels.model import TunnelSpec
     from homeportd.tunnels.protocol import Kind
 
     @contextlib.asynccontextmanager
     async def visited(kind, target):
-        edge = Edge()
+        edge = Edge(range(20000, 20010))
         await edge.start()
         account = Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1)
         client = Client(lambda: account, rotated=lambda old, new: True)
         running = asyncio.create_task(client.run())
-        tunnel = client.add(Wish(kind=kind, target=target))
+        tunnel = client.add(TunnelSpec(kind=kind, target=target))
         assert await client.settled(tunnel, 20)
         yield await edge.visit(tunnel.id)
         running.cancel()

@@ -154,7 +154,7 @@ async def test_a_thousand_visitors_at_once(edge, clients, serve) -> None:
     assert tunnel.bytes == (3_003_000, 3_003_000)
 
 
-async def test_a_server_that_does_not_read_holds_its_own_visitor_back(edge, client, serve) -> None:
+async def test_a_server_that_does_not_read_holds_its_own_visitor_back(edge, client, serve, ports) -> None:
     release = asyncio.Event()
 
     async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -162,8 +162,8 @@ async def test_a_server_that_does_not_read_holds_its_own_visitor_back(edge, clie
         while await reader.read(1 << 20):
             pass
 
-    slow = await opened(client, Kind.TCP, await serve(server), port=20001)
-    quick = await opened(client, Kind.TCP, await serve(), port=20002)
+    slow = await opened(client, Kind.TCP, await serve(server), port=ports[0])
+    quick = await opened(client, Kind.TCP, await serve(), port=ports[1])
     stuck = await edge.visit(slow.id)
     sent = 0
     with contextlib.suppress(TimeoutError):

@@ -23,8 +23,9 @@ from playwright.sync_api import BrowserContext, Page
 
 from ...cli.conftest import HOMEPORT
 from ...echo import echoing
+from ...freeports import free_ports
 from ..conftest import DESKTOP, PORTS_A_TEST, Errors, watch_errors
-from ..home import Home, free_span, is_open, running, wait_for
+from ..home import SPAN, Home, is_open, running, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 
@@ -159,7 +160,7 @@ def traefik(home: EdgeHome) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[EdgeHome]:
     """One edge for the tests of a file."""
-    first = free_span()
+    first = free_ports(SPAN)[0]
     sockets = Path(tempfile.mkdtemp(prefix="hp"))
     home = EdgeHome(
         tmp_path_factory.mktemp("home"),

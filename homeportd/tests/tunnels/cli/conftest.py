@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 import socket
@@ -19,7 +18,7 @@ import trustme
 
 from ...cli.conftest import Homeport
 from ...echo import echoing
-from ...freeports import free_port
+from ...freeports import free_port, free_ports
 from ...machine import BESIDE, Machine, machine
 
 PATIENCE = 60.0
@@ -45,23 +44,19 @@ def has_ended(pid: int) -> bool:
 class Edge:
     """A workstation that is an edge as well; with a certificate Traefik speaks TLS."""
 
-    made = 0
-
     def __init__(self, whole: Machine, certificate: trustme.LeafCert | None = None) -> None:
         self.whole = whole
         self.certificate = certificate
         self.scheme, self.entry_point = ("https", "websecure") if certificate else ("http", "web")
         self.listen, self.web = free_port(), free_port()
-        Edge.made += 1
-        # Below the ports that the kernel gives to clients, any of which may be taken for a moment.
-        self.first = 10_000 + os.getpid() % 200 * 40 + Edge.made % 2 * 20
+        self.first, *_, last = free_ports(20)
         self.url = f"http://127.0.0.1:{self.listen}"
         self.config = whole.config
         with whole.config.open("a") as file:
             file.write(
                 f'[edge]\nurl = "{self.scheme}://{{name}}.tunnel.localhost:{self.web}"\nhost = "localhost"\n'
                 f'bind = ["127.0.0.1"]\nlisten = "127.0.0.1:{self.listen}"\n'
-                f'tcp_ports = "{self.first}-{self.first + 19}"\nudp_ports = "{self.first}-{self.first + 19}"\n'
+                f'tcp_ports = "{self.first}-{last}"\nudp_ports = "{self.first}-{last}"\n'
                 f'routes_dir = "{whole.folder}/routes"\n'
             )
         (whole.folder / "routes").mkdir()

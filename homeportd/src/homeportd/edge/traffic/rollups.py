@@ -116,13 +116,16 @@ class Rollups:
             if _present() == self._minute:
                 continue
             try:
-                await self.write()
+                try:
+                    await self.write()
+                finally:
+                    # Before anything else is awaited: what moves from now on belongs to this minute.
+                    self._minute = _present()
                 if self._minute - pruned >= PRUNE_EVERY:
                     pruned = self._minute
                     await self.prune()
             except sqlite3.Error as error:
                 _log.warning("the minutes of tunnels could not be written: %s", error)
-            self._minute = _present()
 
     async def close(self) -> None:
         """Write the rest and stop."""
