@@ -292,8 +292,9 @@ def test_fine():
     (folder / "pytest.ini").write_text("[pytest]\nempty_parameter_set_mark = skip\n")
     cache = folder / "cache"
     command = (sys.executable, "-m", "pytest", "-c", str(folder / "pytest.ini"), "-o", f"cache_dir={cache}")
+    command += ("-p", "xdist", "--numprocesses=2", str(folder))
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # which takes seconds to load
-    return runner.Step("agent", (*command, str(folder)), env=alone, failures=cache / "v/cache/lastfailed")
+    return runner.Step("agent", command, env=alone, failures=cache / "v/cache/lastfailed")
 
 
 def test_few_tests_that_pass_when_run_again_are_told_and_do_not_fail_the_run(
