@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from ..cli.conftest import HOMEPORT, Homeport
-from ..machine import machine
+from ..installation import machine
 from ..tunnels.cli.conftest import Edge, make_token, until
 
 FUZZ_S = 800  # for one run, which takes a tenth of that where nothing else runs

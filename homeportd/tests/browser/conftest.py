@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +19,8 @@ from playwright.sync_api import (
 )
 
 from ..freeports import free_ports
-from .home import HOMEPORTD, SPAN, Home, running
+from ..installation import running, socket_folder
+from .workstation import HOMEPORTD, SPAN, Workstation
 
 STATIC = HOMEPORTD / "src/homeportd/static"
 BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
@@ -53,30 +52,18 @@ def dashboard() -> None:
 
 
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[Home]:
+def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[Workstation]:
     """One agent for the tests of a file."""
     first, *_, last = free_ports(SPAN)
-    # A socket's path is limited to 107 bytes, which pytest's own folder names may exceed.
-    sockets = Path(tempfile.mkdtemp(prefix="hp"))
-    home = Home(tmp_path_factory.mktemp("home"), sockets, front=first, first=first + 1)
-    (home.folder / "repos").mkdir()
-    home.config.write_text(
-        f"""\
-user_reason = "root"
-origin = "http://{{port}}.localhost:{home.front}"
-port_ranges = ["{first}-{last}"]
-own_ports = [{home.front}]
-repo_root = "{home.folder}/repos"
-data_dir = "{home.folder}/data"
-socket_dir = "{home.sockets}"
-"""
-    )
-    with running(home):
-        yield home
+    with socket_folder() as sockets:
+        made = Workstation(tmp_path_factory.mktemp("agent"), sockets, first, first + 1, last)
+        made.configure(user_reason="root")
+        with running(made):
+            yield made
 
 
 @pytest.fixture
-def home(agent: Home) -> Iterator[Home]:
+def workstation(agent: Workstation) -> Iterator[Workstation]:
     """The agent with unused ports from `first` on, empty again after the test."""
     agent.first += PORTS_A_TEST
     yield agent
@@ -195,10 +182,10 @@ def promptly(seconds: float, attempt: Callable[[], Callable[[], None]], times: i
     assert took[-1] < seconds, f"not once within {seconds} s, but {took}"
 
 
-def serious_faults(page: Page, home: Home) -> list[tuple[str, list[str]]]:
+def serious_faults(page: Page, workstation: Workstation) -> list[tuple[str, list[str]]]:
     """What keeps people from using the page, by axe: the rule and the elements that break it."""
     at_rest(page)
-    page.evaluate((home.ui / "node_modules/axe-core/axe.min.js").read_text())
+    page.evaluate((workstation.ui / "node_modules/axe-core/axe.min.js").read_text())
     result = page.evaluate(
         "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
         " 'best-practice']})"
@@ -212,14 +199,14 @@ def serious_faults(page: Page, home: Home) -> list[tuple[str, list[str]]]:
 
 @pytest.fixture
 def log_in(
-    home: Home, contexts: Callable[..., BrowserContext], errors: Errors
+    workstation: Workstation, contexts: Callable[..., BrowserContext], errors: Errors
 ) -> Callable[[dict[str, Any]], Page]:
     """A page of the dashboard, logged in by a link, connected."""
 
     def enter(options: dict[str, Any]) -> Page:
         page = contexts(**options).new_page()
         watch_errors(page, errors)
-        page.goto(home.login_link())
+        page.goto(workstation.login_link())
         page.get_by_label("Filter ports and repos").wait_for()
         return page
 

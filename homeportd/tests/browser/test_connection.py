@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from .home import wait_for
+from ..installation import stop, wait_for
 
 
-def test_the_line_heals_and_nothing_was_missed(home, page, errors):
-    first, second = home.first, home.first + 1
-    folder = home.repo("shop")
-    server = home.serve(folder, first)
+def test_the_line_heals_and_nothing_was_missed(workstation, page, errors):
+    first, second = workstation.first, workstation.first + 1
+    folder = workstation.repo("shop")
+    server = workstation.serve(folder, first)
     expect(page.locator(f"[data-port='{first}']")).to_be_visible()
 
-    home.stop_agent()
+    workstation.stop_agent()
     line = page.locator("[data-lost]")
     expect(line).to_contain_text("Connection lost. This is how things were at")
     expect(page.get_by_role("status")).to_have_text("Connection lost. Homeport keeps trying.")
     # What was known is still there to read.
     expect(page.locator(f"[data-port='{first}']")).to_be_visible()
-    home.stop(server)
-    home.serve(folder, second)
+    stop(server)
+    workstation.serve(folder, second)
 
-    home.start_agent()
+    workstation.start_agent()
     expect(line).to_have_count(0)
     expect(page.get_by_role("status")).to_have_text("Connected again.")
     expect(page.locator(f"[data-port='{first}']")).to_have_count(0)
     expect(page.locator(f"[data-port='{second}']")).to_be_visible()
     # Live again, not only fetched.
-    home.serve(folder, first)
+    workstation.serve(folder, first)
     expect(page.locator(f"[data-port='{first}']")).to_be_visible()
     errors.clear()
 
@@ -50,22 +50,22 @@ LINES = """
 FETCHED = "performance.getEntriesByType('resource').filter(({name}) => name.endsWith('/api/ports')).length"
 
 
-def test_what_was_missed_is_replayed_not_fetched_again(home, contexts):
-    number = home.first
-    folder = home.repo("shop")
+def test_what_was_missed_is_replayed_not_fetched_again(workstation, contexts):
+    number = workstation.first
+    folder = workstation.repo("shop")
     page = contexts().new_page()
     page.add_init_script(LINES)
-    page.goto(home.login_link())
+    page.goto(workstation.login_link())
     expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
-    home.serve(folder, number)
+    workstation.serve(folder, number)
     expect(page.locator(f"[data-port='{number}']")).to_be_visible()
     # Once before it was connected, and once when it was.
     page.wait_for_function(f"{FETCHED} === 2")
 
     page.evaluate("() => { down = true; lines.at(-1).close(); }")
-    home.serve(folder, number + 1)
+    workstation.serve(folder, number + 1)
     wait_for(
-        lambda: number + 1 in {port["port"] for port in home.call("GET", "/api/ports")},
+        lambda: number + 1 in {port["port"] for port in workstation.call("GET", "/api/ports")},
         "the agent sees the port",
     )
     expect(page.locator("[data-lost]")).to_be_visible()
@@ -88,20 +88,20 @@ def test_what_was_missed_is_replayed_not_fetched_again(home, contexts):
     assert page.evaluate(FETCHED) == 2
 
 
-def test_lists_that_do_not_come_are_asked_for_again(home, page, errors):
+def test_lists_that_do_not_come_are_asked_for_again(workstation, page, errors):
     """Connected, but what was missed is not told: without the lists, what is seen would stay that of before."""
-    home.stop_agent()
-    home.serve(home.repo("shop"), home.first)
+    workstation.stop_agent()
+    workstation.serve(workstation.repo("shop"), workstation.first)
     page.route("**/api/ports", lambda route: route.fulfill(status=503, body="closed"), times=2)
-    home.start_agent()
-    expect(page.locator(f"[data-port='{home.first}']")).to_be_visible()
+    workstation.start_agent()
+    expect(page.locator(f"[data-port='{workstation.first}']")).to_be_visible()
     expect(page.locator("[data-lost]")).to_have_count(0)
     errors.clear()
 
 
-def test_an_agent_that_is_down_from_the_start_is_explained(home, contexts, errors):
+def test_an_agent_that_is_down_from_the_start_is_explained(workstation, contexts, errors):
     page = contexts().new_page()
-    page.goto(home.login_link())
+    page.goto(workstation.login_link())
     page.get_by_label("Filter ports and repos").wait_for()
     # The page is there, the agent behind it is not: what a browser with the page in its cache sees.
     page.route("**/api/**", lambda route: route.fulfill(status=503, body="closed"))

@@ -9,29 +9,29 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 
+from ..installation import stop, wait_for
 from .conftest import copies, in_place, palette, promptly, row
-from .home import wait_for
 
 LIVE_S = 2.0
 
 
-def test_a_new_server_appears_under_its_repo_and_leaves_again(home, page):
-    folder = home.repo("shop") / "web"
+def test_a_new_server_appears_under_its_repo_and_leaves_again(workstation, page):
+    folder = workstation.repo("shop") / "web"
     folder.mkdir()
-    number = home.first
+    number = workstation.first
 
     def appears():
-        if home.processes:
-            home.stop(home.processes.pop())
+        if workstation.processes:
+            stop(workstation.processes.pop())
             expect(row(page, number)).to_have_count(0)
-        home.serve(folder, number)
+        workstation.serve(folder, number)
         return lambda: expect(row(page, number)).to_contain_text("http.server · web")
 
     def leaves():
-        if not home.processes:
-            home.serve(folder, number)
+        if not workstation.processes:
+            workstation.serve(folder, number)
             expect(row(page, number)).to_have_count(1)
-        home.stop(home.processes.pop())
+        stop(workstation.processes.pop())
         return lambda: expect(row(page, number)).to_have_count(0)
 
     promptly(LIVE_S, appears)
@@ -43,15 +43,15 @@ def test_a_new_server_appears_under_its_repo_and_leaves_again(home, page):
     promptly(LIVE_S, leaves)
 
 
-def test_a_port_without_a_repo_is_another_listener(home, page):
-    home.serve(home.folder, home.first)
+def test_a_port_without_a_repo_is_another_listener(workstation, page):
+    workstation.serve(workstation.folder, workstation.first)
     others = page.get_by_role("region", name="Other listeners")
-    expect(others.locator(f"[data-port='{home.first}']")).to_be_visible()
+    expect(others.locator(f"[data-port='{workstation.first}']")).to_be_visible()
 
 
-def test_uncommitted_changes_are_marked(home, page):
-    folder = home.repo("shop")
-    home.serve(folder, home.first)
+def test_uncommitted_changes_are_marked(workstation, page):
+    folder = workstation.repo("shop")
+    workstation.serve(folder, workstation.first)
     block = page.get_by_role("region", name="shop")
     expect(block).to_be_visible()
     expect(block).not_to_contain_text("uncommitted changes")
@@ -60,10 +60,10 @@ def test_uncommitted_changes_are_marked(home, page):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_repo_of_somebody_else_names_the_command_that_hands_it_over(home, page):
-    folder = home.repo("shop")
+def test_a_repo_of_somebody_else_names_the_command_that_hands_it_over(workstation, page):
+    folder = workstation.repo("shop")
     shutil.chown(folder, "nobody")
-    home.serve(folder, home.first)
+    workstation.serve(folder, workstation.first)
     block = page.get_by_role("region", name="shop")
     mark = block.get_by_role("button", name="nobody's")
     expect(mark).to_have_attribute("aria-expanded", "false")
@@ -75,13 +75,13 @@ def test_a_repo_of_somebody_else_names_the_command_that_hands_it_over(home, page
     expect(block.get_by_role("code")).to_have_count(0)
 
 
-def test_a_row_under_the_hand_does_not_vanish(home, page):
-    number = home.first
-    server = home.serve(home.repo("shop"), number)
+def test_a_row_under_the_hand_does_not_vanish(workstation, page):
+    number = workstation.first
+    server = workstation.serve(workstation.repo("shop"), number)
     in_place(page, number, "shop").get_by_role("link", name="Open").hover()
     # A finger leaves no pointer that could be seen to go: after a while the page lets go by itself. Not here.
     page.evaluate("window.setTimeout = () => 0")
-    home.stop(server)
+    stop(server)
     expect(row(page, number)).to_contain_text("not running")
     # The page that teaches would push it from under the hand.
     expect(page.get_by_role("heading", name="Nothing listens yet")).to_have_count(0)
@@ -92,17 +92,17 @@ def test_a_row_under_the_hand_does_not_vanish(home, page):
     expect(row(page, number)).to_have_count(0)
 
 
-def test_an_open_menu_outlives_the_move_of_its_row(home, page):
+def test_an_open_menu_outlives_the_move_of_its_row(workstation, page):
     """A port is seen before its repo is: its row then moves into the repo's block."""
-    number = home.first
-    folder = home.folder / "repos" / "late"
+    number = workstation.first
+    folder = workstation.folder / "repos" / "late"
     folder.mkdir()
-    home.serve(folder, number)
+    workstation.serve(folder, number)
     row(page, number).get_by_role("button", name="More").click()
     page.keyboard.press("ArrowDown")
     item = page.get_by_role("menuitem", name="Share …")
     expect(item).to_be_focused()
-    home.repo("late")
+    workstation.repo("late")
     moved = page.get_by_role("region", name="late").locator(f"[data-port='{number}']")
     expect(moved).to_be_visible()
     expect(item).to_be_focused()
@@ -117,26 +117,26 @@ def test_an_open_menu_outlives_the_move_of_its_row(home, page):
     expect(page.get_by_role("menu")).to_have_count(0)
 
 
-def test_the_focus_outlives_the_move_of_its_row(home, page):
-    number = home.first
-    folder = home.folder / "repos" / "late"
+def test_the_focus_outlives_the_move_of_its_row(workstation, page):
+    number = workstation.first
+    folder = workstation.folder / "repos" / "late"
     folder.mkdir()
-    home.serve(folder, number)
+    workstation.serve(folder, number)
     link = row(page, number).get_by_role("link", name="Open")
     link.focus()
-    home.repo("late")
+    workstation.repo("late")
     in_place(page, number, "late")
     expect(link).to_be_focused()
 
 
-def test_a_menu_is_at_its_button_when_rows_come_above(home, page):
-    home.serve(home.folder, home.first + 1)
-    button = row(page, home.first + 1).get_by_role("button", name="More")
+def test_a_menu_is_at_its_button_when_rows_come_above(workstation, page):
+    workstation.serve(workstation.folder, workstation.first + 1)
+    button = row(page, workstation.first + 1).get_by_role("button", name="More")
     button.click()
     menu = page.get_by_role("menu")
     before, anchor = menu.bounding_box(), button.bounding_box()
-    home.serve(home.folder, home.first)
-    expect(row(page, home.first)).to_be_visible()
+    workstation.serve(workstation.folder, workstation.first)
+    expect(row(page, workstation.first)).to_be_visible()
     assert button.bounding_box()["y"] > anchor["y"]
     wait_for(
         lambda: menu.bounding_box()["y"] - button.bounding_box()["y"] == before["y"] - anchor["y"],
@@ -144,10 +144,10 @@ def test_a_menu_is_at_its_button_when_rows_come_above(home, page):
     )
 
 
-def test_a_menu_scrolls_with_its_row(home, page):
-    home.serve(home.folder, home.first)
+def test_a_menu_scrolls_with_its_row(workstation, page):
+    workstation.serve(workstation.folder, workstation.first)
     page.evaluate("document.body.style.paddingBottom = '200vh'")  # as of many rows
-    button = row(page, home.first).get_by_role("button", name="More")
+    button = row(page, workstation.first).get_by_role("button", name="More")
     button.click()
     menu = page.get_by_role("menu")
     before, anchor = menu.bounding_box(), button.bounding_box()
@@ -163,7 +163,7 @@ def test_a_menu_scrolls_with_its_row(home, page):
     expect(menu).to_have_count(0)
 
 
-def test_an_empty_list_teaches(home, page):
+def test_an_empty_list_teaches(workstation, page):
     expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
     expect(page.get_by_text("python3 -m http.server 8000")).to_be_visible()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -171,8 +171,8 @@ def test_an_empty_list_teaches(home, page):
     assert page.evaluate("navigator.clipboard.readText()") == "homeport share 8000 --password --expires 1h"
 
 
-def test_the_header_shows_the_machine(home, page):
-    status = home.call("GET", "/api/status")
+def test_the_header_shows_the_machine(workstation, page):
+    status = workstation.call("GET", "/api/status")
     header = page.get_by_role("banner")
     expect(header).to_contain_text(status["hostname"])
     for name in ("CPU", "RAM", "Disk"):
@@ -187,11 +187,11 @@ def test_the_header_shows_the_machine(home, page):
     )
 
 
-def test_keys_alone_do_everything(home, page):
-    first, second = home.first, home.first + 1
-    folder = home.repo("shop")
-    home.serve(folder, first)
-    home.serve(folder, second)
+def test_keys_alone_do_everything(workstation, page):
+    first, second = workstation.first, workstation.first + 1
+    folder = workstation.repo("shop")
+    workstation.serve(folder, first)
+    workstation.serve(folder, second)
     in_place(page, first, "shop")
     in_place(page, second, "shop")
     link = "[data-row-link]:focus"
@@ -250,7 +250,7 @@ def test_keys_alone_do_everything(home, page):
     expect(menu).to_be_focused()
 
 
-def test_the_palette_opens_the_rest(home, page):
+def test_the_palette_opens_the_rest(workstation, page):
     palette(page, "no such thing")
     expect(page.get_by_text("Nothing matches")).to_be_visible()
     page.keyboard.press("Control+a")
@@ -259,18 +259,18 @@ def test_the_palette_opens_the_rest(home, page):
     expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
 
 
-def test_the_back_button_closes_a_sheet(home, page):
-    home.serve(home.repo("shop"), home.first)
-    expect(row(page, home.first)).to_be_visible()
+def test_the_back_button_closes_a_sheet(workstation, page):
+    workstation.serve(workstation.repo("shop"), workstation.first)
+    expect(row(page, workstation.first)).to_be_visible()
     start = page.evaluate("history.length")
     for name in ("Share …", "Access log"):
-        row(page, home.first).get_by_role("button", name="More").click()
+        row(page, workstation.first).get_by_role("button", name="More").click()
         page.get_by_role("menuitem", name=name).click()
         expect(page.get_by_role("dialog")).to_be_visible()
         page.go_back()
         expect(page.get_by_role("dialog")).to_have_count(0)
-        expect(row(page, home.first)).to_be_visible()
-    row(page, home.first).get_by_role("button", name="More").click()
+        expect(row(page, workstation.first)).to_be_visible()
+    row(page, workstation.first).get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Share …").click()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -278,11 +278,11 @@ def test_the_back_button_closes_a_sheet(home, page):
     assert page.evaluate("history.length") <= start + 1
 
 
-def test_a_link_leads_to_a_sheet(home, page):
-    home.serve(home.repo("shop"), home.first)
-    page.goto(f"{home.url}/#/ports/{home.first}/share")
+def test_a_link_leads_to_a_sheet(workstation, page):
+    workstation.serve(workstation.repo("shop"), workstation.first)
+    page.goto(f"{workstation.url}/#/ports/{workstation.first}/share")
     page.reload()
-    expect(page.get_by_role("dialog", name=f"Share {home.first}")).to_be_visible()
+    expect(page.get_by_role("dialog", name=f"Share {workstation.first}")).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page).to_have_url(f"{home.url}/#/")
+    expect(page).to_have_url(f"{workstation.url}/#/")

@@ -14,9 +14,9 @@ SHEETS = {
 }
 
 
-def go_to(home, page, sheet, number):
+def go_to(workstation, page, sheet, number):
     """Open a sheet by its address; wait until it is the one that is open, and has what it shows."""
-    page.goto(f"{home.url}/{sheet.format(port=number)}")
+    page.goto(f"{workstation.url}/{sheet.format(port=number)}")
     name = SHEETS[sheet]
     if name is None:
         expect(page.get_by_role("dialog")).to_have_count(0)
@@ -26,11 +26,11 @@ def go_to(home, page, sheet, number):
         expect(dialog).not_to_contain_text("Fetching")
 
 
-def test_nothing_is_wider_than_the_screen_and_fingers_hit(home, log_in, device):
-    number = home.first
-    folder = home.repo("a-repo-with-quite-a-long-name-as-people-do")
-    home.serve(folder, number)
-    home.call(
+def test_nothing_is_wider_than_the_screen_and_fingers_hit(workstation, log_in, device):
+    number = workstation.first
+    folder = workstation.repo("a-repo-with-quite-a-long-name-as-people-do")
+    workstation.serve(folder, number)
+    workstation.call(
         "POST",
         f"/api/ports/{number}/share",
         {
@@ -44,12 +44,12 @@ def test_nothing_is_wider_than_the_screen_and_fingers_hit(home, log_in, device):
     page = log_in(device)
     expect(row(page, number)).to_be_visible()
     for sheet in SHEETS:
-        go_to(home, page, sheet, number)
+        go_to(workstation, page, sheet, number)
         if sheet.endswith("share"):
             page.get_by_text("Day and time").click()
             page.get_by_role("button", name="QR code").click()
             page.get_by_role("img", name="QR code of").wait_for()
-        assert home.overflow(page) == 0, sheet
+        assert workstation.overflow(page) == 0, sheet
         assert page.evaluate(
             "[...document.querySelectorAll('dialog *')].every(e => e.scrollWidth <= innerWidth)"
         )
@@ -64,16 +64,16 @@ def test_nothing_is_wider_than_the_screen_and_fingers_hit(home, log_in, device):
             assert low == [], sheet
 
 
-def test_axe_finds_nothing_serious(home, log_in, device):
-    number = home.first
-    folder = home.repo("shop")
-    home.repo("idle")
-    home.serve(folder, number)
-    home.serve(home.folder, number + 1)
-    home.call(
+def test_axe_finds_nothing_serious(workstation, log_in, device):
+    number = workstation.first
+    folder = workstation.repo("shop")
+    workstation.repo("idle")
+    workstation.serve(folder, number)
+    workstation.serve(workstation.folder, number + 1)
+    workstation.call(
         "POST", f"/api/ports/{number}/share", {"mode": "password", "password": "secret", "expires": "24h"}
     )
-    home.call("POST", f"/api/ports/{number + 2}/share", {"mode": "public", "expires": "never"})
+    workstation.call("POST", f"/api/ports/{number + 2}/share", {"mode": "public", "expires": "never"})
     page = log_in(device)
     in_place(page, number, "shop")
     in_place(page, number + 1, "Other listeners")
@@ -81,12 +81,12 @@ def test_axe_finds_nothing_serious(home, log_in, device):
     expect(page.get_by_role("heading", name="idle")).to_be_visible()
 
     def check(where):
-        assert serious_faults(page, home) == [], where
+        assert serious_faults(page, workstation) == [], where
 
     for sheet in SHEETS:
-        go_to(home, page, sheet, number)
+        go_to(workstation, page, sheet, number)
         check(sheet or "list")
-    page.goto(f"{home.url}/#/")
+    page.goto(f"{workstation.url}/#/")
     expect(page.get_by_role("dialog")).to_have_count(0)
     palette(page, "")
     check("palette")
@@ -95,7 +95,7 @@ def test_axe_finds_nothing_serious(home, log_in, device):
     check("menu")
 
 
-def test_the_policy_of_the_page_is_strict(home, page, errors):
+def test_the_policy_of_the_page_is_strict(workstation, page, errors):
     """Scripts of the page's own alone; that nothing is refused is checked in every test, by its console."""
     with page.expect_console_message(lambda message: "inline script" in message.text):
         page.evaluate(
@@ -112,17 +112,17 @@ def test_the_policy_of_the_page_is_strict(home, page, errors):
     errors.clear()
 
 
-def test_it_can_be_installed(home, page):
+def test_it_can_be_installed(workstation, page):
     manifest = page.evaluate("fetch(document.querySelector('link[rel=manifest]').href).then(r => r.json())")
     assert manifest["display"] == "standalone"
     for icon in manifest["icons"]:
-        answer = page.request.get(f"{home.url}{icon['src']}")
+        answer = page.request.get(f"{workstation.url}{icon['src']}")
         assert answer.ok
         assert answer.headers["content-type"] == icon["type"]
 
 
-def test_the_page_is_kept_or_asked_for_as_its_name_says(home, page):
-    index = page.request.get(home.url)
+def test_the_page_is_kept_or_asked_for_as_its_name_says(workstation, page):
+    index = page.request.get(workstation.url)
     assert index.headers["cache-control"] == "no-cache"
     script = page.locator("script[src]").first.get_attribute("src")
-    assert "immutable" in page.request.get(f"{home.url}{script}").headers["cache-control"]
+    assert "immutable" in page.request.get(f"{workstation.url}{script}").headers["cache-control"]

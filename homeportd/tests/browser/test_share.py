@@ -10,18 +10,21 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from ..installation import wait_for
 from .conftest import copies, promptly
-from .home import wait_for
 
 PASSWORD = "correct horse"
 
 
 @pytest.fixture
-def shop(home):
+def shop(workstation):
     """A dev server in a repo; the value is its port. Its row will not move: the agent knows its repo."""
-    home.serve(home.repo("shop"), home.first)
-    wait_for(lambda: any(port["repo"] for port in home.call("GET", "/api/ports")), "the port's repo is known")
-    return home.first
+    workstation.serve(workstation.repo("shop"), workstation.first)
+    wait_for(
+        lambda: any(port["repo"] for port in workstation.call("GET", "/api/ports")),
+        "the port's repo is known",
+    )
+    return workstation.first
 
 
 def row(page, number):
@@ -51,7 +54,7 @@ def sentence(sheet):
     return sheet.locator("[data-sentence]")
 
 
-def test_a_password_share_from_sheet_to_visitor(home, shop, log_in, contexts, device):
+def test_a_password_share_from_sheet_to_visitor(workstation, shop, log_in, contexts, device):
     page = log_in(device)
     sheet = open_sheet(page, shop)
     choose(sheet, "Password")
@@ -62,16 +65,16 @@ def test_a_password_share_from_sheet_to_visitor(home, shop, log_in, contexts, de
     # Nothing is sent without a password.
     sheet.get_by_role("button", name="Share", exact=True).click()
     expect(sheet.get_by_text("Type a password, or let Homeport make one.")).to_be_visible()
-    assert home.call("GET", f"/api/ports/{shop}")["share"]["mode"] == "private"
+    assert workstation.call("GET", f"/api/ports/{shop}")["share"]["mode"] == "private"
     sheet.get_by_label("Password", exact=True).last.fill(PASSWORD)
     sheet.get_by_role("button", name="Share", exact=True).click()
     expect(sheet.get_by_role("button", name="Shared")).to_be_disabled()
-    expect(sheet.get_by_role("link", name=home.port_url(shop))).to_be_in_viewport()
-    share = home.call("GET", f"/api/ports/{shop}")["share"]
+    expect(sheet.get_by_role("link", name=workstation.port_url(shop))).to_be_in_viewport()
+    share = workstation.call("GET", f"/api/ports/{shop}")["share"]
     assert share["mode"] == "password"
 
     visitor = contexts(**device).new_page()
-    visitor.goto(home.port_url(shop))
+    visitor.goto(workstation.port_url(shop))
     expect(visitor.get_by_text("Hello from shop")).to_have_count(0)
     visitor.locator("input[type=password]").fill(PASSWORD)
     visitor.keyboard.press("Enter")
@@ -82,7 +85,7 @@ def test_a_password_share_from_sheet_to_visitor(home, shop, log_in, contexts, de
     expect(row(page, shop)).to_contain_text(re.compile(rf"Password until (today|tomorrow) {words_of(ends)}"))
 
 
-def test_a_public_share_and_its_end(home, shop, page, contexts):
+def test_a_public_share_and_its_end(workstation, shop, page, contexts):
     sheet = open_sheet(page, shop)
     choose(sheet, "Public")
     choose(sheet, "Never")
@@ -90,7 +93,7 @@ def test_a_public_share_and_its_end(home, shop, page, contexts):
     sheet.get_by_role("button", name="Share", exact=True).click()
     expect(sheet.get_by_role("button", name="Shared")).to_be_visible()
     visitor = contexts().new_page()
-    visitor.goto(home.port_url(shop))
+    visitor.goto(workstation.port_url(shop))
     expect(visitor.get_by_role("heading", name="Hello from shop")).to_be_visible()
 
     choose(sheet, "Private")
@@ -98,12 +101,12 @@ def test_a_public_share_and_its_end(home, shop, page, contexts):
     sheet.get_by_role("button", name="Stop sharing").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(row(page, shop)).to_contain_text("Private · only you")
-    assert home.call("GET", f"/api/ports/{shop}")["share"]["mode"] == "private"
+    assert workstation.call("GET", f"/api/ports/{shop}")["share"]["mode"] == "private"
     visitor.reload()
     expect(visitor.get_by_text("Hello from shop")).to_have_count(0)
 
 
-def test_the_end_can_be_any_day_and_time(home, shop, page):
+def test_the_end_can_be_any_day_and_time(workstation, shop, page):
     sheet = open_sheet(page, shop)
     choose(sheet, "Public")
     choose(sheet, "Day and time")
@@ -116,12 +119,12 @@ def test_the_end_can_be_any_day_and_time(home, shop, page):
     expect(sentence(sheet)).to_have_text("Anyone with the link can open this until tomorrow 14:00.")
     sheet.get_by_role("button", name="Share", exact=True).click()
     expect(sheet.get_by_role("button", name="Shared")).to_be_visible()
-    saved = datetime.fromisoformat(home.call("GET", f"/api/ports/{shop}")["share"]["expires_at"])
+    saved = datetime.fromisoformat(workstation.call("GET", f"/api/ports/{shop}")["share"]["expires_at"])
     assert saved.astimezone().replace(tzinfo=None, microsecond=0) == ends.replace(second=0, microsecond=0)
 
 
-def test_a_change_keeps_the_password_that_is_set(home, shop, page, contexts):
-    home.call(
+def test_a_change_keeps_the_password_that_is_set(workstation, shop, page, contexts):
+    workstation.call(
         "POST", f"/api/ports/{shop}/share", {"mode": "password", "password": PASSWORD, "expires": "never"}
     )
     expect(row(page, shop)).to_contain_text("Password")  # the sheet begins with what the page knows
@@ -140,11 +143,11 @@ def test_a_change_keeps_the_password_that_is_set(home, shop, page, contexts):
     )
     sheet.get_by_role("button", name="Save changes").click()
     expect(sheet.get_by_role("button", name="Shared")).to_be_visible()
-    share = home.call("GET", f"/api/ports/{shop}")["share"]
+    share = workstation.call("GET", f"/api/ports/{shop}")["share"]
     assert (share["allow"], share["max_uses"]) == (["127.0.0.0/8", "::1/128"], 2)
 
     visitor = contexts().new_page()
-    visitor.goto(home.port_url(shop))
+    visitor.goto(workstation.port_url(shop))
     visitor.locator("input[type=password]").fill(PASSWORD)
     visitor.keyboard.press("Enter")
     expect(visitor.get_by_role("heading", name="Hello from shop")).to_be_visible()
@@ -152,7 +155,7 @@ def test_a_change_keeps_the_password_that_is_set(home, shop, page, contexts):
     expect(row(page, shop)).to_contain_text("Password · no end · from 2 networks · 1 of 2 uses")
 
 
-def test_a_generated_password_works_and_can_be_copied(home, shop, page):
+def test_a_generated_password_works_and_can_be_copied(workstation, shop, page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     sheet = open_sheet(page, shop)
     choose(sheet, "Password")
@@ -163,18 +166,18 @@ def test_a_generated_password_works_and_can_be_copied(home, shop, page):
     assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
 
 
-def test_the_link_is_copied_and_the_qr_code_says_the_same(home, shop, page):
+def test_the_link_is_copied_and_the_qr_code_says_the_same(workstation, shop, page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    home.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "never"})
+    workstation.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "never"})
     expect(row(page, shop)).to_contain_text("Public")
     sheet = open_sheet(page, shop)
     copies(sheet.get_by_role("button", name="Copy the link"))
-    assert page.evaluate("navigator.clipboard.readText()") == home.port_url(shop)
+    assert page.evaluate("navigator.clipboard.readText()") == workstation.port_url(shop)
     sheet.get_by_role("button", name="QR code").click()
     code = sheet.get_by_role("img", name="QR code of")
     expect(code).to_be_in_viewport(ratio=1)
     # Read by a decoder that is none of ours, from the drawing.
-    page.evaluate((home.ui / "node_modules/jsqr/dist/jsQR.js").read_text())
+    page.evaluate((workstation.ui / "node_modules/jsqr/dist/jsQR.js").read_text())
     text = code.evaluate(
         """async (svg) => {
             const copy = svg.cloneNode(true);
@@ -193,25 +196,25 @@ def test_the_link_is_copied_and_the_qr_code_says_the_same(home, shop, page):
             return jsQR(context.getImageData(0, 0, 400, 400).data, 400, 400)?.data;
         }"""
     )
-    assert text == home.port_url(shop)
+    assert text == workstation.port_url(shop)
 
 
-def test_a_port_may_be_shared_before_it_listens(home, page, contexts):
-    number = home.first + 7
-    page.goto(f"{home.url}/#/ports/{number}/share")
+def test_a_port_may_be_shared_before_it_listens(workstation, page, contexts):
+    number = workstation.first + 7
+    page.goto(f"{workstation.url}/#/ports/{number}/share")
     sheet = page.get_by_role("dialog", name=f"Share {number}")
     choose(sheet, "Public")
     sheet.get_by_role("button", name="Share", exact=True).click()
-    expect(sheet.get_by_role("link", name=home.port_url(number))).to_be_visible()
+    expect(sheet.get_by_role("link", name=workstation.port_url(number))).to_be_visible()
     sheet.get_by_role("button", name="Close").click()
     expect(row(page, number)).to_contain_text("not running")
     expect(row(page, number).get_by_role("link", name=f"Share {number}", exact=True)).to_be_visible()
-    home.serve(home.repo("late"), number)
+    workstation.serve(workstation.repo("late"), number)
     expect(row(page, number).get_by_role("link", name="Open")).to_be_visible()
     expect(row(page, number)).to_contain_text("Public until")
 
 
-def test_an_error_of_the_agent_says_what_to_do(home, shop, page, errors):
+def test_an_error_of_the_agent_says_what_to_do(workstation, shop, page, errors):
     sheet = open_sheet(page, shop)
     choose(sheet, "Password")
     # Longer than the agent takes, which only the agent knows.
@@ -226,8 +229,8 @@ def test_an_error_of_the_agent_says_what_to_do(home, shop, page, errors):
     errors.clear()
 
 
-def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, device):
-    home.call(
+def test_the_access_log_fills_while_it_is_read(workstation, shop, log_in, contexts, device):
+    workstation.call(
         "POST", f"/api/ports/{shop}/share", {"mode": "password", "password": PASSWORD, "expires": "never"}
     )
     page = log_in(device)
@@ -237,7 +240,7 @@ def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, dev
     expect(log).to_contain_text("Nobody has come yet.")
 
     visitor = contexts(user_agent="curl/8.5.0").new_page()
-    visitor.goto(f"{home.port_url(shop)}/index.html?secret=1")
+    visitor.goto(f"{workstation.port_url(shop)}/index.html?secret=1")
     visitor.locator("input[type=password]").fill("wrong")
     visitor.keyboard.press("Enter")
     expect(log.get_by_role("cell", name="Turned away: wrong password").first).to_be_visible()
@@ -253,7 +256,7 @@ def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, dev
     expect(let_in).to_contain_text("curl")
     expect(let_in).to_contain_text("GET /index.html")
     expect(log).not_to_contain_text("secret=1")
-    assert home.overflow(page) == 0
+    assert workstation.overflow(page) == 0
 
     # What came live is what the agent keeps. The visitor's browser may ask for its favicon meanwhile.
     head, *seen = log.get_by_role("row").all_inner_texts()
@@ -263,13 +266,13 @@ def test_the_access_log_fills_while_it_is_read(home, shop, log_in, contexts, dev
     assert (again, kept[-len(seen) :]) == (head, seen)
 
 
-def test_a_share_made_in_the_terminal_shows_at_once(home, shop, page):
+def test_a_share_made_in_the_terminal_shows_at_once(workstation, shop, page):
     expect(row(page, shop)).to_contain_text("Private")
 
     def share():
-        home.call("POST", f"/api/ports/{shop}/share", {"mode": "private"})
+        workstation.call("POST", f"/api/ports/{shop}/share", {"mode": "private"})
         expect(row(page, shop)).to_contain_text("Private")
-        home.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "7d"})
+        workstation.call("POST", f"/api/ports/{shop}/share", {"mode": "public", "expires": "7d"})
         return lambda: expect(row(page, shop)).to_contain_text("Public until")
 
     promptly(2, share)
@@ -281,35 +284,39 @@ def test_a_share_made_in_the_terminal_shows_at_once(home, shop, page):
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="left out: node is not installed")
-def test_a_debugger_is_told_of_before_it_is_shared(home, log_in, device):
-    home.spawn("node", f"--inspect=127.0.0.1:{home.first}", "-e", "setInterval(() => {}, 1000)")
+def test_a_debugger_is_told_of_before_it_is_shared(workstation, log_in, device):
+    workstation.spawn("node", f"--inspect=127.0.0.1:{workstation.first}", "-e", "setInterval(() => {}, 1000)")
     wait_for(
-        lambda: any(port["pid"] for port in home.call("GET", "/api/ports")), "the inspector's owner is known"
+        lambda: any(port["pid"] for port in workstation.call("GET", "/api/ports")),
+        "the inspector's owner is known",
     )
     page = log_in(device)
-    sheet = open_sheet(page, home.first)
+    sheet = open_sheet(page, workstation.first)
     told = sheet.get_by_role("note")
     expect(told).to_have_text(
-        re.compile(rf"^Port {home.first} is Node's inspector: whoever can open it can run any")
+        re.compile(rf"^Port {workstation.first} is Node's inspector: whoever can open it can run any")
     )
-    assert home.overflow(page) == 0
+    assert workstation.overflow(page) == 0
 
 
-def test_a_server_without_http_is_told_of_with_the_command_that_fits(home, log_in, device):
+def test_a_server_without_http_is_told_of_with_the_command_that_fits(workstation, log_in, device):
     # Another program under the name that PostgreSQL's processes have; its socket was opened for it.
-    with socket.create_server(("127.0.0.1", home.first)) as listener:
-        home.spawn("postgres", "600", executable=shutil.which("sleep"), pass_fds=[listener.fileno()])
-    wait_for(lambda: any(port["pid"] for port in home.call("GET", "/api/ports")), "the port's owner is known")
+    with socket.create_server(("127.0.0.1", workstation.first)) as listener:
+        workstation.spawn("postgres", "600", executable=shutil.which("sleep"), pass_fds=[listener.fileno()])
+    wait_for(
+        lambda: any(port["pid"] for port in workstation.call("GET", "/api/ports")),
+        "the port's owner is known",
+    )
     page = log_in(device)
-    sheet = open_sheet(page, home.first)
+    sheet = open_sheet(page, workstation.first)
     told = sheet.get_by_role("note")
     expect(told).to_contain_text("is PostgreSQL, which does not speak HTTP")
-    expect(told.get_by_role("code")).to_have_text(f"homeport tcp {home.first}")
-    assert home.overflow(page) == 0
+    expect(told.get_by_role("code")).to_have_text(f"homeport tcp {workstation.first}")
+    assert workstation.overflow(page) == 0
 
 
-def test_a_port_outside_the_ranges_cannot_be_shared(home, page, errors):
-    page.goto(f"{home.url}/#/ports/22/share")
+def test_a_port_outside_the_ranges_cannot_be_shared(workstation, page, errors):
+    page.goto(f"{workstation.url}/#/ports/22/share")
     sheet = page.get_by_role("dialog", name="Share 22")
     choose(sheet, "Public")
     sheet.get_by_role("button", name="Share", exact=True).click()

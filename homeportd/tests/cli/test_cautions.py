@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ..machine import Machine, machine
+from ..installation import Machine, machine
 from .conftest import Homeport, offered
 
 NODE = shutil.which("node")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ..machine import Machine, machine
+from ..installation import Machine, machine
 from .conftest import Homeport
 
 

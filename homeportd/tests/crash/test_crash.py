@@ -11,25 +11,20 @@ import contextlib
 import http.client
 import http.server
 import json
-import os
 import random
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .. import caddyfile
 from ..freeports import free_port
+from ..installation import Installation, UnixConnection, running, socket_folder, wait_for
 
 ROUNDS = 30
 SEED = 20261121
@@ -45,97 +40,54 @@ Ask = Callable[..., tuple[int, Any]]
 State = tuple[str, tuple[str, ...], int | None] | None
 
 
-@dataclass
-class Machine:
-    """The agent and Caddy as processes of this test, with their folders below `root`."""
-
-    root: Path
-    door: int = field(default_factory=free_port)
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+class Machine(Installation):
+    """One whose agent and Caddy are killed."""
 
     @property
     def database(self) -> Path:
-        return self.root / "data/homeport.db"
-
-    def prepare(self) -> None:
-        for name in ("repos", "data", "sockets", "caddy"):
-            (self.root / name).mkdir(mode=0o700)
-        (self.root / "agent.toml").write_text(
-            f'origin = "http://{{port}}.localhost:{self.door}"\n'
-            'port_ranges = ["1024-65535"]\n'
-            f"own_ports = [{self.door}]\n"
-            f'repo_root = "{self.root}/repos"\n'
-            f'data_dir = "{self.root}/data"\n'
-            f'socket_dir = "{self.root}/sockets"\n'
-        )
-        caddyfile.write(self.root, self.door, self.root / "sockets")
-
-    def command(self, name: str) -> list[str]:
-        if name == "agent":
-            serve = ["-m", "homeportd", "serve", "--config", f"{self.root}/agent.toml"]
-            return [sys.executable, *serve, *(["--allow-root"] if os.getuid() == 0 else [])]
-        caddy = Path(sys.executable).with_name("caddy")
-        return [str(caddy), "run", "--adapter", "caddyfile", "--config", f"{self.root}/Caddyfile"]
-
-    def start(self, name: str) -> None:
-        log = (self.root / f"{name}.log").open("ab")
-        with log:
-            self.running[name] = subprocess.Popen(
-                self.command(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.root
-            )
-
-    def kill(self, name: str) -> None:
-        process = self.running.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        """The agent's file."""
+        return self.folder / "data/homeport.db"
 
     def wait_until_ready(self) -> None:
         """Both answer: the agent on its socket, and through Caddy."""
         inside, outside = self.inside(), self.outside()
-        deadline = time.monotonic() + READY_S
-        while True:
+
+        def ready() -> bool:
+            for name, process in self.programs.items():
+                assert process.poll() is None, self.log(name).read_text()
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if inside("GET", "/api/health")[0] == outside("GET", "/api/health")[0] == 200:
-                    return
-            for name, process in self.running.items():
-                assert process.poll() is None, (self.root / f"{name}.log").read_text()
-            assert time.monotonic() < deadline, "agent and Caddy did not answer again"
-            time.sleep(0.02)
+                return inside("GET", "/api/health")[0] == outside("GET", "/api/health")[0] == 200
+            return False
+
+        wait_for(ready, "agent and Caddy answer again")
 
     def inside(self) -> Ask:
         """Requests on the agent's own socket, trusted by their user id."""
-
-        def connect() -> socket.socket:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(REQUEST_S)
-            try:
-                connection.connect(f"{self.root}/sockets/cli.sock")
-            except OSError:
-                connection.close()
-                raise
-            return connection
-
-        return partial(ask, connect, {"Host": f"localhost:{self.door}"})
+        return partial(
+            ask, lambda: UnixConnection(self.sockets / "cli.sock"), {"Host": f"localhost:{self.front}"}
+        )
 
     def outside(self, token: str = "") -> Ask:
         """Requests that come through Caddy."""
-        headers = {"Host": f"localhost:{self.door}"}
+        headers = {"Host": f"localhost:{self.front}"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return partial(ask, partial(socket.create_connection, ("127.0.0.1", self.door), REQUEST_S), headers)
+        return partial(ask, lambda: _to_port(self.front), headers)
+
+
+def _to_port(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_S)
 
 
 def ask(
-    connect: Callable[[], socket.socket],
+    connect: Callable[[], http.client.HTTPConnection],
     headers: dict[str, str],
     method: str,
     path: str,
     body: object = None,
 ) -> tuple[int, Any]:
     """One request on a connection of its own: status and parsed JSON. Raises OSError, HTTPException."""
-    connection = http.client.HTTPConnection("localhost", timeout=REQUEST_S)
-    connection.sock = connect()
-    with contextlib.closing(connection):
+    with contextlib.closing(connect()) as connection:
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {**headers, "Content-Type": "application/json"})
         answer = connection.getresponse()
@@ -202,16 +154,12 @@ class Writer(threading.Thread):
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path)
-    made.prepare()
-    made.start("agent")
-    made.start("caddy")
-    try:
-        made.wait_until_ready()
-        yield made
-    finally:
-        for name in list(made.running):
-            made.kill(name)
+    with socket_folder() as sockets:
+        made = Machine(tmp_path, sockets, free_port(), 1024, 65535)
+        made.configure()
+        with running(made):
+            made.wait_until_ready()
+            yield made
 
 
 @pytest.fixture
@@ -257,8 +205,8 @@ def compare(machine: Machine, writers: list[Writer], *, settled: bool) -> None:
 
 def knock(machine: Machine, port: int) -> int:
     """A stranger's request for a port nobody shares: its status, whose page tells nothing."""
-    connect = partial(socket.create_connection, ("127.0.0.1", machine.door), REQUEST_S)
-    status, page = ask(connect, {"Host": f"{port}.localhost:{machine.door}"}, "GET", "/")
+    host = {"Host": f"{port}.localhost:{machine.front}"}
+    status, page = ask(lambda: _to_port(machine.front), host, "GET", "/")
     assert SECRET not in str(page)
     return status
 
@@ -283,7 +231,7 @@ def test_nothing_acknowledged_is_lost(machine: Machine, private_server: int) -> 
                 writer.wait_for_answer()
             time.sleep(dice.uniform(0.01, LONGEST_LIFE_S))
             for victim in victims:
-                machine.kill(victim)
+                machine.stop(victim, signal.SIGKILL)
             with contextlib.ExitStack() as quiet:
                 for writer in writers:
                     quiet.enter_context(writer.gate)
@@ -296,7 +244,7 @@ def test_nothing_acknowledged_is_lost(machine: Machine, private_server: int) -> 
                     newest[id_] = generation
                 ended |= newest.keys() - {id_ for id_, _ in rows.values()}
                 for victim in victims:
-                    machine.start(victim)
+                    {"agent": machine.start_agent, "caddy": machine.start_caddy}[victim]()
                 machine.wait_until_ready()
                 compare(machine, writers, settled="agent" in victims)
                 assert knock(machine, private_server) in {401, 403}

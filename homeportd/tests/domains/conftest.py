@@ -48,9 +48,9 @@ def scheme():
 def world(tmp_path, dns_server, scheme, ports):
     """What is there before the agent: authorities, ports, settings. Without TLS, no certificate authority."""
     web, tls, listen = free_port(), free_port(), free_port()
-    ports = {"http_port": web, "tls_port": tls}
+    challenges = {"http_port": web, "tls_port": tls}
     secure = scheme == "https"
-    made = pebble(tmp_path / "pebble", dns_server.address, **ports) if secure else nullcontext()
+    made = pebble(tmp_path / "pebble", dns_server.address, **challenges) if secure else nullcontext()
     with made as authority:
         edge = EdgeSettings(
             url=f"{scheme}://{{name}}.{BASE}:{tls if secure else web}",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import ssl
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from homeportd.settings import EdgeSettings
 
 from ..authorities import KEY_ALGORITHM, KEY_NAME, Knot, Pebble
 from ..edge.helper import until_async
+from ..traefik import SECURE, configure
 
 BASE = "t.edge.test"
 # One zone for both sides, within which knot follows a CNAME for Pebble, which asks no recursive resolver.
@@ -38,14 +36,17 @@ class World:
 
     async def start_traefik(self, challenge: dict[str, object]) -> None:
         """Start it, and wait until the edge answers through it."""
-        config = self.folder / "traefik.yml"
-        config.write_text(json.dumps(self._static(challenge)))
-        static = self.settings.routes_dir / "edge.yml"
-        static.write_text(json.dumps(self._fallback()))
-        binary = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-        self.process = subprocess.Popen(
-            [binary, f"--configFile={config}"], env={**os.environ, **self._dns01()}
+        command = configure(
+            self.folder,
+            self.settings.routes_dir,
+            self.settings.listen,
+            {"web": self.web, SECURE: self.tls},
+            rule=ANY_HOST,
+            accessLog={"filePath": str(self.settings.access_log), "format": "json"},
+            log={"level": "INFO", "format": "json", "filePath": str(self.settings.log)},
+            **(self._resolvers(challenge, self.pebble) if self.pebble else {}),
         )
+        self.process = subprocess.Popen(command, env={**os.environ, **self._dns01()})
         await until_async(self._answers, 90)
 
     def stop_traefik(self) -> None:
@@ -87,37 +88,6 @@ class World:
             return "There is no tunnel" in (await self.ask(f"none.{BASE}", trust=False)).text
         except httpx.TransportError:
             return False
-
-    def _fallback(self) -> dict[str, object]:
-        """What the role writes once: whatever no other route takes is for the edge itself."""
-        routers = {
-            f"fallback-{entry}": {
-                "rule": ANY_HOST,
-                "priority": 1,
-                "entryPoints": [entry],
-                "service": "edge",
-                **({"tls": {}} if entry == "websecure" else {}),
-            }
-            for entry in ("web", "websecure")
-        }
-        listen = {"loadBalancer": {"servers": [{"url": f"http://{self.settings.listen}"}]}}
-        return {"http": {"services": {"edge": listen}, "routers": routers}}
-
-    def _static(self, challenge: dict[str, object]) -> dict[str, object]:
-        return {
-            "entryPoints": {
-                "web": {"address": f"127.0.0.1:{self.web}"},
-                "websecure": {"address": f"127.0.0.1:{self.tls}"},
-            },
-            "providers": {
-                "providersThrottleDuration": "100ms",
-                "file": {"directory": str(self.settings.routes_dir), "watch": True},
-            },
-            **(self._resolvers(challenge, self.pebble) if self.pebble else {}),
-            "accessLog": {"filePath": str(self.settings.access_log), "format": "json"},
-            "log": {"level": "INFO", "format": "json", "filePath": str(self.settings.log)},
-            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-        }
 
     def _resolvers(self, challenge: dict[str, object], pebble: Pebble) -> dict[str, object]:
         acme = {

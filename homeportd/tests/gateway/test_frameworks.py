@@ -118,17 +118,17 @@ async def browsing(**options: object):
         await browser.close()
 
 
-async def test_vite_with_hot_reload_until_the_share_goes(tmp_path, building, vacant):
+async def test_vite_with_hot_reload_until_the_share_goes(tmp_path, make_gateway, vacant):
     app = tmp_path / "vite"
     await vite_project(app)
     command = ("node_modules/.bin/vite", "--port", str(vacant), "--strictPort")
-    async with dev_server(app, vacant, *command), building(tmp_path / "house") as house:
-        await house.listening(vacant)
-        await house.share(vacant, "password", password=PASSWORD, expires="1h")
+    async with dev_server(app, vacant, *command), make_gateway(tmp_path / "gateway") as gateway:
+        await gateway.listening(vacant)
+        await gateway.share(vacant, "password", password=PASSWORD, expires="1h")
         async with browsing(viewport={"width": 375, "height": 700}) as (page, errors):
             sockets = []
             page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - playwright marks it
-            await page.goto(house.origin(vacant) + "/")
+            await page.goto(gateway.origin(vacant) + "/")
             field = page.get_by_label("Password")
             await expect(field).to_be_focused()
             assert await page.evaluate("document.documentElement.scrollWidth") <= 375
@@ -148,39 +148,39 @@ async def test_vite_with_hot_reload_until_the_share_goes(tmp_path, building, vac
             await expect(page.get_by_role("button", name="Count is 1")).to_be_visible()
             closed = asyncio.Event()
             sockets[0].on("close", lambda _: closed.set())
-            await house.unshare(vacant)
+            await gateway.unshare(vacant)
             async with asyncio.timeout(30):
                 await closed.wait()
             assert errors == []
 
 
-async def test_the_owner_reaches_a_private_vite_by_the_handoff(tmp_path, building, vacant):
+async def test_the_owner_reaches_a_private_vite_by_the_handoff(tmp_path, make_gateway, vacant):
     app = tmp_path / "vite"
     await vite_project(app)
     command = ("node_modules/.bin/vite", "--port", str(vacant), "--strictPort")
-    async with dev_server(app, vacant, *command), building(tmp_path / "house") as house:
-        await house.listening(vacant)
-        link = (await house.owner.post("/api/login-links")).json()["url"]
+    async with dev_server(app, vacant, *command), make_gateway(tmp_path / "gateway") as gateway:
+        await gateway.listening(vacant)
+        link = (await gateway.owner.post("/api/login-links")).json()["url"]
         async with browsing() as (page, errors):
             await page.goto(link)
-            await page.goto(f"{house.origin()}/{vacant}/")
+            await page.goto(f"{gateway.origin()}/{vacant}/")
             await expect(page.get_by_role("heading", level=1)).to_have_text("Get started")
-            assert page.url == house.origin(vacant) + "/"
-            names = {cookie["name"] for cookie in await page.context.cookies(house.origin(vacant))}
+            assert page.url == gateway.origin(vacant) + "/"
+            names = {cookie["name"] for cookie in await page.context.cookies(gateway.origin(vacant))}
             assert names == {"homeport_owner"}
             assert errors == []
 
 
-async def test_next_with_a_server_action(tmp_path, building, vacant):
+async def test_next_with_a_server_action(tmp_path, make_gateway, vacant):
     app = tmp_path / "next"
     await next_project(app)
     command = ("node_modules/.bin/next", "dev", "--port", str(vacant))
-    async with dev_server(app, vacant, *command), building(tmp_path / "house") as house:
-        await house.listening(vacant)
-        await house.share(vacant)
+    async with dev_server(app, vacant, *command), make_gateway(tmp_path / "gateway") as gateway:
+        await gateway.listening(vacant)
+        await gateway.share(vacant)
         async with browsing() as (page, errors):
             page.set_default_timeout(30_000)
-            await page.goto(house.origin(vacant) + "/")
+            await page.goto(gateway.origin(vacant) + "/")
             await expect(page.locator("h1")).to_have_text("Next heading")
             await page.locator("input[name=word]").fill("hello")
             await page.get_by_role("button", name="Say").click()

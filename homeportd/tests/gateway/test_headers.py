@@ -23,9 +23,9 @@ def sent(answer: httpx.Response) -> dict[str, list[str]]:
     return found
 
 
-async def test_a_dev_server_believes_that_it_was_asked_on_localhost(house, dev):
-    await house.share(dev.port)
-    headers = sent(await house.get(dev.port, "/x", headers={"Origin": house.origin(dev.port)}))
+async def test_a_dev_server_believes_that_it_was_asked_on_localhost(gateway, dev):
+    await gateway.share(dev.port)
+    headers = sent(await gateway.get(dev.port, "/x", headers={"Origin": gateway.origin(dev.port)}))
     assert headers["host"] == [f"localhost:{dev.port}"]
     assert headers["x-forwarded-host"] == [f"localhost:{dev.port}"]
     assert headers["x-forwarded-proto"] == ["http"]
@@ -35,15 +35,15 @@ async def test_a_dev_server_believes_that_it_was_asked_on_localhost(house, dev):
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://9999.localhost:8080", ""])
-async def test_a_foreign_origin_stays_foreign(house, dev, origin):
-    await house.share(dev.port)
-    headers = sent(await house.get(dev.port, "/", headers={"Origin": origin}))
+async def test_a_foreign_origin_stays_foreign(gateway, dev, origin):
+    await gateway.share(dev.port)
+    headers = sent(await gateway.get(dev.port, "/", headers={"Origin": origin}))
     assert headers.get("origin", [""]) == [origin]
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
-async def test_a_visitor_cannot_speak_for_the_proxy(house, dev, accept):
-    await house.share(dev.port, allow=["127.0.0.0/8"])
+async def test_a_visitor_cannot_speak_for_the_proxy(gateway, dev, accept):
+    await gateway.share(dev.port, allow=["127.0.0.0/8"])
     spoofed = {
         "X-Forwarded-For": "8.8.8.8",
         "X-Forwarded-Host": "evil.example",
@@ -61,7 +61,7 @@ async def test_a_visitor_cannot_speak_for_the_proxy(house, dev, accept):
         "X-Homeport-Kind": "silent",
         "x-homeport-anything": "x",
     }
-    headers = sent(await house.get(dev.port, "/mine", headers={**spoofed, "Accept": accept}))
+    headers = sent(await gateway.get(dev.port, "/mine", headers={**spoofed, "Accept": accept}))
     assert headers["x-forwarded-for"] == ["127.0.0.1"]
     assert headers["x-forwarded-host"] == [f"localhost:{dev.port}"]
     assert headers["x-forwarded-proto"] == ["http"]
@@ -71,40 +71,40 @@ async def test_a_visitor_cannot_speak_for_the_proxy(house, dev, accept):
     assert not [
         name for name in headers if name in ("x-forwarded-prefix", "x-forwarded-method", "x-forwarded-uri")
     ]
-    (row,) = await house.log_of(dev.port)
+    (row,) = await gateway.log_of(dev.port)
     assert (row["address"], row["method"], row["path"]) == ("127.0.0.1", "GET", "/mine")
 
 
-async def test_the_cookies_of_the_app_arrive_and_ours_do_not(house, dev):
-    await house.share(dev.port, "password", password="open sesame")
-    ours = await house.share_cookie(dev.port)
+async def test_the_cookies_of_the_app_arrive_and_ours_do_not(gateway, dev):
+    await gateway.share(dev.port, "password", password="open sesame")
+    ours = await gateway.share_cookie(dev.port)
     noise = "a=1; homeport_session=dash; b=x=y; homeport_owner=no; c={env.SECRET}; __Host-homeport_owner=z; d=\xe9"
-    headers = sent(await house.get(dev.port, "/", headers={"Cookie": f"{noise}; {ours}".encode("latin-1")}))
+    headers = sent(await gateway.get(dev.port, "/", headers={"Cookie": f"{noise}; {ours}".encode("latin-1")}))
     assert headers["cookie"] == ["a=1; b=x=y; c={env.SECRET}; d=\xe9"]
-    headers = sent(await house.get(dev.port, "/", headers={"Cookie": ours}))
+    headers = sent(await gateway.get(dev.port, "/", headers={"Cookie": ours}))
     assert "cookie" not in headers
 
 
-async def test_the_authorization_of_the_app_arrives_and_ours_does_not(house, dev):
-    await house.share(dev.port)
+async def test_the_authorization_of_the_app_arrives_and_ours_does_not(gateway, dev):
+    await gateway.share(dev.port)
     app = "Basic " + b64encode(b"me:secret of the app").decode()
-    assert sent(await house.get(dev.port, "/", headers={"Authorization": app}))["authorization"] == [app]
-    token = await house.token()
+    assert sent(await gateway.get(dev.port, "/", headers={"Authorization": app}))["authorization"] == [app]
+    token = await gateway.token()
     assert "authorization" not in sent(
-        await house.get(dev.port, "/", headers={"Authorization": f"Bearer {token}"})
+        await gateway.get(dev.port, "/", headers={"Authorization": f"Bearer {token}"})
     )
     gone = {"Authorization": "Bearer hp_revoked-long-ago"}
-    assert "authorization" not in sent(await house.get(dev.port, "/", headers=gone))
+    assert "authorization" not in sent(await gateway.get(dev.port, "/", headers=gone))
     other = {"Authorization": "Bearer eyJ.the.app"}
-    assert sent(await house.get(dev.port, "/", headers=other))["authorization"] == ["Bearer eyJ.the.app"]
+    assert sent(await gateway.get(dev.port, "/", headers=other))["authorization"] == ["Bearer eyJ.the.app"]
 
-    await house.share(dev.port, "password", password="open sesame")
+    await gateway.share(dev.port, "password", password="open sesame")
     ours = {"Authorization": "Basic " + b64encode(b"anyone:open sesame").decode()}
-    assert "authorization" not in sent(await house.get(dev.port, "/", headers=ours))
-    cookie = await house.share_cookie(dev.port)
-    headers = sent(await house.get(dev.port, "/", headers={"Cookie": cookie, "Authorization": app}))
+    assert "authorization" not in sent(await gateway.get(dev.port, "/", headers=ours))
+    cookie = await gateway.share_cookie(dev.port)
+    headers = sent(await gateway.get(dev.port, "/", headers={"Cookie": cookie, "Authorization": app}))
     assert headers["authorization"] == [app]
-    assert "authorization" not in sent(await house.get(dev.port, "/", headers={"Cookie": cookie, **ours}))
+    assert "authorization" not in sent(await gateway.get(dev.port, "/", headers={"Cookie": cookie, **ours}))
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,17 @@ async def test_the_authorization_of_the_app_arrives_and_ours_does_not(house, dev
     ],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
-async def test_addresses_arrive_as_they_were_written(house, dev, path, accept):
-    await house.share(dev.port)
+async def test_addresses_arrive_as_they_were_written(gateway, dev, path, accept):
+    await gateway.share(dev.port)
     answer = await raw(
-        house, f"GET {path} HTTP/1.1\r\nHost: {house.host(dev.port)}\r\nAccept: {accept}\r\n\r\n"
+        gateway, f"GET {path} HTTP/1.1\r\nHost: {gateway.host(dev.port)}\r\nAccept: {accept}\r\n\r\n"
     )
     assert answer["target"] == path
 
 
-async def raw(house, head: str) -> dict[str, object]:
+async def raw(gateway, head: str) -> dict[str, object]:
     """Send a head as it is, and read the JSON answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.number)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.number)
     writer.write(head.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").encode())
     data = await reader.read()
     writer.close()
@@ -140,21 +140,21 @@ async def raw(house, head: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
-async def test_redirects_lead_back_to_the_public_origin(house, dev, host):
-    await house.share(dev.port)
+async def test_redirects_lead_back_to_the_public_origin(gateway, dev, host):
+    await gateway.share(dev.port)
     for path in ("/about?x=1", ""):
-        answer = await house.get(dev.port, f"/redirect?to=http://{host}:{dev.port}{path}")
-        assert answer.headers["location"] == house.origin(dev.port) + path
+        answer = await gateway.get(dev.port, f"/redirect?to=http://{host}:{dev.port}{path}")
+        assert answer.headers["location"] == gateway.origin(dev.port) + path
 
 
 @pytest.mark.parametrize(
     "target", ["/about", "https://elsewhere.example/", "http://localhost.evil.example:1/"]
 )
-async def test_other_redirects_stay(house, dev, target):
-    await house.share(dev.port)
-    assert (await house.get(dev.port, f"/redirect?to={target}")).headers["location"] == target
+async def test_other_redirects_stay(gateway, dev, target):
+    await gateway.share(dev.port)
+    assert (await gateway.get(dev.port, f"/redirect?to={target}")).headers["location"] == target
     longer = f"http://localhost:{dev.port}0/"
-    assert (await house.get(dev.port, f"/redirect?to={longer}")).headers["location"] == longer
+    assert (await gateway.get(dev.port, f"/redirect?to={longer}")).headers["location"] == longer
 
 
 def test_the_caddyfile_of_the_release_before_is_understood():

@@ -9,9 +9,9 @@ PASSWORD = "open sesame"
 
 
 @pytest.fixture
-async def behind(dev, tmp_path, building):
-    """A house behind a proxy that it trusts, with https and one-level names."""
-    async with building(tmp_path, pattern="https://{port}-dev.example.com", trusted=TRUSTED) as made:
+async def behind(dev, tmp_path, make_gateway):
+    """A gateway behind a proxy that it trusts, with https and one-level names."""
+    async with make_gateway(tmp_path, pattern="https://{port}-dev.example.com", trusted=TRUSTED) as made:
         yield made
 
 
@@ -79,7 +79,7 @@ async def test_https_names_lead_where_they_should(behind, dev):
         assert (await behind.client.get(behind.base, headers={"Host": host})).status_code == 421
 
 
-async def test_without_trust_a_forwarded_address_is_worth_nothing(house, dev):
-    await house.share(dev.port, allow=["203.0.113.0/24"])
-    answer = await house.get(dev.port, headers={"X-Forwarded-For": "203.0.113.7"})
+async def test_without_trust_a_forwarded_address_is_worth_nothing(gateway, dev):
+    await gateway.share(dev.port, allow=["203.0.113.0/24"])
+    answer = await gateway.get(dev.port, headers={"X-Forwarded-For": "203.0.113.7"})
     assert answer.status_code == 403

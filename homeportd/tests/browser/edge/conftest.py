@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,14 +21,14 @@ from playwright.sync_api import BrowserContext, Page
 from ...cli.conftest import HOMEPORT
 from ...echo import echoing
 from ...freeports import free_ports
+from ...installation import listens, running, socket_folder, stop, wait_for
+from ...traefik import configure
 from ..conftest import DESKTOP, PORTS_A_TEST, Errors, watch_errors
-from ..home import SPAN, Home, is_open, running, wait_for
-
-TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
+from ..workstation import SPAN, Workstation
 
 
 @dataclass
-class EdgeHome(Home):
+class Edge(Workstation):
     """The agent as an edge: `web` is Traefik's port, `listen` where it reaches the agent."""
 
     web: int = 0
@@ -89,7 +86,7 @@ class EdgeHome(Home):
 class Client:
     """A machine with servers: its own home, the real command line."""
 
-    def __init__(self, edge: EdgeHome, secret: str) -> None:
+    def __init__(self, edge: Edge, secret: str) -> None:
         self._folder = tempfile.mkdtemp(prefix="hp")
         self._environment = {
             **{k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"},
@@ -121,85 +118,44 @@ class Client:
     def close(self) -> None:
         """End every tunnel."""
         for process in self.processes:
-            Home.stop(process)
+            stop(process)
         shutil.rmtree(self._folder)
 
 
-@contextmanager
-def traefik(home: EdgeHome) -> Iterator[None]:
-    """The edge's front door, with the route that Ansible writes."""
-    service = {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{home.listen}"}]}}
-    fallback = {"rule": "HostRegexp(`.+`)", "priority": 1, "service": "edge", "entryPoints": ["web"]}
-    (home.folder / "routes" / "edge.yml").write_text(
-        json.dumps({"http": {"services": {"edge": service}, "routers": {"fallback": fallback}}})
-    )
-    config = home.folder / "traefik.yml"
-    config.write_text(
-        json.dumps(
-            {
-                "entryPoints": {"web": {"address": f"127.0.0.1:{home.web}"}},
-                "providers": {
-                    "providersThrottleDuration": "100ms",
-                    "file": {"directory": str(home.folder / "routes"), "watch": True},
-                },
-                "accessLog": {"filePath": str(home.folder / "access.json"), "format": "json"},
-                "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-            }
-        )
-    )
-    with (home.folder / "traefik.log").open("wb") as log:
-        process = subprocess.Popen([TRAEFIK, f"--configFile={config}"], stdout=log, stderr=log)
-    try:
-        wait_for(lambda: is_open(home.web), "Traefik listens")
-        wait_for(lambda: home.visit("admin", "/api/health")[0] == 200, "Traefik routes")
-        yield
-    finally:
-        home.stop(process)
-
-
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[EdgeHome]:
+def agent(tmp_path_factory: pytest.TempPathFactory, dashboard: None) -> Iterator[Edge]:
     """One edge for the tests of a file."""
-    first = free_ports(SPAN)[0]
-    sockets = Path(tempfile.mkdtemp(prefix="hp"))
-    home = EdgeHome(
-        tmp_path_factory.mktemp("home"),
-        sockets,
-        front=first,
-        first=first + 20,
-        web=first + 1,
-        listen=first + 2,
-    )
-    for name in ("repos", "routes"):
-        (home.folder / name).mkdir()
-    home.config.write_text(
-        f"""\
-origin = "http://{{port}}.localhost:{home.front}"
-port_ranges = ["{first}-{first + 299}"]
-own_ports = [{home.front}, {home.web}, {home.listen}]
-repo_root = "{home.folder}/repos"
-data_dir = "{home.folder}/data"
-socket_dir = "{home.sockets}"
-
-[edge]
-url = "http://{{name}}.tunnel.localhost:{home.web}"
-host = "localhost"
-bind = ["127.0.0.1"]
-tcp_ports = "{first + 300}-{first + 340}"
-udp_ports = "{first + 350}-{first + 390}"
-listen = "127.0.0.1:{home.listen}"
-routes_dir = "{home.folder}/routes"
-access_log = "{home.folder}/access.json"
-domain_resolver = "homeport-domains"
-dns_server = "127.0.0.1:9"
-"""
-    )
-    with running(home), traefik(home):
-        yield home
+    front, web, listen, *ports = free_ports(SPAN)
+    folder = tmp_path_factory.mktemp("edge")
+    routes = folder / "routes"
+    routes.mkdir()
+    with socket_folder() as sockets:
+        made = Edge(folder, sockets, front, ports[0], ports[-101], web=web, listen=listen)
+        made.configure(own_ports=[front, web, listen])
+        made.add_settings(
+            "edge",
+            url=f"http://{{name}}.tunnel.localhost:{web}",
+            host="localhost",
+            bind=["127.0.0.1"],
+            tcp_ports=f"{ports[-100]}-{ports[-51]}",
+            udp_ports=f"{ports[-50]}-{ports[-1]}",
+            listen=f"127.0.0.1:{listen}",
+            routes_dir=str(routes),
+            access_log=f"{folder}/access.json",
+            domain_resolver="homeport-domains",
+            dns_server="127.0.0.1:9",
+        )
+        with running(made):
+            log = {"filePath": f"{folder}/access.json", "format": "json"}
+            made.start(
+                "traefik", *configure(folder, routes, f"127.0.0.1:{listen}", {"web": web}, accessLog=log)
+            )
+            made.wait("traefik", lambda: listens(web) and made.visit("admin", "/api/health")[0] == 200)
+            yield made
 
 
 @pytest.fixture
-def home(agent: EdgeHome) -> Iterator[EdgeHome]:
+def workstation(agent: Edge) -> Iterator[Edge]:
     """The edge, empty again after the test."""
     agent.first += PORTS_A_TEST
     yield agent
@@ -207,9 +163,9 @@ def home(agent: EdgeHome) -> Iterator[EdgeHome]:
 
 
 @pytest.fixture
-def client(home: EdgeHome) -> Iterator[Client]:
+def client(workstation: Edge) -> Iterator[Client]:
     """A laptop that knows the edge."""
-    made = Client(home, home.token())
+    made = Client(workstation, workstation.token())
     yield made
     made.close()
 
@@ -260,13 +216,13 @@ def echo(port: int, data: bytes) -> socket.socket:
 
 
 @contextmanager
-def visiting(home: EdgeHome, name: str, path: str) -> Iterator[None]:
+def visiting(workstation: Edge, name: str, path: str) -> Iterator[None]:
     """Somebody visits again and again, so that something moves for as long as it is looked for."""
     done = threading.Event()
 
     def visit() -> None:
         while not done.wait(0.1):
-            seen.append(home.visit(name, path)[0])
+            seen.append(workstation.visit(name, path)[0])
 
     seen: list[int] = []
     visitor = threading.Thread(target=visit)
@@ -280,14 +236,16 @@ def visiting(home: EdgeHome, name: str, path: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def at_edge(home: EdgeHome, contexts: Callable[..., BrowserContext], errors: Errors) -> Callable[..., Page]:
+def at_edge(
+    workstation: Edge, contexts: Callable[..., BrowserContext], errors: Errors
+) -> Callable[..., Page]:
     """A page of the dashboard at the admin origin, logged in, at the page that is asked for."""
 
     def enter(page_name: str = "tunnels", options: dict[str, Any] | None = None) -> Page:
         page = contexts(**(options or DESKTOP)).new_page()
         watch_errors(page, errors)
-        page.goto(home.admin_link())
-        page.goto(f"{home.admin}/#/{page_name}")
+        page.goto(workstation.admin_link())
+        page.goto(f"{workstation.admin}/#/{page_name}")
         page.get_by_role("navigation", name="Pages").wait_for()
         return page
 

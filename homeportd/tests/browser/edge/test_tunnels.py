@@ -8,8 +8,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from ...installation import stop, wait_for
 from ..conftest import DESKTOP, NARROW, at_rest, copies, palette, serious_faults
-from ..home import wait_for
 from .conftest import echo, hear, visiting
 
 LONG_NAME = "a-long-name-" + "x" * 50
@@ -20,20 +20,20 @@ def row(page, label):
     return page.locator("[data-row]").filter(has=page.get_by_role("link", name=label, exact=True))
 
 
-def tcp_port(home):
-    return int(home.call("GET", "/api/status")["edge"]["tcp_ports"].partition("-")[0])
+def tcp_port(workstation):
+    return int(workstation.call("GET", "/api/status")["edge"]["tcp_ports"].partition("-")[0])
 
 
-def test_an_empty_page_teaches(home, at_edge):
+def test_an_empty_page_teaches(workstation, at_edge):
     page = at_edge()
     expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     copies(page.get_by_role("button", name="Copy homeport init"))
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"homeport init --edge http://tunnel.localhost:{home.web}"
+    assert copied == f"homeport init --edge http://tunnel.localhost:{workstation.web}"
 
 
-def test_a_tunnel_appears_moves_and_goes_offline(home, client, web_server, at_edge):
+def test_a_tunnel_appears_moves_and_goes_offline(workstation, client, web_server, at_edge):
     page = at_edge()
     expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
     process = client.open("http", str(web_server), "--domain", "myapp")
@@ -43,24 +43,24 @@ def test_a_tunnel_appears_moves_and_goes_offline(home, client, web_server, at_ed
     expect(mine.locator("[data-rates]")).to_have_text("quiet")
     expect(page.get_by_text("1 tunnel live")).to_be_visible()
 
-    home.routed("myapp")
-    with visiting(home, "myapp", "/big"):
+    workstation.routed("myapp")
+    with visiting(workstation, "myapp", "/big"):
         expect(mine.locator("[data-rates]")).to_have_text(re.compile(r"in \d.*/s, out \d.*[kM]B/s"))
     expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte (just now|\d+ s ago)"))
     # It does not say "active" for ever: silence is told by the second.
     expect(mine.locator("[data-rates]")).to_have_text("quiet")
     expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte \d+ s ago"))
 
-    home.stop(process)
+    stop(process)
     expect(mine).to_contain_text("no client since today")
     expect(mine.locator("[data-rates]")).to_have_count(0)
 
 
-def test_killing_asks_first_and_cuts_visitors_off(home, client, echo_server, at_edge):
-    port = tcp_port(home)
+def test_killing_asks_first_and_cuts_visitors_off(workstation, client, echo_server, at_edge):
+    port = tcp_port(workstation)
     process = client.open("tcp", f"{echo_server}={port}")
     page = at_edge()
-    home.tunnel(str(port))
+    workstation.tunnel(str(port))
     mine = row(page, str(port))
     with echo(port, b"hello") as visitor:
         expect(mine.locator("[data-holder]")).to_contain_text("1 connection")
@@ -83,11 +83,11 @@ def test_killing_asks_first_and_cuts_visitors_off(home, client, echo_server, at_
     process.wait(60)
 
 
-def test_chart_and_log_show_real_visits(home, client, web_server, at_edge):
+def test_chart_and_log_show_real_visits(workstation, client, web_server, at_edge):
     client.open("http", str(web_server), "--domain", "myapp")
     page = at_edge()
-    home.routed("myapp")
-    home.visit("myapp", "/big")
+    workstation.routed("myapp")
+    workstation.visit("myapp", "/big")
     row(page, "myapp").get_by_role("link", name="myapp", exact=True).click()
     sheet = page.get_by_role("dialog", name="Tunnel myapp")
     visits = sheet.locator("[data-visits]")
@@ -97,21 +97,21 @@ def test_chart_and_log_show_real_visits(home, client, web_server, at_edge):
     expect(sheet).to_contain_text("an hour ago")
 
     # A visit while the sheet is open.
-    home.visit("myapp", "/none")
+    workstation.visit("myapp", "/none")
     expect(visits.get_by_role("listitem").first).to_contain_text("GET /none")
     expect(visits.get_by_role("listitem").first).to_contain_text("Answered 404")
     expect(sheet.locator("figcaption")).to_contain_text(re.compile(r"\d requests"))
     page.go_back()
     expect(sheet).to_have_count(0)
-    expect(page).to_have_url(f"{home.admin}/#/tunnels")
+    expect(page).to_have_url(f"{workstation.admin}/#/tunnels")
 
 
-def test_visitors_of_a_port_are_logged_as_they_come(home, client, echo_server, at_edge):
-    port = tcp_port(home) + 1
+def test_visitors_of_a_port_are_logged_as_they_come(workstation, client, echo_server, at_edge):
+    port = tcp_port(workstation) + 1
     client.open("tcp", f"{echo_server}={port}")
     page = at_edge()
-    tunnel = home.tunnel(str(port))
-    page.goto(f"{home.admin}/#/tunnels/{tunnel['id']}")
+    tunnel = workstation.tunnel(str(port))
+    page.goto(f"{workstation.admin}/#/tunnels/{tunnel['id']}")
     sheet = page.get_by_role("dialog", name=f"Tunnel {port}")
     expect(sheet).to_contain_text("Nobody has come yet")
     with echo(port, b"hello"):
@@ -120,7 +120,7 @@ def test_visitors_of_a_port_are_logged_as_they_come(home, client, echo_server, a
     expect(sheet).to_contain_text("in 5 B, out 5 B")
 
 
-def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_server, at_edge):
+def test_a_name_is_reserved_and_its_networks_are_changed(workstation, client, web_server, at_edge):
     page = at_edge("reservations")
     page.get_by_role("button", name="Reserve a name or port").click()
     sheet = page.get_by_role("dialog", name="Reserve a name or port")
@@ -138,7 +138,7 @@ def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_serve
     client.open("http", str(web_server), "--domain", "docs")
     expect(mine).to_contain_text("live · for laptop")
     expect(mine).not_to_contain_text("not live")
-    home.routed("docs")
+    workstation.routed("docs")
 
     mine.get_by_role("button", name="Change docs").click()
     sheet = page.get_by_role("dialog", name="Who may reach docs")
@@ -151,25 +151,25 @@ def test_a_name_is_reserved_and_its_networks_are_changed(home, client, web_serve
     sheet.get_by_role("button", name="Save changes").click()
     expect(mine).to_contain_text("from 203.0.113.0/24")
     expect(mine).to_contain_text("at most 7 connections")
-    (kept,) = home.call("GET", "/api/reservations")
+    (kept,) = workstation.call("GET", "/api/reservations")
     assert (kept["allow"], kept["limits"]["connections"]) == (["203.0.113.0/24"], 7)
     # It holds at the front door: we are not of that network.
-    wait_for(lambda: home.visit("docs")[0] == 403, "the front door has the rule")
+    wait_for(lambda: workstation.visit("docs")[0] == 403, "the front door has the rule")
 
 
-def test_a_late_answer_does_not_undo_what_is_newer(home, at_edge):
+def test_a_late_answer_does_not_undo_what_is_newer(workstation, at_edge):
     page = at_edge("reservations")
     held = []
 
     def hold(route):
         """The first answer, which is as old as its question, is kept back."""
         if route.request.method == "GET" and not held:
-            held.append((route, home.call("GET", "/api/reservations")))
+            held.append((route, workstation.call("GET", "/api/reservations")))
         else:
             route.continue_()
 
     page.route("**/api/reservations", hold)
-    home.call("POST", "/api/reservations", {"kind": "http", "name": "first"})
+    workstation.call("POST", "/api/reservations", {"kind": "http", "name": "first"})
     wait_for(lambda: page.wait_for_timeout(50) or held, "the page reads the reservations")
     page.evaluate("location.hash = '#/reservations/new/http/docs'")
     page.get_by_role("dialog").get_by_role("button", name="Reserve").click()
@@ -183,7 +183,7 @@ def test_a_late_answer_does_not_undo_what_is_newer(home, at_edge):
     expect(row(page, "docs")).to_be_visible()
 
 
-def test_a_passcode_is_set_kept_and_taken_away(home, at_edge):
+def test_a_passcode_is_set_kept_and_taken_away(workstation, at_edge):
     page = at_edge("reservations/new/http/docs")
     sheet = page.get_by_role("dialog", name="Reserve a name or port")
     sheet.get_by_label("Passcode", exact=True).fill("open sesame")
@@ -201,7 +201,7 @@ def test_a_passcode_is_set_kept_and_taken_away(home, at_edge):
     expect(mine).to_contain_text("Public · from anywhere")
 
 
-def test_what_the_edge_refuses_is_told_with_the_next_step(home, at_edge, errors):
+def test_what_the_edge_refuses_is_told_with_the_next_step(workstation, at_edge, errors):
     page = at_edge("reservations/new/http/admin")
     sheet = page.get_by_role("dialog", name="Reserve a name or port")
     sheet.get_by_role("button", name="Reserve").click()
@@ -210,20 +210,20 @@ def test_what_the_edge_refuses_is_told_with_the_next_step(home, at_edge, errors)
     errors.clear()
 
 
-def test_a_reservation_is_removed_after_a_question(home, at_edge):
-    home.call("POST", "/api/reservations", {"kind": "udp"})
-    (kept,) = home.call("GET", "/api/reservations")
+def test_a_reservation_is_removed_after_a_question(workstation, at_edge):
+    workstation.call("POST", "/api/reservations", {"kind": "udp"})
+    (kept,) = workstation.call("GET", "/api/reservations")
     page = at_edge("reservations")
     port = str(kept["port"])
     row(page, port).get_by_role("button", name=f"More for {port}").click()
     page.get_by_role("menuitem", name="Remove").click()
     page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_role("heading", name="Nothing is reserved yet")).to_be_visible()
-    assert home.call("GET", "/api/reservations") == []
+    assert workstation.call("GET", "/api/reservations") == []
 
 
-def test_a_domain_shows_the_record_to_make(home, at_edge):
-    home.call("POST", "/api/reservations", {"kind": "http", "name": "docs"})
+def test_a_domain_shows_the_record_to_make(workstation, at_edge):
+    workstation.call("POST", "/api/reservations", {"kind": "http", "name": "docs"})
     page = at_edge("domains")
     page.get_by_role("button", name="Add a domain").click()
     sheet = page.get_by_role("dialog", name="Add a domain")
@@ -242,17 +242,17 @@ def test_a_domain_shows_the_record_to_make(home, at_edge):
     expect(page.get_by_role("heading", name="No domain of your own yet")).to_be_visible()
 
 
-def test_a_token_is_made_replaced_and_revoked(home, client, web_server, at_edge):
+def test_a_token_is_made_replaced_and_revoked(workstation, client, web_server, at_edge):
     client.open("http", str(web_server), "--domain", "myapp")
-    home.routed("myapp")
-    (laptop,) = home.call("GET", "/api/tokens")
+    workstation.routed("myapp")
+    (laptop,) = workstation.call("GET", "/api/tokens")
     page = at_edge("tokens")
     page.get_by_label("Name of the new token").fill("desk")
     page.get_by_role("button", name="Create").click()
     secret = page.locator("[data-secret] code").first.inner_text()
     assert secret.startswith("hp_")
     expect(page.locator("[data-secret]")).to_contain_text("homeport init --edge")
-    made = next(token for token in home.call("GET", "/api/tokens") if token["name"] == "desk")
+    made = next(token for token in workstation.call("GET", "/api/tokens") if token["name"] == "desk")
     assert made["scope"] == "tunnel"
     page.reload()
     expect(page.get_by_text("desk", exact=False).first).to_be_visible()
@@ -264,23 +264,23 @@ def test_a_token_is_made_replaced_and_revoked(home, client, web_server, at_edge)
     expect(page.locator("[data-secret] code").first).to_have_text(re.compile("^hp_"))
     # The client was connected: it has the new one and keeps its name, whenever the old one is gone.
     page.wait_for_timeout(1500)
-    home.routed("myapp")
+    workstation.routed("myapp")
 
-    (fresh,) = (each for each in home.call("GET", "/api/tokens") if each["name"] == "laptop")
+    (fresh,) = (each for each in workstation.call("GET", "/api/tokens") if each["name"] == "laptop")
     page.locator(f"[data-token='{fresh['id']}']").get_by_role("button", name="Revoke laptop").click()
     question = page.get_by_role("dialog", name="Revoke laptop?")
     expect(question).to_contain_text("Clients that use it are cut off now")
     question.get_by_role("button", name="Revoke laptop").click()
     expect(question).to_have_count(0)
     expect(page.locator("[data-token]").filter(has_text="laptop")).to_have_count(0)
-    wait_for(lambda: home.visit("myapp")[0] != 200, "the client is cut off")
+    wait_for(lambda: workstation.visit("myapp")[0] != 200, "the client is cut off")
 
 
-def test_keys_and_palette_reach_all_of_it(home, client, web_server, at_edge):
+def test_keys_and_palette_reach_all_of_it(workstation, client, web_server, at_edge):
     client.open("http", str(web_server), "--domain", "alpha")
     client.open("http", str(web_server), "--domain", "beta")
-    home.tunnel("alpha")
-    home.tunnel("beta")
+    workstation.tunnel("alpha")
+    workstation.tunnel("beta")
     page = at_edge()
     expect(row(page, "beta")).to_be_visible()
     page.keyboard.press("/")
@@ -316,18 +316,20 @@ def cut_off(page):
 
 
 @pytest.mark.parametrize("options", [DESKTOP, NARROW], ids=["desktop", "narrow"])
-def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_edge, options):
-    home.call(
+def test_every_page_fits_and_can_be_used_by_anyone(workstation, client, web_server, at_edge, options):
+    workstation.call(
         "POST",
         "/api/reservations",
         {"kind": "http", "name": LONG_NAME, "allow": ["2001:db8:1234:5678:9abc:def0:1234:5678"]},
     )
-    home.token("the-machine-" + "x" * 50)
+    workstation.token("the-machine-" + "x" * 50)
     client.open("http", str(web_server), "--domain", "myapp")
-    home.tunnel("myapp")
-    home.call("POST", "/api/domains", {"domain": "a-rather-long-label.app.example.org", "name": "myapp"})
+    workstation.tunnel("myapp")
+    workstation.call(
+        "POST", "/api/domains", {"domain": "a-rather-long-label.app.example.org", "name": "myapp"}
+    )
     page = at_edge("tunnels", options)
-    (kept,) = (each for each in home.call("GET", "/api/reservations") if each["name"] == "myapp")
+    (kept,) = (each for each in workstation.call("GET", "/api/reservations") if each["name"] == "myapp")
     for path, role, name in (
         ("tunnels", "region", "HTTP names"),
         ("reservations", "button", "Reserve a name or port"),
@@ -346,9 +348,9 @@ def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_
         if role == "dialog":
             expect(shown).not_to_contain_text("Fetching")
         at_rest(page)
-        assert home.overflow(page) == 0, path
+        assert workstation.overflow(page) == 0, path
         assert cut_off(page) == [], path
-        assert serious_faults(page, home) == [], path
+        assert serious_faults(page, workstation) == [], path
         if options is NARROW:
             small = page.evaluate(
                 """least => [...document.querySelectorAll('button, nav a, a.button-quiet, input:not(.sr-only), select')]
@@ -364,6 +366,6 @@ def test_every_page_fits_and_can_be_used_by_anyone(home, client, web_server, at_
     expect(page.get_by_role("dialog", name=f"Remove the reservation of {LONG_NAME}?")).to_be_visible()
     assert cut_off(page) == []
     # The page that is open is seen among the tabs, though its tab comes later than the rest.
-    page.goto(f"{home.admin}/#/domains")
+    page.goto(f"{workstation.admin}/#/domains")
     page.reload()
     expect(page.get_by_role("link", name="Domains")).to_be_in_viewport(ratio=0.9)

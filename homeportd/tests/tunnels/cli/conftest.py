@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
 import signal
 import socket
 import tempfile
@@ -19,10 +17,10 @@ import trustme
 from ...cli.conftest import Homeport
 from ...echo import echoing
 from ...freeports import free_port, free_ports
-from ...machine import BESIDE, Machine, machine
+from ...installation import Machine, machine
+from ...traefik import SECURE, configure
 
 PATIENCE = 60.0
-TRAEFIK = shutil.which("traefik", path=str(BESIDE)) or "traefik"
 
 
 def until(true: Callable[[], object], what: str = "", patience: float = PATIENCE) -> None:
@@ -47,69 +45,47 @@ class Edge:
     def __init__(self, whole: Machine, certificate: trustme.LeafCert | None = None) -> None:
         self.whole = whole
         self.certificate = certificate
-        self.scheme, self.entry_point = ("https", "websecure") if certificate else ("http", "web")
+        self.scheme = "https" if certificate else "http"
         self.listen, self.web = free_port(), free_port()
         self.first, *_, last = free_ports(20)
         self.url = f"http://127.0.0.1:{self.listen}"
         self.config = whole.config
-        with whole.config.open("a") as file:
-            file.write(
-                f'[edge]\nurl = "{self.scheme}://{{name}}.tunnel.localhost:{self.web}"\nhost = "localhost"\n'
-                f'bind = ["127.0.0.1"]\nlisten = "127.0.0.1:{self.listen}"\n'
-                f'tcp_ports = "{self.first}-{last}"\nudp_ports = "{self.first}-{last}"\n'
-                f'routes_dir = "{whole.folder}/routes"\n'
-            )
+        whole.add_settings(
+            "edge",
+            url=f"{self.scheme}://{{name}}.tunnel.localhost:{self.web}",
+            host="localhost",
+            bind=["127.0.0.1"],
+            listen=f"127.0.0.1:{self.listen}",
+            tcp_ports=f"{self.first}-{last}",
+            udp_ports=f"{self.first}-{last}",
+            routes_dir=f"{whole.folder}/routes",
+        )
         (whole.folder / "routes").mkdir()
 
     def start_traefik(self) -> None:
         """Start Traefik with the routes of the edge, and the one that Ansible writes."""
-        folder = self.whole.folder
-        service = {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{self.listen}"}]}}
-        fallback = {
-            "rule": "HostRegexp(`.+`)",
-            "priority": 1,
-            "service": "edge",
-            "entryPoints": [self.entry_point],
-        }
-        routes: dict[str, object] = {
-            "http": {"services": {"edge": service}, "routers": {"fallback": fallback}}
-        }
+        folder, pairs = self.whole.folder, ()
         if self.certificate:
-            fallback["tls"] = {}
-            for name, blobs in (
-                ("cert", self.certificate.cert_chain_pems),
-                ("key", [self.certificate.private_key_pem]),
+            pairs = ((folder / "cert.pem", folder / "key.pem"),)
+            for file, blobs in zip(
+                pairs[0], (self.certificate.cert_chain_pems, [self.certificate.private_key_pem]), strict=True
             ):
-                (folder / f"{name}.pem").write_bytes(b"".join(blob.bytes() for blob in blobs))
-            pair = {"certFile": str(folder / "cert.pem"), "keyFile": str(folder / "key.pem")}
-            routes["tls"] = {"certificates": [pair]}
-        (folder / "routes" / "edge.yml").write_text(json.dumps(routes))
-        (folder / "traefik.yml").write_text(
-            json.dumps(
-                {
-                    "entryPoints": {
-                        self.entry_point: {
-                            "address": f"127.0.0.1:{self.web}",
-                            "transport": {"lifeCycle": {"graceTimeOut": "1s"}},
-                        }
-                    },
-                    "providers": {
-                        "providersThrottleDuration": "100ms",
-                        "file": {"directory": str(folder / "routes"), "watch": True},
-                    },
-                    "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-                }
-            )
+                file.write_bytes(b"".join(blob.bytes() for blob in blobs))
+        command = configure(
+            folder,
+            folder / "routes",
+            f"127.0.0.1:{self.listen}",
+            {SECURE if self.certificate else "web": self.web},
+            entry_point={"transport": {"lifeCycle": {"graceTimeOut": "1s"}}},
+            certificates=pairs,
         )
-        self.whole.start("traefik", TRAEFIK, f"--configFile={folder / 'traefik.yml'}")
+        self.whole.start("traefik", *command)
         if not self.certificate:
             until(lambda: self.visit("admin", "/api/health")[0] == 200, "Traefik routes")
 
     def kill(self) -> None:
         """As if the power failed."""
-        agent = self.whole.programs.pop("agent")
-        agent.kill()
-        agent.wait()
+        self.whole.stop("agent", signal.SIGKILL)
 
     def visit(self, name: str, path: str = "/", **headers: str) -> tuple[int, str]:
         """What a visitor of a name gets."""

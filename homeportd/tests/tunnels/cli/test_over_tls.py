@@ -22,7 +22,7 @@ import trustme
 from websockets.sync.client import connect
 
 from ...cli.conftest import Homeport
-from ...machine import machine
+from ...installation import machine
 from .conftest import PATIENCE, Edge, echoes, end, free_port, make_token, until
 
 DEV_SERVER = Path(__file__).parents[2] / "edge" / "devserver.py"
@@ -87,7 +87,7 @@ def web(edge: Edge) -> int:
         "--timeout-graceful-shutdown",
         "1",
     )
-    edge.whole._wait("web", lambda: _listens(port))
+    edge.whole.wait("web", lambda: _listens(port))
     return port
 
 
