@@ -45,7 +45,7 @@ def _node() -> Part:
         ),
         ("bin/node", "bin/npm", "bin/npx"),
         seconds=10,
-        megabytes=210,
+        megabytes=200,
         inputs=(lock,),
     )
 
@@ -65,7 +65,7 @@ PARTS: dict[str, Part] = {
             {"gitea": "."},
             about="a forge: API, git over HTTP and SSH (its pages have no style sheets)",
             seconds=420,
-            megabytes=125,
+            megabytes=120,
             tags="sqlite sqlite_unlock_notify",
             symbols="-X main.Version=1.26.0",
             copies=("templates", "options", "public"),
@@ -140,7 +140,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/opencode",
             about="a coding agent with an HTTP API",
             seconds=15,
-            megabytes=530,
+            megabytes=556,
             rebuild=("opencode-ai",),
         ),
         npm(
@@ -149,7 +149,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/claude",
             about="a coding agent",
             seconds=20,
-            megabytes=384,
+            megabytes=805,
             rebuild=("@anthropic-ai/claude-code",),
         ),
         npm(
@@ -158,7 +158,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/codex",
             about="a coding agent",
             seconds=15,
-            megabytes=424,
+            megabytes=444,
         ),
         npm(
             "gemini",
@@ -166,7 +166,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/gemini",
             about="a coding agent",
             seconds=8,
-            megabytes=100,
+            megabytes=102,
         ),
         npm(
             "qwen",
@@ -174,7 +174,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/qwen",
             about="a coding agent with an HTTP API",
             seconds=10,
-            megabytes=152,
+            megabytes=155,
         ),
         npm(
             "claude-agent-acp",
@@ -182,7 +182,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/claude-agent-acp",
             about="Claude Code by the Agent Client Protocol",
             seconds=15,
-            megabytes=402,
+            megabytes=392,
         ),
         npm(
             "codex-acp",
@@ -190,7 +190,7 @@ PARTS: dict[str, Part] = {
             "node_modules/.bin/codex-acp",
             about="Codex by the Agent Client Protocol",
             seconds=8,
-            megabytes=223,
+            megabytes=233,
         ),
         npm(
             "portless",
@@ -206,7 +206,7 @@ PARTS: dict[str, Part] = {
             "node_modules/code-server/out/node/entry.js",
             about="the editor",
             seconds=60,
-            megabytes=619,
+            megabytes=617,
             more=(
                 Step("install the editor's packages", _WITHOUT_SCRIPTS, _EDITOR),
                 Step("install the extensions' packages", _WITHOUT_SCRIPTS, f"{_EDITOR}/extensions"),

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,6 @@ VERSIONS = {
     "codex": ("node_modules/.bin/codex", "--version"),
     "gemini": ("node_modules/.bin/gemini", "--version"),
     "qwen": ("node_modules/.bin/qwen", "--version"),
-    "codex-acp": ("node_modules/.bin/codex-acp", "--version"),
     "portless": ("node_modules/.bin/portless", "--version"),
     "code-server": ("node_modules/.bin/code-server", "--version"),
 }
@@ -60,6 +60,34 @@ def test_it_says_its_version(name: str, tmp_path: Path) -> None:
     )
     assert said.returncode == 0, said.stderr
     assert name in UNVERSIONED or PARTS[name].version in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("name", ["claude-agent-acp", "codex-acp"])
+def test_it_speaks_the_agent_client_protocol(name: str, tmp_path: Path) -> None:
+    hello = {"protocolVersion": 1, "clientCapabilities": {}}
+    request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    program = part(name) / PARTS[name].programs[0]
+    with subprocess.Popen(
+        [program],
+        env=environment(name, tmp_path),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(UP_S, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline() or "{}")
+        finally:
+            timer.cancel()
+            process.kill()
+    assert answer.get("result", {}).get("protocolVersion") == 1, answer
 
 
 @contextlib.contextmanager
