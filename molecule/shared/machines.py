@@ -46,10 +46,10 @@ def machines(group: str) -> list[Host]:
     return get_hosts([f"ansible://{group}"], **PLACE)
 
 
-def playbook(*arguments: str) -> dict[str, dict[str, int]]:
-    """Run site.yml on the machines; the recap by host: {"debian12": {"ok": 40, "changed": 0, ...}}."""
+def playbook(*arguments: str, file: Path = SITE) -> dict[str, dict[str, int]]:
+    """Run site.yml on the machines, or another one; the recap by host: {"debian12": {"ok": 40, "changed": 0, ...}}."""
     result = subprocess.run(
-        ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, SITE],
+        ["ansible-playbook", f"--inventory={INVENTORY}", *arguments, file],
         cwd=ROOT,
         # Molecule asks for colours where it was started on a terminal; the recap is read as plain text.
         env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},

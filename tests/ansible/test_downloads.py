@@ -19,7 +19,7 @@ from .conftest import PLUGINS, ROOT, plugin
 BUILDER = ROOT / "bin/build-wheel"
 WHEEL = b"no wheel, and never downloaded"
 ASK_S = 120
-PAGES = {"good": 200, "secret": 401}
+PAGES = {"good": 200, "flaky": 200, "secret": 401}
 
 Ask = Callable[..., list[dict[str, str]]]
 
@@ -32,6 +32,8 @@ class Index(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.strip("/").split("/")[-1]
         Index.asked.append(self.path)
+        if name == "flaky" and Index.asked.count(self.path) == 1:
+            return  # the connection ends without an answer
         digest = hashlib.sha256(WHEEL).hexdigest()
         body = f'<a href="/files/{name}-1.0-py3-none-any.whl#sha256={digest}">{name}-1.0-py3-none-any.whl</a>'.encode()
         self.send_response(PAGES.get(name, 404))
@@ -108,6 +110,13 @@ def test_what_the_index_does_not_give(index: str, ask: Ask, package: str, conten
         {"good==1.0": WHEEL, package: content} if not package.startswith("good") else {package: content},
     )
     assert [(failure["kind"], failure["package"]) for failure in failures] == [(kind, package)]
+
+
+def test_a_connection_that_is_lost_is_worth_another(index: str, ask: Ask) -> None:
+    Index.asked.clear()
+    assert ask(index, {"good==1.0": WHEEL, "flaky==1.0": WHEEL}) == []
+    asked = [path.rstrip("/").rpartition("/")[2] for path in Index.asked]
+    assert (asked.count("flaky"), asked.count("good")) == (2, 1)
 
 
 def test_an_index_that_is_not_there(ask: Ask) -> None:

@@ -112,9 +112,8 @@ def test_a_service_that_answers_and_dies_does_not_count(processes: ModuleType, t
     def state(pid: int) -> Any:
         return processes.State("running" if pid else "starting", pid, "")
 
-    def answer(manager: Any, command: list[str], seconds: float) -> str:
-        ask = processes.asked_by(command)
-        return str(processes.wait(manager, "x", "", ask, seconds, settled=0.01))
+    def answer(manager: Any, command: list[str], seconds: float) -> Any:
+        return processes.wait(manager, "x", "", processes.asked_by(command), seconds, settled=0.01)
 
     dying = Script(*[state(pid) for pid in (1, 0, 2, 0, 3, 0, 4, 0, 5, 0)])
     assert answer(dying, ["true"], 10) == f"it ended {processes.MOST_ENDS} times"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,10 +19,13 @@ MOST_TASKS = 36
 LINK = "http://localhost:8080/login/a-secret"
 
 
-def playbook(file: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+def playbook(
+    file: Path, *arguments: str, folder: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run a playbook with the repository's own ansible.cfg; stderr joins stdout."""
     return subprocess.run(
         [ANSIBLE, file, *arguments],
+        cwd=folder,
         env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -113,6 +117,33 @@ def test_the_login_link_is_on_the_terminal_and_nowhere_else(tmp_path: Path, chec
     )
     assert other.returncode == 0
     assert LINK not in other.stdout
+
+
+@pytest.mark.parametrize("name", ["site.yml", "playbooks/workstation.yml", "playbooks/edge.yml"])
+def test_a_run_that_starts_at_a_task_says_why_it_cannot(name: str) -> None:
+    task = "Install Traefik" if "edge" in name else "Install Caddy"
+    result = playbook(ROOT / name, "--check", "--start-at-task", task)
+    assert result.returncode != 0
+    assert "error: preflight has not looked at this host" in result.stdout
+    assert "fix: leave --start-at-task out" in result.stdout
+
+
+def test_each_role_has_a_tag_and_preflight_runs_with_all() -> None:
+    listed = playbook(ROOT / "site.yml", "--list-tags").stdout
+    tags = {tag for words in re.findall(r"TASK TAGS: \[(.*)\]", listed) for tag in words.split(", ")}
+    roles = {path.name for path in (ROOT / "roles").iterdir()} - {"homeport", "preflight", "service"}
+    assert tags == {"always", "workstation", "edge", *roles}
+
+
+def test_a_playbook_runs_from_another_folder_and_without_warnings(tmp_path: Path) -> None:
+    """Without ansible.cfg, which nobody finds from there."""
+    inventory, empty = f"--inventory={ROOT / 'inventory/local'}", tmp_path / "empty.cfg"
+    empty.touch()
+    file = ROOT / "playbooks/preflight.yml"
+    result = playbook(file, inventory, folder=tmp_path, ANSIBLE_CONFIG=str(empty))
+    assert result.returncode == 0, result.stdout
+    assert "Look at the host" in result.stdout
+    assert "WARNING" not in result.stdout
 
 
 def tasks_of(file: Path) -> Iterator[dict[str, object]]:

@@ -70,6 +70,8 @@ def test_a_role_declares_each_default_and_no_more(role: Path) -> None:
     declared = yaml.safe_load(defaults.read_text()) or {} if defaults.is_file() else {}
     optional = {name for name, option in options(role).items() if not option.get("required")}
     assert set(declared) == optional
+    # Its value stands there alone.
+    assert [name for name, option in options(role).items() if "default" in option] == []
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

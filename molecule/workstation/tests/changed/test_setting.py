@@ -17,7 +17,8 @@ Pids = dict[str, dict[str, str]]  # host -> unit -> main process
 def before() -> Pids:
     """The processes before the setting changed; then it is changed on all machines by one run."""
     found = {host.backend.host: pids(host, UNITS) for host in machines("workstation")}
-    for counts in playbook("--extra-vars", '{"homeport_port_ranges": ["5000-5999"]}').values():
+    setting = '{"homeport_port_ranges": ["5000-5999"]}'
+    for counts in playbook("--tags", "homeportd", "--extra-vars", setting).values():
         assert counts["failed"] == 0
         assert counts["changed"] > 0
     return found

@@ -36,7 +36,9 @@ COMMON_ROLES = {"homeport", "preflight"}
 
 
 class ActionModule(ActionBase):
-    """Arguments: `roles`, the folder of the roles; `exclusive`, whether other runs for the host are kept away."""
+    """Arguments: `roles`, the folder of the roles; `exclusive`, whether other runs for the host are kept away;
+    `installs`, whether the run goes on to install.
+    """
 
     _supports_check_mode = True
 
@@ -44,7 +46,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
         _, arguments = self.validate_argument_spec(
-            {"roles": {"type": "path", "required": True}, "exclusive": {"type": "bool", "default": False}}
+            {
+                "roles": {"type": "path", "required": True},
+                "exclusive": {"type": "bool", "default": False},
+                "installs": {"type": "bool", "default": False},
+            }
         )
         if arguments["exclusive"] and not self._task.check_mode and sys.platform == "linux":
             other = take_lock(self._target(), os.getppid())
@@ -53,13 +59,14 @@ class ActionModule(ActionBase):
                 result.update(failed=True, msg=refusal(other, where))
                 return result
         found = self._settings(Path(arguments["roles"]), known)
+        command = self._lookup("command_typed", known)
         answer = self._execute_module(
             module_args={
                 "components": sources(),
                 "settings": found.values,
                 "groups": known["group_names"],
                 "name": known["inventory_hostname"],
-                "command": self._lookup("command_typed", known),
+                "command": command,
                 "become_given": self._lookup("become_password_given", known),
             },
             task_vars=task_vars,
@@ -70,6 +77,13 @@ class ActionModule(ActionBase):
         wrong = [{"error": error, "fix": fix} for error, fix in found.problems]
         for key in ("problems", "fatal"):
             answer[key] = wrong + answer.get(key, [])
+        if arguments["installs"] and not answer.get("failed"):
+            groups = set(known["group_names"])
+            installed = answer["ansible_facts"]["homeport"]["installed"]["agent"]["current"]
+            run, skipped = set(known["ansible_run_tags"]), set(known["ansible_skip_tags"])
+            if not installed and leaves_agent_out(run, skipped, groups):
+                error = "the tags of this run leave out the agent, which is not installed here yet"
+                answer["problems"].append({"error": error, "fix": f"run {command} without tags first"})
         result.update(answer)
         return result
 
@@ -103,6 +117,12 @@ class ActionModule(ActionBase):
             return LOCAL
         context = self._play_context
         return f"{context.remote_addr}:{context.port or ''}"
+
+
+def leaves_agent_out(run: set[str], skipped: set[str], groups: set[str]) -> bool:
+    """Whether the tags of a run (all, where none were given) leave the agent of a host in these groups as it is."""
+    agent = {"homeportd", *groups}
+    return not run & {"all", *agent} or bool(skipped & agent)
 
 
 def lock_name(target: str) -> str:

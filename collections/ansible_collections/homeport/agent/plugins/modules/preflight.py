@@ -353,9 +353,10 @@ def main() -> None:
     tools = {tool: software / "tools" / tool for tool in (component.tool for component in components) if tool}
     installed = {name: releases(folder, folder / "current") for name, folder in tools.items()}
     installed["agent"] = releases(software / "releases", software / "current")
-    # A preview of a first run: many files have no folder yet that they could be compared in.
-    virgin = any(not Path(row.path).is_dir() for row in folders(place, components)) or (
-        place["manager"] == "supervisor" and installed["supervisor"]["current"] is None
+    # A preview of a first run: many files have no folder yet that they could be compared in,
+    # and no program yet that would check them.
+    virgin = any(not Path(row.path).is_dir() for row in folders(place, components)) or any(
+        installed[tool]["current"] is None for tool in place["tools"]
     )
     proxies = [component.proxy_settings for component in present(place, components)]
     facts = {

@@ -120,8 +120,15 @@ def ask_index(archive: str, locks: list[str]) -> list[dict[str, str]]:
         # The first answer tells whether the index is there at all.
         failures = [ask(requirements[0], finder, listener)]
         if not any(failures):
+            rest = requirements[1:]
             with ThreadPoolExecutor(PARALLEL) as threads:
-                failures += threads.map(lambda entry: ask(entry, finder, listener), requirements[1:])
+                failures = list(threads.map(lambda entry: ask(entry, finder, listener), rest))
+            # The index is there, so a connection that was lost is worth another; a finder remembers what it found.
+            lost = [number for number, found in enumerate(failures) if found and found["kind"] == "unreachable"]
+            finder = command._build_package_finder(options=options, session=session) if lost else finder
+            listener.reasons.clear()
+            for number in lost:
+                failures[number] = ask(rest[number], finder, listener)
     return [found for found in failures if found]
 
 
