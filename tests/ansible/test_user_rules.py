@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from homeportd.settings import UserReason
 from homeportd.system.served_user import REASONS
+from homeportd.system.settings import UserReason
 
 from .conftest import plugin
 

@@ -35,7 +35,8 @@ def census(_number: int, _frame: object) -> None:
 
 
 def hasten() -> None:
-    from homeportd.edge.connections import client, link, listener
+    from homeportd.edge.connections import client, link
+    from homeportd.edge.listeners import client as listener
 
     if patience := os.environ.get("CHAOS_PATIENCE"):
         listener.HEAD_S = link.HELLO_S = float(patience)

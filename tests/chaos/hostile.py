@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import trustme
 
-from homeportd.edge.connections.listener import ALPN, HEAD_S
-from homeportd.edge.start import GIVE_BACK_S
+from homeportd.assembly.edge import GIVE_BACK_S
+from homeportd.edge.listeners.client import ALPN, HEAD_S
 from homeportd.tunnels import protocol
 
 from .world import Edge, descriptors, edge, memory, peer, until, visit

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from homeportd.edge.connections.listener import asks_for_link
+from homeportd.edge.listeners.client import asks_for_link
 from homeportd.edge.model import Refused, networks
 from homeportd.edge.names import check_name
 from homeportd.edge.traefik.access_log import read_line

@@ -118,10 +118,10 @@ def _read_owners(path: Path, user: str) -> NoReturn:
 
 
 def _check_traefik(program: Path, settings: Path, routes: Path | None) -> NoReturn:
-    from homeportd.edge.traefik.check import trial
+    from homeportd.edge.traefik.check import check
 
     try:
-        found = trial(program, settings, routes)
+        found = check(program, settings, routes)
     except OSError as error:
         _refuse(f"{error.filename or program}: {error.strerror}", "name files that are there", FAILED)
     if found:

@@ -1,11 +1,11 @@
-"""Turns what the rooms notice into events for whoever watches."""
+"""The publisher of a workstation's events: ports, shares, repos, accesses."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from homeportd.events import Events
+from homeportd.origin import Origin
 from homeportd.ports import view as ports_view
 from homeportd.ports.model import Change
 from homeportd.ports.service import Ports
@@ -13,18 +13,15 @@ from homeportd.ports.view import port_view
 from homeportd.repos import view as repos_view
 from homeportd.repos.service import Repos
 from homeportd.repos.view import repo_views
-from homeportd.settings import Origin
 from homeportd.shares import view as shares_view
 from homeportd.shares.access import Access, AccessLog
 from homeportd.shares.model import Share
 from homeportd.shares.service import Shares
 from homeportd.shares.view import access_view, share_view
 
-DIRTY_S = 10  # between two looks for uncommitted changes, while somebody watches
-
 
 class EventPublisher:
-    """Subscribes to the rooms at once; publishes until closed."""
+    """Subscribes to the rooms at once."""
 
     def __init__(
         self,
@@ -40,17 +37,12 @@ class EventPublisher:
         self._shares = shares
         self._repos = repos
         self._origin = origin
-        self._tasks: list[asyncio.Task[None]] = []
         for views in (ports_view.EVENTS, shares_view.EVENTS, repos_view.EVENTS):
             events.declare(views)
         ports.changed.subscribe(self._port_changed)
         shares.changed.subscribe(self._share_changed)
         repos.changed.subscribe(self._repos_changed)
         log.appended.subscribe(self._accessed)
-
-    def start(self) -> None:
-        """Begin to show what only changes while somebody looks."""
-        self._tasks = [asyncio.create_task(self._look_for_dirt(), name="dirty marks")]
 
     def _port_changed(self, change: Change) -> None:
         number = change.port.port
@@ -65,8 +57,7 @@ class EventPublisher:
         self._events.publish("share.changed", data)
 
     def _repos_changed(self) -> None:
-        placed = [(port.port, port.repo) for port in self._ports.snapshot().values()]
-        views = repo_views(self._repos.all(), placed)
+        views = repo_views(self._repos.all(), self._ports.repos_of_ports())
         self._events.publish("repos.changed", {"repos": [view.model_dump() for view in views]})
 
     def _accessed(self, access: Access) -> None:
@@ -74,14 +65,7 @@ class EventPublisher:
             data: dict[str, Any] = {"port": access.port, **access_view(access).model_dump()}
             self._events.show("access", data)
 
-    async def _look_for_dirt(self) -> None:
-        while True:
-            if self._events.watched:
-                await self._repos.refresh_dirty()
-            await asyncio.sleep(DIRTY_S)
-
-    async def close(self) -> None:
-        """Stop publishing."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def refresh_dirty(self) -> None:
+        """Look for uncommitted changes, while a dashboard shows them."""
+        if self._events.watched:
+            await self._repos.refresh_dirty()

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from homeportd.cli.doctor import edge_checks
-from homeportd.settings import EdgeSettings
+from homeportd.edge.settings import EdgeSettings
 
 Serve = Callable[..., int]
 TRAEFIKS_OWN = "TRAEFIK DEFAULT CERT"

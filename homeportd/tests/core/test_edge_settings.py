@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from homeportd.settings import EdgeSettings, Settings
+from homeportd.domains.settings import DomainsSettings
+from homeportd.settings import Settings
 
 GOOD = {
     "url": "https://{name}.tunnel.example.com",
@@ -15,10 +16,12 @@ GOOD = {
 
 
 def test_the_parts_of_the_pattern():
-    edge = EdgeSettings(**GOOD)
+    edge = DomainsSettings(**GOOD)
     assert (edge.scheme, edge.base) == ("https", "tunnel.example.com")
     assert edge.host_of("app") == "app.tunnel.example.com"
-    local = EdgeSettings(**{**GOOD, "url": "http://{name}.tunnel.localhost:8081", "udp_ports": "4000-5000"})
+    local = DomainsSettings(
+        **{**GOOD, "url": "http://{name}.tunnel.localhost:8081", "udp_ports": "4000-5000"}
+    )
     assert local.url_of("app") == "http://app.tunnel.localhost:8081"
     assert local.base == "tunnel.localhost"
     assert 4500 in local.span("udp")
@@ -56,4 +59,4 @@ def test_an_edge_alone_needs_no_origin():
 )
 def test_mistakes_are_named(wrong):
     with pytest.raises(ValidationError):
-        EdgeSettings(**{**GOOD, **wrong})
+        DomainsSettings(**{**GOOD, **wrong})

@@ -8,7 +8,7 @@ import pytest
 
 from homeportd.edge.model import Refused, networks
 from homeportd.networks import MAX_NETWORKS, NetworkError, parse_network, parse_networks, within
-from homeportd.settings import EdgeSettings
+from homeportd.edge.settings import EdgeSettings
 from homeportd.tunnels.model import TunnelSpec
 
 

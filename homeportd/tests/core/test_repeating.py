@@ -2,7 +2,7 @@
 
 import asyncio
 
-from homeportd.app import _every
+from homeportd.tasks import TaskSet
 
 
 async def test_what_fails_once_is_done_again_and_told_of_once(caplog):
@@ -14,6 +14,7 @@ async def test_what_fails_once_is_done_again_and_told_of_once(caplog):
             raise left.pop()
         done.set()
 
-    async with asyncio.timeout(60), _every(0.001, action):
+    async with asyncio.timeout(60), TaskSet() as tasks:
+        tasks.repeat(0.001, action, "a sweep")
         await done.wait()
     assert len(caplog.records) == 1

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.settings import Origin, PortRange, SettingsError, find, load
+from homeportd.origin import Origin
+from homeportd.port_range import PortRange
+from homeportd.settings import SettingsError, find, load
 
 GOOD = """
 origin = "http://{port}.localhost:8080"

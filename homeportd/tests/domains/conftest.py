@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import pytest
 import uvloop
 
-from homeportd.settings import EdgeSettings
+from homeportd.domains.settings import DomainsSettings
 
 from ..authorities import knot, missing, pebble
 from ..edge import helper
@@ -52,7 +52,7 @@ def world(tmp_path, dns_server, scheme, ports):
     secure = scheme == "https"
     made = pebble(tmp_path / "pebble", dns_server.address, **challenges) if secure else nullcontext()
     with made as authority:
-        edge = EdgeSettings(
+        edge = DomainsSettings(
             url=f"{scheme}://{{name}}.{BASE}:{tls if secure else web}",
             host=BASE,
             bind=("127.0.0.1",),

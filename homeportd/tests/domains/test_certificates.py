@@ -85,7 +85,7 @@ async def test_the_life_of_a_domain(traefik, peer, client, challenge):
 async def renewed(traefik, peer, challenge, serial):
     """Pebble's certificates last 20 days, and Traefik renews those of less than 30 when it starts, then each day.
 
-    Pebble looks at once, for which a Traefik that has just started is not always ready.
+    Pebble checks at once, for which a Traefik that has just started is not always ready.
     """
     for _ in range(6):
         traefik.stop_traefik()

@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 
 from homeportd.domains import acme_log, dns_check, hosts, transitions
 from homeportd.domains.lookup import Trace
-from homeportd.domains.model import Certificate, Failure, Mapping, Sight, State, Trouble, Verdict
-from homeportd.domains.transitions import Pace
+from homeportd.domains.model import Certificate, Destination, DnsResult, Failure, Mapping, State, Trouble
+from homeportd.domains.transitions import CheckIntervals
 from homeportd.errors import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = "tunnel.example.com"
-HERE = Sight(Verdict.HERE, ("CNAME app.tunnel.example.com.",))
-AWAY = Sight(Verdict.ELSEWHERE, ("A 192.0.2.1",), trouble=Trouble("elsewhere", "make it"))
-FORBIDDEN = Sight(Verdict.FORBIDDEN, trouble=Trouble("caa", "add it"))
-UNKNOWN = Sight(Verdict.UNKNOWN, note="nobody", trouble=Trouble("nobody", "look"))
+HERE = DnsResult(Destination.HERE, ("CNAME app.tunnel.example.com.",))
+AWAY = DnsResult(Destination.ELSEWHERE, ("A 192.0.2.1",), trouble=Trouble("elsewhere", "make it"))
+FORBIDDEN = DnsResult(Destination.FORBIDDEN, trouble=Trouble("caa", "add it"))
+UNKNOWN = DnsResult(Destination.UNKNOWN, note="nobody", trouble=Trouble("nobody", "look"))
 CERTIFICATE = Certificate("CA", NOW - timedelta(days=1), NOW + timedelta(days=89), "01")
 FRESH = Mapping("app.example.org", "abc", NOW)
 AWAITING = replace(FRESH, state=State.VERIFIED, routed=True, asking=True, asked_at=NOW)
 ISSUED = replace(AWAITING, state=State.ISSUED, certificate=CERTIFICATE)
-EVEN = Pace(jitter=0)
+EVEN = CheckIntervals(jitter=0)
 
 
 @pytest.mark.parametrize(
@@ -120,82 +120,84 @@ def test_the_record_to_make_first():
 @pytest.mark.parametrize(
     ("aliases", "addresses", "expected", "said"),
     [
-        ((f"app.{BASE}",), (), Verdict.HERE, ""),
-        (("cdn.example.net", f"app.{BASE}"), (), Verdict.HERE, ""),
-        ((f"other.{BASE}",), (), Verdict.HERE, ""),
-        ((), ("192.0.2.1",), Verdict.HERE, ""),
-        (("alias.example.net",), ("192.0.2.1", "2001:db8::1"), Verdict.HERE, ""),
-        ((), (), Verdict.ELSEWHERE, "no DNS record yet"),
-        (("cdn.example.net",), (), Verdict.ELSEWHERE, "cdn.example.net, which has no address"),
-        ((), ("198.51.100.1",), Verdict.ELSEWHERE, "198.51.100.1, not to this edge"),
-        ((), ("192.0.2.1", "2001:db8::bad"), Verdict.ELSEWHERE, "also to 2001:db8::bad"),
-        ((f"app.{BASE}.evil.example",), ("198.51.100.1",), Verdict.ELSEWHERE, "198.51.100.1"),
+        ((f"app.{BASE}",), (), Destination.HERE, ""),
+        (("cdn.example.net", f"app.{BASE}"), (), Destination.HERE, ""),
+        ((f"other.{BASE}",), (), Destination.HERE, ""),
+        ((), ("192.0.2.1",), Destination.HERE, ""),
+        (("alias.example.net",), ("192.0.2.1", "2001:db8::1"), Destination.HERE, ""),
+        ((), (), Destination.ELSEWHERE, "no DNS record yet"),
+        (("cdn.example.net",), (), Destination.ELSEWHERE, "cdn.example.net, which has no address"),
+        ((), ("198.51.100.1",), Destination.ELSEWHERE, "198.51.100.1, not to this edge"),
+        ((), ("192.0.2.1", "2001:db8::bad"), Destination.ELSEWHERE, "also to 2001:db8::bad"),
+        ((f"app.{BASE}.evil.example",), ("198.51.100.1",), Destination.ELSEWHERE, "198.51.100.1"),
     ],
 )
 def test_where_a_domain_leads(aliases, addresses, expected, said):
     trace = Trace(aliases, addresses, "example.org")
-    sight = dns_check.judge("app.example.org", trace, f"app.{BASE}", BASE, {"192.0.2.1", "2001:db8::1"})
-    assert sight.verdict is expected
-    assert said in (sight.trouble.detail if sight.trouble else "")
-    assert sight.trouble is None or sight.trouble.fix
-    assert sight.apex is False
+    result = dns_check.check("app.example.org", trace, f"app.{BASE}", BASE, {"192.0.2.1", "2001:db8::1"})
+    assert result.destination is expected
+    assert said in (result.trouble.detail if result.trouble else "")
+    assert result.trouble is None or result.trouble.fix
+    assert result.apex is False
 
 
 def test_an_edge_without_addresses_says_so():
     trace = Trace((), ("192.0.2.1",), "example.org")
-    sight = dns_check.judge("example.org", trace, f"app.{BASE}", BASE, ())
-    assert "own addresses cannot be found" in sight.trouble.detail
-    assert sight.apex is True
+    result = dns_check.check("example.org", trace, f"app.{BASE}", BASE, ())
+    assert "own addresses cannot be found" in result.trouble.detail
+    assert result.apex is True
 
 
 @pytest.mark.parametrize("issuers", [None, ("letsencrypt.org",), ("other.example", "letsencrypt.org")])
 def test_caa_that_lets_us(issuers):
-    assert dns_check.forbid(HERE, "a.example.org", issuers, "letsencrypt.org") is HERE
+    assert dns_check.apply_caa(HERE, "a.example.org", issuers, "letsencrypt.org") is HERE
 
 
 @pytest.mark.parametrize(("issuers", "who"), [(("other.example",), "other.example"), (("",), "nobody")])
 def test_caa_that_does_not(issuers, who):
-    sight = dns_check.forbid(HERE, "a.example.org", issuers, "letsencrypt.org")
-    assert sight.verdict is Verdict.FORBIDDEN
-    assert who in sight.trouble.detail
+    result = dns_check.apply_caa(HERE, "a.example.org", issuers, "letsencrypt.org")
+    assert result.destination is Destination.FORBIDDEN
+    assert who in result.trouble.detail
 
 
 def test_the_way_to_a_certificate():
-    verified = transitions.seen(FRESH, HERE, NOW, tls=True)
+    verified = transitions.after_dns(FRESH, HERE, NOW, tls=True)
     assert (verified.state, verified.routed, verified.asking) == (State.VERIFIED, True, True)
-    assert transitions.probed(verified, None, "no", None, NOW, EVEN) == verified
-    issued = transitions.probed(verified, CERTIFICATE, "", None, NOW, EVEN)
+    assert transitions.after_probe(verified, None, "no", None, NOW, EVEN) == verified
+    issued = transitions.after_probe(verified, CERTIFICATE, "", None, NOW, EVEN)
     assert (issued.state, issued.certificate, issued.asking) == (State.ISSUED, CERTIFICATE, True)
 
 
 def test_without_tls_verified_is_the_end():
-    verified = transitions.seen(FRESH, HERE, NOW, tls=False)
+    verified = transitions.after_dns(FRESH, HERE, NOW, tls=False)
     assert (verified.state, verified.routed, verified.asking) == (State.VERIFIED, True, False)
-    moved = transitions.seen(verified, AWAY, NOW, tls=False)
+    moved = transitions.after_dns(verified, AWAY, NOW, tls=False)
     assert (moved.state, moved.routed) == (State.ERROR, True)
 
 
 def test_a_record_that_goes_before_there_is_a_certificate():
-    away = transitions.seen(AWAITING, AWAY, NOW, tls=True)
+    away = transitions.after_dns(AWAITING, AWAY, NOW, tls=True)
     assert (away.state, away.routed, away.asking) == (State.PENDING, False, False)
 
 
 def test_an_issued_domain_that_moves_away_keeps_its_route():
-    away = transitions.seen(ISSUED, AWAY, NOW, tls=True)
+    away = transitions.after_dns(ISSUED, AWAY, NOW, tls=True)
     assert (away.state, away.routed, away.asking) == (State.ERROR, True, False)
     assert away.certificate == CERTIFICATE
-    back = transitions.probed(transitions.seen(away, HERE, NOW, tls=True), CERTIFICATE, "", None, NOW, EVEN)
+    back = transitions.after_probe(
+        transitions.after_dns(away, HERE, NOW, tls=True), CERTIFICATE, "", None, NOW, EVEN
+    )
     assert (back.state, back.error) == (State.ISSUED, None)
 
 
 def test_forbidden_is_an_error_from_the_start():
-    seen = transitions.seen(FRESH, FORBIDDEN, NOW, tls=True)
+    seen = transitions.after_dns(FRESH, FORBIDDEN, NOW, tls=True)
     assert (seen.state, seen.routed, seen.error) == (State.ERROR, False, FORBIDDEN.trouble)
 
 
 @pytest.mark.parametrize("before", [AWAITING, ISSUED])
 def test_silence_of_dns_changes_nothing(before):
-    after = transitions.seen(before, UNKNOWN, NOW, tls=True)
+    after = transitions.after_dns(before, UNKNOWN, NOW, tls=True)
     assert replace(after, checked_at=None, note=None) == before
     assert after.note == "nobody"
 
@@ -203,64 +205,66 @@ def test_silence_of_dns_changes_nothing(before):
 def test_a_refusal_waits_longer_each_time():
     mapping, now, waits = AWAITING, NOW, []
     for _ in range(8):
-        mapping = transitions.probed(
+        mapping = transitions.after_probe(
             mapping, None, "", Failure(now, "urn:ietf:params:acme:error:dns"), now, EVEN
         )
         assert (mapping.state, mapping.asking) == (State.ERROR, False)
         waits.append((mapping.retry_at - now).total_seconds())
-        early = transitions.seen(mapping, HERE, now + timedelta(seconds=1), tls=True)
+        early = transitions.after_dns(mapping, HERE, now + timedelta(seconds=1), tls=True)
         assert (early.asking, early.state) == (False, State.ERROR)
         now = mapping.retry_at
-        mapping = transitions.seen(mapping, HERE, now, tls=True)
+        mapping = transitions.after_dns(mapping, HERE, now, tls=True)
         assert (mapping.asking, mapping.asked_at, mapping.state) == (True, now, State.VERIFIED)
     assert waits[:3] == [900, 1800, 3600]
     assert waits[-1] == 6 * 3600
 
 
 def test_a_person_need_not_wait():
-    refused = transitions.probed(AWAITING, None, "", Failure(NOW, "no"), NOW, EVEN)
-    assert transitions.seen(refused, HERE, NOW, tls=True, anew=True).asking
+    refused = transitions.after_probe(AWAITING, None, "", Failure(NOW, "no"), NOW, EVEN)
+    assert transitions.after_dns(refused, HERE, NOW, tls=True, anew=True).asking
 
 
 def test_patience_ends_without_a_word_in_the_log():
     assert (
-        transitions.probed(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=299), EVEN)
+        transitions.after_probe(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=299), EVEN)
         == AWAITING
     )
-    ended = transitions.probed(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=300), EVEN)
+    ended = transitions.after_probe(AWAITING, None, "self-signed", None, NOW + timedelta(seconds=300), EVEN)
     assert ended.state is State.ERROR
     assert "self-signed" in ended.error.detail
 
 
 def test_a_renewal_that_is_refused_is_an_error_near_the_end_alone():
     failure = Failure(NOW, "refused")
-    assert transitions.probed(ISSUED, CERTIFICATE, "", failure, NOW, EVEN).state is State.ISSUED
+    assert transitions.after_probe(ISSUED, CERTIFICATE, "", failure, NOW, EVEN).state is State.ISSUED
     late = CERTIFICATE.not_after - timedelta(days=10)
-    seen = transitions.probed(ISSUED, CERTIFICATE, "", failure, late, EVEN)
+    seen = transitions.after_probe(ISSUED, CERTIFICATE, "", failure, late, EVEN)
     assert (seen.state, "is not renewed: refused" in seen.error.detail) == (State.ERROR, True)
     newer = replace(CERTIFICATE, not_before=late, not_after=late + timedelta(days=90))
-    assert transitions.probed(seen, newer, "", failure, late, EVEN).state is State.ISSUED
+    assert transitions.after_probe(seen, newer, "", failure, late, EVEN).state is State.ISSUED
 
 
-def looks(mapping, count, **more):
-    return [transitions.next_look(mapping, n, NOW, EVEN, tls=True, chance=0.5, **more) for n in range(count)]
+def checks(mapping, count, **more):
+    return [
+        transitions.next_check_s(mapping, n, NOW, EVEN, tls=True, chance=0.5, **more) for n in range(count)
+    ]
 
 
 def test_how_often_a_domain_is_looked_at():
-    pending = looks(FRESH, 40)
+    pending = checks(FRESH, 40)
     assert (pending[0], pending[-1]) == (15, 600)
     assert pending == sorted(pending)
-    awaiting = looks(AWAITING, 40)
+    awaiting = checks(AWAITING, 40)
     assert (awaiting[0], awaiting[-1]) == (1, 3)
-    assert looks(ISSUED, 1) == [86400]
-    assert looks(replace(ISSUED, certificate=replace(CERTIFICATE, not_after=NOW)), 1) == [3600]
-    assert looks(replace(ISSUED, state=State.ERROR), 1) == [600]
+    assert checks(ISSUED, 1) == [86400]
+    assert checks(replace(ISSUED, certificate=replace(CERTIFICATE, not_after=NOW)), 1) == [3600]
+    assert checks(replace(ISSUED, state=State.ERROR), 1) == [600]
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
 def test_the_next_look_is_within_bounds(count, chance):
     for mapping in (FRESH, AWAITING, ISSUED):
-        wait = transitions.next_look(mapping, count, NOW, Pace(), tls=True, chance=chance)
+        wait = transitions.next_check_s(mapping, count, NOW, CheckIntervals(), tls=True, chance=chance)
         assert 0.8 <= wait <= 1.2 * 86400
 
 

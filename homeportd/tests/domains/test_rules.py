@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from homeportd.domains.transitions import Pace
+from homeportd.domains.transitions import CheckIntervals
 from homeportd.edge.store import ReservationStore
 
 from ..authorities import change
@@ -25,8 +25,10 @@ def scheme():
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A watch that looks each fifth of a second. Ahead of `peer` among a test's fixtures."""
-    monkeypatch.setattr("homeportd.domains.start.PACE", Pace(pending=0.2, pending_most=0.2, settled=0.2))
+    """A watch that checks each fifth of a second. Ahead of `peer` among a test's fixtures."""
+    monkeypatch.setattr(
+        "homeportd.assembly.edge.INTERVALS", CheckIntervals(pending=0.2, pending_most=0.2, settled=0.2)
+    )
 
 
 async def leads_here(world, peer, domain=DOMAIN):
@@ -192,8 +194,8 @@ async def test_the_watch_needs_nobody(quick, world, peer, client):
 
 @pytest.fixture
 def slowing(monkeypatch):
-    """A watch whose looks are soon minutes apart. Ahead of `peer` among a test's fixtures."""
-    monkeypatch.setattr("homeportd.domains.start.PACE", Pace(pending=0.2, pending_most=600))
+    """A watch whose checks are soon minutes apart. Ahead of `peer` among a test's fixtures."""
+    monkeypatch.setattr("homeportd.assembly.edge.INTERVALS", CheckIntervals(pending=0.2, pending_most=600))
 
 
 async def test_who_asks_often_waits_no_longer(slowing, world, peer, client):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from homeportd.settings import EdgeSettings
+from homeportd.domains.settings import DomainsSettings
 
 from ..authorities import KEY_ALGORITHM, KEY_NAME, Knot, Pebble
 from ..edge.helper import until_async
@@ -27,7 +27,7 @@ class World:
     """Addresses of what runs. Traefik listens on 127.0.0.1 alone."""
 
     folder: Path
-    settings: EdgeSettings
+    settings: DomainsSettings
     knot: Knot
     pebble: Pebble | None
     web: int

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import uvloop
 
-from homeportd.settings import EdgeSettings
+from homeportd.domains.settings import DomainsSettings
 
 from ..freeports import free_port, free_ports
 from ..traefik import SECURE, configure
@@ -49,7 +49,7 @@ def ports():
 def edge_settings(tmp_path, ports):
     """An edge on loopback; several addresses are visitors' own."""
     listen = free_port()
-    return EdgeSettings(
+    return DomainsSettings(
         url="http://{name}.tunnel.localhost:8081",
         host="localhost",
         bind=("127.0.0.1", "::1"),
@@ -174,7 +174,7 @@ def no_complaints(caplog):
     for when in ("setup", "call"):
         records = caplog.get_records(when)
         complaints = [
-            r.getMessage() for r in records if r.name in ("asyncio", "homeportd.edge.connections.link")
+            r.getMessage() for r in records if r.name in ("asyncio", "homeportd.edge.connection_handler")
         ]
         assert not [text for text in complaints if not text.startswith(("Using selector", "Executing <"))]
 

@@ -6,26 +6,28 @@ import socket
 import pytest
 
 from homeportd import clock
-from homeportd.edge.listeners.tcp import StreamListener
+from homeportd.edge.listeners.tcp import TcpListener
 from homeportd.edge.model import Reservation
-from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.connection_log import ConnectionLog
 from homeportd.edge.tunnel import Tunnel
 from homeportd.tunnels.protocol import Kind
 
 
-class Hasty(StreamListener):
+class Hasty(TcpListener):
     """What happens to a visitor happens before the loop has run again."""
 
     then = None
 
-    def welcome(self, *visitor):
-        super().welcome(*visitor)
+    def connect(self, *visitor):
+        super().connect(*visitor)
         self.then()
 
 
 @pytest.fixture
 async def hasty(database):
-    tunnel = Tunnel(Reservation("abc", Kind.HTTP, "app", None, None, True, clock.now()), Visits(database))
+    tunnel = Tunnel(
+        Reservation("abc", Kind.HTTP, "app", None, None, True, clock.now()), ConnectionLog(database)
+    )
     sock = socket.create_server(("127.0.0.1", 0))
     listener = tunnel.listener = Hasty(tunnel, [sock])
     await listener.start()

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from edge_helper import PATIENCE_S, Refused, echo_server, to_port, until, until_async
 
+from homeportd.assembly import edge as assembly
 from homeportd.auth.passwords import Passwords
-from homeportd.domains import start as domains_start
-from homeportd.domains.model import Sight, Verdict
+from homeportd.domains.model import Destination, DnsResult
 from homeportd.domains.service import Domains
 from homeportd.domains.store import DomainStore
-from homeportd.domains.transitions import Pace
-from homeportd.edge import service, start
+from homeportd.domains.transitions import CheckIntervals
+from homeportd.edge import service
 from homeportd.edge.service import Tunnels
 from homeportd.edge.store import ReservationStore
 from homeportd.events import Events
@@ -113,7 +113,7 @@ async def test_what_a_living_token_took_meanwhile_is_no_orphan(queue, connect, p
 @pytest.fixture
 def sweeping(monkeypatch):
     """Looks for what was left all the time. Ahead of `queue` among a test's fixtures."""
-    monkeypatch.setattr(start, "SWEEP_S", 0.02)
+    monkeypatch.setattr(assembly, "SWEEP_S", 0.02)
 
 
 async def test_what_was_reserved_meanwhile_is_not_given_up(sweeping, queue, connect, peer, monkeypatch):
@@ -247,9 +247,9 @@ async def test_a_domain_is_removed_while_it_is_looked_at(running, peer, monkeypa
     async def slowly(_self, _mapping):
         came.set()
         await gate.wait()
-        return Sight(Verdict.HERE)
+        return DnsResult(Destination.HERE)
 
-    monkeypatch.setattr(Domains, "_sight", slowly)
+    monkeypatch.setattr(Domains, "_check_dns", slowly)
     await peer.post("/api/reservations", json={"kind": "http", "name": "app"})
     options = {"domain": "app.example.org", "name": "app"}
     adding = asyncio.create_task(peer.post("/api/domains", json=options))
@@ -266,7 +266,7 @@ async def test_a_domain_is_removed_while_it_is_looked_at(running, peer, monkeypa
 @pytest.fixture
 def hasty(monkeypatch):
     """A look that failed is soon made again. Ahead of `running` among a test's fixtures."""
-    monkeypatch.setattr(domains_start, "PACE", Pace(pending_most=0.01))
+    monkeypatch.setattr(assembly, "INTERVALS", CheckIntervals(pending_most=0.01))
 
 
 async def test_a_domain_whose_look_fails_is_looked_at_again(hasty, running, peer, monkeypatch):
@@ -279,10 +279,10 @@ async def test_a_domain_whose_look_fails_is_looked_at_again(hasty, running, peer
         await save(self, mapping)
 
     async def here(_self, _mapping):
-        return Sight(Verdict.HERE)
+        return DnsResult(Destination.HERE)
 
     monkeypatch.setattr(DomainStore, "save", full)
-    monkeypatch.setattr(Domains, "_sight", here)
+    monkeypatch.setattr(Domains, "_check_dns", here)
     await peer.post("/api/reservations", json={"kind": "http", "name": "app"})
     added = await peer.post("/api/domains", json={"domain": "app.example.org", "name": "app"})
     assert added.status_code == 201

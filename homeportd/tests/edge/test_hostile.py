@@ -22,11 +22,12 @@ from edge_helper import (
     upgraded,
 )
 
-from homeportd.edge.connections import admission as arrivals_module
+from homeportd.edge import connection_handler
+from homeportd.edge.connections import admission
 from homeportd.edge.connections import link as link_module
-from homeportd.edge.connections import listener as door_module
 from homeportd.edge.connections.admission import Admission
-from homeportd.edge.connections.listener import asks_for_link, visitor_of
+from homeportd.edge.listeners import client as client_listener
+from homeportd.edge.listeners.client import asks_for_link, visitor_of
 from homeportd.tunnels.protocol import MAX_LINE, Refusal, from_edge
 from homeportd.yamux.aio import Session
 from homeportd.yamux.errors import YamuxError
@@ -47,7 +48,7 @@ async def gone(reader):
 
 
 async def test_no_request_no_connection(running, port, monkeypatch):
-    monkeypatch.setattr(door_module, "HEAD_S", 0.2)
+    monkeypatch.setattr(client_listener, "HEAD_S", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /.homeport/connect HTTP/1.1\r\nHost: x\r\n")  # and no more
     await asyncio.wait_for(gone(reader), PATIENCE_S)
@@ -98,11 +99,11 @@ async def test_a_wrong_token_is_answered_late(port, running):
     with pytest.raises(Refused) as caught:
         await link(port, "hp_" + "x" * 43)
     assert caught.value.reason is Refusal.TOKEN
-    assert time.monotonic() - begun >= link_module.WRONG_TOKEN_S
+    assert time.monotonic() - begun >= connection_handler.WRONG_TOKEN_S
 
 
 async def test_few_of_one_address_are_on_the_way_in(port, connect, monkeypatch):
-    monkeypatch.setattr(arrivals_module, "MAX_OF_ONE", 3)
+    monkeypatch.setattr(admission, "MAX_PENDING_OF_ADDRESS", 3)
     monkeypatch.setattr(link_module, "HELLO_S", 60)  # the first still say nothing when the last comes
     head = HEAD.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.1, 203.0.113.7\r\n\r\n")
 
@@ -131,21 +132,21 @@ async def test_few_of_one_address_are_on_the_way_in(port, connect, monkeypatch):
     writer.close()
 
 
-def test_arrivals_are_counted_by_neighbourhood(monkeypatch):
-    monkeypatch.setattr(arrivals_module, "MAX_OF_ONE", 2)
-    monkeypatch.setattr(arrivals_module, "MAX_ARRIVING", 6)
-    arrivals = Admission()
-    first = arrivals.enter("2001:db8::1")
-    assert arrivals.enter("2001:db8::2") is not None
-    assert arrivals.enter("2001:db8::3") is None  # of one /64
-    assert arrivals.enter("2001:db8:0:1::1") is not None
-    assert arrivals.enter("::ffff:192.0.2.1") is not None
-    assert arrivals.enter("192.0.2.1") is not None
-    assert arrivals.enter("192.0.2.1") is None
+def test_pending_connections_are_counted_by_neighbourhood(monkeypatch):
+    monkeypatch.setattr(admission, "MAX_PENDING_OF_ADDRESS", 2)
+    monkeypatch.setattr(admission, "MAX_PENDING", 6)
+    pending = Admission()
+    first = pending.enter("2001:db8::1")
+    assert pending.enter("2001:db8::2") is not None
+    assert pending.enter("2001:db8::3") is None  # of one /64
+    assert pending.enter("2001:db8:0:1::1") is not None
+    assert pending.enter("::ffff:192.0.2.1") is not None
+    assert pending.enter("192.0.2.1") is not None
+    assert pending.enter("192.0.2.1") is None
     first.leave()
     first.leave()
-    assert arrivals.count == 4
-    assert [arrivals.enter("127.0.0.1") is not None for _ in range(3)] == [True, True, False]
+    assert pending.count == 4
+    assert [pending.enter("127.0.0.1") is not None for _ in range(3)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -303,8 +304,8 @@ def edge_settings(edge_settings, tmp_path, request):
 async def test_tls_handshakes_that_never_end_are_bounded(
     running, edge_settings, monkeypatch, token, tmp_path
 ):
-    monkeypatch.setattr(door_module, "HEAD_S", 0.5)
-    monkeypatch.setattr(arrivals_module, "MAX_ARRIVING", 5)
+    monkeypatch.setattr(client_listener, "HEAD_S", 0.5)
+    monkeypatch.setattr(admission, "MAX_PENDING", 5)
     port = int(edge_settings.tls_listen.rpartition(":")[2])
     before = len(list(FDS.iterdir()))
     stuck = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]

@@ -15,9 +15,9 @@ from homeportd import clock, journal
 from homeportd.edge.model import Reservation
 from homeportd.edge.registry import Registry
 from homeportd.edge.traefik import access_log
-from homeportd.edge.traefik.access_log import AccessLog, read_line
+from homeportd.edge.traefik.access_log import AccessLogReader, read_line
 from homeportd.edge.traffic import rollups
-from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.connection_log import ConnectionLog
 from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.traffic.stats import Stats
 from homeportd.edge.tunnel import Tunnel
@@ -66,12 +66,12 @@ def test_no_line_breaks_the_reader(fields):
 @pytest.fixture
 async def log(database, tmp_path, monkeypatch):
     monkeypatch.setattr(access_log, "POLL_S", 0.02)
-    registry, written = Registry(), Visits(database)
+    registry, written = Registry(), ConnectionLog(database)
     registry.add(Tunnel(Reservation("abc", Kind.HTTP, "app", None, None, True, clock.now()), written))
     seen = []
 
     def make():
-        return AccessLog(tmp_path / "access.json", written, registry, seen.append)
+        return AccessLogReader(tmp_path / "access.json", written, registry, seen.append)
 
     return make, seen, tmp_path / "access.json", written
 
@@ -136,7 +136,7 @@ async def test_what_traefik_appends_before_the_log_is_emptied(log, monkeypatch, 
 async def test_rows_are_pruned(database, monkeypatch):
     monkeypatch.setattr(journal, "KEPT_ROWS", 5)
     monkeypatch.setattr(journal, "PENDING", 20)
-    log = Visits(database)
+    log = ConnectionLog(database)
     for _ in range(30):
         log.record("a", "open", "::1", 1)
     assert log.dropped == 10
@@ -148,7 +148,7 @@ async def test_rows_are_pruned(database, monkeypatch):
 
 
 async def test_minutes_are_summed_and_pruned(database, monkeypatch):
-    tunnel = Tunnel(Reservation("abc", Kind.TCP, None, 1, None, True, clock.now()), Visits(database))
+    tunnel = Tunnel(Reservation("abc", Kind.TCP, None, 1, None, True, clock.now()), ConnectionLog(database))
     figures = Rollups(database, lambda: [tunnel])
     for _ in range(3):
         tunnel.stats.total.bytes_in += 100

@@ -11,7 +11,7 @@ from edge_helper import until
 from homeportd import clock
 from homeportd.edge.model import Reservation
 from homeportd.edge.traffic import rollups
-from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.connection_log import ConnectionLog
 from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
 from homeportd.tunnels.protocol import Kind
@@ -21,7 +21,7 @@ MINUTE = 29_000_000  # since 1970
 
 @pytest.fixture
 def tunnel(database):
-    return Tunnel(Reservation("abc", Kind.TCP, None, 1, None, True, clock.now()), Visits(database))
+    return Tunnel(Reservation("abc", Kind.TCP, None, 1, None, True, clock.now()), ConnectionLog(database))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_a_restarted_agent_knows_when_the_last_byte_moved(database, tunnel
     assert tunnel.stats.last_byte_at(clock.now()) is None
     tunnel.stats.total.bytes_out += 70
     await figures.write()
-    after = Tunnel(tunnel.reservation, Visits(database))
+    after = Tunnel(tunnel.reservation, ConnectionLog(database))
     await Rollups(database, lambda: [after]).recall()
     assert after.stats.last_byte_at(clock.now()).timestamp() == MINUTE * 60
     # What a visit says is exact, and there before the minute is.
@@ -102,7 +102,7 @@ async def test_what_is_being_written_at_the_end_is_written_once(database, tunnel
         await gate.wait()
 
     monkeypatch.setattr(database._connection, "commit", slowly)
-    figures, visits = Rollups(database, lambda: [tunnel]), Visits(database)
+    figures, visits = Rollups(database, lambda: [tunnel]), ConnectionLog(database)
     tunnel.stats.total.bytes_in += 1500
     visits.record("abc", "open", "192.0.2.1", 9)
     for room, writing in ((figures, figures.write()), (visits, visits.flush())):

@@ -21,7 +21,7 @@ from homeportd.edge.names import (
     choose_name,
     choose_port,
 )
-from homeportd.settings import PortRange
+from homeportd.port_range import PortRange
 from homeportd.tunnels.protocol import Refusal
 
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")

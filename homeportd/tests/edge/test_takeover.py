@@ -12,7 +12,8 @@ import pytest
 from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async, within
 
 from homeportd.edge import ownership
-from homeportd.edge.connections import client, listener
+from homeportd.edge.connections import client
+from homeportd.edge.listeners import client as client_listener
 from homeportd.tunnels.protocol import Close, Closed, Refusal
 
 
@@ -50,7 +51,7 @@ async def test_a_visitor_that_waits_ends_with_its_tunnel(connect, echo, held):
 
 
 async def test_a_visitor_that_waits_goes_to_the_link_that_came_meanwhile(connect, echo, monkeypatch):
-    monkeypatch.setattr(listener, "CONFIG", replace(listener.CONFIG, accept_backlog=1))
+    monkeypatch.setattr(client_listener, "CONFIG", replace(client_listener.CONFIG, accept_backlog=1))
     came, dial = [], client.Client.dial
 
     async def noted(client, introduction):

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from edge_helper import PATIENCE_S, Refused, echo_server, refuse, to_port, until, until_async, within
 
-from homeportd.edge.connections import listener
+from homeportd.edge.listeners import client as client_listener
 from homeportd.edge.listeners.metered_bridge import MeteredBridge
 from homeportd.tunnels.protocol import Close, Closed, Limits, Refusal
 
@@ -190,16 +190,16 @@ async def test_another_rate_holds_for_who_is_here(connect, echo, peer, ports):
 
 
 async def test_a_rate_does_not_read_on_for_a_client_that_is_slower(connect, monkeypatch):
-    smaller = replace(listener.CONFIG, stream_send_buffer_max=64 * 1024)
-    monkeypatch.setattr(listener, "CONFIG", smaller)
-    begin, received, rested, reads = asyncio.Event(), bytearray(), MeteredBridge._rested, []
+    smaller = replace(client_listener.CONFIG, stream_send_buffer_max=64 * 1024)
+    monkeypatch.setattr(client_listener, "CONFIG", smaller)
+    begin, received, rested, reads = asyncio.Event(), bytearray(), MeteredBridge._resume_reading, []
 
     def noted(carrier):
         rested(carrier)
         if carrier.stream._machine.throttled(carrier.stream.id):
             reads.append(carrier._socket.is_reading())
 
-    monkeypatch.setattr(MeteredBridge, "_rested", noted)
+    monkeypatch.setattr(MeteredBridge, "_resume_reading", noted)
 
     async def wait_and_read(_introduction, stream):
         await begin.wait()
@@ -329,7 +329,9 @@ async def test_a_silent_client_is_replaced_at_once(connect, echo, port, ports):
 @pytest.mark.slow
 async def test_a_dead_peer_is_noticed_within_two_heartbeats(connect, echo, peer, monkeypatch, ports):
     heartbeat = 1.5
-    monkeypatch.setattr(listener, "CONFIG", replace(listener.CONFIG, keepalive_interval=heartbeat))
+    monkeypatch.setattr(
+        client_listener, "CONFIG", replace(client_listener.CONFIG, keepalive_interval=heartbeat)
+    )
 
     async def offline():
         return (await peer.get("/api/tunnels")).json()[0]["state"] == "offline"

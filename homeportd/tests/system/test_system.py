@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.settings import Settings
 from homeportd.system import service as module
 from homeportd.system.model import Amount, CpuTimes, cpu_percent, cpu_times, memory
 from homeportd.system.service import System
@@ -21,14 +20,7 @@ from homeportd.system.service import System
 def system(tmp_path, monkeypatch):
     """Readings that are never too fresh to be made anew."""
     monkeypatch.setattr(module, "FRESH", 0.0)
-    settings = Settings(
-        origin="http://{port}.localhost:8080",
-        port_ranges=("3000-9999",),
-        repo_root=tmp_path,
-        data_dir=tmp_path / "not/yet/made",
-        socket_dir=tmp_path,
-    )
-    return System(settings)
+    return System(tmp_path / "not/yet/made")
 
 
 def test_memory_and_disk_are_what_psutil_says(system, tmp_path):

@@ -15,7 +15,7 @@ from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
 from homeportd.auth.service import LOGIN_SESSION_DAYS, MAX_GRACE_S, Auth
 from homeportd.http import NoBool, problems
-from homeportd.settings import Origin
+from homeportd.origin import Origin
 
 _NOTHING_ELSE = ConfigDict(extra="forbid")
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._@:-]{0,63}$"  # of a token; it appears in logs and tables

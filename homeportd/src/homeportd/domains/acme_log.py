@@ -1,4 +1,4 @@
-"""What the certificate authority refused, read from the end of Traefik's own log (JSON, level INFO or more).
+"""The certificate authority's refusals, read from the end of Traefik's own log (JSON, level INFO or more).
 
 https://doc.traefik.io/traefik/observability/logs/
 """
@@ -14,7 +14,7 @@ from typing import Final
 from homeportd.clock import from_text
 from homeportd.domains.model import Failure, Trouble
 
-TAIL: Final = 1024 * 1024  # bytes of the log that are looked at
+TAIL: Final = 1024 * 1024  # bytes at the end of the log that are searched
 MAX_REASON: Final = 600  # characters
 
 _URN: Final = re.compile(r"urn:ietf:params:acme:error:([A-Za-z]+)")
@@ -22,7 +22,7 @@ _NOISE: Final = re.compile(r"^.*?one or more domains had a problem:\s*", re.DOTA
 
 
 def last_failure(path: Path, domain: str, since: datetime) -> Failure | None:
-    """The newest refusal for a domain from `since` on (by the second). Raises OSError."""
+    """The newest refusal for a domain from `since` on (by the second); None without one. Raises OSError."""
     since = since.replace(microsecond=0)  # the log has whole seconds
     for line in reversed(_tail(path)):
         if domain.encode() not in line:
@@ -34,7 +34,7 @@ def last_failure(path: Path, domain: str, since: datetime) -> Failure | None:
 
 
 def read_line(line: bytes, domain: str) -> Failure | None:
-    """A line of the log, if it says that no certificate could be had for this domain."""
+    """The refusal in one line of the log; None when the line is about something else, or another domain."""
     try:
         entry = json.loads(line)
         moment = from_text(entry["time"])
@@ -74,7 +74,7 @@ _FIXES: Final = {
 
 
 def trouble(failure: Failure) -> Trouble:
-    """The failure in words, with what can be done."""
+    """The failure as a sentence, with the next step."""
     match = _URN.search(failure.reason)
     kind = match[1] if match else ""
     if "connect" in failure.reason.lower():  # under whichever name the authority files it

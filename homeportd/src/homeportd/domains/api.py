@@ -1,4 +1,4 @@
-"""The addresses of domains."""
+"""The API of people's own domains."""
 
 from typing import Annotated, Any
 
@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from homeportd.auth.guard import Guard
 from homeportd.domains.model import Mapping
 from homeportd.domains.service import Domains
+from homeportd.domains.settings import DomainsSettings
 from homeportd.domains.view import DomainView, domain_view
 from homeportd.http import problems
-from homeportd.settings import EdgeSettings
 
 # What the schema can say of a domain; one of another script, or with a dot at its end, is taken as well.
 _DOMAIN: dict[str, Any] = {
@@ -18,7 +18,7 @@ _DOMAIN: dict[str, Any] = {
     "pattern": "^([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,3}[A-Za-z]{2,24}$",
 }
 DomainText = Annotated[str, WithJsonSchema(_DOMAIN)]
-DomainName = Annotated[DomainText, Path(max_length=1024)]  # as typed, before it is looked at
+DomainName = Annotated[DomainText, Path(max_length=1024)]  # as a person types it
 
 
 class DomainBody(BaseModel):
@@ -30,8 +30,8 @@ class DomainBody(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=63)]
 
 
-def router(domains: Domains, settings: EdgeSettings, guard: Guard) -> APIRouter:
-    """The routes of this room."""
+def router(domains: Domains, settings: DomainsSettings, guard: Guard) -> APIRouter:
+    """The routes under /api/domains."""
     routes = APIRouter(tags=["domains"], dependencies=[Depends(guard)])
 
     def shown(mapping: Mapping) -> DomainView:
@@ -52,7 +52,7 @@ def router(domains: Domains, settings: EdgeSettings, guard: Guard) -> APIRouter:
 
     @routes.post("/api/domains/{domain}/check", responses=problems(401, 403, 404, 422))
     async def check_domain(domain: DomainName) -> DomainView:
-        """Look at DNS and the certificate now; ask for a refused certificate again."""
+        """Check DNS and the certificate now; ask for a refused certificate again."""
         return shown(await domains.check(domain))
 
     @routes.delete("/api/domains/{domain}", status_code=204, responses=problems(401, 403, 404, 422))

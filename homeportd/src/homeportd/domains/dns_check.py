@@ -1,14 +1,14 @@
-"""What DNS answers mean for a domain. Pure."""
+"""The check of a domain's DNS answers against this edge. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from homeportd.domains.lookup import Trace
-from homeportd.domains.model import Sight, Trouble, Verdict
+from homeportd.domains.model import Destination, DnsResult, Trouble
 
 
-def judge(domain: str, trace: Trace, target: str, base: str, addresses: Collection[str]) -> Sight:
+def check(domain: str, trace: Trace, target: str, base: str, addresses: Collection[str]) -> DnsResult:
     """Whether a domain leads to this edge: by an alias among its names, or to its addresses alone.
 
     `target`: what the record should lead to; `addresses`: the edge's own.
@@ -17,11 +17,11 @@ def judge(domain: str, trace: Trace, target: str, base: str, addresses: Collecti
     apex = trace.zone == domain
     last = trace.aliases[-1] if trace.aliases else domain
     if last != domain and (last == base or last.endswith(f".{base}")):
-        return Sight(Verdict.HERE, found, trace.note, apex=apex)
+        return DnsResult(Destination.HERE, found, trace.note, apex=apex)
     here = [address for address in trace.addresses if address in addresses]
     strangers = [address for address in trace.addresses if address not in addresses]
     if here and not strangers:
-        return Sight(Verdict.HERE, found, trace.note, apex=apex)
+        return DnsResult(Destination.HERE, found, trace.note, apex=apex)
     make = f"make {_wanted(domain, target, addresses, apex=apex)}"
     if not trace.addresses and trace.aliases:
         trouble = Trouble(f"{domain} leads to {last}, which has no address", f"{make} instead")
@@ -40,19 +40,19 @@ def judge(domain: str, trace: Trace, target: str, base: str, addresses: Collecti
         )
     else:
         trouble = Trouble(f"{domain} leads to {_list(strangers)}, not to this edge", f"{make} instead")
-    return Sight(Verdict.ELSEWHERE, found, trace.note, trouble, apex)
+    return DnsResult(Destination.ELSEWHERE, found, trace.note, trouble, apex)
 
 
-def forbid(sight: Sight, domain: str, issuers: Collection[str] | None, authority: str) -> Sight:
-    """The same, unless CAA records keep the certificate authority `authority` away."""
+def apply_caa(result: DnsResult, domain: str, issuers: Collection[str] | None, authority: str) -> DnsResult:
+    """The result, with CAA records that keep the certificate authority `authority` away; `issuers` None: no records."""
     if issuers is None or authority in issuers:
-        return sight
+        return result
     named = _list([issuer for issuer in issuers if issuer]) or "nobody"
     trouble = Trouble(
         f"the CAA records of {domain} let {named} issue certificates, not {authority}",
         f'add the record: {domain}. CAA 0 issue "{authority}"',
     )
-    return Sight(Verdict.FORBIDDEN, sight.found, sight.note, trouble, sight.apex)
+    return DnsResult(Destination.FORBIDDEN, result.found, result.note, trouble, result.apex)
 
 
 def _wanted(domain: str, target: str, addresses: Collection[str], *, apex: bool) -> str:

@@ -1,4 +1,4 @@
-"""Which domains may be mapped, and the DNS records they need. Pure."""
+"""Names of domains: which may be mapped, and the DNS records that they need. Pure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def refuse_own(domain: str, base: str, hosts: Iterable[str]) -> None:
 
 
 def records(domain: str, target: str, addresses: Iterable[str], *, apex: bool) -> tuple[Record, ...]:
-    """What to enter at the DNS provider: the record to make first, then what would do as well.
+    """The DNS records of a domain: the one to make first, then those that would do as well.
 
     A zone's apex has SOA and NS records, beside which there can be no CNAME (RFC 1912 §2.4).
     """

@@ -25,7 +25,7 @@ from homeportd.tunnels.address import is_local
 
 TOTAL_S: Final = 6.0  # for all questions about one domain
 QUESTION_S: Final = 1.5  # for one question to one server
-MAX_HOPS: Final = 8  # CNAME to CNAME
+MAX_ALIASES: Final = 8  # CNAME to CNAME
 MAX_NAME_SERVERS: Final = 4
 MAX_ADDRESSES: Final = 32
 PORT: Final = 53
@@ -34,12 +34,12 @@ _ERRORS: Final = (dns.exception.DNSException, OSError, EOFError)
 
 
 class Unanswered(Exception):
-    """Nobody could say; the text says who did not."""
+    """No DNS server answered; the text names those that did not."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Where a domain leads: the names its CNAME records go by, and the addresses at the end of them.
+    """A domain followed through DNS: the names its CNAME records lead to, and the addresses at the end of them.
 
     `zone` holds the domain. `note`: whose answer it is, where that is not the zone's own servers'.
     """
@@ -51,13 +51,13 @@ class Trace:
 
 
 class Lookup:
-    """Asks. `server`: ADDRESS:PORT of a DNS server instead of the system's; name servers have that port too."""
+    """Asks DNS. `server`: ADDRESS:PORT of a DNS server instead of the system's; name servers have that port too."""
 
     def __init__(self, server: str | None = None) -> None:
         self._server = server
 
     async def addresses(self, hosts: Iterable[str]) -> frozenset[str]:
-        """What these names lead to; those without an answer are left out."""
+        """The addresses of host names; names without an answer are left out."""
         found: set[str] = set()
         remote = []
         for host in dict.fromkeys(hosts):
@@ -98,8 +98,8 @@ class Lookup:
                     found = []
                     if ends(aliases[-1]):
                         break
-                    if len(aliases) > MAX_HOPS:
-                        raise Unanswered(f"more than {MAX_HOPS} CNAME records lead from one to the next")
+                    if len(aliases) > MAX_ALIASES:
+                        raise Unanswered(f"more than {MAX_ALIASES} CNAME records lead from one to the next")
                     name = dns.name.from_text(alias)
         except TimeoutError:
             raise Unanswered(f"no DNS answer about {domain} within {TOTAL_S:g} s") from None
@@ -107,7 +107,7 @@ class Lookup:
         return Trace(tuple(aliases), addresses, zone.to_text(omit_final_dot=True).lower(), question.note)
 
     async def issuers(self, domain: str) -> tuple[str, ...] | None:
-        """The certificate authorities that the nearest CAA records allow; None: all, or nobody could say.
+        """The certificate authorities that the nearest CAA records allow; None: all, or no answer.
 
         https://www.rfc-editor.org/rfc/rfc8659#section-3
         """
@@ -132,7 +132,7 @@ _Record = tuple[RdataType, str]
 
 
 class _Question:
-    """One look at DNS: remembers the name servers it has found."""
+    """The queries about one domain; remembers the name servers that it has found."""
 
     def __init__(self, server: str | None) -> None:
         self.note: str | None = None

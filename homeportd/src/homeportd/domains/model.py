@@ -1,4 +1,4 @@
-"""A domain and what is known about it. No I/O."""
+"""A domain: its state, its DNS answers, its certificate. No I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, and what to do about it."""
+    """A fault of a domain: what is wrong, and the next step of its owner."""
 
     detail: str
     fix: str
@@ -35,7 +35,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What Traefik shows to visitors of a domain."""
+    """The certificate that Traefik shows to visitors of a domain."""
 
     issuer: str
     not_before: datetime
@@ -43,23 +43,23 @@ class Certificate:
     serial: str
 
 
-class Verdict(StrEnum):
+class Destination(StrEnum):
     """Where a domain leads, by DNS."""
 
-    HERE = "here"
+    HERE = "here"  # to this edge
     ELSEWHERE = "elsewhere"  # or nowhere
     FORBIDDEN = "forbidden"  # here, but its CAA records keep our certificate authority away
-    UNKNOWN = "unknown"  # nobody could be asked
+    UNKNOWN = "unknown"  # no DNS server answered
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What DNS answered. `found`: the records, as a person would write them; `note`: how they were had.
+class DnsResult:
+    """An answer of DNS. `found`: the records, as a person would write them; `note`: whose answer, if not the zone's.
 
-    `trouble`: why the verdict is not HERE. `apex`: the domain is the top of its zone; None: nobody could say.
+    `trouble`: why the destination is not HERE. `apex`: the domain is the top of its zone; None: nobody could say.
     """
 
-    verdict: Verdict
+    destination: Destination
     found: tuple[str, ...] = ()
     note: str | None = None
     trouble: Trouble | None = None
@@ -68,7 +68,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class Failure:
-    """What the certificate authority said when it refused."""
+    """A refusal of the certificate authority, in its own words."""
 
     at: datetime
     reason: str

@@ -1,4 +1,4 @@
-"""Which certificate the edge shows for a domain: a handshake with its name, judged as a browser would."""
+"""A TLS handshake for a domain, as a browser would make it: which certificate the edge shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HANDSHAKE_S: Final = 3.0
 
 
 class NoCertificate(Exception):
-    """None that holds; the text says why."""
+    """The edge shows no certificate that a browser would take; the text says why."""
 
 
 async def probe(address: str, domain: str, roots: Path | None) -> Certificate:
@@ -44,7 +44,7 @@ async def probe(address: str, domain: str, roots: Path | None) -> Certificate:
 
 
 def read(shown: dict[str, Any]) -> Certificate:
-    """What Python's ssl tells of a certificate that it found good."""
+    """The certificate in the form of `ssl.SSLSocket.getpeercert`."""
     issuer = {key: value for part in shown["issuer"] for key, value in part}
     return Certificate(
         issuer=str(issuer.get("commonName") or issuer.get("organizationName") or "unknown"),

@@ -1,108 +1,98 @@
-"""What can be done with domains: add, check, remove; and the watch over them that goes on by itself."""
+"""The domains of this edge: add, check and remove them; each is checked again and again by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 
 from homeportd import clock
 from homeportd.domains import acme_log, dns_check, hosts, transitions
 from homeportd.domains.lookup import Lookup, Unanswered
-from homeportd.domains.model import Certificate, Failure, Mapping, Record, Sight, State, Trouble, Verdict
+from homeportd.domains.mappings import Mappings
+from homeportd.domains.model import (
+    Certificate,
+    Destination,
+    DnsResult,
+    Failure,
+    Mapping,
+    Record,
+    State,
+    Trouble,
+)
 from homeportd.domains.probe import NoCertificate, probe
-from homeportd.domains.store import DomainStore
-from homeportd.domains.transitions import Pace
+from homeportd.domains.settings import DomainsSettings
+from homeportd.domains.transitions import CheckIntervals
 from homeportd.edge.model import Refused
 from homeportd.edge.service import Tunnels
-from homeportd.edge.traefik.routes import Domain
 from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem, invalid, not_found
-from homeportd.settings import EdgeSettings
+from homeportd.signal import Signal
 from homeportd.tunnels.protocol import Kind
 
 MAX_DOMAINS = 1024
-AT_ONCE = 8  # domains that are looked at together
-ADDRESSES_S = 60.0  # how long the edge's own addresses are taken to be the same
+AT_ONCE = 8  # domains that are checked at the same time
+ADDRESSES_S = 60.0  # how long the edge's own addresses are remembered
 ADDRESSES_AGAIN_S = 2.0  # and how long, that there are none
 IDLE_S = 3600.0
-SPREAD_S = 60.0  # over which the first looks after a start are spread
+SPREAD_S = 60.0  # the first checks after a start come within so long
 
 _log = logging.getLogger(__name__)
 
-Changed = Callable[[Mapping | None, str], None]
-
 
 class Domains:
-    """All domains of this edge. `load`, then `start` once the tunnels listen."""
+    """Adds, checks and removes domains; checks each of them when it is due, between `start` and `close`."""
 
-    def __init__(self, settings: EdgeSettings, store: DomainStore, lookup: Lookup, pace: Pace) -> None:
+    def __init__(
+        self,
+        settings: DomainsSettings,
+        mappings: Mappings,
+        lookup: Lookup,
+        intervals: CheckIntervals,
+        tunnels: Tunnels,
+    ) -> None:
+        # The domain's new state, None when it was removed; its name.
+        self.changed: Signal[[Mapping | None, str]] = Signal()
         self._settings = settings
-        self._store = store
+        self._mappings = mappings
         self._lookup = lookup
-        self._pace = pace
+        self._intervals = intervals
+        self._tunnels = tunnels
         self._tls = settings.scheme == "https"
-        self._mappings: dict[str, Mapping] = {}
-        self._due: dict[str, float] = {}
-        self._looks: dict[str, tuple[State, int]] = {}
+        self._due: dict[str, float] = {}  # when a domain is checked next, monotonic
+        self._checks: dict[str, tuple[State, int]] = {}  # how often a domain was checked in its present state
         self._locks: dict[str, asyncio.Lock] = {}
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._looking: dict[str, asyncio.Task[None]] = {}
-        self._tunnels: Tunnels | None = None
-        self._callbacks: list[Changed] = []
+        self._checking: dict[str, asyncio.Task[None]] = {}
         self._addresses: tuple[float, frozenset[str]] = (0.0, frozenset())
+        tunnels.on_release(self._refuse_release)
 
-    def on_change(self, callback: Changed) -> None:
-        """Call back with (the domain's new state, or None when it was removed; its name)."""
-        self._callbacks.append(callback)
-
-    async def load(self) -> None:
-        """Read what there is, so that routes can be written."""
+    def start(self) -> None:
+        """Begin to check the domains, for the first time spread over SPREAD_S."""
         now = monotonic()
-        for mapping in await self._store.all():
-            self._mappings[mapping.domain] = mapping
+        for mapping in self._mappings:
             first = 0.0 if mapping.state is State.VERIFIED and self._tls else random.random() * SPREAD_S  # noqa: S311
             self._due[mapping.domain] = now + first
-
-    def start(self, tunnels: Tunnels) -> None:
-        """Begin to watch."""
-        self._tunnels = tunnels
-        tunnels.release_guards.append(self._refuse_release)
         self._task = asyncio.create_task(self._watch(), name="domains")
 
     async def close(self) -> None:
-        """Stop watching."""
-        tasks = [*self._looking.values(), *([self._task] if self._task else [])]
+        """Check no more."""
+        tasks = [*self._checking.values(), *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # What others ask
-
-    def routes_of(self, tunnel_id: str) -> Sequence[Domain]:
-        """The host names that Traefik has to know for a tunnel."""
-        resolver = self._settings.domain_resolver
-        return [
-            Domain(mapping.domain, resolver if mapping.asking else None)
-            for mapping in self._mappings.values()
-            if mapping.tunnel == tunnel_id and mapping.routed
-        ]
-
-    def leads_here(self, host: str) -> bool:
-        """Whether a host name is a domain that Traefik has been told of, though it may not have read it yet."""
-        mapping = self._mappings.get(host)
-        return mapping is not None and mapping.routed
+    # For the API
 
     def all(self) -> list[Mapping]:
         """Every domain, oldest first."""
-        return list(self._mappings.values())
+        return list(self._mappings)
 
     def get(self, text: str) -> Mapping:
-        """Raises Problem 404, 422."""
+        """The mapping of a domain as a person writes it. Raises Problem 404, 422."""
         domain = hosts.normalise(text)
         mapping = self._mappings.get(domain)
         if mapping is None:
@@ -111,18 +101,16 @@ class Domains:
 
     def name_of(self, mapping: Mapping) -> str:
         """The name of the tunnel that a domain leads to."""
-        tunnel = self._edge.registry.get(mapping.tunnel)
+        tunnel = self._tunnels.registry.get(mapping.tunnel)
         return (tunnel.reservation.name if tunnel else None) or ""
 
     def records(self, mapping: Mapping) -> tuple[Record, ...]:
-        """What to enter at the DNS provider, the best first."""
+        """The DNS records to make at the provider, the best first."""
         target = self._settings.host_of(self.name_of(mapping))
         return hosts.records(mapping.domain, target, self._addresses[1], apex=mapping.apex)
 
-    # What the owner does
-
     async def add(self, text: str, name: str) -> Mapping:
-        """Map a domain to a reserved HTTP name, and look at it. Raises Problem 404, 409, 422."""
+        """Map a domain to a reserved HTTP name, and check it. Raises Problem 404, 409, 422."""
         domain = hosts.normalise(text)
         settings = self._settings
         hosts.refuse_own(domain, settings.base, (settings.host,))
@@ -132,7 +120,7 @@ class Domains:
                 "this edge gets no certificates for other domains",
                 "name Traefik's certificate resolver as domain_resolver in [edge] (docs/domains.md)",
             )
-        async with self._edge.changing:  # the reservation does not go meanwhile
+        async with self._tunnels.hold():  # the reservation does not go meanwhile
             tunnel = self._reserved(name)
             known = self._mappings.get(domain)
             if known is not None:
@@ -143,52 +131,42 @@ class Domains:
                 )
             if len(self._mappings) >= MAX_DOMAINS:
                 raise Problem(409, f"this edge has {MAX_DOMAINS} domains", "remove some that are not used")
-            tunnel.created_by = None  # its client does not take it back any more
+            tunnel.outlive_client()
             mapping = Mapping(domain, tunnel.id, clock.now(), apex=domain.count(".") == 1)
-            self._mappings[domain] = mapping
-            try:
-                await self._store.save(mapping)
-            except BaseException:
-                del self._mappings[domain]
-                raise
-        await self._look_safely(domain)
-        return self._mappings.get(domain, mapping)
+            await self._mappings.add(mapping)
+        await self._check_safely(domain)
+        return self._mappings.get(domain) or mapping
 
     async def check(self, text: str) -> Mapping:
-        """Look at a domain now; a refused certificate is asked for again. Raises Problem 404, 422."""
+        """Check a domain now; a refused certificate is asked for again. Raises Problem 404, 422."""
         domain = self.get(text).domain
-        self._looks.pop(domain, None)  # whoever asks is at work on it: the next looks come soon again
-        await self._look(domain, anew=True)
+        self._checks.pop(domain, None)  # a person is at work on it: the next checks come soon again
+        await self._check(domain, anew=True)
         return self.get(domain)
 
     async def remove(self, text: str) -> None:
         """Take a domain off its name. Raises Problem 404, 422."""
         mapping = self.get(text)
         domain = mapping.domain
-        # Not behind a look, which waits for name servers: that finds it gone.
-        for kept in (self._mappings, self._due, self._looks, self._locks):
+        # Not behind a check, which waits for name servers: that finds the domain gone.
+        for kept in (self._due, self._checks, self._locks):
             kept.pop(domain, None)
         try:
-            await self._store.delete(domain)
+            await self._mappings.remove(mapping)
         except BaseException:
-            self._mappings[domain], self._due[domain] = mapping, monotonic()
+            self._due[domain] = monotonic()
             self._woken.set()
             raise
         self._route(mapping.tunnel)
-        self._tell(None, domain)
+        self.changed.emit(None, domain)
 
     # Inside
-
-    @property
-    def _edge(self) -> Tunnels:
-        assert self._tunnels is not None  # noqa: S101 - `start` comes before everything that asks for it
-        return self._tunnels
 
     def _lock(self, domain: str) -> asyncio.Lock:
         return self._locks.setdefault(domain, asyncio.Lock())
 
     def _reserved(self, name: str) -> Tunnel:
-        registry = self._edge.registry
+        registry = self._tunnels.registry
         tunnel = registry.called(Kind.HTTP, name.lower())
         if tunnel is not None and tunnel.reservation.reserved:
             return tunnel
@@ -208,7 +186,7 @@ class Domains:
         )
 
     def _refuse_release(self, tunnel: Tunnel) -> None:
-        mapped = [mapping.domain for mapping in self._mappings.values() if mapping.tunnel == tunnel.id]
+        mapped = [mapping.domain for mapping in self._mappings.of_tunnel(tunnel.id)]
         if mapped:
             raise Problem(
                 409,
@@ -222,12 +200,12 @@ class Domains:
             self._woken.clear()
             now = monotonic()
             for domain, due in list(self._due.items()):
-                if due <= now and len(self._looking) < AT_ONCE and domain not in self._looking:
-                    task = asyncio.create_task(self._look_safely(domain), name=f"domain {domain}")
-                    self._looking[domain] = task
-                    task.add_done_callback(partial(self._looked, domain))
-            if len(self._looking) < AT_ONCE:
-                waiting = [due for domain, due in self._due.items() if domain not in self._looking]
+                if due <= now and len(self._checking) < AT_ONCE and domain not in self._checking:
+                    task = asyncio.create_task(self._check_safely(domain), name=f"domain {domain}")
+                    self._checking[domain] = task
+                    task.add_done_callback(partial(self._checked, domain))
+            if len(self._checking) < AT_ONCE:
+                waiting = [due for domain, due in self._due.items() if domain not in self._checking]
                 pause = max(0.0, min(waiting, default=now + IDLE_S) - monotonic())
             else:
                 pause = IDLE_S
@@ -237,59 +215,57 @@ class Domains:
             except TimeoutError:
                 pass
 
-    def _looked(self, domain: str, _task: asyncio.Task[None]) -> None:
-        self._looking.pop(domain, None)
+    def _checked(self, domain: str, _task: asyncio.Task[None]) -> None:
+        self._checking.pop(domain, None)
         self._woken.set()
 
-    async def _look_safely(self, domain: str) -> None:
+    async def _check_safely(self, domain: str) -> None:
         try:
-            await self._look(domain)
+            await self._check(domain)
         except Exception:
-            _log.exception("%s could not be looked at", domain)
-            self._due[domain] = monotonic() + self._pace.pending_most
+            _log.exception("%s could not be checked", domain)
+            self._due[domain] = monotonic() + self._intervals.pending_most
             self._woken.set()
 
-    async def _look(self, domain: str, *, anew: bool = False) -> None:
+    async def _check(self, domain: str, *, anew: bool = False) -> None:
         async with self._lock(domain):
             before = self._mappings.get(domain)
             if before is None:
                 self._due.pop(domain, None)
                 return
-            looked = before
-            # While Traefik is at it, DNS need not be asked each second.
+            checked = before
+            # While Traefik asks for the certificate, DNS need not be asked each second.
             if anew or not (before.state is State.VERIFIED and before.asking):
-                sight = await self._sight(before)
-                looked = transitions.seen(before, sight, clock.now(), tls=self._tls, anew=anew)
-            kept = await self._keep(before, looked)
+                result = await self._check_dns(before)
+                checked = transitions.after_dns(before, result, clock.now(), tls=self._tls, anew=anew)
+            kept = await self._keep(before, checked)
             if kept is not None and self._tls and kept.asking:
                 now = clock.now()
                 certificate, why = await self._certificate(domain)
                 failure = await self._failure(kept)
                 kept = await self._keep(
-                    kept, transitions.probed(kept, certificate, why, failure, now, self._pace)
+                    kept, transitions.after_probe(kept, certificate, why, failure, now, self._intervals)
                 )
             if kept is not None:
                 self._plan(kept)
 
     def _plan(self, mapping: Mapping) -> None:
-        state, looks = self._looks.get(mapping.domain, (mapping.state, -1))
-        looks = looks + 1 if state is mapping.state else 0
-        self._looks[mapping.domain] = (mapping.state, looks)
+        state, checks = self._checks.get(mapping.domain, (mapping.state, -1))
+        checks = checks + 1 if state is mapping.state else 0
+        self._checks[mapping.domain] = (mapping.state, checks)
         chance = random.random()  # noqa: S311
-        wait = transitions.next_look(mapping, looks, clock.now(), self._pace, tls=self._tls, chance=chance)
+        wait = transitions.next_check_s(
+            mapping, checks, clock.now(), self._intervals, tls=self._tls, chance=chance
+        )
         self._due[mapping.domain] = monotonic() + wait
         self._woken.set()
 
     async def _keep(self, before: Mapping, after: Mapping) -> Mapping | None:
-        """What holds from now on; None when the domain was removed meanwhile."""
-        if self._mappings.get(after.domain) is not before:
+        """The mapping that holds from now on; None when the domain was removed meanwhile."""
+        if not await self._mappings.replace(before, after):
             return None
         if after == before:
             return before
-        await self._store.save(after)
-        if self._mappings.get(after.domain) is not before:
-            return None  # and its row was deleted after that
-        self._mappings[after.domain] = after
         if (before.routed, before.asking) != (after.routed, after.asking):
             self._route(after.tunnel)
         if (before.state, before.error, before.certificate, before.found) != (
@@ -298,18 +274,14 @@ class Domains:
             after.certificate,
             after.found,
         ):
-            self._tell(after, after.domain)
+            self.changed.emit(after, after.domain)
         return after
 
     def _route(self, tunnel_id: str) -> None:
         try:
-            self._edge.refresh_route(tunnel_id)
+            self._tunnels.refresh_route(tunnel_id)
         except Refused as refusal:
             _log.error("a domain's route: %s", refusal)
-
-    def _tell(self, mapping: Mapping | None, domain: str) -> None:
-        for callback in self._callbacks:
-            callback(mapping, domain)
 
     async def _own_addresses(self, name: str) -> frozenset[str]:
         until, known = self._addresses
@@ -322,7 +294,7 @@ class Domains:
         self._addresses = (monotonic() + kept, found or known)
         return self._addresses[1]
 
-    async def _sight(self, mapping: Mapping) -> Sight:
+    async def _check_dns(self, mapping: Mapping) -> DnsResult:
         name, domain, base = self.name_of(mapping), mapping.domain, self._settings.base
         target = self._settings.host_of(name)
         try:
@@ -330,17 +302,17 @@ class Domains:
                 self._own_addresses(name),
                 self._lookup.trace(domain, lambda alias: alias == base or alias.endswith(f".{base}")),
             )
-            sight = dns_check.judge(domain, trace, target, base, addresses)
-            if sight.verdict is Verdict.HERE and self._tls:
+            result = dns_check.check(domain, trace, target, base, addresses)
+            if result.destination is Destination.HERE and self._tls:
                 issuers = await self._lookup.issuers(domain)
-                sight = dns_check.forbid(sight, domain, issuers, self._settings.acme_caa)
+                result = dns_check.apply_caa(result, domain, issuers, self._settings.acme_caa)
         except Unanswered as error:
             trouble = Trouble(
                 str(error),
                 "see that the edge can ask DNS servers (port 53) and that the domain is registered",
             )
-            return Sight(Verdict.UNKNOWN, note=str(error), trouble=trouble)
-        return sight
+            return DnsResult(Destination.UNKNOWN, note=str(error), trouble=trouble)
+        return result
 
     async def _certificate(self, domain: str) -> tuple[Certificate | None, str]:
         try:

@@ -28,7 +28,7 @@ class DomainStore:
         return [_mapping(*row) for row in rows]
 
     async def save(self, mapping: Mapping) -> None:
-        """Insert or replace one. Raises sqlite3.IntegrityError when its tunnel is gone."""
+        """Insert or replace a domain. Raises sqlite3.IntegrityError when its tunnel is gone."""
         names = _COLUMNS.split(", ")
         marks = ", ".join("?" for _ in names)
         changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in _KEPT)
@@ -40,7 +40,7 @@ class DomainStore:
             )
 
     async def delete(self, domain: str) -> None:
-        """Remove one."""
+        """Remove a domain; harmless when it is not there."""
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM domains WHERE domain = ?", (domain,))
 

@@ -1,4 +1,4 @@
-"""How a domain goes from state to state, and when it is looked at next. Pure.
+"""The transitions of a domain from state to state, and when it is checked next. Pure.
 
 Traefik asks the certificate authority anew at every change of any route, for each route that has a resolver
 and no certificate, and an authority allows few failures (Let's Encrypt: five an hour for a name). So a route
@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from homeportd.domains.acme_log import trouble
-from homeportd.domains.model import Certificate, Failure, Mapping, Sight, State, Trouble, Verdict
+from homeportd.domains.model import Certificate, Destination, DnsResult, Failure, Mapping, State, Trouble
 
 END_PART = 0.2  # of a certificate's time; Traefik renews in the last third
 _MAX_DOUBLINGS = 16
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How often a domain is looked at; all in seconds. `jitter`: up to that part is added or taken off."""
+class CheckIntervals:
+    """How long until a domain is checked next, by its state; seconds. `jitter`: a part added or taken off by chance."""
 
     pending: float = 15
     pending_most: float = 600
@@ -35,27 +35,28 @@ class Pace:
     jitter: float = 0.2
 
 
-def seen(mapping: Mapping, sight: Sight, now: datetime, *, tls: bool, anew: bool = False) -> Mapping:
-    """What DNS answered, taken in. `anew`: a person asks, so a refused certificate is asked for again."""
+def after_dns(
+    mapping: Mapping, result: DnsResult, now: datetime, *, tls: bool, anew: bool = False
+) -> Mapping:
+    """The mapping after an answer of DNS. `anew`: a person asks, so a refused certificate is asked for again."""
     fresh = replace(
         mapping,
-        found=sight.found,
-        note=sight.note,
-        apex=mapping.apex if sight.apex is None else sight.apex,
+        found=result.found,
+        note=result.note,
+        apex=mapping.apex if result.apex is None else result.apex,
         checked_at=now,
     )
     settled = mapping.certificate is not None or (not tls and mapping.routed)
-    if sight.verdict is Verdict.UNKNOWN:
+    if result.destination is Destination.UNKNOWN:
         # Nobody's fault: what was true stays true until DNS says otherwise.
         kept = replace(fresh, found=mapping.found)
-        return replace(kept, error=sight.trouble) if mapping.state is State.PENDING else kept
-    if sight.verdict is not Verdict.HERE:
-        settled = mapping.certificate is not None or (not tls and mapping.routed)
-        forbidden = sight.verdict is Verdict.FORBIDDEN
+        return replace(kept, error=result.trouble) if mapping.state is State.PENDING else kept
+    if result.destination is not Destination.HERE:
+        forbidden = result.destination is Destination.FORBIDDEN
         return replace(
             fresh,
             state=State.ERROR if settled or forbidden else State.PENDING,
-            error=sight.trouble,
+            error=result.trouble,
             routed=settled,  # visitors who still come are served
             asking=False,
             asked_at=None,
@@ -71,15 +72,15 @@ def seen(mapping: Mapping, sight: Sight, now: datetime, *, tls: bool, anew: bool
     )
 
 
-def probed(
+def after_probe(
     mapping: Mapping,
     certificate: Certificate | None,
     why: str,
     failure: Failure | None,
     now: datetime,
-    pace: Pace,
+    intervals: CheckIntervals,
 ) -> Mapping:
-    """What visitors are shown, taken in; `why` there is no certificate, and what the authority said."""
+    """The mapping after a handshake: the certificate, or `why` there is none, and the authority's last refusal."""
     if not mapping.asking and mapping.retry_at is None:
         return mapping  # DNS is wrong, which comes first
     if certificate is not None:
@@ -97,12 +98,12 @@ def probed(
     if not mapping.asking:
         return mapping
     began = mapping.asked_at or now
-    if failure is None and now - began < timedelta(seconds=pace.patience):
+    if failure is None and now - began < timedelta(seconds=intervals.patience):
         lost = mapping.certificate is not None
         return replace(mapping, state=State.ERROR, error=_lost(why)) if lost else mapping
     wrong = trouble(failure) if failure is not None else _silent(why, now - began)
     failures = mapping.failures + 1
-    wait = min(pace.refused * 2 ** min(failures - 1, _MAX_DOUBLINGS), pace.refused_most)
+    wait = min(intervals.refused * 2 ** min(failures - 1, _MAX_DOUBLINGS), intervals.refused_most)
     return replace(
         mapping,
         state=State.ERROR,
@@ -114,7 +115,7 @@ def probed(
 
 
 def _not_renewed(certificate: Certificate, failure: Failure | None, now: datetime) -> Trouble | None:
-    """What keeps a certificate from being renewed, once Traefik's own tries have had time."""
+    """The reason why a certificate is not renewed, once Traefik's own tries have had time; None while they have."""
     late = certificate.not_after - now < (certificate.not_after - certificate.not_before) * END_PART
     if failure is None or failure.at < certificate.not_before or not late:
         return None
@@ -137,19 +138,21 @@ def _silent(why: str, after: timedelta) -> Trouble:
     )
 
 
-def next_look(mapping: Mapping, looks: int, now: datetime, pace: Pace, *, tls: bool, chance: float) -> float:
-    """Seconds until a domain is looked at again. `looks` in this state already; `chance` from 0 to 1."""
-    doubled = 2.0 ** min(looks, _MAX_DOUBLINGS)
+def next_check_s(
+    mapping: Mapping, checks: int, now: datetime, intervals: CheckIntervals, *, tls: bool, chance: float
+) -> float:
+    """Seconds until a domain is checked again. `checks`: how many it had in this state; `chance`: from 0 to 1."""
+    doubled = 2.0 ** min(checks, _MAX_DOUBLINGS)
     if mapping.retry_at is not None:
-        base = max((mapping.retry_at - now).total_seconds(), pace.awaiting)
+        base = max((mapping.retry_at - now).total_seconds(), intervals.awaiting)
     elif mapping.state is State.PENDING:
-        base = min(pace.pending * 1.5 ** min(looks, _MAX_DOUBLINGS), pace.pending_most)
+        base = min(intervals.pending * 1.5 ** min(checks, _MAX_DOUBLINGS), intervals.pending_most)
     elif mapping.state is State.VERIFIED and tls:
-        base = min(pace.awaiting * doubled**0.5, pace.awaiting_most)
+        base = min(intervals.awaiting * doubled**0.5, intervals.awaiting_most)
     elif mapping.state is State.ERROR:
-        base = pace.troubled
-    elif mapping.certificate and mapping.certificate.not_after - now < timedelta(seconds=pace.near_end):
-        base = min(pace.ending, pace.settled)
+        base = intervals.troubled
+    elif mapping.certificate and mapping.certificate.not_after - now < timedelta(seconds=intervals.near_end):
+        base = min(intervals.ending, intervals.settled)
     else:
-        base = pace.settled
-    return base * (1 + pace.jitter * (2 * chance - 1))
+        base = intervals.settled
+    return base * (1 + intervals.jitter * (2 * chance - 1))

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from homeportd.clock import to_text
 from homeportd.domains.model import Mapping
 from homeportd.domains.service import Domains
-from homeportd.settings import EdgeSettings
+from homeportd.domains.settings import DomainsSettings
 
 
 class RecordView(BaseModel):
@@ -70,7 +70,7 @@ EVENTS: Final[dict[str, type[BaseModel]]] = {
 }
 
 
-def domain_view(mapping: Mapping, domains: Domains, settings: EdgeSettings) -> DomainView:
+def domain_view(mapping: Mapping, domains: Domains, settings: DomainsSettings) -> DomainView:
     """The present state of one domain."""
     certificate = mapping.certificate
     return DomainView(

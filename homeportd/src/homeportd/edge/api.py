@@ -1,4 +1,4 @@
-"""Tunnels, reservations, and the figures of an edge."""
+"""The API of an edge: tunnels, reservations, metrics."""
 
 from typing import Annotated, Any
 
@@ -8,9 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
 from homeportd.auth.service import Auth
+from homeportd.edge import names
+from homeportd.edge.connections.links import Links
 from homeportd.edge.names import RESERVED
 from homeportd.edge.service import Tunnels
-from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.settings import EdgeSettings
+from homeportd.edge.traffic.connection_log import ConnectionLog
 from homeportd.edge.traffic.metrics import CONTENT_TYPE, exposition
 from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
@@ -27,18 +30,17 @@ from homeportd.edge.view import (
 from homeportd.errors import not_found
 from homeportd.http import NetworkText, problems
 from homeportd.networks import MAX_NETWORKS
-from homeportd.settings import EdgeSettings
 from homeportd.tunnels.protocol import Kind, Limits
 
 MAX_HOURS = 14 * 24
 
 
 def _any_case(word: str) -> str:
-    """A regular expression of every dialect, which may know no flag for it."""
+    """A regular expression for a word in upper or lower case, without a flag that some dialects lack."""
     return "".join(f"[{char.upper()}{char}]" if char.isalpha() else char for char in word)
 
 
-# What the schema can say of names and ports. The words about one that cannot be are the edge's.
+# What the schema can say of names and ports. The edge refuses others with an error of its own.
 _LABEL: dict[str, Any] = {
     "type": "string",
     "pattern": "^(?!..--)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
@@ -49,7 +51,7 @@ TunnelId = Annotated[str, Path(max_length=64)]
 
 
 class RulesBody(BaseModel):
-    """What holds for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays."""
+    """The rules for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +73,7 @@ class ReservationBody(RulesBody):
 
 
 def _kinds(settings: EdgeSettings) -> dict[str, Any]:
-    """What differs between the kinds of a ReservationBody, for the description of the API."""
+    """The fields that each kind of ReservationBody has, for the description of the API."""
     nothing = {"type": "null"}
     web = {"kind": {"const": Kind.HTTP}, "port": nothing}
     kinds = [{"properties": web}]
@@ -85,19 +87,25 @@ def _kinds(settings: EdgeSettings) -> dict[str, Any]:
 
 
 def router(
-    settings: EdgeSettings, tunnels: Tunnels, visits: Visits, rollups: Rollups, auth: Auth, guard: Guard
+    settings: EdgeSettings,
+    tunnels: Tunnels,
+    links: Links,
+    log: ConnectionLog,
+    rollups: Rollups,
+    auth: Auth,
+    guard: Guard,
 ) -> APIRouter:
-    """The routes of this room."""
+    """The routes for tunnels, reservations and metrics."""
     routes = APIRouter(tags=["edge"], dependencies=[Depends(guard)])
 
-    def names(lineage: str) -> str | None:
+    def token_name(lineage: str) -> str | None:
         return next((t.name for t in reversed(auth.tokens()) if t.lineage == lineage), None)
 
     def shown(tunnel: Tunnel) -> TunnelView:
-        return tunnel_view(tunnel, tunnels.listening.address(tunnel.reservation))
+        return tunnel_view(tunnel, names.address(tunnel.reservation, settings))
 
     def reserved(tunnel: Tunnel) -> ReservationView:
-        return reservation_view(tunnel, tunnels.listening.address(tunnel.reservation), names)
+        return reservation_view(tunnel, names.address(tunnel.reservation, settings), token_name)
 
     @routes.get("/api/tunnels", responses=problems(401))
     async def list_tunnels() -> list[TunnelView]:
@@ -118,15 +126,15 @@ def router(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         before: Annotated[int, Query(ge=0, le=2**63 - 1)] | None = None,
     ) -> list[VisitView]:
-        """Who came, newest first."""
+        """The connections and requests of visitors, newest first."""
         tunnels.get(tunnel_id)
-        return [visit_view(visit) for visit in await visits.newest(tunnel_id, limit, before)]
+        return [visit_view(visit) for visit in await log.newest(tunnel_id, limit, before)]
 
     @routes.get("/api/tunnels/{tunnel_id}/minutes", responses=problems(401, 404, 422))
     async def read_tunnel_minutes(
         tunnel_id: TunnelId, hours: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 1
     ) -> list[MinuteView]:
-        """What moved, minute by minute, oldest first; minutes without traffic are left out."""
+        """The counters by the minute, oldest first; minutes without traffic are left out."""
         tunnels.get(tunnel_id)
         await rollups.write()
         return [minute_view(minute) for minute in await rollups.list(tunnel_id, hours * 60)]
@@ -154,7 +162,7 @@ def router(
 
     @routes.put("/api/reservations/{tunnel_id}", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
     async def change_reservation(tunnel_id: TunnelId, body: RulesBody) -> ReservationView:
-        """Let other rules hold, for visitors that are here too. A passcode of null removes it."""
+        """Change the rules of a reservation, for connected visitors too. A passcode of null removes it."""
         kept = "passcode" not in body.model_fields_set
         tunnel = await tunnels.edit(
             tunnel_id, tuple(body.allow), body.limits, body.passcode, keep_passcode=kept
@@ -170,8 +178,8 @@ def router(
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **problems(401)})
     async def metrics() -> Response:
-        """The figures of all tunnels for Prometheus."""
-        text = exposition(tunnels.registry, len(tunnels.links), len(tunnels.links.clients))
+        """The metrics of all tunnels for Prometheus."""
+        text = exposition(tunnels.registry, len(links), len(links.clients))
         return Response(text, media_type=CONTENT_TYPE)
 
     return routes

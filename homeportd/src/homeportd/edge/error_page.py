@@ -1,6 +1,6 @@
-"""The page that an HTTP visitor gets when a name's client, or its server, is not there.
+"""The error page for visitors of an HTTP name whose client, or server, does not answer.
 
-Spoken on a raw connection of Traefik: one answer, then the end.
+It is written to a raw connection of Traefik: one response of HTTP/1.1, then the end.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from typing import Final, cast
 
-MAX_HEAD: Final = 64 * 1024  # bytes of a request before it is answered anyhow
-PATIENCE_S: Final = 10  # for the request
-LINGER_S: Final = 2  # for the rest of a body: closing on unread bytes would destroy the answer on its way
-REFRESH_S: Final = 2
+MAX_HEAD: Final = 64 * 1024  # bytes of a request without an end of its head; then it is answered anyhow
+REQUEST_S: Final = 10  # to wait for the request
+LINGER_S: Final = 2  # for the rest of a body: closing on unread bytes would destroy the response on its way
+REFRESH_S: Final = 2  # before a page that may change loads itself again
 
 
 def page(status: str, title: str, text: str, *, refresh: bool = False) -> bytes:
-    """A whole answer of HTTP/1.1."""
+    """A whole HTTP/1.1 response with the page."""
     body = document(title, text, refresh=refresh)
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
@@ -26,7 +26,7 @@ def page(status: str, title: str, text: str, *, refresh: bool = False) -> bytes:
 
 
 def document(title: str, text: str, *, refresh: bool = False) -> bytes:
-    """The page alone. The texts are ours: nothing in them is escaped."""
+    """The page as HTML. `title` and `text` are written as they are: nothing in them is escaped."""
     again = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if refresh else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -65,14 +65,14 @@ MOVED: Final = page(
 
 
 class ErrorPage(asyncio.Protocol):
-    """Waits for a request, unless it came already, gives the answer, and ends the connection."""
+    """The protocol that waits for a request, unless it came already, sends the response, and ends the connection."""
 
-    def __init__(self, answer: bytes, loop: asyncio.AbstractEventLoop, known: set[ErrorPage]) -> None:
-        self._answer = answer
-        self._known = known
+    def __init__(self, response: bytes, loop: asyncio.AbstractEventLoop, open_pages: set[ErrorPage]) -> None:
+        self._response = response
+        self._open_pages = open_pages
         self._loop = loop
         self._seen = bytearray()
-        self._answered = False
+        self._sent = False
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -80,46 +80,46 @@ class ErrorPage(asyncio.Protocol):
     def take_over(
         cls,
         transport: asyncio.Transport,
-        answer: bytes,
+        response: bytes,
         loop: asyncio.AbstractEventLoop,
-        known: set[ErrorPage],
+        open_pages: set[ErrorPage],
         *,
         asked: bool,
     ) -> None:
-        """Answer on a connected transport; `asked`: the request came already. It is in `known` until it is over."""
-        apology = cls(answer, loop, known)
-        transport.set_protocol(apology)
-        apology.connection_made(transport)
+        """Take over a connected transport; `asked`: the request came already. It is in `open_pages` until it ends."""
+        protocol = cls(response, loop, open_pages)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
         if asked:
-            apology.give()
+            protocol.send()
         transport.resume_reading()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._known.add(self)
-        self._timer = self._loop.call_later(PATIENCE_S, self._transport.abort)
+        self._open_pages.add(self)
+        self._timer = self._loop.call_later(REQUEST_S, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        if self._answered:
+        if self._sent:
             return
         self._seen += data
         if b"\r\n\r\n" in self._seen or len(self._seen) > MAX_HEAD:
-            self.give()
+            self.send()
 
-    def give(self) -> None:
-        """Answer now."""
-        self._answered = True
+    def send(self) -> None:
+        """Send the response now."""
+        self._sent = True
         self._seen.clear()
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.write(self._answer)
+        self._transport.write(self._response)
         self._transport.write_eof()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, self._transport.abort)
 
     def abort(self) -> None:
-        """End the connection, answered or not."""
+        """End the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -128,6 +128,6 @@ class ErrorPage(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._known.discard(self)
+        self._open_pages.discard(self)
         if self._timer is not None:
             self._timer.cancel()

@@ -1,14 +1,15 @@
-"""What an edge holds: names and ports, who they belong to, what may come through them."""
+"""Reservations of an edge: names and ports, their owners, the rules for their visitors. No I/O."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from homeportd.errors import HomeportError
 from homeportd.networks import Network, NetworkError, parse_networks
 from homeportd.tunnels.protocol import Kind, Limits, Refusal
 
+MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
 NO_LIMITS = Limits()
 
 
@@ -24,8 +25,9 @@ class Refused(HomeportError):
 class Reservation:
     """A name (HTTP) or a port (TCP, UDP) of this edge.
 
-    `lineage` owns it, None: whoever comes first. `reserved`: it stays when its client is gone. The rules here
-    are the reservation's; a client's own come on top. `generation` rises whenever the passcode changes.
+    `lineage`: the tokens that own it; None: the first client owns it. `reserved`: it stays when its client is gone.
+    `allow`, `limits` and `passcode_hash` are the reservation's; a client's own come on top. `generation` rises
+    whenever the passcode changes.
     """
 
     id: str
@@ -42,13 +44,13 @@ class Reservation:
 
     @property
     def label(self) -> str:
-        """What a person calls it: the name, or the port."""
+        """The name, or the port as text, as a person writes it."""
         return self.name or str(self.port)
 
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """What the client that holds a place asked for."""
+    """The options that the client of a tunnel asked for."""
 
     host: str | None = None
     allow: tuple[Network, ...] = ()
@@ -58,7 +60,7 @@ class ClientOptions:
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for visitors: the reservation's rules and the client's. An address must be in each list."""
+    """The rules for visitors: the reservation's and the client's. An address must be in each list of `allow`."""
 
     allow: tuple[tuple[Network, ...], ...]
     bytes_per_second: int | None
@@ -66,11 +68,8 @@ class Rules:
     passcode_hash: str | None  # the client's, or else the reservation's
 
 
-MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
-
-
 def rules(reservation: Reservation, options: ClientOptions) -> Rules:
-    """Join what the reservation says with what the client says: the stricter of both."""
+    """The rules of a reservation joined with its client's: the stricter of both."""
     rates = [
         x for x in (reservation.limits.bytes_per_second, options.limits.bytes_per_second) if x is not None
     ]
@@ -84,7 +83,7 @@ def rules(reservation: Reservation, options: ClientOptions) -> Rules:
 
 
 def stricter(before: Rules, after: Rules) -> bool:
-    """Whether somebody whom the rules of before let in may have to stay out by those of after."""
+    """Whether a visitor that `before` lets in may have to stay out by `after`."""
     return not set(after.allow) <= set(before.allow) or (
         after.passcode_hash is not None and before.passcode_hash is None
     )
@@ -96,8 +95,3 @@ def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
         return parse_networks(texts)
     except NetworkError as error:
         raise Refused(Refusal.NETWORK_BAD, error.detail, error.fix) from None
-
-
-def owned(reservation: Reservation, lineage: str | None) -> Reservation:
-    """The same place in other hands."""
-    return replace(reservation, lineage=lineage)

@@ -1,12 +1,13 @@
-"""Which names and ports may be had, and which the edge chooses when nobody does. Pure."""
+"""Names and ports: which a client may have, which the edge chooses, and the address of each. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
 
-from homeportd.edge.model import Refused
-from homeportd.settings import EdgeSettings, PortRange
+from homeportd.edge.model import Refused, Reservation
+from homeportd.edge.settings import EdgeSettings
+from homeportd.port_range import PortRange
 from homeportd.tunnels.protocol import Kind, Open, Refusal
 
 RESERVED = frozenset(
@@ -168,6 +169,14 @@ _SECOND = [
     "wave",
     "willow",
 ]
+
+
+def address(reservation: Reservation, settings: EdgeSettings) -> str:
+    """The address to give to people: `https://app.tunnel.example.com`, `tunnel.example.com:20022`."""
+    if reservation.name is not None:
+        return settings.url_of(reservation.name)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{reservation.port}"
 
 
 def label(message: Open, settings: EdgeSettings) -> str | None:

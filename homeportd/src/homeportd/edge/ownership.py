@@ -1,4 +1,4 @@
-"""Whether a client may have a name or port: whose it is, who holds it, how many there are. Pure."""
+"""Ownership of names and ports: whether a client may have one, and how many there may be. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from homeportd.edge.tunnel import Tunnel
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind, Open, Refusal
 
-MAX_PLACES: Final = 8192
-MAX_OF_LINEAGE: Final = 4096  # one token shall not use up what the others may want
+MAX_TUNNELS: Final = 8192
+MAX_OF_LINEAGE: Final = 4096  # so that one token leaves some for the others
 
 
 def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str], bool]) -> Reservation:
-    """The place in this client's hands; `alive` says whether a lineage has a token left. Raises Refused."""
+    """The tunnel's reservation as this client's; `alive` says whether a lineage has a token left. Raises Refused."""
     reservation = tunnel.reservation
     owner = reservation.lineage
     web = reservation.kind is Kind.HTTP
@@ -39,13 +39,13 @@ def claimed(tunnel: Tunnel, client: Client, message: Open, alive: Callable[[str]
             f"a newer client, on {newer.name}, has {reservation.label} since this one was away",
             "end that one, or start this one again to take it back",
         )
-    # Its own, nobody's, or of a token that is gone: names are never stuck.
+    # The client's own, of no owner, or of a token that is gone: names are never stuck.
     return replace(reservation, lineage=client.lineage, reserved=reservation.reserved or message.reserve)
 
 
 def check_client(client: Client, tunnel: Tunnel | None) -> None:
-    """Raises Refused for a client that has gone since it asked, or has tunnels enough besides this one."""
-    if not client.links:  # nobody would ever let go of what it holds
+    """Refuse a client that has gone since it asked, or has as many tunnels as it may. Raises Refused."""
+    if not client.links:  # its tunnels would be held for ever
         raise Refused(Refusal.LIMIT, "the client has gone", "ask again")
     most = protocol.MAX_TUNNELS
     if len(client.tunnels) >= most and (tunnel is None or tunnel.id not in client.tunnels):
@@ -53,14 +53,14 @@ def check_client(client: Client, tunnel: Tunnel | None) -> None:
 
 
 def orphaned(reservation: Reservation, alive: Callable[[str], bool]) -> bool:
-    """Whether a place is nobody's: not reserved, and of a token that is gone."""
+    """Whether nothing keeps a reservation: it is not reserved, and its token is gone."""
     return not reservation.reserved and reservation.lineage is not None and not alive(reservation.lineage)
 
 
-def check_room(registry: Registry, lineage: str | None) -> None:
-    """Raises Refused when this edge, or the token, has names and ports enough."""
-    if len(registry) >= MAX_PLACES:
-        raise Refused(Refusal.LIMIT, f"this edge has {MAX_PLACES} names and ports", "remove reservations")
+def check_count(registry: Registry, lineage: str | None) -> None:
+    """Refuse one more name or port when this edge, or the token, has as many as it may. Raises Refused."""
+    if len(registry) >= MAX_TUNNELS:
+        raise Refused(Refusal.LIMIT, f"this edge has {MAX_TUNNELS} names and ports", "remove reservations")
     if lineage is None or len(registry) < MAX_OF_LINEAGE:
         return
     if sum(tunnel.reservation.lineage == lineage for tunnel in registry) >= MAX_OF_LINEAGE:

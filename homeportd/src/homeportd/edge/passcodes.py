@@ -1,7 +1,7 @@
-"""The passcode of an HTTP tunnel: a share with a password, decided as every share is.
+"""Passcodes of HTTP tunnels: a share with a password, decided as every share is.
 
-Traefik asks by `forwardAuth` ahead of each request, and sends the form's answer here. The visitor's cookie is
-bound to the tunnel and to this very passcode, so that another one ends it.
+Traefik asks by `forwardAuth` ahead of each request, and forwards the form of the passcode page. The visitor's cookie
+is bound to the tunnel and to its passcode, so that it ends with a new passcode.
 https://doc.traefik.io/traefik/middlewares/http/forwardauth/
 """
 
@@ -35,7 +35,7 @@ Headers = dict[bytes, bytes]
 
 
 class Passcodes:
-    """Hashes passcodes, and answers for visitors. `secure`: visitors come by https."""
+    """Hashes passcodes for the service, and checks those of visitors. `secure`: visitors come by https."""
 
     def __init__(self, passwords: Passwords, key: bytes, *, secure: bool) -> None:
         self._passwords = passwords
@@ -55,7 +55,7 @@ class Passcodes:
         return await self._passwords.hash(passcode)
 
     async def hash_again(self, passcode: str | None, known: Tunnel | None) -> str | None:
-        """The hash of a client's passcode; the one it had when it is the same, for its visitors' sake.
+        """The hash of a client's passcode; the present hash if it is the same, so that visitors stay let in.
 
         Raises Refused.
         """
@@ -72,7 +72,7 @@ class Passcodes:
     # For visitors
 
     async def decide(self, tunnel: Tunnel, headers: Headers) -> Answer:
-        """Whether a request that Traefik asks about may go on: 200, or what the visitor gets instead."""
+        """The answer to Traefik about a request: 200, or the response that the visitor gets instead."""
         share, address = _share(tunnel), _address(headers)
         if share is None:
             return Answer(200)
@@ -83,27 +83,27 @@ class Passcodes:
             known = self._cookies.read(value)
             if known is not None and known[1] == share.grant and now.timestamp() < known[2]:
                 proof = Proof.COOKIE
-        ours = False
+        credential_is_ours = False
         if proof is Proof.NONE and basic is not None:
             decision = await self._prove_basic(share, basic, address)
             if _share(tunnel) != share:  # another passcode holds since
                 return await self.decide(tunnel, headers)
-            ours = True
+            credential_is_ours = True
             if decision is not Decision.LOGIN:
-                return self._turn_away(decision, share, address, headers)
+                return self._refuse(decision, share, address, headers)
             proof = Proof.BASIC
         decision = authorize(Visitor(address, proof), share, now)
         if not decision.allowed:
-            return self._turn_away(decision, share, address, headers)
+            return self._refuse(decision, share, address, headers)
         answer = Answer(200)
         if jar.rest:
             answer.headers.append((b"cookie", jar.rest))
-        if b"authorization" in headers and not ours:
+        if b"authorization" in headers and not credential_is_ours:
             answer.headers.append((b"authorization", headers[b"authorization"]))
         return answer
 
     async def enter(self, tunnel: Tunnel, headers: Headers, form: bytes) -> Answer:
-        """Take the form: a cookie and the way back for the right passcode, else the form again."""
+        """The answer to the form: a cookie and a redirect for the right passcode, else the form again."""
         share, address = _share(tunnel), _address(headers)
         sender = headers.get(b"sec-fetch-site", b"")
         origin = headers.get(b"origin", b"").partition(b"://")[2]
@@ -123,7 +123,7 @@ class Passcodes:
             return pages.too_many(self._wait_s(share, address), None)
         return pages.passcode(headers.get(b"host", b"").decode("latin-1"), next_path, wrong=True)
 
-    def _turn_away(self, decision: Decision, share: Share, address: Address, headers: Headers) -> Answer:
+    def _refuse(self, decision: Decision, share: Share, address: Address, headers: Headers) -> Answer:
         page = b"text/html" in headers.get(b"accept", b"") and b"upgrade" not in headers
         if decision is Decision.DENIED_LIMIT:
             wait_s = self._wait_s(share, address)
@@ -162,7 +162,7 @@ class Passcodes:
 
 
 def _share(tunnel: Tunnel) -> Share | None:
-    """The tunnel's passcode as a share; the network was Traefik's to check. None: it has no passcode."""
+    """The tunnel's passcode as a share, without networks, which Traefik checks; None without a passcode."""
     hashed = tunnel.rules.passcode_hash
     if hashed is None:
         return None

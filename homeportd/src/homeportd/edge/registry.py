@@ -1,4 +1,4 @@
-"""Every tunnel of this edge, by id and by what it is called."""
+"""The registry of an edge: every tunnel, live or not, by its id and by its label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from homeportd.tunnels.protocol import Kind
 
 
 class Registry:
-    """Two indexes over the same tunnels."""
+    """Two indexes of the same tunnels. Iterating is safe while tunnels come and go."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Tunnel] = {}
@@ -22,25 +22,25 @@ class Registry:
         return len(self._by_id)
 
     def add(self, tunnel: Tunnel) -> None:
-        """Put one in; its label is free."""
+        """Add a tunnel, whose label must be free."""
         self._by_id[tunnel.id] = tunnel
         self._by_label[tunnel.reservation.kind, tunnel.reservation.label] = tunnel
 
     def remove(self, tunnel: Tunnel) -> None:
-        """Take one out."""
+        """Remove a tunnel. Raises KeyError."""
         del self._by_id[tunnel.id]
         del self._by_label[tunnel.reservation.kind, tunnel.reservation.label]
 
     def get(self, tunnel_id: str) -> Tunnel | None:
-        """By id."""
+        """The tunnel with this id."""
         return self._by_id.get(tunnel_id)
 
     def called(self, kind: Kind, label: str) -> Tunnel | None:
-        """By kind and name, or kind and port as text."""
+        """The tunnel with this name, or this port as text."""
         return self._by_label.get((kind, label))
 
     def ports(self, kind: Kind) -> set[int]:
-        """The ports that are taken."""
+        """The ports of a kind that are taken."""
         return {
             port for tunnel in self if tunnel.reservation.kind is kind and (port := tunnel.reservation.port)
         }

@@ -1,4 +1,4 @@
-"""What can be done with tunnels: open, take over, close, kill, reserve. Names and ports are given out here."""
+"""The tunnels of an edge: opened, taken over and closed by clients; killed, reserved and changed by the owner."""
 
 from __future__ import annotations
 
@@ -6,41 +6,38 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from homeportd import clock
-from homeportd.auth.model import Token
 from homeportd.auth.service import Auth
 from homeportd.edge import names, ownership
 from homeportd.edge.connections.client import Client
-from homeportd.edge.connections.link import Link
-from homeportd.edge.connections.links import Links
-from homeportd.edge.listeners.service import Listening
+from homeportd.edge.listeners.endpoints import Endpoints
 from homeportd.edge.model import NO_LIMITS, ClientOptions, Refused, Reservation, networks, rules, stricter
 from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.registry import Registry
+from homeportd.edge.settings import EdgeSettings
 from homeportd.edge.store import ReservationStore
-from homeportd.edge.traefik.routes import Routes
-from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.connection_log import ConnectionLog
 from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem, invalid, not_found
-from homeportd.settings import EdgeSettings
+from homeportd.signal import Signal
+from homeportd.tasks import TaskSet
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind, Limits, Refusal
 
 KEEP_S = 120  # a name or port that is not reserved waits so long for its client to come back
 PORT_TRIES = 64  # other programs may hold ports of the range
 
-Change = Callable[[str, Tunnel], None]
-
 _log = logging.getLogger(__name__)
 
 
 class Tunnels:
-    """All places of this edge, live or not."""
+    """Every tunnel of this edge, live or not."""
 
     def __init__(
         self,
@@ -48,66 +45,55 @@ class Tunnels:
         store: ReservationStore,
         auth: Auth,
         passcodes: Passcodes,
-        visits: Visits,
-        routes: Routes,
+        endpoints: Endpoints,
+        log: ConnectionLog,
     ) -> None:
         self.registry = Registry()
-        self.links = Links(settings, auth, self._gone, self._relinked)
-        self.listening = Listening(settings, routes)
+        self.changed: Signal[[str, Tunnel]] = Signal()  # `opened`, `changed` or `closed`, and the tunnel
         self._settings = settings
         self._store = store
         self._auth = auth
         self._passcodes = passcodes
-        self._visits = visits
-        self.changing = asyncio.Lock()  # what changes the places, or relies on one, holds it
-        self._callbacks: list[Change] = []
-        self.release_guards: list[Callable[[Tunnel], None]] = []  # may raise Problem
-        auth.revoked.subscribe(self._end_orphans)
-        self._closings: set[asyncio.Task[None]] = set()
+        self._endpoints = endpoints
+        self._log = log
+        self._lock = asyncio.Lock()  # of the registry and of reservations
+        self._release_guards: list[Callable[[Tunnel], None]] = []
+        self._closings = TaskSet()
+        auth.revoked.subscribe(self._close_orphans)
 
-    def on_change(self, callback: Change) -> None:
-        """Call back with (`opened`, `changed` or `closed`, tunnel)."""
-        self._callbacks.append(callback)
+    def on_release(self, guard: Callable[[Tunnel], None]) -> None:
+        """Call `guard` before a reservation is removed; it raises Problem where something depends on it."""
+        self._release_guards.append(guard)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        """Keep every reservation as it is until the block ends; changes under way are waited for."""
+        async with self._lock:
+            yield
 
     async def start(self) -> None:
-        """Listen for every place there was: names stay what they are while their clients come back."""
+        """Listen for every reservation on disk: names stay what they are while their clients come back."""
         for reservation in await self._store.all():
-            tunnel = Tunnel(reservation, self._visits)
+            tunnel = Tunnel(reservation, self._log)
             try:
-                await self.listening.listen(tunnel)
+                await self._endpoints.listen(tunnel)
             except (Refused, OSError) as error:
                 # It stays reserved; the next client that asks for it learns why.
                 _log.warning("%s %s cannot listen: %s", reservation.kind, reservation.label, error)
             self.registry.add(tunnel)
-        self.listening.start(self.registry)
+        self._endpoints.write_routes(self.registry)
 
     async def close(self) -> None:
-        """End everything; what is reserved stays on disk."""
-        await self.links.close()
+        """End every tunnel; reservations stay on disk."""
         for tunnel in self.registry:
             tunnel.close()
-        self.listening.close()
-        await asyncio.gather(*self._closings, return_exceptions=True)
+        self._endpoints.close()
+        await self._closings.finish()
 
-    # What clients do; the links call these
-
-    def admit(self, hello: protocol.Hello) -> Token:
-        return self.links.admit(hello)
-
-    def join(self, link: Link, hello: protocol.Hello) -> tuple[Client, protocol.Welcome]:
-        return self.links.join(link, hello)
-
-    def leave(self, link: Link) -> None:
-        self.links.leave(link)
-
-    def rotated(self, link: Link) -> None:
-        self.links.rotated(link)
-
-    def greeted(self, link: Link) -> None:
-        self.links.greeted(link)
+    # For clients
 
     async def open(self, client: Client, message: protocol.Open) -> protocol.Opened:
-        """Give the client what it asks for: its own place at once, even from another client of its lineage.
+        """Open a tunnel for a client: with a name of its own at once, even if another client of its lineage has it.
 
         Raises Refused.
         """
@@ -121,39 +107,49 @@ class Tunnels:
         ours = known if known is not None and known.reservation.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
         options = ClientOptions(message.host, allow, message.limits, passcode)
-        async with self.changing:
+        async with self.hold():
             tunnel = self.registry.called(message.kind, label) if label else None
             ownership.check_client(client, tunnel)
             if tunnel is not None:
                 await self._claim(tunnel, client, message)
             else:
                 reserved = label is not None and message.reserve
-                tunnel = await self._found(message.kind, label, client.lineage, reserved=reserved)
+                tunnel = await self._create(message.kind, label, client.lineage, reserved=reserved)
                 tunnel.created_by = client
-            if tunnel.listener is None:
-                await self.listening.listen(tunnel)
-            await self._hold(tunnel, client, options)
+            await self._endpoints.listen(tunnel)
+            await self._assign(tunnel, client, options)
         return protocol.Opened(
             request=message.request,
             tunnel=tunnel.id,
-            address=self.listening.address(tunnel.reservation),
+            address=names.address(tunnel.reservation, self._settings),
             name=tunnel.reservation.name,
             port=tunnel.reservation.port,
         )
 
     async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
-        """The client ends a tunnel of its own; a reservation stays, unless it was made for this alone."""
-        async with self.changing:
-            tunnel = client.tunnels.get(tunnel_id)  # a newer client may have it since
-            if tunnel is not None:
+        """End a tunnel of a client's own. `forget`: a reservation that this client's `open` created is removed, too."""
+        async with self.hold():
+            tunnel = self.registry.get(tunnel_id)
+            if tunnel is not None and tunnel.holder is client:  # a newer client may have it since
                 if forget and tunnel.created_by is client:
                     tunnel.reservation = replace(tunnel.reservation, reserved=False)
                 await self._end(tunnel, "closed")
 
-    # What the owner does
+    def links_changed(self, client: Client) -> None:
+        """A client has a link more or less than before."""
+        for tunnel in self._of(client):
+            self.changed.emit("changed", tunnel)
+
+    def client_lost(self, client: Client) -> None:
+        """A client has lost its last link: its tunnels wait for it."""
+        for tunnel in self._of(client):
+            self._unassign(tunnel, "closed")
+            self.changed.emit("changed", tunnel)
+
+    # For the owner
 
     def get(self, tunnel_id: str) -> Tunnel:
-        """Raises Problem 404."""
+        """The tunnel with this id. Raises Problem 404."""
         tunnel = self.registry.get(tunnel_id)
         if tunnel is None:
             raise not_found(f"tunnel {tunnel_id}", "homeport tunnels list shows the ids")
@@ -161,7 +157,7 @@ class Tunnels:
 
     async def kill(self, tunnel_id: str) -> None:
         """End a live tunnel; its client does not ask for it again. Raises Problem 404, 409."""
-        async with self.changing:
+        async with self.hold():
             tunnel = self.get(tunnel_id)
             if tunnel.holder is None and tunnel.reservation.reserved:
                 raise Problem(409, "no client holds this tunnel", "remove its reservation to give it up")
@@ -177,19 +173,19 @@ class Tunnels:
         limits: Limits,
         passcode: str | None,
     ) -> Tunnel:
-        """Keep a name or port; without either one is chosen. Raises Problem 409, 422."""
+        """Reserve a name or port; with neither, the edge chooses one. Raises Problem 409, 422."""
         try:
             kept: dict[str, Any] = {"reserved": True, "allow": networks(allow), "limits": limits}
             message = protocol.Open(request=0, kind=kind, name=name, port=port)
             label = names.label(message, self._settings)
             kept["passcode_hash"] = await self._passcodes.hash(kind, passcode)
-            async with self.changing:
+            async with self.hold():
                 tunnel = self.registry.called(kind, label) if label else None
                 if tunnel is not None and tunnel.reservation.reserved:
                     fix = f"homeport reservations change {label} gives it other rules"
                     raise Problem(409, f"{kind.upper()} {label} is reserved already", fix)
-                if tunnel is None:  # all in one write: a name without its passcode would be there otherwise
-                    tunnel = await self._found(kind, label, lineage, **kept)
+                if tunnel is None:  # in one write, so that there is never a name without its passcode
+                    tunnel = await self._create(kind, label, lineage, **kept)
                 await self._change(tunnel, replace(tunnel.reservation, **kept))
         except Refused as refusal:
             status = 409 if refusal.reason in (Refusal.NAME_TAKEN, Refusal.PORT_TAKEN, Refusal.LIMIT) else 422
@@ -205,7 +201,7 @@ class Tunnels:
         *,
         keep_passcode: bool,
     ) -> Tunnel:
-        """Change the rules of a reservation, for visitors that are here too. Raises Problem 404, 409, 422."""
+        """Change the rules of a reservation, for connected visitors too. Raises Problem 404, 409, 422."""
         tunnel = self._reserved(tunnel_id)
         kind = tunnel.reservation.kind
         if passcode is not None and kind is not Kind.HTTP:
@@ -215,7 +211,7 @@ class Tunnels:
         except Refused as refusal:
             raise invalid(refusal.detail, refusal.fix) from None
         fresh = None if keep_passcode else await self._passcodes.hash(kind, passcode)
-        async with self.changing:
+        async with self.hold():
             tunnel = self._reserved(tunnel_id)
             hashed = tunnel.reservation.passcode_hash if keep_passcode else fresh
             generation = tunnel.reservation.generation + (hashed != tunnel.reservation.passcode_hash)
@@ -232,10 +228,10 @@ class Tunnels:
         return tunnel
 
     async def release(self, tunnel_id: str) -> None:
-        """Remove a reservation; a live tunnel goes on without. Raises Problem 404, 409."""
-        async with self.changing:
+        """Remove a reservation; a live tunnel goes on without it. Raises Problem 404, 409, and what guards raise."""
+        async with self.hold():
             tunnel = self._reserved(tunnel_id)
-            for guard in self.release_guards:
+            for guard in self._release_guards:
                 guard(tunnel)
             if tunnel.holder is None:
                 await self._remove(tunnel)
@@ -246,25 +242,28 @@ class Tunnels:
             await self._change(tunnel, reservation)
 
     def refresh_route(self, tunnel_id: str) -> None:
-        """Write a name's route anew, after its domains have changed. Raises Refused."""
+        """Write the route of an HTTP name anew, after its domains have changed. Raises Refused."""
         tunnel = self.registry.get(tunnel_id)
         if tunnel is not None:
-            self.listening.write_route(tunnel)
+            self._endpoints.write_route(tunnel)
 
     async def sweep(self) -> None:
-        """Give up what is not reserved and was left for too long."""
+        """Remove tunnels that are not reserved and have had no client for KEEP_S."""
         before = monotonic() - KEEP_S
         for tunnel in self.registry:
-            if self._is_left(tunnel, before):
-                async with self.changing:
-                    if self._is_left(tunnel, before):
+            if self._is_abandoned(tunnel, before):
+                async with self.hold():
+                    if self._is_abandoned(tunnel, before):
                         await self._remove(tunnel)
 
-    def _is_left(self, tunnel: Tunnel, before: float) -> bool:
-        here = self.registry.get(tunnel.id) is tunnel
-        return here and tunnel.holder is None and not tunnel.reservation.reserved and tunnel.lost_at < before
+    def _is_abandoned(self, tunnel: Tunnel, before: float) -> bool:
+        known = self.registry.get(tunnel.id) is tunnel
+        return known and tunnel.holder is None and not tunnel.reservation.reserved and tunnel.lost_at < before
 
     # Inside; what changes the registry runs under the lock
+
+    def _of(self, client: Client) -> list[Tunnel]:
+        return [tunnel for id_ in list(client.tunnels) if (tunnel := self.registry.get(id_))]
 
     async def _claim(self, tunnel: Tunnel, client: Client, message: protocol.Open) -> None:
         reservation = ownership.claimed(tunnel, client, message, self._auth.lineage_alive)
@@ -273,14 +272,14 @@ class Tunnels:
             await self._store.save(reservation)
             tunnel.reservation = reservation
 
-    async def _found(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Tunnel:
-        ownership.check_room(self.registry, lineage)
+    async def _create(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Tunnel:
+        ownership.check_count(self.registry, lineage)
         tunnel, last = None, None
         for _ in range(1 if label else PORT_TRIES):
-            reservation = self._place(kind, label, lineage, **kept)
-            tunnel = Tunnel(reservation, self._visits)
+            reservation = self._new_reservation(kind, label, lineage, **kept)
+            tunnel = Tunnel(reservation, self._log)
             try:
-                await self.listening.listen(tunnel)
+                await self._endpoints.listen(tunnel)
                 break
             except Refused as refusal:
                 if label is not None:
@@ -291,12 +290,14 @@ class Tunnels:
         try:
             await self._store.save(tunnel.reservation)
         except BaseException:
-            self.listening.unlisten(tunnel)
+            self._endpoints.close_tunnel(tunnel)
             raise
         self.registry.add(tunnel)
         return tunnel
 
-    def _place(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Reservation:
+    def _new_reservation(
+        self, kind: Kind, label: str | None, lineage: str | None, **kept: Any
+    ) -> Reservation:
         name = port = None
         if kind is Kind.HTTP:
             name = label or names.choose_name(
@@ -308,91 +309,81 @@ class Tunnels:
             port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
         return Reservation(secrets.token_hex(6), kind, name, port, lineage, created_at=clock.now(), **kept)
 
-    async def _hold(self, tunnel: Tunnel, client: Client, options: ClientOptions) -> None:
-        await self._guard(tunnel, tunnel.reservation, options)
+    async def _assign(self, tunnel: Tunnel, client: Client, options: ClientOptions) -> None:
+        await self._move_if_stricter(tunnel, tunnel.reservation, options)
         ownership.check_client(client, tunnel)
         before = tunnel.holder
         if before is not client:
             if before is not None:
-                self._let_go(
+                self._unassign(
                     tunnel, "taken-over", f"a newer client, on {client.name}, has {tunnel.reservation.label}"
                 )
             if tunnel.listener is not None:
                 tunnel.listener.cut()
             tunnel.since = clock.now()
         tunnel.holder = client
-        client.tunnels[tunnel.id] = tunnel
+        client.tunnels.add(tunnel.id)
         tunnel.set_rules(tunnel.reservation, options)
-        self.listening.write_route(tunnel)
-        self._announce("changed" if before is client else "opened", tunnel)
+        self._endpoints.write_route(tunnel)
+        self.changed.emit("changed" if before is client else "opened", tunnel)
 
-    def _let_go(self, tunnel: Tunnel, reason: str, detail: str = "") -> None:
+    def _unassign(self, tunnel: Tunnel, reason: str, detail: str = "") -> None:
         client, tunnel.holder = tunnel.holder, None
         tunnel.lost_at, tunnel.since = monotonic(), clock.now()
         if client is None:
             return
-        client.tunnels.pop(tunnel.id, None)
-        said = protocol.Closed.model_validate({"tunnel": tunnel.id, "reason": reason, "detail": detail})
+        client.tunnels.discard(tunnel.id)
+        message = protocol.Closed.model_validate({"tunnel": tunnel.id, "reason": reason, "detail": detail})
         if client.freshest is not None:
-            client.freshest.tell(said)
+            client.freshest.tell(message)
 
     async def _end(self, tunnel: Tunnel, reason: str) -> None:
-        self._let_go(tunnel, reason)
+        self._unassign(tunnel, reason)
         if tunnel.listener is not None:
             tunnel.listener.cut()
         if tunnel.reservation.reserved:
             tunnel.set_rules(tunnel.reservation, ClientOptions())
-            self._announce("changed", tunnel)
+            self.changed.emit("changed", tunnel)
         else:
             try:
                 await self._remove(tunnel)
             except sqlite3.Error:
-                self._announce("changed", tunnel)  # it is there still, and nobody's
+                self.changed.emit("changed", tunnel)  # it is still there, without a client
                 raise
 
     async def _remove(self, tunnel: Tunnel) -> None:
         await self._store.delete(tunnel.id)
         self.registry.remove(tunnel)
-        self.listening.unlisten(tunnel)
-        self._announce("closed", tunnel)
+        self._endpoints.close_tunnel(tunnel)
+        self.changed.emit("closed", tunnel)
 
     async def _change(self, tunnel: Tunnel, reservation: Reservation) -> None:
         tunnel.created_by = None
         if reservation != tunnel.reservation:
             await self._store.save(reservation)
-        await self._guard(tunnel, reservation, tunnel.options)
+        await self._move_if_stricter(tunnel, reservation, tunnel.options)
         tunnel.set_rules(reservation, tunnel.options)
-        self.listening.write_route(tunnel)
-        self._announce("changed", tunnel)
+        self._endpoints.write_route(tunnel)
+        self.changed.emit("changed", tunnel)
 
-    async def _guard(self, tunnel: Tunnel, reservation: Reservation, options: ClientOptions) -> None:
-        """Before stricter rules hold; nothing may be awaited between this and that. Raises Refused."""
+    async def _move_if_stricter(
+        self, tunnel: Tunnel, reservation: Reservation, options: ClientOptions
+    ) -> None:
+        """Move an HTTP name's port before stricter rules apply; await nothing between the two. Raises Refused."""
         if reservation.kind is Kind.HTTP and stricter(tunnel.rules, rules(reservation, options)):
-            await self.listening.move(tunnel)
+            await self._endpoints.move(tunnel)
 
-    def _gone(self, client: Client) -> None:
-        """The last link of a client was lost: its tunnels wait for it."""
-        for tunnel in list(client.tunnels.values()):
-            self._let_go(tunnel, "closed")
-            self._announce("changed", tunnel)
-
-    def _relinked(self, client: Client) -> None:
-        for tunnel in client.tunnels.values():
-            self._announce("changed", tunnel)
-
-    def _end_orphans(self) -> None:
-        """Close what belongs to tokens that are gone, unless it is reserved."""
+    def _close_orphans(self) -> None:
+        """End tunnels whose token is gone, unless they are reserved."""
         for tunnel in self.registry:
             if ownership.orphaned(tunnel.reservation, self._auth.lineage_alive):
-                task = asyncio.get_running_loop().create_task(self._end_orphan(tunnel))
-                self._closings.add(task)
-                task.add_done_callback(self._closings.discard)
+                self._closings.spawn(self._close_orphan(tunnel), "a tunnel of a revoked token")
 
-    async def _end_orphan(self, tunnel: Tunnel) -> None:
-        async with self.changing:
-            # Unless somebody whose token lives has taken it meanwhile.
-            here = self.registry.get(tunnel.id) is tunnel
-            if here and ownership.orphaned(tunnel.reservation, self._auth.lineage_alive):
+    async def _close_orphan(self, tunnel: Tunnel) -> None:
+        async with self.hold():
+            # Unless a client with a valid token has taken it meanwhile.
+            known = self.registry.get(tunnel.id) is tunnel
+            if known and ownership.orphaned(tunnel.reservation, self._auth.lineage_alive):
                 await self._end(tunnel, "revoked")
 
     def _reserved(self, tunnel_id: str) -> Tunnel:
@@ -400,7 +391,3 @@ class Tunnels:
         if tunnel is None or not tunnel.reservation.reserved:
             raise not_found(f"reservation {tunnel_id}", "homeport reservations shows the ids")
         return tunnel
-
-    def _announce(self, kind: str, tunnel: Tunnel) -> None:
-        for callback in self._callbacks:
-            callback(kind, tunnel)

@@ -1,4 +1,4 @@
-"""The table of places: reservations, and names and ports in use, so that a crash of the edge loses none."""
+"""The table `tunnels`: what is reserved, and names and ports in use, so that a crash of the edge loses none."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from homeportd.tunnels.protocol import Kind, Limits
 
 
 class ReservationStore:
-    """Reads all at start, then writes each change; the service keeps them in memory."""
+    """Reads all reservations at start, then writes each change; the service keeps them in memory."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def all(self) -> list[Reservation]:
-        """Every place, oldest first."""
+        """Every reservation, oldest first."""
         rows = await self._database.all(
             "SELECT id, kind, name, port, lineage, reserved, allow, bytes_per_second, connections,"
             " passcode_hash, generation, created_at FROM tunnels ORDER BY created_at, id"
         )
-        return [_place(*row) for row in rows]
+        return [_reservation(*row) for row in rows]
 
     async def save(self, reservation: Reservation) -> None:
-        """Insert or replace one."""
+        """Insert or replace a reservation."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT INTO tunnels (id, kind, name, port, lineage, reserved, allow, bytes_per_second,"
@@ -51,13 +51,13 @@ class ReservationStore:
                 ),
             )
 
-    async def delete(self, place_id: str) -> None:
-        """Remove one."""
+    async def delete(self, reservation_id: str) -> None:
+        """Remove a reservation; harmless when it is not there."""
         async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM tunnels WHERE id = ?", (place_id,))
+            await connection.execute("DELETE FROM tunnels WHERE id = ?", (reservation_id,))
 
 
-def _place(*row: object) -> Reservation:
+def _reservation(*row: object) -> Reservation:
     id_, kind, name, port, lineage, reserved, allow, rate, connections, passcode, generation, created = row
     return Reservation(
         id=str(id_),

@@ -1,4 +1,4 @@
-"""A tunnel: a place of the edge with its listener, whoever holds it now, and what moves through it."""
+"""A tunnel: a reservation with its listener, the client that holds it now, and its statistics."""
 
 from __future__ import annotations
 
@@ -10,70 +10,77 @@ from typing import Protocol
 
 from homeportd import clock
 from homeportd.edge.connections.client import Client, Offline
-from homeportd.edge.listeners.metered_bridge import rate_limit
 from homeportd.edge.model import ClientOptions, Reservation, Rules, rules
-from homeportd.edge.traffic.connection_log import Visits
+from homeportd.edge.traffic.connection_log import ConnectionLog
+from homeportd.edge.traffic.rate import rate_limit
 from homeportd.edge.traffic.stats import Stats
 from homeportd.networks import Address, within
+from homeportd.tasks import TaskSet
 from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels.protocol import Introduction, Kind
 from homeportd.yamux.stream import Stream
 
-REFUSALS_BURST = 20  # rows of the access log about visitors turned away: so many at once,
+REFUSALS_BURST = 20  # rows of the connection log about refused visitors: so many at once,
 REFUSALS_PER_S = 1.0  # so many a second after that; all are counted
 
 
 class Listener(Protocol):
-    """What takes visitors."""
+    """The listener for visitors of a tunnel: `listeners.tcp` or `listeners.udp`."""
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop accepting visitors. Connections go on."""
 
     def recheck(self) -> None:
-        """End what the rules do not allow any more."""
+        """End connections that the tunnel's rules do not allow any more."""
 
     def cut(self) -> None:
-        """End every connection; whoever has not been answered gets a page."""
+        """End every connection; an HTTP visitor without a response gets a page."""
 
     def end(self) -> None:
-        """End every connection."""
+        """End every connection, without a page."""
 
 
 class Tunnel:
-    """Changed by the service alone; carriers count on `stats`."""
+    """A name or port of the edge, live or not. The service alone changes it; listeners count on `stats`."""
 
-    def __init__(self, reservation: Reservation, visits: Visits) -> None:
+    def __init__(self, reservation: Reservation, log: ConnectionLog) -> None:
         self.reservation = reservation
         self.options = ClientOptions()
         self.rules: Rules = rules(reservation, self.options)
         self.holder: Client | None = None
-        self.created_by: Client | None = None  # whose `open` made the place, until anybody changes it
+        self.created_by: Client | None = (
+            None  # the client whose `open` made the reservation, until it is changed
+        )
         self.stats = Stats()
         self.since: datetime = clock.now()  # of the present state
-        self.lost_at: float = monotonic()  # when there was a holder last
+        self.lost_at: float = monotonic()  # when it had a holder last
         self.listener: Listener | None = None
         self.rate_in: TokenBucket | None = None
         self.rate_out: TokenBucket | None = None
-        self._visits = visits
+        self._log = log
         self._refusals = TokenBucket(REFUSALS_BURST, REFUSALS_PER_S)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
 
     @property
     def id(self) -> str:
-        """The same as long as the place is kept, whoever holds it."""
+        """The id of the reservation, whichever client holds it."""
         return self.reservation.id
 
     @property
     def live(self) -> bool:
-        """Whether a client holds it, and has a link."""
+        """Whether a client holds the tunnel, and has a link."""
         return self.holder is not None and bool(self.holder.links)
 
+    def outlive_client(self) -> None:
+        """Keep the reservation when the client that created it closes the tunnel."""
+        self.created_by = None
+
     def set_rules(self, reservation: Reservation, options: ClientOptions) -> None:
-        """Let other rules hold from now on, for visitors that are here too."""
+        """Apply other rules, to visitors that are connected too."""
         before = self.rules
         self.reservation, self.options = reservation, options
         self.rules = rules(reservation, options)
@@ -84,7 +91,7 @@ class Tunnel:
             self.listener.recheck()
 
     def admits(self, address: Address) -> bool:
-        """Whether the allowlists let this visitor in. HTTP: Traefik asks its own copy of them."""
+        """Whether the allowlists contain an address. True for HTTP, where Traefik checks them."""
         if self.reservation.kind is Kind.HTTP:
             return True
         return all(within(address, networks) for networks in self.rules.allow)
@@ -105,27 +112,23 @@ class Tunnel:
         raise Offline
 
     def refuse(self, address: Address, port: int) -> None:
-        """Count a visitor that was turned away, and note some of them."""
+        """Count a visitor that was refused, and log some of them."""
         self.stats.total.refused += 1
         if self._refusals.take(monotonic()):
-            self._visits.record(self.id, "refused", str(address), port)
+            self._log.record(self.id, "refused", str(address), port)
 
-    def note(self, event: str, address: Address, port: int, **figures: int) -> None:
-        """Write a row of the access log about a connection."""
-        self._visits.record(self.id, event, str(address), port, **figures)
+    def log(self, event: str, address: Address, port: int, **figures: int) -> None:
+        """Add a row about a connection to the connection log."""
+        self._log.record(self.id, event, str(address), port, **figures)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run something short for a visitor."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        """Run something short for a visitor; `close` cancels it."""
+        return self._tasks.spawn(work, "a visitor")
 
     def close(self) -> None:
-        """Take no more visitors, end those that are here."""
+        """Stop accepting visitors, and end their connections."""
         if self.listener is not None:
             self.listener.close()
             self.listener.end()
             self.listener = None
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()

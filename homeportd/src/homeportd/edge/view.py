@@ -52,7 +52,7 @@ class TunnelView(BaseModel):
 
 
 class RatesView(BaseModel):
-    """What changes all the time about a tunnel."""
+    """The statistics of a tunnel that change all the time."""
 
     id: str
     connections: int
@@ -66,7 +66,7 @@ class RatesView(BaseModel):
 
 
 class ReservationView(BaseModel):
-    """A name or port that is kept. `token` is the name of the token it belongs to, None: of the first comer."""
+    """A name or port that is reserved. `token`: the name of the token that owns it; null: the first client will."""
 
     id: str
     kind: Kind
@@ -82,7 +82,7 @@ class ReservationView(BaseModel):
 
 
 class VisitView(BaseModel):
-    """A row of the access log."""
+    """A row of the connection log."""
 
     id: int
     time: str
@@ -98,7 +98,7 @@ class VisitView(BaseModel):
 
 
 class MinuteView(BaseModel):
-    """One minute in which something happened."""
+    """The counters of one minute with traffic."""
 
     minute: str
     bytes_in: int
@@ -170,7 +170,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
 
 
 def rates_view(tunnel: Tunnel) -> RatesView:
-    """The figures of one tunnel."""
+    """The present statistics of one tunnel."""
     stats = tunnel.stats
     return RatesView(
         id=tunnel.id,
@@ -188,7 +188,7 @@ def rates_view(tunnel: Tunnel) -> RatesView:
 def reservation_view(
     tunnel: Tunnel, address: str, token_name: Callable[[str], str | None]
 ) -> ReservationView:
-    """What was reserved, without what the present client asks for on top."""
+    """A reservation, without the options of its present client."""
     reservation = tunnel.reservation
     return ReservationView(
         id=reservation.id,
@@ -206,7 +206,7 @@ def reservation_view(
 
 
 def visit_view(visit: Visit) -> VisitView:
-    """One row."""
+    """One row of the connection log."""
     return VisitView(**{name: getattr(visit, name) for name in VisitView.model_fields})
 
 

@@ -1,4 +1,4 @@
-"""What comes to the edge's own listener and is no link: the admin origin, and names that lead nowhere."""
+"""The web server of an edge: its admin origin, passcodes of tunnels, and pages for names without a tunnel."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from homeportd.auth.guard import ORIGIN_KEY
 from homeportd.edge.error_page import document
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
+from homeportd.edge.settings import EdgeSettings
 from homeportd.errors import Problem
 from homeportd.gateway.answers import problem
 from homeportd.gateway.request import BadRequest
 from homeportd.http import problem_response
 from homeportd.networks import parse_network, within
-from homeportd.settings import EdgeSettings
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind
 from homeportd.uvicorn_config import uvicorn_config
@@ -28,12 +28,14 @@ from homeportd.uvicorn_shutdown import STOP_S, ended
 
 CLIENT: Final = b"x-homeport-client"
 TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a passcode
-OURS: Final = "/.homeport/"
-ASK: Final = "/.homeport/passcode/"
-FORM: Final = "/.homeport/password"
+OWN_PATHS: Final = "/.homeport/"
+PASSCODE_CHECK: Final = (
+    "/.homeport/passcode/"  # Traefik's question about a request, behind it the tunnel's id
+)
+PASSCODE_FORM: Final = "/.homeport/password"
 
-# What Caddy adds on a workstation: the page is never in a frame, and tells nobody where it was.
-_GUARDED: Final = (
+# As Caddy adds on a workstation: the dashboard is never in a frame, and sends no referrer.
+_SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -45,7 +47,7 @@ _UNKNOWN = document(
     "It was never opened here, or its client has been away for too long. Ask the person who gave you the address.",
 )
 
-_COMING = document(
+_OPENING = document(
     "This tunnel is being opened",
     "The way to it is there in a moment. The page tries again by itself.",
     refresh=True,
@@ -53,7 +55,7 @@ _COMING = document(
 
 
 class EdgeWeb:
-    """An ASGI application; `admin` is the dashboard and its API, `is_domain` knows hosts that lead to tunnels, too."""
+    """An ASGI application. `admin`: the dashboard and its API; `is_domain`: whether a host is a domain with a route."""
 
     def __init__(
         self,
@@ -80,7 +82,9 @@ class EdgeWeb:
             await self._answer_admin(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["path"].startswith(OURS) and await self._answer_visitor(scope, headers, receive, send):
+        elif scope["path"].startswith(OWN_PATHS) and await self._answer_visitor(
+            scope, headers, receive, send
+        ):
             return
         elif scope["path"] == protocol.PATH:
             answer = problem_response(
@@ -88,7 +92,7 @@ class EdgeWeb:
             )
             await answer(scope, receive, send)
         elif self._is_known(host):  # and Traefik has not read its route yet
-            await self._page(503, _COMING, send, (b"retry-after", b"1"))
+            await self._page(503, _OPENING, send, (b"retry-after", b"1"))
         else:
             await self._page(404, _UNKNOWN, send)
 
@@ -104,19 +108,19 @@ class EdgeWeb:
         kept = [(name, value) for name, value in scope["headers"] if not name.startswith(b"x-homeport-")]
         if client:
             kept.append((CLIENT, client))
-        if not self._may_rule(client):
-            await self._turn_away(client, scope, receive, send)
+        if not self._may_administer(client):
+            await self._refuse(client, scope, receive, send)
             return
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *_GUARDED]}
+                message = {**message, "headers": [*message["headers"], *_SECURITY_HEADERS]}
             await send(message)
 
         await self._admin({**scope, "headers": kept, ORIGIN_KEY: self._admin_origin}, receive, guarded)
 
-    async def _turn_away(self, client: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        """Say to a person on a page, to a program as a problem, which address is not let in."""
+    async def _refuse(self, client: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer that the address is not let in: a page for a browser, a problem for a program."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -134,8 +138,8 @@ class EdgeWeb:
         )
         await answer(scope, receive, send)
 
-    def _may_rule(self, client: bytes) -> bool:
-        # Without Traefik's word on who it is, it is a program on this machine: nobody else reaches `listen`.
+    def _may_administer(self, client: bytes) -> bool:
+        # Without an address from Traefik it is a program on this machine: no other reaches `listen`.
         try:
             address = ip_address(client.decode("latin-1") or "127.0.0.1")
         except ValueError:
@@ -143,11 +147,11 @@ class EdgeWeb:
         return not self._admin_allow or within(address, self._admin_allow)
 
     async def _answer_visitor(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> bool:
-        """Traefik's question about a passcode, or the form with it; False when it is neither."""
-        asked, path = scope["path"].startswith(ASK), scope["path"]
-        id_ = path[len(ASK) :] if asked else headers.get(TUNNEL, b"").decode("latin-1")
+        """Answer Traefik's question about a passcode, or the form with one; False when the request is neither."""
+        asked, path = scope["path"].startswith(PASSCODE_CHECK), scope["path"]
+        id_ = path[len(PASSCODE_CHECK) :] if asked else headers.get(TUNNEL, b"").decode("latin-1")
         tunnel = self._registry.get(id_)
-        if tunnel is None or not (asked or (scope["method"], path) == ("POST", FORM)):
+        if tunnel is None or not (asked or (scope["method"], path) == ("POST", PASSCODE_FORM)):
             return False
         try:
             if asked:
@@ -177,7 +181,7 @@ class EdgeWeb:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The whole body; empty when it is too large, which no form of ours is, or the visitor has left."""
+    """The whole body; empty when it is larger than MAX_FORM, or the visitor has left."""
     body = b""
     while True:
         message = await receive()
@@ -190,8 +194,8 @@ async def _body(receive: Receive) -> bytes:
             return body
 
 
-class Protocols:
-    """Makes uvicorn's protocol for connections that somebody else accepted."""
+class HttpProtocols:
+    """Makes uvicorn's protocol for connections that another listener accepted."""
 
     def __init__(self, app: Any) -> None:
         self._config = uvicorn_config(app)
@@ -199,12 +203,15 @@ class Protocols:
         self._state = ServerState()
 
     def __call__(self) -> asyncio.Protocol:
-        """One for a new connection."""
+        """A protocol for a new connection."""
         made: asyncio.Protocol = HttpToolsProtocol(self._config, self._state, {})
         return made
 
-    async def close(self) -> None:
-        """End what is open; answers under way have STOP_S."""
+    def stop(self) -> None:
+        """Let every connection end with the response that is under way."""
         for connection in list(self._state.connections):
             connection.shutdown()
+
+    async def close(self) -> None:
+        """Wait for STOP_S at most until connections have ended after `stop`, then cut them."""
         await ended(self._state, STOP_S)

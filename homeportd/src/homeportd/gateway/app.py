@@ -20,8 +20,9 @@ from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProo
 from homeportd.gateway.cookies import ShareCookies
 from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
+from homeportd.origin import Origin
 from homeportd.ports.model import Port
-from homeportd.settings import Origin, Outside
+from homeportd.ports.settings import Outside
 from homeportd.shares.model import Decision
 
 # Statuses that allow a request; Caddy changes its headers by them.

@@ -14,7 +14,7 @@ from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, setting
 from homeportd.gateway.request import AuthRequest, safe_next
-from homeportd.settings import Origin
+from homeportd.origin import Origin
 from homeportd.shares.model import Decision, Share
 
 MAX_FORM = 8 * 1024  # bytes

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Path
 from homeportd.auth.guard import Guard
 from homeportd.errors import not_found
 from homeportd.http import problems
+from homeportd.origin import Origin
 from homeportd.ports.model import Port
 from homeportd.ports.service import Ports
 from homeportd.ports.view import PortView, port_view
-from homeportd.settings import Origin
 from homeportd.shares.service import Shares
 
 

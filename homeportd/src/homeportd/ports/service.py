@@ -15,8 +15,8 @@ from homeportd.ports.merge import changes, merge
 from homeportd.ports.model import Change, Owner, Port
 from homeportd.ports.netlink import Listener, Netlink
 from homeportd.ports.owners import Owners
+from homeportd.ports.settings import Outside, PortsSettings
 from homeportd.repos.service import Repos
-from homeportd.settings import Outside, Settings
 from homeportd.signal import Signal
 
 PERIOD = 1.0  # seconds from scan to scan
@@ -72,7 +72,7 @@ def choose(reader: Path | None = None) -> tuple[Source, Holders, bool]:
 class Ports:
     """What listens within the port ranges of the settings, with owners and repos."""
 
-    def __init__(self, settings: Settings, repos: Repos) -> None:
+    def __init__(self, settings: PortsSettings, repos: Repos) -> None:
         self._settings = settings
         self._repos = repos
         self._ports: Mapping[int, Port] = MappingProxyType({})
@@ -112,6 +112,10 @@ class Ports:
     def snapshot(self) -> Mapping[int, Port]:
         """All ports by number, in order; a view that never changes."""
         return self._ports
+
+    def repos_of_ports(self) -> list[tuple[int, str | None]]:
+        """The number of each port with the path of its repo; None: a port of no repo."""
+        return [(port.port, port.repo) for port in self._ports.values()]
 
     def get(self, port: int) -> Port | None:
         """One port, None when nothing listens there."""

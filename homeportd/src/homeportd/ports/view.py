@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from homeportd import clock
 from homeportd.accounts import own_name
 from homeportd.cautions import Kind, caution
+from homeportd.origin import Origin
 from homeportd.ports.model import Port
-from homeportd.settings import Origin, Outside
+from homeportd.ports.settings import Outside
 from homeportd.shares.model import Share
 from homeportd.shares.view import ShareView, share_view
 

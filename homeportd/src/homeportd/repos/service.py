@@ -12,8 +12,8 @@ from homeportd.repos.description import DescribedTree, describe
 from homeportd.repos.discovery import Discovery, is_hidden
 from homeportd.repos.foreign import ForeignTrees, Reader
 from homeportd.repos.model import Repo, WorkingTree, ids
+from homeportd.repos.settings import ReposSettings
 from homeportd.repos.status import is_dirty
-from homeportd.settings import Settings
 from homeportd.signal import Signal
 from homeportd.tasks import TaskSet
 
@@ -31,7 +31,7 @@ class Repos:
     `reader` knows of repos around processes which the agent may not enter.
     """
 
-    def __init__(self, settings: Settings, reader: Reader | None = None) -> None:
+    def __init__(self, settings: ReposSettings, reader: Reader | None = None) -> None:
         self.changed: Signal[[]] = Signal()  # `all()` is not what it was
         self._root = settings.repo_root
         self._discovery = Discovery(self._root)

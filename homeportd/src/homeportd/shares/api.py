@@ -10,7 +10,7 @@ from homeportd.auth.passwords import LONGEST
 from homeportd.errors import not_found
 from homeportd.http import NetworkText, NoBool, problems
 from homeportd.networks import MAX_NETWORKS
-from homeportd.settings import Origin
+from homeportd.origin import Origin
 from homeportd.shares.access import AccessLog
 from homeportd.shares.model import Mode
 from homeportd.shares.service import MAX_USES, ShareRequest, Shares

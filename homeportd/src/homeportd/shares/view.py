@@ -5,7 +5,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from homeportd import clock
-from homeportd.settings import Origin
+from homeportd.origin import Origin
 from homeportd.shares.access import Access
 from homeportd.shares.model import Decision, Share
 

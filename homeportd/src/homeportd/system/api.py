@@ -1,10 +1,10 @@
-"""How the agent and its machine are."""
+"""The API of the agent's health and its machine's load."""
 
 import os
 import pwd
 import socket
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
@@ -14,8 +14,7 @@ from homeportd import __version__, clock
 from homeportd.auth.guard import Guard
 from homeportd.auth.model import Caller
 from homeportd.http import problems
-from homeportd.settings import Settings
-from homeportd.system.served_user import user_choice
+from homeportd.system.model import About, Counts
 from homeportd.system.service import System
 from homeportd.system.view import SystemView, UserChoiceView, system_view, user_choice_view
 
@@ -26,8 +25,8 @@ class Health(BaseModel):
     status: Literal["ok"]
 
 
-class Counts(BaseModel):
-    """How many there are now."""
+class CountsView(BaseModel):
+    """Numbers of things on this machine."""
 
     ports: int
     shared: int
@@ -35,7 +34,7 @@ class Counts(BaseModel):
 
 
 class EdgeView(BaseModel):
-    """What this machine is as an edge: the pattern of HTTP names, its admin origin, where ports are reached."""
+    """This machine as an edge: the pattern of HTTP names, the admin origin, the host and ranges of ports."""
 
     url: str
     admin_url: str
@@ -60,11 +59,11 @@ class Status(BaseModel):
     origin: str | None
     edge: EdgeView | None
     system: SystemView
-    counts: Counts
+    counts: CountsView
 
 
 def _user() -> str:
-    """The agent's own user: its environment may have the name of whoever started supervisord."""
+    """The name of the agent's own user: $USER may name the user who started supervisord."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -72,21 +71,12 @@ def _user() -> str:
 
 
 def router(
-    system: System, settings: Settings, count: Callable[[], Counts], started: datetime, guard: Guard
+    system: System, about: About, edge: EdgeView | None, counts: Callable[[], Counts], guard: Guard
 ) -> APIRouter:
-    """The routes of this room; `count` is asked anew each time."""
+    """The routes of health and status; `counts` is called at each request."""
     routes = APIRouter(tags=["system"])
     hostname, user = socket.gethostname(), _user()
-    choice = user_choice(settings)
-    edge = None
-    if settings.edge:
-        edge = EdgeView(
-            url=settings.edge.url,
-            admin_url=settings.edge.admin,
-            host=settings.edge.host,
-            tcp_ports=settings.edge.tcp_ports,
-            udp_ports=settings.edge.udp_ports,
-        )
+    choice, started = about.user_choice, about.started_at
 
     @routes.get("/api/health", openapi_extra={"security": []})
     async def health() -> Health:
@@ -101,11 +91,11 @@ def router(
             user_choice=user_choice_view(choice) if choice else None,
             started_at=clock.to_text(started),
             uptime_s=round((clock.now() - started).total_seconds(), 1),
-            dashboard_url=settings.dashboard,
-            origin=settings.origin,
+            dashboard_url=about.dashboard,
+            origin=about.origin,
             edge=edge,
             system=system_view(system.read()),
-            counts=count(),
+            counts=CountsView(**asdict(counts())),
         )
 
     return routes

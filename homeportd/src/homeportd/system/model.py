@@ -1,13 +1,40 @@
-"""The load of this machine."""
+"""The agent and the load of its machine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from homeportd.system.served_user import UserChoice
+
+
+@dataclass(frozen=True)
+class About:
+    """The agent, by its settings. `origin` None: no workstation; `user_choice` None: not in the settings."""
+
+    dashboard: str
+    origin: str | None
+    user_choice: UserChoice | None
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of things on this machine. Each assembly counts those of its rooms; `+` joins them."""
+
+    ports: int = 0
+    shared: int = 0
+    repos: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
+        )
 
 
 @dataclass(frozen=True)
 class Amount:
-    """Bytes in use, of how many."""
+    """Bytes in use, and bytes in total."""
 
     used: int
     total: int

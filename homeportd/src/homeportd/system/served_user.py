@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from homeportd.settings import Settings, UserReason
+from homeportd.system.settings import SystemSettings, UserReason
 
 # roles/preflight decides the reason and has the same words for the end of bin/site; a test compares the two.
 REASONS: Final[dict[UserReason, str]] = {
@@ -28,7 +28,7 @@ class UserChoice:
     change: str | None
 
 
-def user_choice(settings: Settings) -> UserChoice | None:
+def user_choice(settings: SystemSettings) -> UserChoice | None:
     """Why the agent has its user; None where its settings do not say, as with those written by hand."""
     reason = settings.user_reason
     if reason is None:

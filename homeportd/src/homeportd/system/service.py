@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from homeportd.settings import Settings
 from homeportd.system.model import Amount, CpuTimes, Load, cpu_percent, cpu_times, memory
 
 FRESH = 0.5  # seconds that a reading is good for: a shorter stretch says nothing about load
@@ -25,8 +24,8 @@ _STAT, _MEMORY = Path("/proc/stat"), Path("/proc/meminfo")
 class System:
     """Readings of processor, memory and the disk that holds the data."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._folder = settings.data_dir
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir
         self._times = CpuTimes(0, 0)
         self._load: Load | None = None
         self._read_at = 0.0  # monotonic seconds

@@ -4,9 +4,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from homeportd.settings import UserReason
 from homeportd.system.model import Load
 from homeportd.system.served_user import UserChoice
+from homeportd.system.settings import UserReason
 
 
 class AmountView(BaseModel):

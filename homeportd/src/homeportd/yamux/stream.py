@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
+from homeportd.yamux.config import Config
 from homeportd.yamux.errors import StreamClosed, StreamReset, YamuxError
-
-if TYPE_CHECKING:
-    from homeportd.yamux.aio import Session
+from homeportd.yamux.machine import Machine
 
 READ_SIZE: Final = 256 * 1024  # bytes; the most one `read` returns by default
 LINE_LIMIT: Final = 64 * 1024  # bytes; the longest line `readline` takes by default
@@ -35,13 +34,34 @@ class Sink(Protocol):
         """The stream ended: in both directions (None), by a reset, or with its session. The last call."""
 
 
+class StreamOwner(Protocol):
+    """The session of a stream, as far as its streams need it: `yamux.aio.Session` is one."""
+
+    machine: Machine
+    config: Config
+    loop: asyncio.AbstractEventLoop
+    unread: int  # bytes received and not consumed, of all streams
+
+    def schedule_flush(self) -> None:
+        """Send what the machine has to send, in this turn of the loop."""
+
+    def on_consumed(self, stream: Stream, size: int) -> None:
+        """The reader of a stream used `size` bytes."""
+
+    def on_dropped(self, size: int) -> None:
+        """`size` unread bytes are held no longer."""
+
+    def on_stream_over(self, stream: Stream, error: YamuxError | None) -> None:
+        """A stream ended, in good order (None) or not."""
+
+
 class Stream:
     """One stream. Made by `Session.open` and `Session.accept`; to be closed or reset by whoever got it.
 
     As a context manager it is closed at the end, and reset when the block raised.
     """
 
-    def __init__(self, session: Session, stream_id: int) -> None:
+    def __init__(self, session: StreamOwner, stream_id: int) -> None:
         self.session = session
         self.id = stream_id
         self.bytes_received = 0  # payload, as it arrived

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from homeportd.cli.doctor.checks import TIMEOUT, Check, resolve, whose
 
 if TYPE_CHECKING:
-    from homeportd.settings import EdgeSettings
+    from homeportd.edge.settings import EdgeSettings
 
 PATH: Final = "/.homeport/connect"  # where clients come to; 426 without an Upgrade
 UPGRADE_REQUIRED: Final = 426

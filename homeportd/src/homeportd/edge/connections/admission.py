@@ -1,4 +1,4 @@
-"""Who is on the way in: connections that have not said yet what they want, or who they are. Few of one address."""
+"""Limits for connections that have not yet sent a whole request head or hello, in total and for each address."""
 
 from __future__ import annotations
 
@@ -8,51 +8,54 @@ from typing import Final
 
 from homeportd.auth.limiter import neighbourhood
 
-MAX_ARRIVING: Final = 2048
-MAX_OF_ONE: Final = 256  # of one IPv4 address or IPv6 /64, this machine's own apart
+MAX_PENDING: Final = 2048
+MAX_PENDING_OF_ADDRESS: Final = 256  # of one IPv4 address or IPv6 /64; loopback has no limit of its own
 
 
 class Admission:
-    """Counts them."""
+    """Counts pending connections, and refuses those beyond the limits."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._of: Counter[str] = Counter()
+        self.count = 0  # pending connections, of all addresses
+        self._of_network: Counter[str] = Counter()
 
     def enter(self, address: str) -> PendingConnection | None:
-        """One more from this address; None when there are enough."""
-        where = _where(address)
-        if self.count >= MAX_ARRIVING or (where is not None and self._of[where] >= MAX_OF_ONE):
+        """Count one more connection from `address`; None when a limit is reached."""
+        network = _network(address)
+        if self.count >= MAX_PENDING or (
+            network is not None and self._of_network[network] >= MAX_PENDING_OF_ADDRESS
+        ):
             return None
         self.count += 1
-        if where is not None:
-            self._of[where] += 1
-        return PendingConnection(self, where)
+        if network is not None:
+            self._of_network[network] += 1
+        return PendingConnection(self, network)
 
-    def left(self, where: str | None) -> None:
-        """One less; `PendingConnection` calls it."""
+    def left(self, network: str | None) -> None:
+        """Count one connection less; `PendingConnection.leave` calls it."""
         self.count -= 1
-        if where is not None:
-            self._of[where] -= 1
-            if not self._of[where]:
-                del self._of[where]
+        if network is not None:
+            self._of_network[network] -= 1
+            if not self._of_network[network]:
+                del self._of_network[network]
 
 
 class PendingConnection:
-    """One of them, until `leave`."""
+    """A connection that counts against the limits until `leave`."""
 
-    def __init__(self, arrivals: Admission, where: str | None) -> None:
-        self._arrivals: Admission | None = arrivals
-        self._where = where
+    def __init__(self, admission: Admission, network: str | None) -> None:
+        self._admission: Admission | None = admission
+        self._network = network
 
     def leave(self) -> None:
-        """It is in, or gone. Harmless twice."""
-        arrivals, self._arrivals = self._arrivals, None
-        if arrivals is not None:
-            arrivals.left(self._where)
+        """Count the connection no more: it was admitted, or has ended. Harmless twice."""
+        admission, self._admission = self._admission, None
+        if admission is not None:
+            admission.left(self._network)
 
 
-def _where(address: str) -> str | None:
+def _network(address: str) -> str | None:
+    """The key under which an address is counted; None for loopback."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,19 +1,16 @@
-"""A connected client: its links, its tunnels, and the choice of a link for a visitor."""
+"""A connected client: its links, the ids of its tunnels, and the choice of a link for a visitor."""
 
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from homeportd.edge.connections.link import Link
 from homeportd.tunnels.protocol import HEARTBEAT_S, Introduction
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
-if TYPE_CHECKING:
-    from homeportd.edge.connections.link import Link
-    from homeportd.edge.tunnel import Tunnel
-
-SILENT_S: Final = HEARTBEAT_S + 1.0  # without a byte: a link that lives answers each heartbeat
+SILENT_S: Final = HEARTBEAT_S + 1.0  # without a byte: a link that works answers each heartbeat
 
 
 class Offline(Exception):
@@ -27,12 +24,12 @@ class Client:
         self.lineage = lineage
         self.run = run
         self.name = name
-        self.links: dict[int, Link] = {}
-        self.tunnels: dict[str, Tunnel] = {}
+        self.links: dict[int, Link] = {}  # by the number that the client gave them
+        self.tunnels: set[str] = set()  # ids of the tunnels that it holds; the service keeps them
 
     @property
     def freshest(self) -> Link | None:
-        """The link that was heard of last: a silent one may be dead, though nobody knows yet."""
+        """The link that received a byte last: a silent one may be dead without a sign of it."""
         return max(self.links.values(), key=lambda link: link.session.heard_at or 0.0, default=None)
 
     async def dial(self, introduction: Introduction) -> Stream:
@@ -61,6 +58,6 @@ class Client:
 
     @property
     def round_trip(self) -> float | None:
-        """Seconds to the client and back, of its best link."""
+        """Seconds to the client and back on its best link; None before the first answer to a heartbeat."""
         times = [link.session.round_trip for link in self.links.values()]
         return min((time for time in times if time is not None), default=None)

@@ -1,17 +1,13 @@
-"""One connection of a client: its session, and the control stream over which both sides talk."""
+"""A link: one connection of a client, with its yamux session and its control stream of JSON lines."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import sqlite3
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final
 
 from homeportd.auth.model import Token
-from homeportd.edge.connections.admission import PendingConnection
-from homeportd.edge.connections.client import Client
 from homeportd.edge.model import Refused
 from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels import protocol
@@ -21,13 +17,10 @@ from homeportd.yamux.config import KIB, MIB, Config
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
-HELLO_S: Final = 10  # for a client to say who it is
+HELLO_S: Final = 10  # for a client to send its hello
 LINES_BURST: Final = 2 * protocol.MAX_TUNNELS  # control messages: so many at once,
 LINES_PER_S: Final = 50  # so many a second after that; more are read later
-WRONG_TOKEN_S: Final = (
-    1.0  # before a wrong token is answered: with few arrivals of one address, guesses are few
-)
-FAREWELL_S: Final = 0.5  # for a last word to arrive
+LAST_MESSAGE_S: Final = 0.5  # for the last message to arrive
 
 CONFIG: Final = Config(
     max_streams=16 * KIB,  # visitors on one link
@@ -38,72 +31,25 @@ CONFIG: Final = Config(
     close_timeout=30.0,
 )
 
-_log = logging.getLogger(__name__)
-
-
-class ConnectionHandler(Protocol):
-    """What a link needs of the service."""
-
-    def admit(self, hello: protocol.Hello) -> Token:
-        """The token behind a hello. Raises Refused."""
-
-    def join(self, link: Link, hello: protocol.Hello) -> tuple[Client, protocol.Welcome]:
-        """Make the link part of its client. Raises Refused."""
-
-    def leave(self, link: Link) -> None:
-        """The link is gone."""
-
-    async def open(self, client: Client, message: protocol.Open) -> protocol.Opened:
-        """Give the client a tunnel. Raises Refused."""
-
-    async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
-        """The client wants a tunnel no more."""
-
-    def rotated(self, link: Link) -> None:
-        """The client has stored its new token."""
-
-    def greeted(self, link: Link) -> None:
-        """The client has been welcomed."""
-
 
 class Link:
-    """`run` serves it until it is gone."""
+    """A connection from its hello on; `edge.connection_handler` serves it."""
 
-    def __init__(
-        self, session: Session, desk: ConnectionHandler, address: str, arrival: PendingConnection
-    ) -> None:
+    def __init__(self, session: Session, address: str) -> None:
         self.session = session
-        self.address = address
-        self.token: Token | None = None
-        self.client: Client | None = None
-        self.number = 0
-        self.agent = ""
-        self._desk = desk
-        self._arrival = arrival  # until it is known who comes
+        self.address = address  # of the client, as text
+        self.token: Token | None = None  # set when the hello was admitted
+        self.number = 0  # which link of its client this is, from the hello
+        self.agent = ""  # program and version of the client, from the hello
         self._control: Stream | None = None
         self._ending = False
         self._lines = TokenBucket(LINES_BURST, LINES_PER_S)
 
-    async def run(self) -> None:
-        """Never raises, but for being cancelled."""
-        try:
-            await self._serve()
-        except Refused as refusal:
-            await self.end(refusal)
-        except (YamuxError, ValueError, TimeoutError) as error:
-            # A peer that is gone, says no line end, or nothing at all.
-            _log.debug("link from %s: %s", self.address, error)
-        except Exception:
-            _log.exception("a link from %s failed", self.address)
-        finally:
-            self._arrival.leave()
-            self._desk.leave(self)
-            self.session.abort()
-
-    async def _serve(self) -> None:
+    async def receive_hello(self) -> protocol.Hello:
+        """The client's first message. Raises Refused, TimeoutError, YamuxError, and ValueError for no line."""
         async with asyncio.timeout(HELLO_S):
-            self._control = control = await self.session.accept()
-            hello = _read(await control.readline(MAX_LINE))
+            self._control = await self.session.accept()
+            hello = _read(await self._control.readline(MAX_LINE))
         if not isinstance(hello, protocol.Hello):
             raise Refused(Refusal.BAD, "the first message is no hello", "use a client of Homeport")
         if hello.version != protocol.VERSION:
@@ -112,53 +58,24 @@ class Link:
                 f"the client speaks version {hello.version}, this edge {protocol.VERSION}",
                 "install the same release of Homeport on both",
             )
-        try:
-            self.token = self._desk.admit(hello)
-        except Refused:
-            await asyncio.sleep(WRONG_TOKEN_S)
-            raise
-        self._arrival.leave()
         self.number, self.agent = hello.link, hello.agent
-        self.client, welcome = self._desk.join(self, hello)
-        self.tell(welcome)
-        self._desk.greeted(self)
-        surplus = asyncio.create_task(self._refuse_streams())
-        try:
-            while line := await control.readline(MAX_LINE):
-                if not self._lines.take(monotonic()):
-                    await asyncio.sleep(1 / LINES_PER_S)
-                await self._take(_read(line), self.client)
-        finally:
-            surplus.cancel()
-            await asyncio.gather(surplus, return_exceptions=True)
+        return hello
 
-    async def _take(self, message: object, client: Client) -> None:
-        match message:
-            case protocol.Open():
-                try:
-                    self.tell(await self._desk.open(client, message))
-                except Refused as refusal:
-                    self.tell(_refused(refusal, message.request))
-                except sqlite3.Error as error:
-                    # A full disk, most likely, which must not cost the client its other tunnels.
-                    _log.warning("what a client asks for could not be kept: %s", error)
-                    self.tell(_refused(_unwritten(error), message.request))
-            case protocol.Close(tunnel=tunnel_id, forget=forget):
-                try:
-                    await self._desk.close_for(client, tunnel_id, forget=forget)
-                except sqlite3.Error as error:
-                    _log.warning("a tunnel that was closed could not be removed: %s", error)
-            case protocol.Rotated():
-                self._desk.rotated(self)
-            case _:
-                raise Refused(Refusal.BAD, "a second hello on one link", "say hello once")
+    async def receive(self) -> object | None:
+        """The next message after the hello; None at the end of the control stream.
 
-    async def _refuse_streams(self) -> None:
-        async for stream in self.session:
-            stream.reset()
+        Raises Refused for a message that is none, YamuxError, ValueError.
+        """
+        assert self._control is not None  # noqa: S101 - the hello came on it
+        line = await self._control.readline(MAX_LINE)
+        if not line:
+            return None
+        if not self._lines.take(monotonic()):
+            await asyncio.sleep(1 / LINES_PER_S)
+        return _read(line)
 
     def tell(self, message: protocol._Message) -> None:
-        """Say something to the client. One that does not listen is cut off."""
+        """Send a message. A client that does not read its control stream is cut off."""
         if self._control is None or self._ending:
             return
         try:
@@ -167,11 +84,11 @@ class Link:
             self.session.abort(f"the client could not be told something: {error}")
 
     async def end(self, refusal: Refused) -> None:
-        """Say why, and end the link shortly after."""
-        self.tell(_refused(refusal, None))
+        """Send the refusal, and end the link shortly after."""
+        self.tell(refused_message(refusal, None))
         self._ending = True
         with contextlib.suppress(YamuxError, TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(LAST_MESSAGE_S):
                 if self._control is not None:
                     self._control.write_eof()
                     await self._control.wait_sent()
@@ -180,14 +97,9 @@ class Link:
         self.session.abort("the client was refused")
 
 
-def _refused(refusal: Refused, request: int | None) -> protocol.Refused:
+def refused_message(refusal: Refused, request: int | None) -> protocol.Refused:
+    """The message about a refusal; `request` is the number of the client's request, None: of the whole link."""
     return protocol.Refused(request=request, reason=refusal.reason, detail=refusal.detail, fix=refusal.fix)
-
-
-def _unwritten(error: sqlite3.Error) -> Refused:
-    return Refused(
-        Refusal.LIMIT, f"the edge cannot keep it: {error}", "its owner has to make room on its disk"
-    )
 
 
 def _read(line: bytes) -> object:

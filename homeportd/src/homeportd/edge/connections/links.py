@@ -1,9 +1,7 @@
-"""Who is connected: admits links by token, joins them to clients, replaces tokens, cuts what was revoked."""
+"""The links of all clients: admits them by token, joins them to clients, replaces tokens, ends what was revoked."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +11,8 @@ from homeportd.auth.service import Auth
 from homeportd.edge.connections.client import Client
 from homeportd.edge.connections.link import Link
 from homeportd.edge.model import Refused
-from homeportd.settings import EdgeSettings
+from homeportd.edge.settings import EdgeSettings
+from homeportd.tasks import TaskSet
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Refusal
 
@@ -21,7 +20,7 @@ MAX_CLIENTS = 4096
 
 
 def revoked() -> Refused:
-    """A new one each time: an exception that is raised again keeps the frames of every time, and all they hold."""
+    """The refusal of a token. A new one each time: an exception that is raised again keeps all its frames."""
     return Refused(
         Refusal.TOKEN,
         "the token is unknown, revoked, or not for tunnels",
@@ -31,39 +30,35 @@ def revoked() -> Refused:
 
 @dataclass(frozen=True)
 class _Successor:
+    """The token that replaces another, which holds `until` then."""
+
     token: Token
     secret: str
     until: datetime
 
 
 class Links:
-    """All clients and their links; `on_gone(client)` is called when a client's last link was lost."""
+    """All clients and their links."""
 
-    def __init__(
-        self,
-        settings: EdgeSettings,
-        auth: Auth,
-        on_gone: Callable[[Client], None],
-        on_change: Callable[[Client], None],
-    ) -> None:
+    def __init__(self, settings: EdgeSettings, auth: Auth) -> None:
         self._settings = settings
         self._auth = auth
-        self._on_gone = on_gone
-        self._on_change = on_change
-        self._clients: dict[tuple[str, str], Client] = {}
-        self._links: set[Link] = set()
+        self._clients: dict[tuple[str, str], Client] = {}  # by token lineage and run
+        self._links: dict[Link, Client] = {}
+        self._revoked: set[Link] = set()  # links that are being ended
         # Secrets of tokens that replaced others, kept in memory until the others end: for clients still away.
         self._successors: dict[str, _Successor] = {}
-        self._farewells: set[asyncio.Task[None]] = set()
-        auth.revoked.subscribe(self.cut_revoked)
+        self._endings = TaskSet()
+        auth.revoked.subscribe(self._end_revoked)
         auth.rotated.subscribe(self._replace)
 
     def __len__(self) -> int:
+        """Number of links."""
         return len(self._links)
 
     @property
     def clients(self) -> list[Client]:
-        """Everyone who has a link."""
+        """Every client that has a link."""
         return list(self._clients.values())
 
     def admit(self, hello: protocol.Hello) -> Token:
@@ -73,23 +68,22 @@ class Links:
             raise revoked()
         return token
 
-    def join(self, link: Link, hello: protocol.Hello) -> tuple[Client, protocol.Welcome]:
-        """Make the link part of its client, in place of an older one of the same number. Raises Refused."""
-        assert link.token is not None  # noqa: S101 - admitted just before
-        key = (link.token.lineage, hello.run)
+    def join(self, link: Link, token: Token, hello: protocol.Hello) -> tuple[Client, protocol.Welcome]:
+        """Make the link part of its client; an older link of the same number is ended. Raises Refused."""
+        key = (token.lineage, hello.run)
         client = self._clients.get(key)
         if client is None:
             if len(self._clients) >= MAX_CLIENTS:
                 raise Refused(
                     Refusal.LIMIT, f"{MAX_CLIENTS} clients are connected", "end one that is not used"
                 )
-            client = self._clients[key] = Client(link.token.lineage, hello.run, hello.client)
+            client = self._clients[key] = Client(token.lineage, hello.run, hello.client)
         before = client.links.get(link.number)
         client.links[link.number] = link
-        self._links.add(link)
+        self._links[link] = client
         if before is not None:
             before.session.abort("a newer connection took its place")
-        edge, ends = self._settings, link.token.expires_at
+        edge, ends = self._settings, token.expires_at
         welcome = protocol.Welcome(
             edge=edge.base,
             url=edge.url,
@@ -101,53 +95,45 @@ class Links:
         )
         return client, welcome
 
-    def greeted(self, link: Link) -> None:
-        """Give a client that comes with a replaced token the new one."""
-        if link.client is not None:
-            if link.client.tunnels:
-                self._on_change(link.client)
-            self._offer(link)
-
-    def leave(self, link: Link) -> None:
-        """The link is gone; it alone, while its client has another."""
-        self._links.discard(link)
-        client = link.client
+    def leave(self, link: Link) -> Client | None:
+        """Forget a link that is gone; its client, which may have others, or None when the link was replaced."""
+        self._revoked.discard(link)
+        client = self._links.pop(link, None)
         if client is None or client.links.get(link.number) is not link:
-            return
+            return None
         del client.links[link.number]
-        if client.links:
-            self._on_change(client)
-        else:
+        if not client.links:
             self._clients.pop((client.lineage, client.run), None)
-            self._on_gone(client)
+        return client
 
     def rotated(self, link: Link) -> None:
-        """The client has the new token: all its links live by that one from now on."""
-        if link.token is None or link.client is None:
+        """The client has stored its new token: all its links hold by that one from now on."""
+        client = self._links.get(link)
+        if link.token is None or client is None:
             return
         old = link.token.id
         successor = self._successors.get(old)
         if successor is None:
             return
-        for other in link.client.links.values():
+        for other in client.links.values():
             if other.token is not None and other.token.id == old:
                 other.token = successor.token
-        self._offer(link)  # it may have been replaced as well meanwhile
+        self.offer_successor(link)  # it may have been replaced as well meanwhile
 
-    def cut_revoked(self) -> None:
-        """End links whose token holds no more."""
-        for link in [
-            link for link in self._links if link.token and not self._auth.token_alive(link.token.id)
-        ]:
-            self._links.discard(link)
-            self._spawn(link)
+    def offer_successor(self, link: Link) -> None:
+        """Send the new token to a client whose token has been replaced."""
+        successor = self._successors.get(link.token.id) if link.token is not None else None
+        if successor is not None:
+            left = int((successor.until - clock.now()).total_seconds())
+            link.tell(protocol.Rotate(token=successor.secret, grace_s=max(0, left)))
+
+    def _end_revoked(self) -> None:
+        for link in self._links.keys() - self._revoked:
+            if link.token is not None and not self._auth.token_alive(link.token.id):
+                self._revoked.add(link)
+                self._endings.spawn(link.end(revoked()), "a link of a revoked token")
         now = clock.now()
         self._successors = {id_: item for id_, item in self._successors.items() if item.until > now}
-
-    def _spawn(self, link: Link) -> None:
-        task = asyncio.get_running_loop().create_task(link.end(revoked()))
-        self._farewells.add(task)
-        task.add_done_callback(self._farewells.discard)
 
     def _replace(self, old: Token, new: Token, secret: str) -> None:
         if old.scope is not Scope.TUNNEL or old.expires_at is None:
@@ -156,19 +142,11 @@ class Links:
         for client in self._clients.values():
             for link in client.links.values():
                 if link.token is not None and link.token.id == old.id:
-                    self._offer(link)
+                    self.offer_successor(link)
                     break  # one link of each client is told
-
-    def _offer(self, link: Link) -> None:
-        successor = self._successors.get(link.token.id) if link.token is not None else None
-        if successor is not None:
-            left = int((successor.until - clock.now()).total_seconds())
-            link.tell(protocol.Rotate(token=successor.secret, grace_s=max(0, left)))
 
     async def close(self) -> None:
         """End every link."""
         for link in list(self._links):
             link.session.abort("the edge stops")
-        for task in self._farewells:
-            task.cancel()
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        await self._endings.close()

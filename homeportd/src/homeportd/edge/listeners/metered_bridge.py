@@ -1,4 +1,4 @@
-"""One visitor's connection joined with its stream: counted, and held to a rate where the tunnel has one."""
+"""The bridge between a visitor's connection and its stream, which counts bytes and keeps to the tunnel's rate."""
 
 from __future__ import annotations
 
@@ -14,20 +14,14 @@ from homeportd.yamux.bridge import Bridge
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
-BURST_S: Final = 0.25  # a rate may be overdrawn by what it gives in so many seconds
 SLICE: Final = 64 * 1024  # bytes taken from a held chunk at once
 
 
-Broken = Callable[[YamuxError, bool], None]
-
-
-def rate_limit(bytes_per_second: int) -> TokenBucket:
-    """A bucket of bytes that all connections of a tunnel share, one for each direction."""
-    return TokenBucket(bytes_per_second * BURST_S, bytes_per_second)
+OnFailure = Callable[[YamuxError, bool], None]
 
 
 class Rates(Protocol):
-    """A tunnel's rates of this moment; None: as fast as it goes."""
+    """The rates of a tunnel at this moment; None: no limit."""
 
     rate_in: TokenBucket | None
     rate_out: TokenBucket | None
@@ -39,8 +33,9 @@ class MeteredBridge(Bridge):
     From the visitor: the socket is not read while the rate is overdrawn. To the visitor: what came waits here
     unconsumed, so that the stream's window bounds it.
 
-    `on_end(bytes in, bytes out)` is called once, when the connection is gone. `broken(error, asked)` is called in place
-    of a reset when the client gave no byte at all, and takes the connection over; `asked`: the visitor sent something.
+    `on_end(bytes in, bytes out)` is called once, when the connection is gone. `on_failure(error, asked)` is called
+    instead of a reset when the client sent no byte at all, and takes the connection over; `asked`: the visitor sent
+    something.
     """
 
     def __init__(
@@ -49,7 +44,7 @@ class MeteredBridge(Bridge):
         stats: Stats,
         rates: Rates,
         on_end: Callable[[int, int], None],
-        broken: Broken | None = None,
+        on_failure: OnFailure | None = None,
     ) -> None:
         super().__init__(stream)
         self.bytes_in = 0
@@ -57,22 +52,24 @@ class MeteredBridge(Bridge):
         self._total = stats.total
         self._rates = rates
         self._on_end = on_end
-        self._broken = broken
+        self._on_failure = on_failure
         self._loop = stream.session.loop
         self._socket: asyncio.Transport | None = None
-        self._resting: asyncio.TimerHandle | None = None  # the socket is not read until then
+        self._read_timer: asyncio.TimerHandle | None = None  # the socket is not read until it fires
         self._held: deque[memoryview] | None = None  # made when needed: thousands of connections have no rate
-        self._holding: asyncio.TimerHandle | None = None  # nothing is given to the socket until then
+        self._write_timer: asyncio.TimerHandle | None = (
+            None  # nothing is written to the socket until it fires
+        )
         self._finished = False
 
-    def rerate(self) -> None:
-        """Other rates hold: none of the old ones is waited for."""
-        if self._resting is not None:
-            self._resting.cancel()
-            self._rested()
-        if self._holding is not None:
-            self._holding.cancel()
-            self._release()
+    def rates_changed(self) -> None:
+        """Go on at once after the tunnel's rates have changed."""
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._resume_reading()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_held()
 
     # Called by the socket
 
@@ -88,9 +85,9 @@ class MeteredBridge(Bridge):
         rate = self._rates.rate_in
         if rate is not None:
             wait_s = rate.spend(size, monotonic())
-            if wait_s and self._resting is None and self._socket is not None:
+            if wait_s and self._read_timer is None and self._socket is not None:
                 self._socket.pause_reading()
-                self._resting = self._loop.call_later(wait_s, self._rested)
+                self._read_timer = self._loop.call_later(wait_s, self._resume_reading)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._socket = None
@@ -102,17 +99,17 @@ class MeteredBridge(Bridge):
 
     def drained(self) -> None:
         self._full = False
-        if self._resting is None:
+        if self._read_timer is None:
             super().drained()
 
     def received(self, data: bytes) -> None:
         if self._rates.rate_out is None and not self._held:
-            self._pass_on(data)
+            self._write(data)
             return
         self._held = self._held or deque()
         self._held.append(memoryview(data))
-        if self._holding is None:
-            self._release()
+        if self._write_timer is None:
+            self._write_held()
 
     def finished(self) -> None:
         if self._held:
@@ -123,42 +120,47 @@ class MeteredBridge(Bridge):
     def ended(self, error: YamuxError | None) -> None:
         if error is not None:
             self._forget_held()
-        # The client that cannot reach its server resets the stream before any byte: worth a page.
-        if error is not None and self._broken is not None and not self.bytes_out and self._socket is not None:
+        # A client that cannot reach its server resets the stream before any byte: the visitor gets a page.
+        if (
+            error is not None
+            and self._on_failure is not None
+            and not self.bytes_out
+            and self._socket is not None
+        ):
             socket, self._socket = self._socket, None
             if not socket.is_closing():
-                self._broken(error, self.bytes_in > 0)
-                super().connection_lost(None)  # it is in other hands
+                self._on_failure(error, self.bytes_in > 0)
+                super().connection_lost(None)  # `on_failure` has taken it over
                 self._finish()
                 return
         super().ended(error)
 
     # Inside
 
-    def _pass_on(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         size = len(data)
         self.bytes_out += size
         self._total.bytes_out += size
         super().received(data)
 
-    def _rested(self) -> None:
-        self._resting = None
-        # A stream that is still full says when it is not: what is read until then it would have to hold.
+    def _resume_reading(self) -> None:
+        self._read_timer = None
+        # A stream that is still full calls `drained` later; what is read until then it would have to hold.
         if not self._full and self._socket is not None and not self._socket.is_closing():
             super().drained()
 
-    def _release(self) -> None:
-        self._holding = None
+    def _write_held(self) -> None:
+        self._write_timer = None
         while self._held:
             chunk = self._held.popleft()
             if len(chunk) > SLICE:
                 self._held.appendleft(chunk[SLICE:])
                 chunk = chunk[:SLICE]
-            self._pass_on(bytes(chunk))
+            self._write(bytes(chunk))
             rate = self._rates.rate_out
             wait_s = rate.spend(len(chunk), monotonic()) if rate is not None else 0.0
             if wait_s:
-                self._holding = self._loop.call_later(wait_s, self._release)
+                self._write_timer = self._loop.call_later(wait_s, self._write_held)
                 break
         if self._finished and not self._held:
             self._finished = False
@@ -166,16 +168,16 @@ class MeteredBridge(Bridge):
 
     def _forget_held(self) -> None:
         self._held = None
-        for timer in (self._resting, self._holding):
+        for timer in (self._read_timer, self._write_timer):
             if timer is not None:
                 timer.cancel()
-        self._resting = self._holding = None
+        self._read_timer = self._write_timer = None
 
     def _finish(self) -> None:
-        self._broken = None
+        self._on_failure = None
         on_end, self._on_end = self._on_end, _nothing
         on_end(self.bytes_in, self.bytes_out)
 
 
 def _nothing(_bytes_in: int, _bytes_out: int) -> None:
-    """Said already."""
+    """`on_end` was called already."""

@@ -15,7 +15,7 @@ _ABSENT = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
 
 
 class PortInUse(Exception):
-    """Another program listens there."""
+    """Another program listens on the address and port that the text names."""
 
 
 def bind(addresses: Sequence[str], port: int, kind: socket.SocketKind) -> list[socket.socket]:

@@ -1,4 +1,4 @@
-"""The TCP listener of a tunnel: of its own port, or on loopback for an HTTP name, where Traefik comes."""
+"""The TCP listener of a tunnel: on its own port, or on loopback for an HTTP name, where Traefik connects."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ BACKLOG: Final = 1024
 MAX_EARLY: Final = 256 * 1024  # bytes that a loop may hand over before reading has stopped
 
 
-class StreamListener:
-    """Hands each connection to the client that holds the tunnel."""
+class TcpListener:
+    """Joins each connection with a stream to the client that holds the tunnel."""
 
     def __init__(self, tunnel: Tunnel, sockets: list[socket.socket]) -> None:
         self._tunnel = tunnel
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
-        self._carriers: dict[MeteredBridge, Address] = {}
+        self._bridges: dict[MeteredBridge, Address] = {}
         self.port = int(sockets[0].getsockname()[1])
-        self._arriving: set[asyncio.Task[None]] = set()  # connections whose stream is being opened
-        self.apologies: set[ErrorPage] = set()
+        self._dialling: set[asyncio.Task[None]] = set()  # connections whose stream is being opened
+        self.error_pages: set[ErrorPage] = set()
         self.retired = False
         self.descriptors = descriptors_for_visitors()
 
@@ -51,10 +51,10 @@ class StreamListener:
     @property
     def open(self) -> int:
         """Connections at this moment."""
-        return len(self._carriers) + len(self._arriving)
+        return len(self._bridges) + len(self._dialling)
 
     def close(self) -> None:
-        """Accept no more; what is connected goes on."""
+        """Stop accepting. Connections go on."""
         for server in self._servers:
             server.close()
         if not self._servers:
@@ -62,62 +62,64 @@ class StreamListener:
                 sock.close()
 
     def retire(self) -> None:
-        """Give way to another listener of the tunnel: nobody gets to the client by this one any more.
+        """Let no visitor through any more, since another listener of the tunnel has taken over.
 
-        Whoever still comes, by a route of before, is asked to try again, until `close`.
+        Visitors who still come by the old route get a page that tries again, until `close`.
         """
         self.retired = True
         self.cut()
-        for task in self._arriving:
+        for task in self._dialling:
             task.cancel()
 
     def recheck(self) -> None:
-        """End what the rules do not allow any more, and hold the rest to their rates; of HTTP end all: Traefik alone
-        knows whose is whose."""
-        for carrier, address in list(self._carriers.items()):
+        """End connections that the rules do not allow any more; the others get the new rates.
+
+        Of HTTP all end: Traefik alone knows which visitor a connection belongs to.
+        """
+        for bridge, address in list(self._bridges.items()):
             if self._tunnel.reservation.kind is Kind.HTTP or not self._tunnel.admits(address):
-                carrier.abort()
+                bridge.abort()
             else:
-                carrier.rerate()
+                bridge.rates_changed()
         if self._tunnel.reservation.kind is Kind.HTTP:
-            for task in self._arriving:
+            for task in self._dialling:
                 task.cancel()
 
     def cut(self) -> None:
         """End every connection."""
-        for carrier in list(self._carriers):
-            carrier.abort()
+        for bridge in list(self._bridges):
+            bridge.abort()
 
     def end(self) -> None:
-        """As `cut`, and nobody gets a page: it would be a connection that outlives its listener."""
+        """End every connection and every error page, so that none outlives its listener."""
         self.cut()
-        for each in list(self.apologies):
+        for each in list(self.error_pages):
             each.abort()
 
-    def welcome(
-        self, arrival: _PendingVisitor, transport: asyncio.Transport, address: Address, port: int
+    def connect(
+        self, visitor: _PendingVisitor, transport: asyncio.Transport, address: Address, port: int
     ) -> None:
-        """Begin to join a connection with a stream."""
-        task = self._tunnel.spawn(self._carry(arrival, transport, address, port))
-        self._arriving.add(task)
-        task.add_done_callback(partial(self._arrived, arrival, transport))
+        """Begin to dial the client for a connection."""
+        task = self._tunnel.spawn(self._dial(visitor, transport, address, port))
+        self._dialling.add(task)
+        task.add_done_callback(partial(self._dialled, visitor, transport))
 
-    def _arrived(
-        self, arrival: _PendingVisitor, transport: asyncio.Transport, task: asyncio.Task[None]
+    def _dialled(
+        self, visitor: _PendingVisitor, transport: asyncio.Transport, task: asyncio.Task[None]
     ) -> None:
         # Not within the task: one that is cancelled before its first step never gets to its own `except`.
-        self._arriving.discard(task)
+        self._dialling.discard(task)
         if not task.cancelled():
             return
         if self.retired:
-            arrival.send_error_page(error_page.MOVED)
+            visitor.send_error_page(error_page.MOVED)
         else:  # the tunnel was closed
             reset(transport)
 
-    async def _carry(
-        self, arrival: _PendingVisitor, transport: asyncio.Transport, address: Address, port: int
+    async def _dial(
+        self, visitor: _PendingVisitor, transport: asyncio.Transport, address: Address, port: int
     ) -> None:
-        """Join it, or say why not."""
+        """Join a connection with a stream to the client, or answer why it cannot be."""
         tunnel = self._tunnel
         web = tunnel.reservation.kind is Kind.HTTP
         try:
@@ -125,7 +127,7 @@ class StreamListener:
         except Offline:
             tunnel.refuse(address, port)
             if web:
-                arrival.send_error_page(error_page.OFFLINE)
+                visitor.send_error_page(error_page.OFFLINE)
             else:
                 reset(transport)
             return
@@ -137,52 +139,52 @@ class StreamListener:
             stream.reset()
             reset(transport)
             return
-        self._join(arrival, transport, stream, address, port)
+        self._join(visitor, transport, stream, address, port)
 
     def _join(
         self,
-        arrival: _PendingVisitor,
+        visitor: _PendingVisitor,
         transport: asyncio.Transport,
         stream: Stream,
         address: Address,
         port: int,
     ) -> None:
-        """Let a connection and its stream go on by themselves."""
+        """Hand a connection over to a bridge to its stream."""
         tunnel = self._tunnel
         web = tunnel.reservation.kind is Kind.HTTP
         begun = monotonic()
         stats = tunnel.stats
 
         def ended(bytes_in: int, bytes_out: int) -> None:
-            self._carriers.pop(carrier, None)
+            self._bridges.pop(bridge, None)
             stats.open -= 1
             if not web:
                 took = int((monotonic() - begun) * 1000)
-                tunnel.note("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
+                tunnel.log("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
 
-        broken = arrival.error_page if web else None
-        carrier = MeteredBridge(stream, stats, tunnel, ended, broken)
-        self._carriers[carrier] = address
+        on_failure = visitor.show_failure if web else None
+        bridge = MeteredBridge(stream, stats, tunnel, ended, on_failure)
+        self._bridges[bridge] = address
         stats.open += 1
         stats.total.connections += 1
         if not web:
-            tunnel.note("open", address, port)
-        transport.set_protocol(carrier)
-        carrier.connection_made(transport)
-        if arrival.early:
-            early = bytes(arrival.early)
-            arrival.early.clear()
-            carrier.data_received(early)
-        if arrival.ended:
-            carrier.eof_received()
+            tunnel.log("open", address, port)
+        transport.set_protocol(bridge)
+        bridge.connection_made(transport)
+        if visitor.early:
+            early = bytes(visitor.early)
+            visitor.early.clear()
+            bridge.data_received(early)
+        if visitor.ended:
+            bridge.eof_received()
         if not transport.is_closing():
             transport.resume_reading()
 
 
 class _PendingVisitor(asyncio.Protocol):
-    """A connection until its stream is there: checked before anything else, and not read."""
+    """The protocol of a visitor's connection until its stream is there: checked first, and not read."""
 
-    def __init__(self, listener: StreamListener, tunnel: Tunnel) -> None:
+    def __init__(self, listener: TcpListener, tunnel: Tunnel) -> None:
         self._listener = listener
         self._tunnel = tunnel
         self._transport: asyncio.Transport | None = None
@@ -202,7 +204,7 @@ class _PendingVisitor(asyncio.Protocol):
             reset(self._transport)
         elif self._listener.retired:
             self.send_error_page(error_page.MOVED)
-        elif self._listener.open >= tunnel.rules.connections or self._scarce():
+        elif self._listener.open >= tunnel.rules.connections or self._descriptors_short():
             tunnel.refuse(address, port)
             if tunnel.reservation.kind is Kind.HTTP:
                 self.send_error_page(error_page.BUSY)
@@ -210,7 +212,7 @@ class _PendingVisitor(asyncio.Protocol):
                 reset(self._transport)
         else:
             self._transport.pause_reading()
-            self._listener.welcome(self, self._transport, address, port)
+            self._listener.connect(self, self._transport, address, port)
 
     def data_received(self, data: bytes) -> None:
         self.early += data
@@ -221,26 +223,26 @@ class _PendingVisitor(asyncio.Protocol):
         self.ended = True
         return True
 
-    def _scarce(self) -> bool:
-        """Whether descriptors are short: the kernel gives the lowest that is free."""
+    def _descriptors_short(self) -> bool:
+        """Whether file descriptors run short: the kernel gives the lowest free number."""
         assert self._transport is not None  # noqa: S101 - the caller has one
         sock = self._transport.get_extra_info("socket")
         return sock is not None and int(sock.fileno()) >= self._listener.descriptors
 
-    def error_page(self, error: YamuxError, asked: bool) -> None:
-        """Say why there is no answer: the client is gone, or the server behind it."""
+    def show_failure(self, error: YamuxError, asked: bool) -> None:
+        """Answer with the page for a failed stream: the client is gone, or the server behind it."""
         gone = isinstance(error, SessionClosed)
         self.send_error_page(error_page.OFFLINE if gone else error_page.SILENT, asked)
 
     def send_error_page(self, answer: bytes, asked: bool = False) -> None:
-        """Answer with a page instead; `asked`: more than `early` has come already.
+        """Answer with an error page; `asked`: the visitor has sent more than `early`.
 
-        Not before anything came: for Traefik an answer without a question is a broken connection, and a 500.
+        The page waits for a request: for Traefik an answer without one is a broken connection, and a 500.
         """
         if self._transport is not None and not self._transport.is_closing():
             asked = asked or bool(self.early)
-            known = self._listener.apologies
-            ErrorPage.take_over(self._transport, answer, asyncio.get_running_loop(), known, asked=asked)
+            open_pages = self._listener.error_pages
+            ErrorPage.take_over(self._transport, answer, asyncio.get_running_loop(), open_pages, asked=asked)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -1,4 +1,4 @@
-"""The UDP listener of a tunnel: a stream for each visitor address, datagrams in it behind their length."""
+"""The UDP listener of a tunnel: a stream for each visitor address, with datagrams behind their length in it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
-IDLE_S: Final = 60  # without a datagram either way, a visitor is forgotten
+IDLE_S: Final = 60  # without a datagram either way: then a visitor is forgotten
 SWEEP_S: Final = 5
-UNANSWERED_S: Final = 2.0  # a visitor without an answer for so long goes, where there is no room for others;
-CLEAR_EVERY_S: Final = 1.0  # looked for so often at most
+UNANSWERED_S: Final = 2.0  # without an answer: then a visitor makes room for others, where there is none
+CLEAR_EVERY_S: Final = 1.0  # between two searches for such visitors, at least
 MAX_VISITORS: Final = 4096  # of one tunnel, where its limit is not lower
 MAX_EARLY: Final = 64  # datagrams of a visitor whose stream is being opened,
 MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
@@ -30,18 +30,18 @@ BATCH: Final = 64  # datagrams of one socket at a time, before others have their
 ANCILLARY: Final = socket.CMSG_SPACE(20)  # bytes; in6_pktinfo is the longer of the two
 
 Peer = tuple[Any, ...]  # what sendmsg takes: (host, port), and two more numbers for IPv6
-# What an answer is sent with, so that it leaves from the address that was asked: a machine with several addresses
-# would answer from the one that its routes prefer, and a visitor takes no answer from a stranger.
+# Ancillary data of an answer, so that it leaves from the address that the visitor wrote to: a machine with several
+# addresses would answer from the one that its routes prefer, and visitors drop what comes from another address.
 Ancillary = tuple[tuple[int, int, bytes], ...]
 
 
-class DatagramListener:
-    """Takes datagrams on all addresses of the edge."""
+class UdpListener:
+    """Receives the datagrams of a port on all addresses of the edge, and keeps a visitor for each source address."""
 
     def __init__(self, tunnel: Tunnel, sockets: list[socket.socket]) -> None:
         self.tunnel = tunnel
         self._sockets = sockets
-        self._endpoints: list[_Endpoint] = []
+        self._receivers: list[_Receiver] = []
         self.port = int(sockets[0].getsockname()[1])
         self.visitors = 0
         self._cleared_at = 0.0
@@ -50,23 +50,23 @@ class DatagramListener:
     async def start(self) -> None:
         """Begin to receive."""
         loop = asyncio.get_running_loop()
-        self._endpoints = [_Endpoint(self, sock, loop) for sock in self._sockets]
+        self._receivers = [_Receiver(self, sock, loop) for sock in self._sockets]
         self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
 
     def _forget_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         before = monotonic() - IDLE_S
-        for endpoint in self._endpoints:
-            for visitor in [v for v in endpoint.visitors.values() if v.moved_at < before]:
+        for receiver in self._receivers:
+            for visitor in [v for v in receiver.visitors.values() if v.moved_at < before]:
                 visitor.end()
         self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
 
     def close(self) -> None:
-        """Take no more."""
+        """Receive no more."""
         if self._sweep is not None:
             self._sweep.cancel()
-        for endpoint in self._endpoints:
-            endpoint.close()
-        if not self._endpoints:
+        for receiver in self._receivers:
+            receiver.close()
+        if not self._receivers:
             for sock in self._sockets:
                 sock.close()
 
@@ -80,21 +80,21 @@ class DatagramListener:
         now = monotonic()
         if self.visitors >= most and now >= self._cleared_at + CLEAR_EVERY_S:
             self._cleared_at = now
-            for endpoint in self._endpoints:
-                for visitor in [v for v in endpoint.visitors.values() if v.forlorn(now - UNANSWERED_S)]:
+            for receiver in self._receivers:
+                for visitor in [v for v in receiver.visitors.values() if v.unanswered(now - UNANSWERED_S)]:
                     visitor.end()
         return self.visitors < most
 
     def recheck(self) -> None:
         """Forget visitors that the rules do not allow any more."""
-        for endpoint in self._endpoints:
-            for visitor in [v for v in endpoint.visitors.values() if not self.tunnel.admits(v.address)]:
+        for receiver in self._receivers:
+            for visitor in [v for v in receiver.visitors.values() if not self.tunnel.admits(v.address)]:
                 visitor.end()
 
     def cut(self) -> None:
         """Forget every visitor; the next datagram of one begins anew."""
-        for endpoint in self._endpoints:
-            for visitor in list(endpoint.visitors.values()):
+        for receiver in self._receivers:
+            for visitor in list(receiver.visitors.values()):
                 visitor.end()
 
     def end(self) -> None:
@@ -102,14 +102,12 @@ class DatagramListener:
         self.cut()
 
 
-class _Endpoint:
-    """One socket."""
+class _Receiver:
+    """Receives the datagrams of one socket, and gives them to their visitors."""
 
-    def __init__(
-        self, listener: DatagramListener, sock: socket.socket, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, listener: UdpListener, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         self.listener = listener
-        # By their address, and the one of ours that they ask, which is at `_ours` of what the kernel tells.
+        # By their address, and the address of this edge that they write to, at `_ours` in the kernel's pktinfo.
         self.visitors: dict[tuple[Peer, bytes], _Visitor] = {}
         self._ours = slice(0, 16) if sock.family == socket.AF_INET6 else slice(4, 8)
         self._sock = sock
@@ -118,18 +116,18 @@ class _Endpoint:
         loop.add_reader(sock, self._readable)
 
     def _readable(self) -> None:
-        """Take what has come. Not by a transport: asyncio's tell not to which address."""
+        """Receive what has come. Not by asyncio's transport, which does not say to which address a datagram came."""
         for _ in range(BATCH):
             try:
                 size, came, _, peer = self._sock.recvmsg_into((self._buffer,), ANCILLARY)
-            except OSError:  # none any more, or an ICMP answer to what we sent: idle time shows that, too
+            except OSError:  # no more, or an ICMP answer to what was sent: such a visitor goes by IDLE_S
                 return
             asked = came[0][2][self._ours] if came else b""
-            visitor = self.visitors.get((peer, asked)) or self._welcome(peer, asked)
+            visitor = self.visitors.get((peer, asked)) or self._visitor(peer, asked)
             if visitor is not None:
                 visitor.take(bytes(memoryview(self._buffer)[:size]))
 
-    def _welcome(self, peer: Peer, asked: bytes) -> _Visitor | None:
+    def _visitor(self, peer: Peer, asked: bytes) -> _Visitor | None:
         listener, tunnel = self.listener, self.listener.tunnel
         address = ip_address(peer[0])
         if not tunnel.admits(address) or not tunnel.live or not listener.has_room():
@@ -140,14 +138,14 @@ class _Endpoint:
         listener.visitors += 1
         tunnel.stats.open += 1
         tunnel.stats.total.connections += 1
-        tunnel.note("open", address, peer[1])
+        tunnel.log("open", address, peer[1])
         tunnel.spawn(visitor.dial())
         return visitor
 
-    def send(self, data: bytes, peer: Peer, whence: Ancillary) -> bool:
+    def send(self, data: bytes, peer: Peer, ancillary: Ancillary) -> bool:
         """Send a datagram at once; False when the kernel takes none now."""
         try:
-            self._sock.sendmsg((data,), whence, 0, peer)
+            self._sock.sendmsg((data,), ancillary, 0, peer)
         except OSError:
             return False
         return True
@@ -160,7 +158,7 @@ class _Endpoint:
 
 
 def _answering(asked: bytes) -> Ancillary:
-    """What makes an answer leave from that address of ours; nothing for one that is not known."""
+    """The ancillary data with which an answer leaves from the address `asked`; empty when that is not known."""
     if len(asked) == 16:  # struct in6_pktinfo: address, interface
         return ((socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", asked, 0)),)
     # struct in_pktinfo: interface, address, the address in the header
@@ -168,16 +166,16 @@ def _answering(asked: bytes) -> Ancillary:
 
 
 class _Visitor:
-    """One address, and the `Sink` of its stream."""
+    """A source address and its stream, whose `Sink` it is."""
 
-    def __init__(self, endpoint: _Endpoint, peer: Peer, asked: bytes, address: Address) -> None:
+    def __init__(self, receiver: _Receiver, peer: Peer, asked: bytes, address: Address) -> None:
         self.peer = peer
         self._asked = asked
-        self._whence = _answering(asked)
+        self._ancillary = _answering(asked)
         self.address = address
         self.moved_at = self._begun = monotonic()
-        self._endpoint = endpoint
-        self._tunnel = endpoint.listener.tunnel
+        self._receiver = receiver
+        self._tunnel = receiver.listener.tunnel
         self._stats = self._tunnel.stats
         self._stream: Stream | None = None
         self._full = False
@@ -189,7 +187,7 @@ class _Visitor:
         self._over = False
 
     async def dial(self) -> None:
-        """Open the stream, and send what has come meanwhile."""
+        """Open the stream, and send the datagrams that have come meanwhile."""
         try:
             stream = await self._tunnel.dial(self.address, self.peer[1])
         except Offline:
@@ -206,7 +204,7 @@ class _Visitor:
             self._send(data)
 
     def take(self, data: bytes) -> None:
-        """A datagram of this visitor. Where it would have to wait for long it is dropped, as UDP may."""
+        """Send a datagram of this visitor to the client. A datagram that would have to wait is dropped, as UDP may."""
         self.moved_at = monotonic()
         size = len(data)
         if size > MAX_DATAGRAM or self._over:
@@ -235,8 +233,8 @@ class _Visitor:
         self._bytes_in += size
         self._stats.total.bytes_in += size
 
-    def forlorn(self, before: float) -> bool:
-        """Whether it was never answered, and has said nothing since that time."""
+    def unanswered(self, before: float) -> bool:
+        """Whether the visitor never got an answer, and has sent nothing since `before`."""
         return not self._bytes_out and self.moved_at < before
 
     # Called by the stream
@@ -260,8 +258,8 @@ class _Visitor:
 
     def _answer(self, data: bytes) -> None:
         size, rate = len(data), self._tunnel.rate_out
-        if (rate is not None and rate.spend(0, monotonic())) or not self._endpoint.send(
-            data, self.peer, self._whence
+        if (rate is not None and rate.spend(0, monotonic())) or not self._receiver.send(
+            data, self.peer, self._ancillary
         ):
             self._stats.total.dropped += 1
             return
@@ -284,10 +282,10 @@ class _Visitor:
         if self._over:
             return
         self._over = True
-        self._endpoint.visitors.pop((self.peer, self._asked), None)
-        self._endpoint.listener.visitors -= 1
+        self._receiver.visitors.pop((self.peer, self._asked), None)
+        self._receiver.listener.visitors -= 1
         self._stats.open -= 1
-        self._tunnel.note(
+        self._tunnel.log(
             "close",
             self.address,
             self.peer[1],

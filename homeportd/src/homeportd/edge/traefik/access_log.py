@@ -1,6 +1,6 @@
-"""Requests of HTTP tunnels, read from the JSON access log that Traefik appends to.
+"""The reader of Traefik's access log (JSON lines), for the requests of HTTP tunnels.
 
-What was read is remembered with the rows that came of it, so that a restart neither loses nor repeats any.
+The position in the log is written together with the rows, so that a restart neither loses nor repeats one.
 https://doc.traefik.io/traefik/observability/access-logs/
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from homeportd.edge.registry import Registry
 from homeportd.edge.traefik.routes import PREFIX
-from homeportd.edge.traffic.connection_log import MAX_TEXT, Visit, Visits
+from homeportd.edge.traffic.connection_log import MAX_TEXT, ConnectionLog, Visit
 
 POLL_S: Final = 0.5
 CHUNK: Final = 4 * 1024 * 1024  # bytes read at once
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_line(line: bytes) -> Visit | None:
-    """One line of the log; None for what is none, or is not about a tunnel."""
+    """One line of the log; None for a line that is not JSON, or not about a tunnel."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -43,7 +43,7 @@ def read_line(line: bytes) -> Visit | None:
     id_ = router[len(PREFIX) :].partition("@")[0].partition("-")[0]
     path = _text(entry, "RequestPath").partition("?")[0][:MAX_TEXT]
     status = _number(entry, "DownstreamStatus")
-    # Without an answer of the server's, it is the allowlist's.
+    # A 403 without an answer of the server is the allowlist's.
     refused = status == FORBIDDEN and not _number(entry, "OriginStatus")
     return Visit(
         tunnel=id_,
@@ -73,19 +73,19 @@ def _number(entry: dict[str, Any], key: str) -> int:
 
 
 def _moment(text: str) -> str:
-    """Go's RFC 3339 with nanoseconds, as everything else writes time: milliseconds and a Z."""
+    """A time of Go's RFC 3339 with nanoseconds in the form of `clock.to_text`: milliseconds and a Z."""
     whole, dot, fraction = text.removesuffix("Z").partition(".")
     return f"{whole}.{fraction[:3]:0<3}Z" if dot else f"{whole}.000Z"
 
 
-class AccessLog:
-    """Follows one file."""
+class AccessLogReader:
+    """Follows the log, and writes the requests of known tunnels to the connection log."""
 
     def __init__(
-        self, path: Path, visits: Visits, registry: Registry, on_request: Callable[[Visit], None]
+        self, path: Path, log: ConnectionLog, registry: Registry, on_request: Callable[[Visit], None]
     ) -> None:
         self._path = path
-        self._visits = visits
+        self._log = log
         self._registry = registry
         self._on_request = on_request
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +96,7 @@ class AccessLog:
         self._task = asyncio.create_task(self._run(), name="traefik's access log")
 
     async def _run(self) -> None:
-        inode, position = await self._visits.position()
+        inode, position = await self._log.position()
         while True:
             try:
                 while True:
@@ -120,11 +120,11 @@ class AccessLog:
         if not end:
             if len(data) < MAX_LINE:
                 return found, position, False
-            end = len(data)  # no line of a log is as long
+            end = len(data)  # no line of the log is as long
         rows = [visit for line in data[:end].splitlines() if (visit := read_line(line))]
         known = [visit for visit in rows if self._registry.get(visit.tunnel)]
         position += end
-        await self._visits.add(known, found, position)
+        await self._log.add(known, found, position)
         for visit in known:
             tunnel = self._registry.get(visit.tunnel)
             if tunnel is not None:
@@ -134,12 +134,12 @@ class AccessLog:
             self._on_request(visit)
         more = len(data) == CHUNK
         if position >= TRUNCATE_AT and not more:
-            # Traefik writes while this goes on: what it has appended since the look was not read yet.
+            # Traefik writes meanwhile: what it has appended since the file was read must not be lost.
             most = None if position >= FULL_AT else position
             try:
                 if await asyncio.to_thread(_empty, self._path, found, most):
                     position = 0
-                    await self._visits.add([], found, 0)
+                    await self._log.add([], found, 0)
             except (OSError, sqlite3.Error) as error:
                 self._warn(error)  # and what was read stays read
         return found, position, more

@@ -1,6 +1,6 @@
-"""A trial of Traefik's files: the real program starts with them on ports of its own, and says what it thinks.
+"""The check of Traefik's files: the real program is started with them on ports of its own, and asked for errors.
 
-Traefik has no checker. An unknown key ends it at once; a route that cannot be is in its API, with the reason.
+Traefik has no check of its own. An unknown key ends it at once; a route that cannot be is in its API, with the reason.
 https://doc.traefik.io/traefik/reference/install-configuration/configuration-options/
 """
 
@@ -20,15 +20,15 @@ from typing import Any, Final
 STARTED_S: Final = 20.0  # a small machine under load
 TICK_S: Final = 0.05
 MAX_FILE: Final = 1024 * 1024  # bytes
-NOBODY: Final = "https://127.0.0.1:9/directory"  # no certificate is asked for in a trial
+NO_AUTHORITY: Final = "https://127.0.0.1:9/directory"  # so that no certificate is asked for
 LOOPBACK: Final = "127.0.0.1"
 _SECTIONS: Final = ("routers", "services", "middlewares")
 
 Json = dict[str, Any]
 
 
-def trial(program: Path, settings: Path, routes: Path | None = None) -> list[str]:
-    """What is wrong with Traefik's settings, and with a file of routes under these; empty when all is well.
+def check(program: Path, settings: Path, routes: Path | None = None) -> list[str]:
+    """The errors in Traefik's settings, and in a file of routes under these; empty without any.
 
     Both are JSON with `#` lines at the top. Raises OSError when a file or the program cannot be used.
     """
@@ -37,13 +37,13 @@ def trial(program: Path, settings: Path, routes: Path | None = None) -> list[str
         dynamic = _read(routes) if routes else None
     except ValueError as error:
         return [str(error)]
-    with tempfile.TemporaryDirectory(prefix="homeport-trial-") as name, _free_ports() as port:
+    with tempfile.TemporaryDirectory(prefix="homeport-check-") as name, _free_ports() as port:
         folder = Path(name)
         api = port()
         (folder / "routes").mkdir()
         file = folder / "traefik.yml"
         try:
-            file.write_text(json.dumps(_elsewhere(static, folder, api, port)))
+            file.write_text(json.dumps(_relocated(static, folder, api, port)))
         except (AttributeError, TypeError) as error:
             return [f"{settings.name} has not the shape of Traefik's settings: {error}"]
         if dynamic is not None:
@@ -60,13 +60,13 @@ def trial(program: Path, settings: Path, routes: Path | None = None) -> list[str
             ) as process,
         ):
             try:
-                return _verdict(process, api, _names(dynamic), output)
+                return _wait_for_errors(process, api, _names(dynamic), output)
             finally:
                 process.kill()
 
 
 def _read(path: Path) -> Json:
-    """Raises ValueError, OSError."""
+    """A file as JSON. Raises ValueError, OSError."""
     with path.open("rb") as file:
         text = file.read(MAX_FILE + 1)
     if len(text) > MAX_FILE:
@@ -81,8 +81,8 @@ def _read(path: Path) -> Json:
     return found
 
 
-def _elsewhere(static: Json, folder: Path, api: int, port: Any) -> Json:
-    """The same settings with other ports and files, and an API to ask."""
+def _relocated(static: Json, folder: Path, api: int, port: Any) -> Json:
+    """The settings with ports and files of this check's own, and with an API on port `api`."""
     entries = {
         name: {**entry, "address": f"{LOOPBACK}:{port()}"} for name, entry in static["entryPoints"].items()
     }
@@ -100,7 +100,9 @@ def _elsewhere(static: Json, folder: Path, api: int, port: Any) -> Json:
         found["accessLog"] = {**static["accessLog"], "filePath": str(folder / "access.json")}
     if "certificatesResolvers" in static:
         found["certificatesResolvers"] = {
-            name: {"acme": {**item["acme"], "caServer": NOBODY, "storage": str(folder / f"{name}.json")}}
+            name: {
+                "acme": {**item["acme"], "caServer": NO_AUTHORITY, "storage": str(folder / f"{name}.json")}
+            }
             for name, item in static["certificatesResolvers"].items()
         }
     return found
@@ -111,14 +113,14 @@ def _names(dynamic: Json | None) -> dict[str, list[str]]:
     return {section: [f"{name}@file" for name in web.get(section) or {}] for section in _SECTIONS}
 
 
-def _verdict(
+def _wait_for_errors(
     process: subprocess.Popen[bytes], api: int, wanted: dict[str, list[str]], output: Path
 ) -> list[str]:
     deadline = time.monotonic() + STARTED_S
     while True:
         if process.poll() is not None:
             return _errors(output) or [f"Traefik ended with status {process.returncode}"]
-        seen = _ask(api)
+        seen = _raw_data(api)
         if seen is not None and all(
             name in (seen.get(section) or {}) for section in _SECTIONS for name in wanted[section]
         ):
@@ -137,7 +139,7 @@ def _verdict(
     return found or _errors(output)
 
 
-def _ask(api: int) -> Json | None:
+def _raw_data(api: int) -> Json | None:
     connection = http.client.HTTPConnection(LOOPBACK, api, timeout=2)
     try:
         connection.request("GET", "/api/rawdata")
@@ -152,7 +154,7 @@ def _ask(api: int) -> Json | None:
 
 
 def _errors(output: Path) -> list[str]:
-    """What Traefik called an error, but for certificates, which a trial cannot get."""
+    """The errors in Traefik's log, but for those about certificates, which a check cannot get."""
     found = []
     for line in output.read_text(errors="replace").splitlines():
         try:

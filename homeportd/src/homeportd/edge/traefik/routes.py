@@ -1,4 +1,4 @@
-"""Traefik's dynamic configuration for HTTP names, one file a name. `route` is pure, `Routes` writes.
+"""The routes of HTTP names: Traefik's dynamic configuration, one file a name. `route` is pure, `Routes` writes.
 
 One broken file freezes all updates of Traefik's file provider, so a file is whole when it appears: JSON,
 which YAML includes, made under another name and renamed. https://doc.traefik.io/traefik/providers/file/
@@ -24,9 +24,9 @@ PRIORITY: Final = 10_000
 # Traefik reads .yml alone, but looks into folders too: what is not finished lies beside the others, with another end.
 UNFINISHED: Final = ".new"
 
-# The visitor's own word for how it came here is not to be believed further in: what Traefik leaves of it. It makes
-# X-Forwarded-Port of the visitor's Host, and tells this machine's name, which is nobody's business.
-_HEARSAY: Final = (
+# Headers about the way of a request that a visitor may have sent and Traefik leaves: dev servers must not believe them.
+# X-Forwarded-Server would tell the name of this machine.
+_UNTRUSTED_HEADERS: Final = (
     "Forwarded",
     "X-Forwarded",
     "X-Forwarded-Scheme",
@@ -50,7 +50,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Route:
-    """What Traefik has to know about one HTTP name. `origin` as the visitor's browser names it."""
+    """The route of one HTTP name. `origin`: as the visitor's browser names it."""
 
     id: str
     host: str
@@ -67,7 +67,7 @@ class Route:
 
 
 def route(wanted: Route) -> dict[str, Any]:
-    """The file's content."""
+    """The content of the file of one route, to be written as JSON."""
     name = PREFIX + wanted.id
     middlewares: dict[str, Any] = {}
     chain = []
@@ -81,8 +81,9 @@ def route(wanted: Route) -> dict[str, Any]:
             add(f"allow{number}", {"ipAllowList": {"sourceRange": [str(network) for network in networks]}})
         )
     guarded = list(chain)
-    told = {**dict.fromkeys(_HEARSAY, ""), "X-Forwarded-Port": str(_port(wanted.origin))}
-    chain.append(add("forwarded", {"headers": {"customRequestHeaders": told}}))
+    # Traefik would make X-Forwarded-Port of the visitor's Host.
+    forwarded = {**dict.fromkeys(_UNTRUSTED_HEADERS, ""), "X-Forwarded-Port": str(_port(wanted.origin))}
+    chain.append(add("forwarded", {"headers": {"customRequestHeaders": forwarded}}))
     if wanted.passcode:
         chain.append(
             add(
@@ -150,7 +151,7 @@ def _service(url: str) -> dict[str, Any]:
 
 
 def check(wanted: Route) -> None:
-    """Raises ValueError for what must not get into a rule."""
+    """Refuse what must not get into a rule. Raises ValueError."""
     if not _SAFE_ID.fullmatch(wanted.id):
         raise ValueError(f"{wanted.id!r} is no id")
     for host in (wanted.host, *(domain.host for domain in wanted.domains)):
@@ -161,13 +162,13 @@ def check(wanted: Route) -> None:
 
 
 class Routes:
-    """The folder of files."""
+    """The folder of route files that Traefik watches."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def start(self, wanted: list[Route]) -> None:
-        """Write what there should be, and remove what an earlier agent left. Raises OSError."""
+        """Write the files of all routes, and remove those that an earlier agent left. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in self._folder.glob(f"{FILE}*{UNFINISHED}"):
             path.unlink()
@@ -179,7 +180,7 @@ class Routes:
                 path.unlink()
 
     def write(self, wanted: Route) -> None:
-        """Make or change the file of a name. Raises OSError, ValueError."""
+        """Write the file of a route, unless it is the same already. Raises OSError, ValueError."""
         check(wanted)
         path = self._path(wanted.id)
         text = json.dumps(route(wanted), indent=1) + "\n"
@@ -192,7 +193,7 @@ class Routes:
         fresh.rename(path)
 
     def remove(self, id_: str) -> None:
-        """Take a name away. Raises OSError."""
+        """Remove the file of a route; harmless when it is not there. Raises OSError."""
         self._path(id_).unlink(missing_ok=True)
 
     def _path(self, id_: str) -> Path:

@@ -1,4 +1,4 @@
-"""The access log of tunnels: who came, from where, how much moved."""
+"""The connection log of tunnels: connections and requests of visitors, from which address, how many bytes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ MAX_TEXT = 512  # characters of a path
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A connection that began (`open`), ended (`close`) or was turned away (`refused`), or a `request` over
-    HTTP, which may be turned away as well. `path` is without its query, which may hold secrets. `id` is 0 until
-    it is on disk."""
+    """A row: a connection that began (`open`), ended (`close`) or was refused (`refused`), or a `request` of HTTP.
+
+    `path` is without its query, which may hold secrets. `id` is 0 until the row is on disk.
+    """
 
     tunnel: str
     time: str
@@ -32,8 +33,8 @@ class Visit:
     id: int = 0
 
 
-class Visits(Journal[Visit]):
-    """The visits of each tunnel. Who watches is told of connections; of requests, by who reads them."""
+class ConnectionLog(Journal[Visit]):
+    """The rows of each tunnel. `on_row` is called for connections; requests come by `add`."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, "tunnel_visits", "tunnel", Visit, Visit)
@@ -48,7 +49,7 @@ class Visits(Journal[Visit]):
         bytes_out: int | None = None,
         duration_ms: int | None = None,
     ) -> None:
-        """Add a row about a connection; never waits, never fails."""
+        """Add a row about a connection. Never waits, never fails."""
         self.append(
             Visit(
                 tunnel,
@@ -63,7 +64,7 @@ class Visits(Journal[Visit]):
         )
 
     async def add(self, rows: Sequence[Visit], inode: int, position: int) -> None:
-        """Write requests, and how far Traefik's log was read for them, in one transaction."""
+        """Write requests, and the position up to which Traefik's log was read, in one transaction."""
         async with self._database.transaction() as connection:
             await self.write(connection, rows)
             await connection.execute(
@@ -72,6 +73,6 @@ class Visits(Journal[Visit]):
             )
 
     async def position(self) -> tuple[int, int]:
-        """(inode, position) of what `add` wrote last; zeros before."""
+        """(inode, position) that `add` wrote last; zeros before."""
         row = await self._database.one("SELECT inode, position FROM edge_log_position")
         return (0, 0) if row is None else (int(str(row[0])), int(str(row[1])))

@@ -1,11 +1,13 @@
-"""The edge's figures as Prometheus reads them. https://prometheus.io/docs/instrumenting/exposition_formats/"""
+"""The metrics of an edge in the format of Prometheus. https://prometheus.io/docs/instrumenting/exposition_formats/"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from homeportd import clock
-from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.model import Reservation
+from homeportd.edge.traffic.stats import Stats
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,22 +21,33 @@ _COUNTERS = (
 )
 
 
-def exposition(tunnels: Iterable[Tunnel], links: int, clients: int) -> str:
-    """The whole page."""
+class Measured(Protocol):
+    """A tunnel, as far as its metrics need it."""
+
+    reservation: Reservation
+    stats: Stats
+
+    @property
+    def live(self) -> bool:
+        """Whether a client holds the tunnel."""
+
+
+def exposition(tunnels: Iterable[Measured], links: int, clients: int) -> str:
+    """The text of all metrics."""
     return "\n".join([*_lines(list(tunnels), links, clients), ""])
 
 
-def _lines(tunnels: list[Tunnel], links: int, clients: int) -> Iterator[str]:
+def _lines(tunnels: list[Measured], links: int, clients: int) -> Iterator[str]:
     yield from _single("homeport_edge_clients", "Clients that are connected", clients)
     yield from _single("homeport_edge_links", "Connections of clients", links)
-    labels = {tunnel.id: _labels(tunnel) for tunnel in tunnels}
+    labels = {tunnel.reservation.id: _labels(tunnel) for tunnel in tunnels}
     for field, name, text in _COUNTERS:
         yield f"# HELP {name} {text}."
         yield f"# TYPE {name} counter"
         for tunnel in tunnels:
-            yield f"{name}{labels[tunnel.id]} {getattr(tunnel.stats.total, field)}"
+            yield f"{name}{labels[tunnel.reservation.id]} {getattr(tunnel.stats.total, field)}"
     now = clock.now()
-    gauges: tuple[tuple[str, str, Callable[[Tunnel], float]], ...] = (
+    gauges: tuple[tuple[str, str, Callable[[Measured], float]], ...] = (
         ("homeport_tunnel_up", "Whether a client holds it", lambda t: int(t.live)),
         ("homeport_tunnel_open_connections", "Connections at this moment", lambda t: t.stats.open),
         (
@@ -47,7 +60,7 @@ def _lines(tunnels: list[Tunnel], links: int, clients: int) -> Iterator[str]:
         yield f"# HELP {name} {text}."
         yield f"# TYPE {name} gauge"
         for tunnel in tunnels:
-            yield f"{name}{labels[tunnel.id]} {value(tunnel)}"
+            yield f"{name}{labels[tunnel.reservation.id]} {value(tunnel)}"
 
 
 def _single(name: str, text: str, value: int) -> Iterator[str]:
@@ -56,6 +69,6 @@ def _single(name: str, text: str, value: int) -> Iterator[str]:
     yield f"{name} {value}"
 
 
-def _labels(tunnel: Tunnel) -> str:
+def _labels(tunnel: Measured) -> str:
     # Names and ports hold nothing that needs escaping.
-    return f'{{id="{tunnel.id}",kind="{tunnel.reservation.kind}",label="{tunnel.reservation.label}"}}'
+    return f'{{id="{tunnel.reservation.id}",kind="{tunnel.reservation.kind}",label="{tunnel.reservation.label}"}}'

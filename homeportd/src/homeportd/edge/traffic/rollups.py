@@ -1,4 +1,4 @@
-"""What moved, minute by minute, on disk; and the live rates, second by second."""
+"""Rollups: the counters of each tunnel by the minute, on disk; and the ticks of live rates, each second."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, time
+from typing import Protocol
 
 from homeportd import clock
 from homeportd.database import Database
-from homeportd.edge.traffic.stats import Counts
-from homeportd.edge.tunnel import Tunnel
+from homeportd.edge.traffic.stats import Counts, Stats
 
 TICK_S = 1.0
-LATE_S = 0.01  # timers have milliseconds
+LATE_S = 0.01  # after each whole second, since timers have milliseconds
 KEPT_MINUTES = 14 * 24 * 60
 KEPT_ROWS = 2_000_000  # of all tunnels
 PRUNE_EVERY = 60  # minutes
@@ -28,19 +28,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """One minute of a tunnel in which anything happened; `minute` since 1970, UTC."""
+    """One minute of a tunnel in which a counter rose; `minute` counts from 1970, UTC."""
 
     minute: int
     counts: Counts
 
 
-class Rollups:
-    """Ticks for all tunnels that `tunnels()` gives."""
+class Counted(Protocol):
+    """A tunnel, as far as its rollups need it."""
 
-    def __init__(self, database: Database, tunnels: Callable[[], Iterable[Tunnel]]) -> None:
+    stats: Stats
+
+    @property
+    def id(self) -> str:
+        """The id of its reservation."""
+
+
+class Rollups:
+    """Writes the minutes of the tunnels that `tunnels()` gives, and ticks their statistics."""
+
+    def __init__(self, database: Database, tunnels: Callable[[], Iterable[Counted]]) -> None:
         self._database = database
         self._tunnels = tunnels
-        self._minute = _present()  # to which what is not written yet belongs
+        self._minute = _present()  # the minute of what is not written yet
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +59,7 @@ class Rollups:
         self._task = asyncio.create_task(self._run(), name="tunnel figures")
 
     async def recall(self) -> None:
-        """Tell the tunnels when a byte last moved, as the disk has it: a restarted agent does not say "never"."""
+        """Set when each tunnel's last byte moved, from the disk: a restarted agent does not show "never"."""
         rows = await self._database.all(
             "SELECT tunnel, max(at) FROM ("
             " SELECT tunnel, minute * 60 AS at FROM tunnel_minutes WHERE bytes_in + bytes_out > 0"
@@ -62,7 +72,7 @@ class Rollups:
                 tunnel.stats.recall(moved[tunnel.id])
 
     async def list(self, tunnel: str, minutes: int) -> list[Minute]:
-        """The last `minutes`, oldest first; minutes without traffic are left out. The present one is included."""
+        """The last `minutes` of a tunnel, the present one too, oldest first; minutes without traffic are left out."""
         rows = await self._database.all(
             "SELECT minute, bytes_in, bytes_out, connections, requests, refused, dropped FROM tunnel_minutes"
             " WHERE tunnel = ? AND minute > ? ORDER BY minute",
@@ -72,7 +82,7 @@ class Rollups:
         return [Minute(int(str(row[0])), Counts(*(int(str(x)) for x in row[1:]))) for row in rows]
 
     async def write(self) -> None:
-        """Put what happened since the last time on its minute. Raises sqlite3.Error; then nothing is lost."""
+        """Add the counters' rise since the last call to its minute. Raises sqlite3.Error; then nothing is lost."""
         async with self._writing:
             fresh = {tunnel: tunnel.stats.total.copy() for tunnel in self._tunnels()}
             rows = [
@@ -130,7 +140,7 @@ class Rollups:
     async def close(self) -> None:
         """Write the rest and stop."""
         if self._task is not None:
-            async with self._writing:  # what is cut off while it is committed would be added twice
+            async with self._writing:  # rows whose commit is cut off would be added twice
                 self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.write()

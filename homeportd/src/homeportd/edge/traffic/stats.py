@@ -1,4 +1,4 @@
-"""What moved through a tunnel: counters that carriers raise, rates taken from them each second."""
+"""Statistics of a tunnel: counters that listeners raise, and rates taken from them each second."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ SMOOTHING = 0.5  # share of the newest second in a rate
 
 @dataclass(slots=True)
 class Counts:
-    """Of a tunnel since the agent started. `in` is from visitors to the client."""
+    """Counters of a tunnel since the agent started. `in` is from visitors to the client."""
 
     bytes_in: int = 0
     bytes_out: int = 0
     connections: int = 0  # begun; UDP: visitors
     requests: int = 0  # HTTP, from Traefik's log
-    refused: int = 0  # by the allowlist, a limit, or since the client was away
-    dropped: int = 0  # datagrams, since a stream was backed up or a limit reached
+    refused: int = 0  # visitors: by the allowlist, by a limit, or because the client was away
+    dropped: int = 0  # datagrams: because a stream was backed up or a limit reached
 
     def minus(self, other: Counts) -> Counts:
-        """What came on top of `other`."""
+        """The difference to an earlier state `other`."""
         return Counts(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def copy(self) -> Counts:
-        """As it is now."""
+        """A copy that does not change."""
         return Counts(*astuple(self))
 
     def __bool__(self) -> bool:
@@ -33,20 +33,20 @@ class Counts:
 
 @dataclass(slots=True)
 class Stats:
-    """Live figures of one tunnel."""
+    """Live statistics of one tunnel."""
 
     total: Counts = field(default_factory=Counts)
     open: int = 0  # connections or UDP visitors at this moment
     rate_in: float = 0.0  # bytes per second
     rate_out: float = 0.0
-    rolled: Counts = field(default_factory=Counts)  # what the minutes on disk have
+    rolled: Counts = field(default_factory=Counts)  # the part that is in the minutes on disk
     _in: int = 0
     _out: int = 0
-    _moved: int = 0  # bytes, both ways, when somebody last looked
+    _moved: int = 0  # bytes, both ways, at the last call of `last_byte_at`
     _moved_at: datetime | None = None
 
     def tick(self, now: datetime, seconds: float) -> bool:
-        """Take the rates of the `seconds` since the last tick; whether anything shows that did not before."""
+        """Update the rates from the `seconds` since the last tick; whether a rate or the last byte has changed."""
         came, went = self.total.bytes_in - self._in, self.total.bytes_out - self._out
         self._in, self._out = self.total.bytes_in, self.total.bytes_out
         self.last_byte_at(now)
@@ -64,7 +64,7 @@ class Stats:
         return self._moved_at
 
     def recall(self, moment: datetime) -> None:
-        """A byte moved at that moment, before this agent started."""
+        """Set when the last byte moved, from before this agent started."""
         self._moved_at = moment
 
 

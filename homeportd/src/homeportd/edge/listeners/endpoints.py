@@ -1,4 +1,4 @@
-"""Where visitors of a place come in: its sockets, and for HTTP its route in Traefik."""
+"""The endpoints of tunnels: the sockets that visitors connect to, and for HTTP names their routes in Traefik."""
 
 from __future__ import annotations
 
@@ -9,61 +9,55 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from homeportd.edge.listeners.sockets import PortInUse, bind
-from homeportd.edge.listeners.tcp import StreamListener
-from homeportd.edge.listeners.udp import DatagramListener
+from homeportd.edge.listeners.tcp import TcpListener
+from homeportd.edge.listeners.udp import UdpListener
 from homeportd.edge.model import Refused, Reservation
+from homeportd.edge.settings import EdgeSettings
 from homeportd.edge.traefik.routes import Domain, Route, Routes
 from homeportd.edge.tunnel import Tunnel
-from homeportd.settings import EdgeSettings
 from homeportd.tunnels.protocol import Kind, Refusal
 
 LOOPBACK = ("127.0.0.1",)
-# A port that was given up stays bound so long: Traefik goes there until it has read the new route, at most three
-# seconds with its defaults, and must not find a stranger.
+# A port that was given up stays bound so long: Traefik connects to it until it has read the new route, at most three
+# seconds with its defaults, and must not reach another program.
 RETIRED_S: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
 
-class Listening:
-    """Opens and closes listeners, writes and removes routes."""
+class Endpoints:
+    """Opens and closes the listeners of tunnels, writes and removes their routes.
 
-    def __init__(self, settings: EdgeSettings, routes: Routes) -> None:
+    `domains` gives the host names that lead to a tunnel, by its id, besides its own.
+    """
+
+    def __init__(
+        self, settings: EdgeSettings, routes: Routes, domains: Callable[[str], Sequence[Domain]]
+    ) -> None:
         self._settings = settings
         self._routes = routes
-        self._domains: Callable[[str], Sequence[Domain]] = lambda _tunnel_id: ()
-        self._retired: dict[StreamListener, asyncio.TimerHandle] = {}
-
-    def set_domains(self, domains: Callable[[str], Sequence[Domain]]) -> None:
-        """Let another room name the host names that lead to a tunnel besides its own."""
         self._domains = domains
+        self._retired: dict[TcpListener, asyncio.TimerHandle] = {}
 
-    def start(self, tunnels: Iterable[Tunnel]) -> None:
-        """Write the routes of those that listen, and remove all others. Raises OSError."""
+    def write_routes(self, tunnels: Iterable[Tunnel]) -> None:
+        """Write the routes of the HTTP names that listen, and remove all others. Raises OSError."""
         self._routes.start(
             [self._route(t) for t in tunnels if t.reservation.kind is Kind.HTTP and t.listener]
         )
 
-    def address(self, reservation: Reservation) -> str:
-        """What to give to people."""
-        if reservation.name is not None:
-            return self._settings.url_of(reservation.name)
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        return f"{host}:{reservation.port}"
-
     async def listen(self, tunnel: Tunnel) -> None:
-        """Listen, unless it does. Raises Refused."""
+        """Give a tunnel its listener, unless it has one. Raises Refused."""
         if tunnel.listener is not None:
             return
         reservation, addresses = tunnel.reservation, self._settings.bind
         try:
             if reservation.kind is Kind.UDP:
                 sockets = bind(addresses, reservation.port or 0, socket.SOCK_DGRAM)
-                listener: StreamListener | DatagramListener = DatagramListener(tunnel, sockets)
+                listener: TcpListener | UdpListener = UdpListener(tunnel, sockets)
             else:
                 web = reservation.kind is Kind.HTTP
                 sockets = bind(LOOPBACK if web else addresses, reservation.port or 0, socket.SOCK_STREAM)
-                listener = StreamListener(tunnel, sockets)
+                listener = TcpListener(tunnel, sockets)
         except PortInUse as error:
             raise Refused(
                 Refusal.PORT_TAKEN,
@@ -71,19 +65,19 @@ class Listening:
                 "choose another port, or end that program",
             ) from None
         except OSError as error:
-            raise _cannot(reservation, error) from error
+            raise _cannot_listen(reservation, error) from error
         try:
             await listener.start()
         except OSError as error:
             listener.close()
-            raise _cannot(reservation, error) from error
+            raise _cannot_listen(reservation, error) from error
         tunnel.listener = listener
 
     async def move(self, tunnel: Tunnel) -> None:
-        """Give an HTTP name another port, before stricter rules hold. Raises Refused.
+        """Give an HTTP name another port, before stricter rules apply. Raises Refused.
 
-        Traefik alone knows whose request is whose, and reads a route a moment after it was written: by the old
-        route, which has the old rules, nobody must get to the client any more.
+        Traefik alone knows which visitor a request is from, and reads a route a moment after it was written: by the
+        old route, which has the old rules, no visitor may reach the client any more.
         """
         before, tunnel.listener = tunnel.listener, None
         try:
@@ -91,7 +85,7 @@ class Listening:
         except BaseException:
             tunnel.listener = before
             raise
-        if isinstance(before, StreamListener):
+        if isinstance(before, TcpListener):
             before.retire()
             self._retired[before] = asyncio.get_running_loop().call_later(RETIRED_S, self._forget, before)
 
@@ -101,13 +95,13 @@ class Listening:
             timer.cancel()
             self._forget(listener)
 
-    def _forget(self, listener: StreamListener) -> None:
+    def _forget(self, listener: TcpListener) -> None:
         del self._retired[listener]
         listener.close()
         listener.end()
 
-    def unlisten(self, tunnel: Tunnel) -> None:
-        """Take no more visitors, and remove the route."""
+    def close_tunnel(self, tunnel: Tunnel) -> None:
+        """Close a tunnel, and remove its route."""
         tunnel.close()
         if tunnel.reservation.kind is Kind.HTTP:
             try:
@@ -116,7 +110,7 @@ class Listening:
                 _log.error("the route of %s could not be removed: %s", tunnel.reservation.label, error)
 
     def write_route(self, tunnel: Tunnel) -> None:
-        """Bring the route up to date, where there is one. Raises Refused."""
+        """Write the route of an HTTP name that listens. Raises Refused."""
         if tunnel.reservation.kind is not Kind.HTTP or tunnel.listener is None:
             return
         try:
@@ -129,8 +123,8 @@ class Listening:
 
     def _route(self, tunnel: Tunnel) -> Route:
         reservation, edge = tunnel.reservation, self._settings
-        assert reservation.name is not None  # noqa: S101 - an HTTP place has a name
-        assert tunnel.listener is not None  # noqa: S101 - asked by the callers
+        assert reservation.name is not None  # noqa: S101 - an HTTP reservation has a name
+        assert tunnel.listener is not None  # noqa: S101 - the callers see to it
         return Route(
             id=reservation.id,
             host=edge.host_of(reservation.name),
@@ -147,7 +141,7 @@ class Listening:
         )
 
 
-def _cannot(reservation: Reservation, error: OSError) -> Refused:
+def _cannot_listen(reservation: Reservation, error: OSError) -> Refused:
     return Refused(
         Refusal.LIMIT,
         f"the edge cannot listen on {reservation.label}: {error.strerror}",

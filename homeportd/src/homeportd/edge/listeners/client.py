@@ -1,7 +1,7 @@
-"""Where Traefik, and clients over plain TLS, come in: the Upgrade of a link, else ordinary HTTP.
+"""The listener for clients, behind Traefik or with TLS of its own, and for whatever else Traefik sends to the edge.
 
-Raw asyncio: a link's connection must not belong to a web server. What is no Upgrade is handed, with the bytes
-that came, to `other`, which makes a protocol for it.
+Raw asyncio: a link's connection must not belong to a web server. A request that is no Upgrade of a client is handed,
+with the bytes that came, to an HTTP protocol.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from ipaddress import ip_address
 from typing import Final, cast
 
 from homeportd.edge.connections.admission import Admission, PendingConnection
-from homeportd.edge.connections.link import CONFIG, ConnectionHandler, Link
+from homeportd.edge.connections.link import CONFIG
 from homeportd.edge.listeners.sockets import PortInUse, bind
-from homeportd.tunnels import protocol
+from homeportd.tasks import TaskSet
+from homeportd.tunnels import protocol as tunnel_protocol
 from homeportd.yamux.aio import Session
 from homeportd.yamux.frames import Role
 
 MAX_HEAD: Final = 16 * 1024  # bytes of a request for an Upgrade
-MAX_FIRST: Final = 64 * 1024  # bytes that are handed on unread
-HEAD_S: Final = 10
+MAX_FIRST: Final = 64 * 1024  # bytes without an end of the head: they are handed on as they are
+HEAD_S: Final = 10  # for a whole request head, or for the TLS handshake
 MAX_ADDRESS: Final = 64  # characters
 MAX_LINKS: Final = 8192
 BACKLOG: Final = 1024
@@ -35,13 +36,15 @@ ALPN: Final = "homeport-tunnel"
 _REQUEST: Final = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]{1,8000}) HTTP/1\.1")
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _SWITCH: Final = (
-    f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol.UPGRADE}\r\n\r\n"
+    f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {tunnel_protocol.UPGRADE}\r\n\r\n"
 ).encode()
 _TOO_MANY: Final = (
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
 
-Other = Callable[[], asyncio.Protocol]
+# Serves one connection of a client: its session, the client's address, and its entry among the pending ones.
+Handler = Callable[[Session, str, PendingConnection], Coroutine[None, None, None]]
+HttpProtocol = Callable[[], asyncio.Protocol]
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ def asks_for_link(head: bytes) -> bool:
     """
     lines = head.split(b"\r\n")
     match = _REQUEST.fullmatch(lines[0])
-    if match is None or match[1] != b"GET" or match[2].partition(b"?")[0] != protocol.PATH.encode():
+    if match is None or match[1] != b"GET" or match[2].partition(b"?")[0] != tunnel_protocol.PATH.encode():
         return False
     fields: dict[bytes, bytes] = {}
     for line in lines[1:]:
@@ -67,7 +70,7 @@ def asks_for_link(head: bytes) -> bool:
     wants = {word.strip() for word in fields.get(b"connection", b"").split(b",")}
     return (
         b"upgrade" in wants
-        and fields.get(b"upgrade") == protocol.UPGRADE.encode()
+        and fields.get(b"upgrade") == tunnel_protocol.UPGRADE.encode()
         and b"transfer-encoding" not in fields
         and fields.get(b"content-length", b"0") == b"0"
     )
@@ -92,19 +95,19 @@ def _is_loopback(address: str) -> bool:
 
 
 class ClientListener:
-    """Takes connections until it is closed."""
+    """Accepts connections until `stop`; links that were made live until `close`."""
 
-    def __init__(self, desk: ConnectionHandler, other: Other) -> None:
-        self._desk = desk
-        self._other = other
+    def __init__(self, handler: Handler, http: HttpProtocol) -> None:
+        self._handler = handler
+        self._http = http
         self._servers: list[asyncio.Server] = []
-        self._accepting: list[asyncio.Task[None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.arrivals = Admission()
-        self.arriving: set[asyncio.Transport] = set()
+        self._accepting = TaskSet()
+        self._tasks = TaskSet()
+        self._admission = Admission()
+        self._detecting: set[asyncio.Transport] = set()
 
     async def listen(self, address: str) -> None:
-        """Open the plain door, for Traefik. Raises OSError."""
+        """Listen for plain connections, which are Traefik's. Raises OSError."""
         loop = asyncio.get_running_loop()
         host, port = split(address)
         self._servers.append(
@@ -112,17 +115,17 @@ class ClientListener:
         )
 
     async def listen_tls(self, address: str, context: ssl.SSLContext) -> None:
-        """Open the TLS door, for clients: yamux from the first byte. Raises OSError."""
+        """Listen for clients over TLS, which speak yamux from the first byte. Raises OSError."""
         host, port = split(address)
         try:
             (sock,) = bind((host,), port, socket.SOCK_STREAM)
         except PortInUse as error:
             raise OSError(errno.EADDRINUSE, f"another program listens on {error}") from None
         sock.listen(BACKLOG)
-        self._accepting.append(asyncio.get_running_loop().create_task(self._accept(sock, context)))
+        self._accepting.spawn(self._accept(sock, context), "accepting clients")
 
     async def _accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
-        """Count connections before TLS begins: who never ends its handshake must be bounded, too."""
+        """Count connections before TLS begins: handshakes that never end must be bounded, too."""
         loop = asyncio.get_running_loop()
         with listener:
             while True:
@@ -132,14 +135,14 @@ class ClientListener:
                     _log.warning("cannot accept a client: %s", error.strerror)
                     await asyncio.sleep(RETRY_S)
                     continue
-                arrival = self.enter(str(peer[0]))
-                if arrival is None:
+                pending = self.admit(str(peer[0]))
+                if pending is None:
                     sock.close()
                 else:
-                    self._spawn(self._secure(sock, context, str(peer[0]), arrival))
+                    self._tasks.spawn(self._handshake(sock, context, str(peer[0]), pending), "a handshake")
 
-    async def _secure(
-        self, sock: socket.socket, context: ssl.SSLContext, address: str, arrival: PendingConnection
+    async def _handshake(
+        self, sock: socket.socket, context: ssl.SSLContext, address: str, pending: PendingConnection
     ) -> None:
         session = Session(Role.SERVER, CONFIG)
         try:
@@ -150,104 +153,112 @@ class ClientListener:
         except (OSError, TimeoutError) as error:  # ssl.SSLError is one
             _log.debug("no TLS with %s: %s", address, error)
             sock.close()
-            arrival.leave()
+            pending.leave()
             return
         except BaseException:
             sock.close()
-            arrival.leave()
+            pending.leave()
             raise
-        await Link(session, self._desk, address, arrival).run()
+        await self._handler(session, address, pending)
 
-    def other(self) -> asyncio.Protocol:
-        """A protocol for what is no link."""
-        return self._other()
+    # Called by `_UpgradeDetector`
 
-    def enter(self, address: str) -> PendingConnection | None:
-        """Let one more come as far as saying what it wants; None when there are enough."""
-        return self.arrivals.enter(address) if len(self._tasks) < MAX_LINKS else None
+    def admit(self, address: str) -> PendingConnection | None:
+        """Let one more connection send its head or hello; None when there are enough."""
+        return self._admission.enter(address) if len(self._tasks) < MAX_LINKS else None
 
-    def serve(self, session: Session, address: str, arrival: PendingConnection) -> None:
+    def detecting(self, transport: asyncio.Transport) -> None:
+        """Abort `transport` at the end, unless it is `detected` before."""
+        self._detecting.add(transport)
+
+    def detected(self, transport: asyncio.Transport) -> None:
+        """The connection has a handler of its own, or is gone."""
+        self._detecting.discard(transport)
+
+    def serve_link(self, session: Session, address: str, pending: PendingConnection) -> None:
         """Serve a link until it is gone."""
-        self._spawn(Link(session, self._desk, address, arrival).run())
+        self._tasks.spawn(self._handler(session, address, pending), "a link")
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def serve_http(self, transport: asyncio.Transport, received: bytes) -> None:
+        """Hand a connection over to the HTTP protocol, with what it sent."""
+        protocol = self._http()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(received)
 
-    async def close(self) -> None:
-        """Shut the doors and end the links."""
+    def stop(self) -> None:
+        """Accept no more. Links live on."""
         for server in self._servers:
             server.close()
-        for transport in self.arriving:
+        self._accepting.cancel()
+
+    async def close(self) -> None:
+        """Accept no more, and end every link."""
+        self.stop()
+        for transport in self._detecting:
             transport.abort()
-        tasks = [*self._accepting, *self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._accepting.close()
+        await self._tasks.close()
 
 
 class _UpgradeDetector(asyncio.Protocol):
-    """A connection until it is clear what it wants."""
+    """The protocol of a plain connection until its first request head is there."""
 
-    def __init__(self, door: ClientListener, loop: asyncio.AbstractEventLoop) -> None:
-        self._door = door
+    def __init__(self, listener: ClientListener, loop: asyncio.AbstractEventLoop) -> None:
+        self._listener = listener
         self._loop = loop
         self._seen = bytearray()
         self._address = ""
-        self._arrival: PendingConnection | None = None
+        self._pending: PendingConnection | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         made = cast("asyncio.Transport", transport)
         self._address = str((made.get_extra_info("peername") or ("",))[0])
-        self._arrival = self._door.enter(self._address)
-        if self._arrival is None:
+        self._pending = self._listener.admit(self._address)
+        if self._pending is None:
             made.abort()
             return
         self._transport = made
-        self._door.arriving.add(made)
+        self._listener.detecting(made)
         self._timer = self._loop.call_later(HEAD_S, made.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
-        looked = max(0, len(self._seen) - 3)
+        searched = max(0, len(self._seen) - 3)
         self._seen += data
-        end = self._seen.find(b"\r\n\r\n", looked)
+        end = self._seen.find(b"\r\n\r\n", searched)
         if end < 0 and len(self._seen) < MAX_FIRST:
             return
         transport, seen = self._transport, bytes(self._seen)
         self._leave()
         if 0 <= end <= MAX_HEAD and asks_for_link(seen[:end]):
-            self._welcome(transport, seen[:end], seen[end + 4 :])
-            return
-        other = self._door.other()
-        transport.set_protocol(other)
-        other.connection_made(transport)
-        other.data_received(seen)
+            self._upgrade(transport, seen[:end], seen[end + 4 :])
+        else:
+            self._listener.serve_http(transport, seen)
 
-    def _welcome(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
+    def _upgrade(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
         address = visitor_of(head, self._address)
-        arrival = self._door.enter(address)
-        if arrival is None:
+        pending = self._listener.admit(address)
+        if pending is None:
             transport.write(_TOO_MANY)
             transport.close()
             return
         transport.write(_SWITCH)
-        self._door.serve(Session.over(transport, Role.SERVER, CONFIG, rest), address, arrival)
+        self._listener.serve_link(Session.over(transport, Role.SERVER, CONFIG, rest), address, pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
 
     def _leave(self) -> None:
         if self._transport is not None:
-            self._door.arriving.discard(self._transport)
+            self._listener.detected(self._transport)
             self._transport = None
         self._seen.clear()
-        if self._arrival is not None:
-            self._arrival.leave()
+        if self._pending is not None:
+            self._pending.leave()
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,0 +1,113 @@
+"""The core of every agent: what the rooms of all systems need, and the routes that every agent has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from homeportd import clock, events_api
+from homeportd.assembly.model import Assembly, Sweep
+from homeportd.auth import api as auth_api
+from homeportd.auth.guard import Guard, guard
+from homeportd.auth.passwords import Passwords
+from homeportd.auth.peer_protocol import PeerProtocol
+from homeportd.auth.service import Auth
+from homeportd.auth.signing import read_key
+from homeportd.auth.store import AuthStore
+from homeportd.data_lock import data_lock
+from homeportd.database import Database
+from homeportd.events import Events
+from homeportd.http_server import UnixServer
+from homeportd.settings import Settings
+from homeportd.system import api as system_api
+from homeportd.system.api import EdgeView
+from homeportd.system.model import About, Counts
+from homeportd.system.served_user import user_choice
+from homeportd.system.service import System
+from homeportd.system.view import EVENTS, system_view
+from homeportd.uvicorn_config import uvicorn_config
+
+SWEEP_S: Final = 0.5  # how late an expired login or token may end what it opened
+LOAD_S: Final = 3.0  # between two readings of the machine's load, while a dashboard shows it
+
+
+@dataclass(frozen=True)
+class Core:
+    """What an assembly makes its rooms with. `key` signs cookies; `guard` finds the caller of an API request."""
+
+    settings: Settings
+    database: Database
+    auth: Auth
+    passwords: Passwords
+    key: bytes
+    events: Events
+    guard: Guard
+
+
+@asynccontextmanager
+async def open(settings: Settings, *, bcrypt_rounds: int | None = None) -> AsyncIterator[Core]:
+    """The core, with the data folder locked and its database open.
+
+    Raises AlreadyRunning, DatabaseError, and OSError when a folder or file cannot be made.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.socket_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(data_lock(settings.data_dir))
+        database = await Database.open(settings.data_dir / "homeport.db")
+        stack.push_async_callback(database.close)
+        key = read_key(settings.data_dir / "secret.key")
+        passwords = Passwords(bcrypt_rounds) if bcrypt_rounds else Passwords()
+        stack.callback(passwords.close)
+        auth = Auth(AuthStore(database), passwords, key)
+        await auth.load()
+        stack.push_async_callback(auth.close)
+        yield Core(settings, database, auth, passwords, key, Events(), guard(auth, settings.dashboard))
+
+
+def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
+    """The routes and listeners of every agent; `counts` is asked for at each request."""
+    settings, auth, events = core.settings, core.auth, core.events
+    system = System(settings.data_dir)
+    events.declare(EVENTS)
+
+    def show_load() -> None:
+        if events.watched:
+            events.show("system", system_view(system.read()).model_dump())
+
+    return Assembly(
+        routers=(
+            auth_api.router(auth, core.guard, settings.dashboard, settings.origins),
+            system_api.router(system, _about(settings), _edge_view(settings), counts, core.guard),
+            events_api.router(events, auth, core.guard),
+        ),
+        sweeps=(Sweep("logins and tokens", SWEEP_S, auth.sweep), Sweep("load", LOAD_S, show_load)),
+        listeners=lambda web: (
+            UnixServer(settings.socket("web"), 0o660, uvicorn_config(web)),
+            UnixServer(settings.socket("cli"), 0o600, uvicorn_config(web, PeerProtocol, websockets=False)),
+        ),
+    )
+
+
+def _about(settings: Settings) -> About:
+    return About(
+        dashboard=settings.dashboard,
+        origin=settings.origin,
+        user_choice=user_choice(settings),
+        started_at=clock.now(),
+    )
+
+
+def _edge_view(settings: Settings) -> EdgeView | None:
+    edge = settings.edge
+    if edge is None:
+        return None
+    return EdgeView(
+        url=edge.url,
+        admin_url=edge.admin,
+        host=edge.host,
+        tcp_ports=edge.tcp_ports,
+        udp_ports=edge.udp_ports,
+    )

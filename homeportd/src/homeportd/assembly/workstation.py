@@ -1,0 +1,86 @@
+"""The assembly of a workstation: its dev servers, their shares, the gateway and the relay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from homeportd.assembly.core import Core
+from homeportd.assembly.model import Assembly, Sweep
+from homeportd.event_publisher import EventPublisher
+from homeportd.gateway import api as gateway_api
+from homeportd.gateway.app import Gateway
+from homeportd.gateway.fast_path import FastPathProtocol
+from homeportd.http_server import UnixServer
+from homeportd.ports import api as ports_api
+from homeportd.ports.coverage import refusal
+from homeportd.ports.owner_reader.client import TreeReader
+from homeportd.ports.service import Ports
+from homeportd.relay.service import Relay
+from homeportd.repos import api as repos_api
+from homeportd.repos.service import Repos
+from homeportd.shares import api as shares_api
+from homeportd.shares.access import AccessLog
+from homeportd.shares.model import Mode
+from homeportd.shares.service import Shares
+from homeportd.shares.store import ShareStore
+from homeportd.system.model import Counts
+from homeportd.uvicorn_config import uvicorn_config
+
+SWEEP_S: Final = 0.5  # how late an expired share may end what it opened
+DIRTY_S: Final = 10.0  # between two looks for uncommitted changes, while a dashboard shows them
+
+
+@asynccontextmanager
+async def open(core: Core) -> AsyncIterator[Assembly]:
+    """The rooms of a workstation. Raises OSError."""
+    settings, origin = core.settings, core.settings.origins
+    assert origin is not None  # noqa: S101 - a workstation has one
+    async with AsyncExitStack() as stack:
+        shares = Shares(
+            ShareStore(core.database),
+            core.passwords,
+            refusal=lambda port: refusal(port, settings, edge=settings.edge is not None),
+        )
+        await shares.load()
+        log = AccessLog(core.database)
+        log.start()
+        stack.push_async_callback(log.close)
+        reader = settings.owner_reader
+        repos = Repos(settings, TreeReader(reader) if reader is not None else None)
+        await repos.start()
+        stack.push_async_callback(repos.close)
+        ports = Ports(settings, repos)
+        await ports.start()
+        stack.push_async_callback(ports.close)
+        publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
+        relay = Relay(ports, shares, core.auth)
+        await relay.start(settings.socket("relay"))
+        stack.push_async_callback(relay.close)
+        gateway = Gateway(origin, ports, shares, core.auth, log, core.key)
+
+        def counts() -> Counts:
+            shared = sum(share.mode is not Mode.PRIVATE for share in shares.all())
+            return Counts(ports=len(ports.snapshot()), shared=shared, repos=len(repos.all()))
+
+        yield Assembly(
+            routers=(
+                shares_api.router(shares, log, core.guard, origin),
+                ports_api.router(ports, shares, core.guard, origin),
+                repos_api.router(repos, ports.repos_of_ports, core.guard),
+                gateway_api.router(),
+            ),
+            sweeps=(
+                Sweep("expired shares", SWEEP_S, shares.sweep),
+                Sweep("uncommitted changes", DIRTY_S, publisher.refresh_dirty),
+            ),
+            counts=counts,
+            listeners=lambda _web: (
+                UnixServer(
+                    settings.socket("gateway"),
+                    0o660,
+                    uvicorn_config(gateway, FastPathProtocol, websockets=False),
+                ),
+            ),
+        )

@@ -1,0 +1,55 @@
+"""The origin of every port, and of the dashboard, made from the one pattern that the inventory sets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+_PATTERN = re.compile(
+    r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<number>[0-9]{1,5}))?"
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where each port is seen, as a pattern: `http://{port}.localhost:8080`, `https://{port}-dev.example.com`.
+
+    The dashboard lives at the same pattern without the port: `http://localhost:8080`,
+    `https://dev.example.com`. Its origin never equals that of a port, so a dev server cannot use its cookies.
+    """
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if not _PATTERN.fullmatch(self.pattern):
+            raise ValueError(
+                f"origin {self.pattern!r} is not of the form http://{{port}}.example.com[:8080]"
+                " or https://{port}-dev.example.com, in lower case"
+            )
+
+    @cached_property
+    def _match(self) -> re.Match[str]:
+        match = _PATTERN.fullmatch(self.pattern)
+        assert match is not None  # noqa: S101 - checked when this object was made
+        return match
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`, as the visitor sees it."""
+        return self._match["scheme"]
+
+    @cached_property
+    def dashboard(self) -> str:
+        """The origin of the dashboard, without a trailing slash."""
+        return self.pattern.replace("{port}" + self._match["joint"], "")
+
+    def of_port(self, port: int) -> str:
+        """The origin of one port, without a trailing slash."""
+        return self.pattern.replace("{port}", str(port))
+
+    @property
+    def listen_port(self) -> int:
+        """The port in the pattern, or the scheme's own."""
+        return urlsplit(self.dashboard).port or (443 if self.scheme == "https" else 80)
