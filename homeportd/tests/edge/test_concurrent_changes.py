@@ -49,7 +49,7 @@ async def queue(monkeypatch, peer, ports):
         monkeypatch.setattr(Tunnels, name, noted)
 
     monkeypatch.setattr(ReservationStore, "save", slowly)
-    for name in ("open", "close_for", "reserve", "edit", "sweep"):
+    for name in ("open", "close_for", "reserve", "edit"):
         watch(name)
 
     async def joined(name, act=None):
@@ -111,12 +111,24 @@ async def test_what_a_living_token_took_meanwhile_is_no_orphan(queue, connect, p
 
 
 @pytest.fixture
-def sweeping(monkeypatch):
-    """Looks for what was left all the time. Ahead of `queue` among a test's fixtures."""
+def swept(monkeypatch):
+    """Sweeps all the time; `await swept()` waits for the next one. Ahead of `queue` among a test's fixtures."""
+    begun, sweep = [], Tunnels.sweep
+
+    async def noted(self):
+        begun.append("sweep")  # and then it runs as far as the lock
+        await sweep(self)
+
+    async def another():
+        before = len(begun)
+        await until(lambda: len(begun) > before)
+
+    monkeypatch.setattr(Tunnels, "sweep", noted)
     monkeypatch.setattr(assembly, "SWEEP_S", 0.02)
+    return another
 
 
-async def test_what_was_reserved_meanwhile_is_not_given_up(sweeping, queue, connect, peer, monkeypatch):
+async def test_what_was_reserved_meanwhile_is_not_given_up(swept, queue, connect, peer, monkeypatch):
     client = await connect()
     opened = await client.open("tcp")
     await client.close()
@@ -125,11 +137,11 @@ async def test_what_was_reserved_meanwhile_is_not_given_up(sweeping, queue, conn
     options = {"kind": "tcp", "port": opened.port}
     keeping = await queue.joined("reserve", peer.post("/api/reservations", json=options))
     monkeypatch.setattr(service, "KEEP_S", 0)
-    await queue.joined("sweep")
+    await swept()
     await queue.release()
     kept = await keeping
     assert (kept.status_code, kept.json()["id"]) == (201, opened.tunnel)
-    await queue.joined("sweep")
+    await swept()
     assert opened.tunnel in [item["id"] for item in (await peer.get("/api/reservations")).json()]
 
 
