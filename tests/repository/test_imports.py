@@ -16,4 +16,6 @@ def test_a_rooms_store_and_api_are_its_own() -> None:
         for importer in graph.find_modules_that_directly_import(module)
         if not f"{importer}.".startswith((f"{module.rpartition('.')[0]}.", f"{ASSEMBLY}."))
     ]
-    assert not foreign, "ask the room's service instead, or make the rooms known to one another in an assembly"
+    assert not foreign, (
+        "ask the room's service instead, or make the rooms known to one another in an assembly"
+    )

@@ -19,7 +19,7 @@ def hang_up(state: ServerState) -> None:
 
 
 async def ended(state: ServerState, seconds: float) -> None:
-    """Wait for the connections and tasks that were told to end; cut what has not by then."""
+    """Wait `seconds` for connections and tasks that are ending; then cut the connections, and GONE_S later the tasks."""
     loop = asyncio.get_running_loop()
     for limit, action in ((seconds, hang_up), (GONE_S, _cancel)):
         until = loop.time() + limit

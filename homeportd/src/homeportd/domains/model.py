@@ -56,7 +56,7 @@ class Destination(StrEnum):
 class DnsResult:
     """An answer of DNS. `found`: the records, as a person would write them; `note`: whose answer, if not the zone's.
 
-    `trouble`: why the destination is not HERE. `apex`: the domain is the top of its zone; None: nobody could say.
+    `trouble`: why the destination is not HERE. `apex`: the domain is the top of its zone; None: no DNS server answered.
     """
 
     destination: Destination

@@ -12,7 +12,7 @@ class DomainsSettings(EdgeSettings):
     domain_resolver: str | None = None  # Traefik's for people's own domains, which are refused without it
     log: AbsolutePath | None = None  # Traefik's own, JSON: says why a certificate could not be had
     tls_probe: HostPort | None = None  # Traefik's TLS; None: url's port, on loopback
-    acme_ca: AbsolutePath | None = None  # roots to judge certificates by; None: the system's
+    acme_ca: AbsolutePath | None = None  # authorities to check certificates against; None: the system's
     acme_caa: str = "letsencrypt.org"  # how CAA records name the certificate authority
     dns_server: HostPort | None = None  # None: the system's, and port 53 everywhere
 

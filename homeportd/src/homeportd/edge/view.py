@@ -110,7 +110,7 @@ class MinuteView(BaseModel):
 
 
 class TunnelClosedView(BaseModel):
-    """Data of the event that a name or port is nobody's any more."""
+    """Data of the event that a name or port is free again."""
 
     id: str
 

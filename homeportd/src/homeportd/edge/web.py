@@ -160,7 +160,7 @@ class EdgeWeb:
                 form = await _body(receive)
                 answer = await self._passcodes.enter(tunnel, headers, form)
         except BadRequest as error:
-            answer = problem(error.status, error.detail, "come through the edge's front door")
+            answer = problem(error.status, error.detail, "come through the edge's Traefik")
         except Problem as error:
             answer = problem(error.status, error.detail, error.fix).add("retry-after", "5")
         answer.headers.append((b"content-length", b"%d" % len(answer.body)))

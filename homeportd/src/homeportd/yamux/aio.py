@@ -352,7 +352,7 @@ class Session(asyncio.BufferedProtocol):
         for stream in list(self._streams.values()):
             self.on_stream_over(stream, SessionClosed(str(error)))
         self._wake_acceptors()
-        self._open_slots.release()  # whoever waits finds the session closed, and passes the slot on
+        self._open_slots.release()  # a waiting `open` finds the session closed, and passes the slot on
         if self._transport is None:
             return
         if linger:

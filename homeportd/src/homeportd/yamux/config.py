@@ -21,7 +21,7 @@ class Config:
     """Live streams in each direction (opened here, opened by the peer). The peer's surplus is reset."""
 
     accept_backlog: int = 256
-    """Streams the peer opened that nobody accepted yet (surplus is reset), and streams opened here that
+    """Streams the peer opened that were not accepted yet (surplus is reset), and streams opened here that
     the peer has not accepted yet (`Session.open` waits)."""
 
     receive_window: int = INITIAL_WINDOW

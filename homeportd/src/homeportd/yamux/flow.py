@@ -12,7 +12,7 @@ Chunk = bytes | memoryview
 class Flow:
     """Windows, unsent bytes and due flags of one stream. All sizes are in bytes.
 
-    Receiving: `credit` is what the peer may still send, `held` what it sent and nobody consumed. Their sum
+    Receiving: `credit` is what the peer may still send, `held` what it sent and was not consumed. Their sum
     never exceeds `window`, which is how an unread stream stops its sender.
     """
 

@@ -49,7 +49,7 @@ class Heartbeat:
             self._wait(self._interval, self._ask(None))
 
     def stop(self, reason: str) -> None:
-        """Ask no more; whoever waits for an answer gets `SessionClosed`."""
+        """Ask no more; callers that wait for an answer get `SessionClosed`."""
         if self._timer is not None:
             self._timer.cancel()
         for answer, _ in self._asked.values():

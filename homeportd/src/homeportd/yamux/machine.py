@@ -1,7 +1,7 @@
 """The yamux session as a state machine: bytes in give events, commands and `pull` give bytes out. No I/O.
 
 Nothing is queued for a peer that does not read, beyond what `Config` allows: window updates are made when
-output is pulled, answers are counted, and payload waits in its stream, whose writer is told to wait.
+output is pulled, answers are counted, and payload waits in its stream, whose writer has to wait.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class StreamOwner(Protocol):
 
 
 class Stream:
-    """One stream. Made by `Session.open` and `Session.accept`; to be closed or reset by whoever got it.
+    """One stream. Made by `Session.open` and `Session.accept`; the caller must close or reset it.
 
     As a context manager it is closed at the end, and reset when the block raised.
     """
@@ -160,7 +160,7 @@ class Stream:
         """Queue bytes to be sent. False: `drain` (or wait for `Sink.drained`) before the next write.
 
         `bytes` are sent without a copy. Raises `StreamReset`, `SessionClosed` or `StreamClosed` when the
-        stream is over or finished, and `BufferFull` when the result of many writes was not heeded.
+        stream is over or finished, and `BufferFull` when many writes went on in spite of the result False.
         """
         if self._error is not None:
             raise self._error
@@ -202,7 +202,7 @@ class Stream:
         self.session.schedule_flush()
 
     def reset(self) -> None:
-        """End the stream abruptly, both ways; the peer is told. Harmless when it is over."""
+        """End the stream abruptly, both ways, also for the peer. Harmless when it is over."""
         self._drop_unread()
         if not self._over:
             self._machine.reset(self.id)

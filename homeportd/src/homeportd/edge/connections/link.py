@@ -81,7 +81,7 @@ class Link:
         try:
             self._control.write(protocol.encode(message))
         except YamuxError as error:
-            self.session.abort(f"the client could not be told something: {error}")
+            self.session.abort(f"a message to the client could not be sent: {error}")
 
     async def end(self, refusal: Refused) -> None:
         """Send the refusal, and end the link shortly after."""

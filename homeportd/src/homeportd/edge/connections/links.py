@@ -82,7 +82,7 @@ class Links:
         client.links[link.number] = link
         self._links[link] = client
         if before is not None:
-            before.session.abort("a newer connection took its place")
+            before.session.abort("a newer connection of the same number has replaced it")
         edge, ends = self._settings, token.expires_at
         welcome = protocol.Welcome(
             edge=edge.base,
@@ -143,7 +143,7 @@ class Links:
             for link in client.links.values():
                 if link.token is not None and link.token.id == old.id:
                     self.offer_successor(link)
-                    break  # one link of each client is told
+                    break  # one link of each client is enough
 
     async def close(self) -> None:
         """End every link."""

@@ -51,7 +51,7 @@ def check(program: Path, settings: Path, routes: Path | None = None) -> list[str
         output = folder / "output"
         with (
             output.open("wb") as sink,
-            subprocess.Popen(  # noqa: S603 - Traefik itself, named by whoever runs this
+            subprocess.Popen(  # noqa: S603 - Traefik itself, named on the command line
                 [program, f"--configFile={file}"],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
