@@ -1,7 +1,7 @@
 """What a tunnel carries, against OpenSSH, frp, rathole and chisel, in turns within one run on loopback.
 
 Up is from a visitor to the service behind the client, down is back. TCP is one iperf3 stream, encrypted between
-client and server in every way: `homeport` is the edge's own TLS listener, `traefik` an Upgrade through the real Traefik.
+client and server in each way: `homeport` is the edge's own TLS listener, `traefik` an Upgrade through the real Traefik.
 Ratios are medians of the turns' ratios, above 1: faster than the peer; null where a peer was not to be had, and
 `missing` says why. HTTP is plain between wrk and the front (Traefik, frp's vhost), with keep-alive, and TLS behind it.
 UDP is the highest rate of 200-byte datagrams from visitor to service that loses at most LOSS. ttfb_added_ms: a

@@ -22,7 +22,7 @@ CLOSED_LAGGING = 4008
 CLOSED_REVOKED = 4001
 CLOSED_STOPPING = 1012
 SEND_S = 20  # a watcher that takes nothing for so long is gone
-CLOSE_S = 2  # for one that is told so
+CLOSE_S = 2  # for the close frame of a watcher that is ended
 
 
 class HelloView(BaseModel):
@@ -59,12 +59,12 @@ def _message(kind: str, view: type[BaseModel]) -> Any:
 
 
 def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
-    """The one address of events."""
+    """The route /api/events, for GET and for a WebSocket."""
     events.declare({"hello": HelloView})
     Message = Annotated[dict[str, Any], _EventMessage(events)]
 
     class Missed(BaseModel):
-        """Events since a place in the log; `resumed` false: the log does not reach back, so read everything anew."""
+        """Events after an id; `resumed` false: the log does not reach back so far, so read everything anew."""
 
         epoch: str
         id: int
@@ -72,10 +72,10 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
         events: list[Message]
 
     routes = APIRouter(tags=["events"])
-    live: dict[asyncio.Task[None], Caller] = {}
+    watches: dict[asyncio.Task[None], Caller] = {}
 
     def end_revoked() -> None:
-        for task, caller in live.items():
+        for task, caller in watches.items():
             if not alive(auth, caller):
                 task.cancel("revoked")
 
@@ -85,7 +85,7 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
     async def read_events(
         _caller: Annotated[Caller, Depends(guard)], since: Annotated[str, Query(max_length=64)] = ""
     ) -> Missed:
-        """What happened since `<epoch>:<id>`, for those who ask now and then.
+        """Events after `<epoch>:<id>`, for clients that poll.
 
         The same address as a WebSocket sends each event as it happens, as a message of the same shape. The first
         message is of type `hello`; those without an `id` show the present and are never replayed.
@@ -116,8 +116,8 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
 
     async def _serve(websocket: WebSocket, watcher: Watcher, caller: Caller) -> None:
         sender = asyncio.create_task(_send(websocket, watcher), name="events")
-        live[sender] = caller
-        if not alive(auth, caller):  # it ended while the watcher was being let in
+        watches[sender] = caller
+        if not alive(auth, caller):  # the caller's right ended while the connection was accepted
             sender.cancel("revoked")
         try:
             with contextlib.suppress(WebSocketDisconnect):
@@ -126,7 +126,7 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
                 receiver.cancel()
                 await asyncio.gather(receiver, return_exceptions=True)
         finally:
-            del live[sender]
+            del watches[sender]
             revoked = sender.cancelled()
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
@@ -140,18 +140,18 @@ def router(events: Events, auth: Auth, guard: Guard) -> APIRouter:
 
 async def _send(websocket: WebSocket, watcher: Watcher) -> None:
     hello = {"epoch": watcher.epoch, "id": watcher.last_id, "resumed": watcher.resumed}
-    await _tell(websocket, Event(None, "hello", hello))
+    await _send_event(websocket, Event(None, "hello", hello))
     for event in watcher.missed:
-        await _tell(websocket, event)
+        await _send_event(websocket, event)
     while (happened := await watcher.next()) is not None:
-        await _tell(websocket, happened)
+        await _send_event(websocket, happened)
 
 
-async def _tell(websocket: WebSocket, event: Event) -> None:
+async def _send_event(websocket: WebSocket, event: Event) -> None:
     async with asyncio.timeout(SEND_S):
         await websocket.send_json(event.message())
 
 
 async def _until_closed(websocket: WebSocket) -> None:
     while (await websocket.receive())["type"] != "websocket.disconnect":
-        pass  # a watcher has nothing to say
+        pass  # a dashboard sends nothing that matters

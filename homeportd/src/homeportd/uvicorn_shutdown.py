@@ -1,4 +1,4 @@
-"""Ending uvicorn's connections within a time, whatever their peers do."""
+"""The end of uvicorn's connections within a time, whatever their peers do."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _TICK_S: Final = 0.02
 
 
 def hang_up(state: ServerState) -> None:
-    """Cut every connection: its task sees that, where a cancelled one would wait to tell its peer of it."""
+    """Cut every connection. Its task notices and ends; a cancelled task would wait to answer its peer first."""
     for connection in list(state.connections):
         cast("Any", connection).transport.abort()
 
 
 async def ended(state: ServerState, seconds: float) -> None:
-    """Wait `seconds` for connections and tasks that are ending; then cut the connections, and GONE_S later the tasks."""
+    """Wait `seconds` for connections and tasks to end; then cut connections, and after GONE_S cancel tasks."""
     loop = asyncio.get_running_loop()
     for limit, action in ((seconds, hang_up), (GONE_S, _cancel)):
         until = loop.time() + limit

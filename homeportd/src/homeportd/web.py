@@ -1,4 +1,4 @@
-"""The dashboard and its API as one FastAPI application, served to Caddy and to the command line."""
+"""The FastAPI application of the agent: the API of all systems, and the dashboard."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ class Dashboard(StaticFiles):
 
 
 def application(routers: Sequence[APIRouter]) -> FastAPI:
-    """Put the rooms' routes together."""
+    """The application with these routers, and the dashboard where it was built."""
     app = FastAPI(
         title="Homeport",
         version=__version__,

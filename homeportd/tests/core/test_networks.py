@@ -7,8 +7,8 @@ from ipaddress import ip_address
 import pytest
 
 from homeportd.edge.model import Refused, networks
-from homeportd.networks import MAX_NETWORKS, NetworkError, parse_network, parse_networks, within
 from homeportd.edge.settings import EdgeSettings
+from homeportd.networks import MAX_NETWORKS, NetworkError, parse_network, parse_networks, within
 from homeportd.tunnels.model import TunnelSpec
 
 

@@ -116,13 +116,13 @@ class TunnelClosedView(BaseModel):
 
 
 class TunnelRatesView(BaseModel):
-    """Data of the event that figures changed: of the tunnels where they did."""
+    """Data of the event that rates have changed: those of the tunnels concerned."""
 
     tunnels: list[RatesView]
 
 
 class TunnelVisitView(VisitView):
-    """Data of the event that a row came into the access log of `tunnel`, which is its id; `id` is 0 so far."""
+    """Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far."""
 
     tunnel: str
 

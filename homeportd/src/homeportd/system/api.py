@@ -20,7 +20,7 @@ from homeportd.system.view import SystemView, UserChoiceView, system_view, user_
 
 
 class Health(BaseModel):
-    """The agent answers."""
+    """The answer of an agent that is up."""
 
     status: Literal["ok"]
 

@@ -1,4 +1,4 @@
-"""Which account the agent serves, why that one, and how another is chosen."""
+"""The account that the agent serves: why that one, and how another is chosen."""
 
 from __future__ import annotations
 

@@ -37,12 +37,12 @@ class UserChoiceView(BaseModel):
 
 
 def user_choice_view(choice: UserChoice) -> UserChoiceView:
-    """Why it is that user."""
+    """The choice of the user."""
     return UserChoiceView(reason=choice.reason, sentence=choice.sentence, change=choice.change)
 
 
 def system_view(load: Load) -> SystemView:
-    """One reading."""
+    """One reading of the load."""
     return SystemView(
         cpu_percent=load.cpu_percent,
         cpu_count=load.cpu_count,
