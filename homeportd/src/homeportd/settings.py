@@ -29,7 +29,7 @@ class SettingsError(HomeportError):
     """The settings file cannot be used."""
 
 
-class Settings(SystemSettings, PortsSettings, ReposSettings):
+class Settings(ReposSettings, PortsSettings, SystemSettings):
     """What a person may decide about an agent; every key is in docs/operations.md."""
 
     # Left out on an edge that is no workstation: no ports, repos and shares then.

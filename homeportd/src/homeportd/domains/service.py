@@ -131,7 +131,7 @@ class Domains:
                 )
             if len(self._mappings) >= MAX_DOMAINS:
                 raise Problem(409, f"this edge has {MAX_DOMAINS} domains", "remove some that are not used")
-            tunnel.outlive_client()
+            self._tunnels.keep(tunnel)
             mapping = Mapping(domain, tunnel.id, clock.now(), apex=domain.count(".") == 1)
             await self._mappings.add(mapping)
         await self._check_safely(domain)

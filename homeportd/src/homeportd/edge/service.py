@@ -71,6 +71,10 @@ class Tunnels:
         async with self._lock:
             yield
 
+    def keep(self, tunnel: Tunnel) -> None:
+        """Let a reservation outlive the client that created it. Call it within `hold`."""
+        tunnel.created_by = None
+
     async def start(self) -> None:
         """Listen for every reservation on disk: names stay what they are while their clients come back."""
         for reservation in await self._store.all():

@@ -75,10 +75,6 @@ class Tunnel:
         """Whether a client holds the tunnel, and has a link."""
         return self.holder is not None and bool(self.holder.links)
 
-    def outlive_client(self) -> None:
-        """Keep the reservation when the client that created it closes the tunnel."""
-        self.created_by = None
-
     def set_rules(self, reservation: Reservation, options: ClientOptions) -> None:
         """Apply other rules, to visitors that are connected too."""
         before = self.rules

@@ -109,14 +109,14 @@ class ClientListener:
     async def listen(self, address: str) -> None:
         """Listen for plain connections, which are Traefik's. Raises OSError."""
         loop = asyncio.get_running_loop()
-        host, port = split(address)
+        host, port = _split(address)
         self._servers.append(
             await loop.create_server(lambda: _UpgradeDetector(self, loop), host, port, backlog=BACKLOG)
         )
 
     async def listen_tls(self, address: str, context: ssl.SSLContext) -> None:
         """Listen for clients over TLS, which speak yamux from the first byte. Raises OSError."""
-        host, port = split(address)
+        host, port = _split(address)
         try:
             (sock,) = bind((host,), port, socket.SOCK_STREAM)
         except PortInUse as error:
@@ -263,7 +263,7 @@ class _UpgradeDetector(asyncio.Protocol):
             self._timer.cancel()
 
 
-def split(address: str) -> tuple[str, int]:
+def _split(address: str) -> tuple[str, int]:
     """(host, port) of `127.0.0.1:7070` or `[::1]:7070`."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
