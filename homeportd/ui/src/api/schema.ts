@@ -57,7 +57,7 @@ export interface paths {
         put?: never;
         /**
          * Check Domain
-         * @description Look at DNS and the certificate now; ask for a refused certificate again.
+         * @description Check DNS and the certificate now; ask for a refused certificate again.
          */
         post: operations["check_domain_api_domains__domain__check_post"];
         delete?: never;
@@ -75,7 +75,7 @@ export interface paths {
         };
         /**
          * Read Events
-         * @description What happened since `<epoch>:<id>`, for those who ask now and then.
+         * @description Events after `<epoch>:<id>`, for clients that poll.
          *
          *     The same address as a WebSocket sends each event as it happens, as a message of the same shape. The first
          *     message is of type `hello`; those without an `id` show the present and are never replayed.
@@ -309,7 +309,7 @@ export interface paths {
         get?: never;
         /**
          * Change Reservation
-         * @description Let other rules hold, for visitors that are here too. A passcode of null removes it.
+         * @description Change the rules of a reservation, for connected visitors too. A passcode of null removes it.
          */
         put: operations["change_reservation_api_reservations__tunnel_id__put"];
         post?: never;
@@ -461,7 +461,7 @@ export interface paths {
         };
         /**
          * Read Tunnel Log
-         * @description Who came, newest first.
+         * @description The connections and requests of visitors, newest first.
          */
         get: operations["read_tunnel_log_api_tunnels__tunnel_id__logs_get"];
         put?: never;
@@ -481,7 +481,7 @@ export interface paths {
         };
         /**
          * Read Tunnel Minutes
-         * @description What moved, minute by minute, oldest first; minutes without traffic are left out.
+         * @description The counters by the minute, oldest first; minutes without traffic are left out.
          */
         get: operations["read_tunnel_minutes_api_tunnels__tunnel_id__minutes_get"];
         put?: never;
@@ -501,7 +501,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description The figures of all tunnels for Prometheus.
+         * @description The metrics of all tunnels for Prometheus.
          */
         get: operations["metrics_metrics_get"];
         put?: never;
@@ -568,8 +568,8 @@ export interface components {
             project: string | null;
             service: string | null;
         };
-        /** @description How many there are now. */
-        Counts: {
+        /** @description Numbers of things on this machine. */
+        CountsView: {
             ports: number;
             repos: number;
             shared: number;
@@ -622,7 +622,7 @@ export interface components {
             state: "pending" | "verified" | "issued" | "error";
             url: string;
         };
-        /** @description What this machine is as an edge: the pattern of HTTP names, its admin origin, where ports are reached. */
+        /** @description This machine as an edge: the pattern of HTTP names, the admin origin, the host and ranges of ports. */
         EdgeView: {
             admin_url: string;
             host: string;
@@ -637,7 +637,7 @@ export interface components {
         };
         /** @description An event as it is sent. Those without an `id` show the present and are never replayed. */
         EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
-        /** @description The agent answers. */
+        /** @description The answer of an agent that is up. */
         Health: {
             /** @constant */
             status: "ok";
@@ -678,7 +678,7 @@ export interface components {
             expires_at: string;
             url: string;
         };
-        /** @description One minute in which something happened. */
+        /** @description The counters of one minute with traffic. */
         MinuteView: {
             bytes_in: number;
             bytes_out: number;
@@ -688,7 +688,7 @@ export interface components {
             refused: number;
             requests: number;
         };
-        /** @description Events since a place in the log; `resumed` false: the log does not reach back, so read everything anew. */
+        /** @description Events after an id; `resumed` false: the log does not reach back so far, so read everything anew. */
         Missed: {
             epoch: string;
             events: components["schemas"]["EventMessage"][];
@@ -793,7 +793,7 @@ export interface components {
             status: number;
             title: string;
         };
-        /** @description What changes all the time about a tunnel. */
+        /** @description The statistics of a tunnel that change all the time. */
         RatesView: {
             bytes_in: number;
             bytes_out: number;
@@ -856,7 +856,7 @@ export interface components {
             port?: number | null;
             token?: string | null;
         };
-        /** @description A name or port that is kept. `token` is the name of the token it belongs to, None: of the first comer. */
+        /** @description A name or port that is reserved. `token`: the name of the token that owns it; null: the first client will. */
         ReservationView: {
             address: string;
             allow: string[];
@@ -876,7 +876,7 @@ export interface components {
             /** @default 3600 */
             grace_s?: number;
         };
-        /** @description What holds for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays. */
+        /** @description The rules for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays. */
         RulesBody: {
             /** @default [] */
             allow?: (string)[];
@@ -915,7 +915,7 @@ export interface components {
          *     `user_choice` says why the agent serves `user`; null where its settings do not.
          */
         Status: {
-            counts: components["schemas"]["Counts"];
+            counts: components["schemas"]["CountsView"];
             dashboard_url: string;
             edge: components["schemas"]["EdgeView"] | null;
             hostname: string;
@@ -973,7 +973,7 @@ export interface components {
             /** @constant */
             type: "tunnel.closed";
         };
-        /** @description Data of the event that a name or port is nobody's any more. */
+        /** @description Data of the event that a name or port is free again. */
         TunnelClosedView: {
             id: string;
         };
@@ -989,7 +989,7 @@ export interface components {
             /** @constant */
             type: "tunnel.rates";
         };
-        /** @description Data of the event that figures changed: of the tunnels where they did. */
+        /** @description Data of the event that rates have changed: those of the tunnels concerned. */
         TunnelRatesView: {
             tunnels: components["schemas"]["RatesView"][];
         };
@@ -1027,7 +1027,7 @@ export interface components {
             /** @constant */
             type: "tunnel.visit";
         };
-        /** @description Data of the event that a row came into the access log of `tunnel`, which is its id; `id` is 0 so far. */
+        /** @description Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far. */
         TunnelVisitView: {
             address: string;
             bytes_in: number | null;
@@ -1050,7 +1050,7 @@ export interface components {
             reason: "setting" | "sudo" | "root" | "edge" | "data" | "rootless";
             sentence: string;
         };
-        /** @description A row of the access log. */
+        /** @description A row of the connection log. */
         VisitView: {
             address: string;
             bytes_in: number | null;
