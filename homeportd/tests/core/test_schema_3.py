@@ -17,7 +17,7 @@ from homeportd import clock
 from homeportd.app import agent
 from homeportd.database import Database, migrations
 from homeportd.database_copies import schema_of
-from homeportd.settings import EdgeSettings
+from homeportd.domains.settings import DomainsSettings
 
 from ..conftest import over_socket
 from ..freeports import free_port
@@ -65,7 +65,7 @@ def path(settings, later, moment):
 @pytest.fixture
 def settings(settings, tmp_path):
     """Of a machine that is workstation and edge; no DNS server answers it."""
-    edge = EdgeSettings(
+    edge = DomainsSettings(
         url="http://{name}.tunnel.localhost:8081",
         host="localhost",
         bind=("127.0.0.1",),
