@@ -29,9 +29,7 @@ from homeportd.uvicorn_shutdown import STOP_S, ended
 CLIENT: Final = b"x-homeport-client"
 TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a passcode
 OWN_PATHS: Final = "/.homeport/"
-PASSCODE_CHECK: Final = (
-    "/.homeport/passcode/"  # Traefik's question about a request, behind it the tunnel's id
-)
+PASSCODE_CHECK: Final = "/.homeport/passcode/"  # Traefik's question about a request; the tunnel's id follows
 PASSCODE_FORM: Final = "/.homeport/password"
 
 # As Caddy adds on a workstation: the dashboard is never in a frame, and sends no referrer.
