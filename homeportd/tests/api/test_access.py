@@ -112,15 +112,17 @@ async def test_the_password_logs_in_and_wrong_ones_are_limited_by_the_real_addre
     assert (await visitor.get("/api/session")).json()["kind"] == "session"
 
 
-async def test_the_hop_to_a_port_needs_a_session(browser, visitor):
-    answer = await browser.get("/hop", params={"port": 3000, "next": "/a?b=c"})
+async def test_the_handoff_to_a_port_needs_a_login_session(browser, visitor):
+    answer = await browser.get("/handoff", params={"port": 3000, "next": "/a?b=c"})
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("http://3000.localhost:8080/.homeport/enter?code=")
     assert answer.headers["location"].endswith("&next=%2Fa%3Fb%3Dc")
-    evil = await browser.get("/hop", params={"port": 3000, "next": "//evil.example"})
+    evil = await browser.get("/handoff", params={"port": 3000, "next": "//evil.example"})
     assert evil.headers["location"].endswith("&next=%2F")
-    stranger = await visitor.get("/hop", params={"port": 3000, "next": "/a"})
-    assert stranger.headers["location"] == "/?next=%2Fhop%3Fport%3D3000%26next%3D%252Fa"
+    stranger = await visitor.get("/handoff", params={"port": 3000, "next": "/a"})
+    assert stranger.headers["location"] == "/?next=%2Fhandoff%3Fport%3D3000%26next%3D%252Fa"
+    old = await browser.get("/hop", params={"port": 3000, "next": "/a?b=c"})
+    assert (old.status_code, old.headers["location"]) == (308, "/handoff?port=3000&next=%2Fa%3Fb%3Dc")
 
 
 async def test_large_bodies_are_refused_declared_or_not(peer):
