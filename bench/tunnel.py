@@ -230,8 +230,8 @@ async def client(url: str, ca: str, token: str, first: str, ready: str, *targets
         TunnelSpec(kind=Kind.HTTP, target=f"127.0.0.1:{http_port}", name=name),
     ]
     for tunnel in [made.add(spec) for spec in wishes]:
-        if not await made.settled(tunnel, 10) or tunnel.state is not State.LIVE:
-            raise SystemExit(f"a tunnel did not open: {tunnel.problem}")
+        if not await made.answered(tunnel, 10) or tunnel.state is not State.LIVE:
+            raise SystemExit(f"a tunnel did not open: {tunnel.error}")
     await asyncio.to_thread(Path(ready).touch)
     await running
 

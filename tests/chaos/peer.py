@@ -55,7 +55,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def live(client: Client) -> None:
     while not all(tunnel.state is State.LIVE for tunnel in client.tunnels.values()):
-        await client.board.news()
+        await client.negotiation.wait_for_change()
     say(live=time.monotonic())
 
 
@@ -80,7 +80,7 @@ async def main() -> None:
                     client.add(TunnelSpec.model_validate({"target": str(port), **spec}))
                 tasks = [asyncio.create_task(client.run()), asyncio.create_task(live(client))]
             case b"view":
-                say(view={**client.view(), "tasks": len(asyncio.all_tasks())})
+                say(view={**client.status(), "tasks": len(asyncio.all_tasks())})
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

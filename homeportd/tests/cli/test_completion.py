@@ -94,6 +94,6 @@ def test_one_wait_for_all(monkeypatch) -> None:
     ending = threading.Event()
     begun = time.monotonic()
 
-    assert completion._at_once(lambda: [ending.wait(40)]) == []
+    assert completion._within_timeout(lambda: [ending.wait(40)]) == []
     assert time.monotonic() - begun < 30
     ending.set()

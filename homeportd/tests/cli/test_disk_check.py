@@ -29,18 +29,18 @@ IN_OWN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
     ],
 )
 def test_what_free_space_means(free, files, state, said) -> None:
-    hop = disk_check.judge(DATA, free, files, ROOT)
+    check = disk_check.assess(DATA, free, files, ROOT)
 
-    assert hop.state == state
-    assert said in hop.detail
-    assert (hop.fix is None) is (state == "ok")
+    assert check.state == state
+    assert said in check.detail
+    assert (check.fix is None) is (state == "ok")
 
 
 def test_a_folder_that_is_not_made_yet(tmp_path) -> None:
-    hop = disk_check.disk([tmp_path / "not" / "made"])
+    check = disk_check.disk([tmp_path / "not" / "made"])
 
-    assert hop.state in ("ok", "note", "fail")
-    assert str(tmp_path / "not" / "made") in hop.detail
+    assert check.state in ("ok", "note", "fail")
+    assert str(tmp_path / "not" / "made") in check.detail
 
 
 def has_namespaces() -> bool:
@@ -68,7 +68,7 @@ def test_the_doctor_on_a_disk_that_is_full(homeport: Homeport, folder: Path) -> 
         check=False,
     )
 
-    hop = next(hop for hop in json.loads(done.stdout)["hops"] if hop["name"] == "disk")
+    check = next(each for each in json.loads(done.stdout)["checks"] if each["name"] == "disk")
     assert done.returncode == 1
-    assert (hop["state"], hop["fix"].partition(":")[0]) == ("fail", f"make room on {data}")
-    assert "MB free" in hop["detail"]
+    assert (check["state"], check["fix"].partition(":")[0]) == ("fail", f"make room on {data}")
+    assert "MB free" in check["detail"]

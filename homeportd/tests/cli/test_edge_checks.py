@@ -59,8 +59,8 @@ def settings(port: int, scheme: str = "http") -> EdgeSettings:
 
 def states(port: int, scheme: str = "http") -> dict[str, str]:
     found = edge_checks.edge(settings(port, scheme), "mend it")
-    assert all(hop.fix for hop in found if hop.state == "fail")
-    return {hop.name: hop.state for hop in found}
+    assert all(check.fix for check in found if check.state == "fail")
+    return {check.name: check.state for check in found}
 
 
 def test_a_way_that_is_open(serve: Serve) -> None:
@@ -72,8 +72,8 @@ def test_a_way_that_leads_elsewhere(serve: Serve) -> None:
 
 
 def test_nobody_there(serve: Serve) -> None:
-    [hop] = edge_checks.edge(settings(1), "mend it")
-    assert (hop.state, hop.fix) == ("fail", "mend it")
+    [check] = edge_checks.edge(settings(1), "mend it")
+    assert (check.state, check.fix) == ("fail", "mend it")
 
 
 def test_something_that_is_not_http(serve: Serve) -> None:
@@ -91,5 +91,6 @@ def test_a_certificate_is_told_from_traefiks_own(serve: Serve) -> None:
 
 def test_names_that_the_dns_lacks(serve: Serve) -> None:
     real = settings(serve(426)).model_copy(update={"url": "http://{name}.tunnel.invalid:1"})
-    [hop] = [hop for hop in [edge_checks._names(real)] if hop.state == "fail"]
-    assert hop.fix == "add a DNS record for tunnel.invalid"
+    check = edge_checks._names(real)
+    assert check.state == "fail"
+    assert check.fix == "add a DNS record for tunnel.invalid"

@@ -208,7 +208,7 @@ def states(homeport: Homeport, *arguments: str) -> dict[str, str]:
     """What `doctor` finds, by hop."""
     return {
         hop["name"]: hop["state"]
-        for hop in json.loads(homeport("doctor", "--json", *arguments).stdout)["hops"]
+        for hop in json.loads(homeport("doctor", "--json", *arguments).stdout)["checks"]
     }
 
 
@@ -220,7 +220,7 @@ def test_the_doctor_finds_a_healthy_machine(homeport, whole) -> None:
     while (done := homeport("doctor", str(whole.dev))).returncode:
         assert time.monotonic() < end, done.stdout
 
-    assert done.stdout.startswith("Every hop works.\n")
+    assert done.stdout.startswith("Every check passes.\n")
 
 
 def test_the_doctor_fits_a_narrow_terminal(homeport, whole) -> None:
@@ -229,7 +229,7 @@ def test_the_doctor_fits_a_narrow_terminal(homeport, whole) -> None:
     assert terminal.finish() == 1
     report = terminal.text.rpartition("\x1b[K")[2]
     assert max(len(line) for line in report.splitlines() if "http://" not in line) <= 40
-    assert report.startswith("1 of 10 hops fail.\n")
+    assert report.startswith("1 of 10 checks fail.\n")
     assert "fix: start the dev server" in report
 
 

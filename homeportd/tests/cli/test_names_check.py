@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from homeportd.cli.doctor import checks
+from homeportd.cli.doctor import web_checks
 
 ORIGINS = ("http://localhost:8080", "http://4210.localhost:8080")
 
@@ -22,9 +22,9 @@ def resolves(host: str) -> bool:
 
 
 def test_what_is_said_is_what_this_machines_resolver_does() -> None:
-    hop = checks.names(*ORIGINS)
-    assert hop.state == ("ok" if resolves("4210.localhost") else "note")
-    assert ("4210.localhost is" in hop.detail) is resolves("4210.localhost")
+    check = web_checks.names(*ORIGINS)
+    assert check.state == ("ok" if resolves("4210.localhost") else "note")
+    assert ("4210.localhost is" in check.detail) is resolves("4210.localhost")
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_the_fix_is_one_that_this_user_has(
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: uid)
-    monkeypatch.setattr(checks, "resolve", lambda host: ["127.0.0.1"] if host == "localhost" else [])
+    monkeypatch.setattr(web_checks, "resolve", lambda host: ["127.0.0.1"] if host == "localhost" else [])
     assert (shutil.which("sudo") is not None) == ("sudo" in programs)
-    hop = checks.names(*ORIGINS)
-    assert (hop.state, "Node, Python and others" in hop.detail) == ("note", True)
-    assert (hop.fix or "").startswith(fix)
+    check = web_checks.names(*ORIGINS)
+    assert (check.state, "Node, Python and others" in check.detail) == ("note", True)
+    assert (check.fix or "").startswith(fix)
 
 
 def test_who_installed_without_root_is_not_told_of_sudo(
@@ -63,5 +63,5 @@ def test_who_installed_without_root_is_not_told_of_sudo(
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(checks, "resolve", lambda host: [])
-    assert checks.names(*ORIGINS, rootless=True).fix == "as root: apt-get install libnss-myhostname"
+    monkeypatch.setattr(web_checks, "resolve", lambda host: [])
+    assert web_checks.names(*ORIGINS, rootless=True).fix == "as root: apt-get install libnss-myhostname"

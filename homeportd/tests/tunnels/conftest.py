@@ -141,8 +141,8 @@ async def client(clients: Clients) -> Client:
 async def opened(client: Client, kind: Kind, target: int | str, **more: object) -> Tunnel:
     """A live tunnel."""
     tunnel = client.add(TunnelSpec(kind=kind, target=str(target), **more))  # type: ignore[arg-type]
-    assert await client.settled(tunnel, PATIENCE)
-    assert tunnel.state is State.LIVE, tunnel.problem
+    assert await client.answered(tunnel, PATIENCE)
+    assert tunnel.state is State.LIVE, tunnel.error
     return tunnel
 
 

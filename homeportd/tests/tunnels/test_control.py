@@ -18,10 +18,10 @@ import pytest
 
 from homeportd.tunnels import account, control, daemon, state, transport
 from homeportd.tunnels.account import Account
-from homeportd.tunnels.control import Control
+from homeportd.tunnels.control import ControlServer
 from homeportd.tunnels.daemon import Daemon
-from homeportd.tunnels.errors import Problem, Reason
-from homeportd.tunnels.state import Files, Lock
+from homeportd.tunnels.errors import TunnelError, Reason
+from homeportd.tunnels.state import DaemonFiles, Lock
 
 from .conftest import PATIENCE, until
 
@@ -30,13 +30,13 @@ from .conftest import PATIENCE, until
 def files():
     """In a folder whose path is short enough for a socket."""
     folder = Path(tempfile.mkdtemp(prefix="hp"))
-    made = Files(folder / "state")
+    made = DaemonFiles(folder / "state")
     made.make()
     yield made
     shutil.rmtree(folder)
 
 
-async def ask(files: Files, request: bytes) -> dict:
+async def ask(files: DaemonFiles, request: bytes) -> dict:
     reader, writer = await asyncio.open_unix_connection(str(files.socket))
     answer = b""
     with contextlib.suppress(ConnectionError):  # a peer that closes without having read resets
@@ -54,11 +54,11 @@ async def test_without_peer_credentials_the_mode_holds(nothing_left, files, monk
 
     async def answer(request: dict) -> dict:
         if request.get("do") == "no":
-            raise Problem(Reason.TAKEN, "taken", "choose another")
+            raise TunnelError(Reason.TAKEN, "taken", "choose another")
         return {"you": request}
 
     files.socket.touch()  # what a dead daemon left
-    served = Control(files, answer)
+    served = ControlServer(files, answer)
     await served.start()
     assert stat.S_IMODE(files.socket.stat().st_mode) == 0o600
     assert await ask(files, b'{"do":1}\n') == {"you": {"do": 1}}
@@ -73,7 +73,7 @@ async def test_another_user_is_not_answered(nothing_left, files, monkeypatch) ->
         return {}
 
     monkeypatch.setattr(control, "peer_uid", lambda _: os.getuid() + 1)
-    served = Control(files, answer)
+    served = ControlServer(files, answer)
     await served.start()
     assert await ask(files, b"{}\n") == {}
     await served.close()
@@ -88,7 +88,7 @@ async def test_a_daemon_that_has_just_begun_waits_for_a_slow_edge(edge, files, m
     edge.silent = True
     serving = asyncio.create_task(Daemon(files).serve())
     await until(files.socket.exists)
-    adding = asyncio.create_task(ask(files, b'{"do":"add","wish":{"kind":"tcp","target":"1"}}\n'))
+    adding = asyncio.create_task(ask(files, b'{"do":"add","spec":{"kind":"tcp","target":"1"}}\n'))
     await asyncio.sleep(0.5)
     assert not adding.done()
     edge.silent = False
@@ -104,7 +104,7 @@ async def test_a_daemon_that_ends_while_a_tunnel_takes_the_place_of_another_has_
     monkeypatch.setattr(daemon, "AWAY_S", PATIENCE)
     monkeypatch.setenv("HOME", str(files.folder.parent))
     account.store(Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1))
-    spec = b'{"do":"add","wish":{"kind":"tcp","target":"1","allow":["192.0.2.%d"]}}\n'
+    spec = b'{"do":"add","spec":{"kind":"tcp","target":"1","allow":["192.0.2.%d"]}}\n'
     first = Daemon(files)
     serving = asyncio.create_task(first.serve())
     await until(files.socket.exists)
@@ -150,7 +150,7 @@ async def test_tunnels_of_different_places_do_not_wait_for_one_another(edge, fil
     served = Daemon(files)
     serving = asyncio.create_task(served.serve())
     await until(files.socket.exists)
-    spec = b'{"do":"add","wish":{"kind":"tcp","target":"%d"}}\n'
+    spec = b'{"do":"add","spec":{"kind":"tcp","target":"%d"}}\n'
     adding = [asyncio.create_task(ask(files, spec % target)) for target in (1, 2, 2)]
     await until(lambda: len(served._client.tunnels) == 2)
     edge.silent = False
@@ -164,15 +164,15 @@ def test_two_daemons(files) -> None:
     with Lock(files):
         state.write_process(files)
         assert state.running(files).pid == os.getpid()
-        with pytest.raises(Problem, match=rf"runs already \(pid {os.getpid()}\)"), Lock(files):
+        with pytest.raises(TunnelError, match=rf"runs already \(pid {os.getpid()}\)"), Lock(files):
             pass
     with Lock(files):
         pass
 
 
 def test_a_home_with_a_long_path(tmp_path) -> None:
-    with pytest.raises(Problem, match="longer than"):
-        Files(tmp_path / ("x" * 100)).make()
+    with pytest.raises(TunnelError, match="longer than"):
+        DaemonFiles(tmp_path / ("x" * 100)).make()
 
 
 def test_an_account_is_written_whole_and_read_again(tmp_path) -> None:
@@ -241,5 +241,5 @@ def test_an_account_that_is_broken(tmp_path, text) -> None:
     file = tmp_path / "edge.toml"
     file.touch(0o600)
     file.write_text(text, encoding="latin-1")
-    with pytest.raises(Problem, match="cannot use"):
+    with pytest.raises(TunnelError, match="cannot use"):
         account.load(file)

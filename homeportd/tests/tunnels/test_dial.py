@@ -13,20 +13,20 @@ import trustme
 from homeportd.tunnels import transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.client import Client
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.errors import TunnelError, Reason
 from homeportd.tunnels.protocol import Kind
 
 from .conftest import opened, running, until
 from .small_edge import Edge
 
 
-async def _problem(url: str, ca: str | None = None, *, said: str = "") -> Problem:
+async def _problem(url: str, ca: str | None = None, *, said: str = "") -> TunnelError:
     """Why there is no link; what is `said` may take more than one attempt."""
     client = Client(lambda: Account(url, "hp_good", ca), rotated=lambda *_: True)
     async with running(client):
-        await until(lambda: client.problem is not None and said in client.problem.detail)
-        assert client.problem is not None
-        return client.problem
+        await until(lambda: client.error is not None and said in client.error.detail)
+        assert client.error is not None
+        return client.error
 
 
 @pytest.mark.parametrize(

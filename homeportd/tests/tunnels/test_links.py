@@ -77,7 +77,7 @@ async def test_what_the_edge_chose_once_may_be_gone(edge, clients, serve, ports)
     edge.asked.clear()
     edge.links[0].session.abort()
     await until(lambda: mine.state is State.REFUSED)
-    assert mine.problem.reason is Reason.PORT
+    assert mine.error.reason is Reason.PORT
     await until(lambda: theirs.state is State.LIVE and theirs.port not in edge.taken)
     assert mine.state is not State.LIVE
     edge.taken.clear()
@@ -92,7 +92,7 @@ async def test_an_edge_that_is_gone_for_a_while(edge, clients, serve) -> None:
     port = edge.port
     await edge.stop()
     await until(lambda: tunnel.state is State.OFFLINE)
-    assert client.problem.reason is Reason.UNREACHABLE
+    assert client.error.reason is Reason.UNREACHABLE
     await asyncio.sleep(1)
     assert client.attempts < 20  # chance gives ten at most; who does not wait makes thousands
     await edge.start(port)
@@ -150,7 +150,7 @@ async def test_taken_over_is_final(edge, client, serve, ports) -> None:
     edge.links[0].tell(Closed(tunnel=tunnel.id, reason="taken-over"))
     edge.links[0].tell(Closed(tunnel=other.id, reason="closed"))
     await until(lambda: tunnel.state is State.TAKEN_OVER and other.state is not State.LIVE)
-    assert tunnel.problem.reason is Reason.TAKEN
+    assert tunnel.error.reason is Reason.TAKEN
     edge.asked.clear()
     edge.links[0].session.abort()
     await until(lambda: edge.asked and other.state is State.LIVE)
@@ -201,12 +201,12 @@ async def test_a_token_that_cannot_be_stored_is_not_confirmed(edge, clients, ser
 async def test_a_refused_link_is_asked_for_seldom(edge, clients) -> None:
     edge.tokens = set()
     client = await clients.start()
-    await until(lambda: client.problem is not None)
-    assert client.problem.reason is Reason.TOKEN
+    await until(lambda: client.error is not None)
+    assert client.error.reason is Reason.TOKEN
     await asyncio.sleep(0.5)
     assert client.attempts <= 3  # the wait may be a short one by chance, but not twice
     edge.tokens = {"hp_good"}
-    client.nudge()
+    client.retry_now()
     await until(lambda: client.is_up)
 
 
@@ -214,7 +214,7 @@ async def test_a_token_revoked_later(edge, client, serve) -> None:
     tunnel = await opened(client, Kind.TCP, await serve())
     edge.tokens = set()
     edge.links[0].session.abort()
-    await until(lambda: client.problem and client.problem.reason is Reason.TOKEN)
+    await until(lambda: client.error and client.error.reason is Reason.TOKEN)
     assert tunnel.state is State.OFFLINE
 
 
@@ -231,15 +231,15 @@ async def test_an_edge_that_allows_one_link_alone(edge, clients, serve) -> None:
 async def test_another_version(edge, clients) -> None:
     edge.version = 2
     client = await clients.start()
-    await until(lambda: client.problem is not None)
-    assert client.problem.reason is Reason.VERSION
+    await until(lambda: client.error is not None)
+    assert client.error.reason is Reason.VERSION
 
 
 async def test_clocks_that_differ(edge, clients) -> None:
     edge.skew = timedelta(minutes=-5)
     client = await clients.start()
     await until(lambda: client.is_up)
-    assert -300 - PATIENCE < client.view()["skew_s"] <= -300  # as long as the edge's word was on its way
+    assert -300 - PATIENCE < client.status()["skew_s"] <= -300  # as long as the edge's word was on its way
 
 
 async def test_nonsense_from_the_edge(edge, client, serve) -> None:
@@ -274,7 +274,7 @@ async def test_what_was_removed_without_a_link_is_closed_once_there_is_one(
     client.remove(back)
     again = client.add(back.spec)
     edge.status = 101
-    client.nudge()
+    client.retry_now()
     await until(lambda: kept.state is again.state is State.LIVE)
     assert edge.closed == [gone.id, back.id]
     said = edge.links[0].said

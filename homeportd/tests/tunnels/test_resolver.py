@@ -45,7 +45,7 @@ CLIENT = """
         client = Client(lambda: account, rotated=lambda old, new: True)
         running = asyncio.create_task(client.run())
         tunnel = client.add(TunnelSpec(kind=kind, target=target))
-        assert await client.settled(tunnel, 20)
+        assert await client.answered(tunnel, 20)
         yield await edge.visit(tunnel.id)
         running.cancel()
         await asyncio.wait([running])

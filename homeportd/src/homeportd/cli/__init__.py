@@ -34,13 +34,14 @@ def _open_missing() -> None:
 
 def _run(arguments: list[str]) -> int:
     if len(arguments) in (1, 2) and arguments[1:] in ([], ["--json"]) and COMPLETING not in os.environ:
-        from homeportd.cli.commands import overviews
+        from homeportd.cli.commands import fast
+        from homeportd.cli.registry import load
 
-        # Typer takes longer to import, with pydantic below it, than these commands to do their work.
-        overview = overviews.COMMANDS.get(arguments[0])
-        if overview:
-            overview(bool(arguments[1:]))
-            return 0
+        for each in load(fast):
+            for command in each.commands:
+                if command.name == arguments[0]:
+                    command.function(bool(arguments[1:]))
+                    return 0
 
     import typer
 

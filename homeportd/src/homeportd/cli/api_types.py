@@ -1,10 +1,15 @@
-"""The objects of the agent's API, as the command line reads them. Times are ISO 8601 UTC with a Z."""
+"""The objects of the agent's API: the fields that the command line reads. Times are ISO 8601 UTC with a Z.
+
+A test compares `ANSWERS` with the agent's own description of its API (OpenAPI), so that no field is here which the
+agent does not send.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 Mode = Literal["private", "password", "public"]
+Kind = Literal["http", "tcp", "udp"]
 
 
 class Share(TypedDict):
@@ -107,14 +112,14 @@ class Token(TypedDict):
 
 
 class Amount(TypedDict):
-    """Bytes."""
+    """Bytes of memory or disk."""
 
     used: int
     total: int
 
 
 class System(TypedDict):
-    """The machine's load."""
+    """The machine and its load."""
 
     cpu_percent: float
     cpu_count: int
@@ -123,7 +128,7 @@ class System(TypedDict):
 
 
 class Counts(TypedDict):
-    """How many of each."""
+    """Numbers of ports, shared ports and repos."""
 
     ports: int
     shared: int
@@ -158,3 +163,114 @@ class LoginLink(TypedDict):
 
     url: str
     expires_at: str
+
+
+class NewToken(Token):
+    """A token with its secret, shown this once."""
+
+    token: str
+
+
+class Limits(TypedDict):
+    """Limits of a reservation; None is no limit but the edge's own."""
+
+    bytes_per_second: int | None  # each direction
+    connections: int | None  # at a time
+
+
+class Reservation(TypedDict):
+    """A name or port that an edge keeps. `token`: the name of the token that it belongs to, if any."""
+
+    id: str
+    kind: Kind
+    name: str | None
+    port: int | None
+    address: str
+    token: str | None
+    allow: list[str]
+    limits: Limits
+    passcode: bool
+    live: bool
+
+
+class EdgeTunnel(TypedDict):
+    """A tunnel, as an edge has it. `client`: the name of the machine that holds it."""
+
+    id: str
+    kind: Kind
+    name: str | None
+    port: int | None
+    address: str
+    client: str | None
+    state: Literal["live", "offline"]
+    last_byte_at: str | None
+    connections: int
+    bytes_in: int
+    bytes_out: int
+    allow: list[str]
+
+
+class DnsRecord(TypedDict):
+    """A DNS record that would let a domain lead to the edge."""
+
+    name: str
+    type: Literal["CNAME", "A", "AAAA"]
+    value: str
+
+
+class DomainError(TypedDict):
+    """Why a domain does not work, and what to do."""
+
+    detail: str
+    fix: str
+
+
+class Certificate(TypedDict):
+    """The certificate of a domain."""
+
+    issuer: str
+    not_after: str
+
+
+class Domain(TypedDict):
+    """A domain that leads to the reservation called `name`. `records`: the first is the one to make."""
+
+    domain: str
+    name: str
+    state: Literal["pending", "verified", "issued", "error"]
+    records: list[DnsRecord]
+    error: DomainError | None
+    note: str | None
+    certificate: Certificate | None
+    url: str
+
+
+# The answer to each request of the command line; None: without a body, or not read.
+ANSWERS: Final[dict[tuple[str, str], object]] = {
+    ("get", "/api/ports"): list[Port],
+    ("get", "/api/ports/{port}"): Port,
+    ("get", "/api/ports/{port}/logs"): list[Access],
+    ("get", "/api/ports/{port}/share"): Share,
+    ("post", "/api/ports/{port}/share"): Share,
+    ("delete", "/api/ports/{port}/share"): None,
+    ("get", "/api/repos"): list[Repo],
+    ("get", "/api/status"): Status,
+    ("get", "/api/health"): None,
+    ("post", "/api/login-links"): LoginLink,
+    ("put", "/api/password"): None,
+    ("get", "/api/tokens"): list[Token],
+    ("post", "/api/tokens"): NewToken,
+    ("delete", "/api/tokens/{id}"): None,
+    ("post", "/api/tokens/{id}/rotate"): NewToken,
+    ("get", "/api/tunnels"): list[EdgeTunnel],
+    ("delete", "/api/tunnels/{id}"): None,
+    ("get", "/api/reservations"): list[Reservation],
+    ("post", "/api/reservations"): Reservation,
+    ("put", "/api/reservations/{id}"): Reservation,
+    ("delete", "/api/reservations/{id}"): None,
+    ("get", "/api/domains"): list[Domain],
+    ("post", "/api/domains"): Domain,
+    ("get", "/api/domains/{domain}"): Domain,
+    ("post", "/api/domains/{domain}/check"): Domain,
+    ("delete", "/api/domains/{domain}"): None,
+}

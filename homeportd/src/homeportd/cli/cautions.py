@@ -1,49 +1,48 @@
-"""Warnings before a port is shared: it speaks no HTTP, or it is a debugger, which is never made public unasked."""
+"""Warnings before a port is shared: it speaks no HTTP, or it is a debugger, which is made public after a yes alone."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import sys
-from typing import Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Final
 
 from homeportd.cautions import caution, debugger, is_inspector
 from homeportd.cli.api_types import Caution, Port
 from homeportd.cli.clients import installation
 from homeportd.cli.clients.agent_client import Agent
-from homeportd.cli.doctor.checks import upstream
+from homeportd.cli.clients.dev_server import dial_address
 from homeportd.cli.errors import REFUSED, Failure
 from homeportd.cli.output.terminal import clean
 from homeportd.tunnels.address import Target, is_loopback
 
-AGENT_TIMEOUT: Final = 3.0  # seconds; a tunnel does without its word
+if TYPE_CHECKING:
+    from homeportd.tunnels.model import TunnelSpec  # pydantic: too slow for help and completion
+
+AGENT_TIMEOUT: Final = 3.0  # seconds for each step; without an answer the port's number alone is known
 INSPECTOR_S: Final = 0.3  # seconds for each: connect, send, receive
 MAX_ANSWER: Final = 4096  # bytes of its answer
 
-Yes = Annotated[
-    bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
-]
-
 
 def of_port(number: int, found: Port | None, *, ask: bool = False) -> Caution | None:
-    """What is to be known of a port: by its program where the agent sees one, else by its number.
+    """The caution about a port: by its program where the agent sees one, else by its number.
 
-    `ask` the server itself, too: NODE_OPTIONS makes an inspector of which no command line tells.
+    `ask`: the server itself is asked too, since NODE_OPTIONS makes an inspector that no command line shows.
     """
     if found is not None:
-        said = found.get("caution")  # an agent of the release before does not say
-        if said is None and ask and found["listening"] and _inspects(found):
+        known = found.get("caution")  # an agent of the release before does not say
+        if known is None and ask and found["listening"] and _inspects(found):
             inspector = debugger(number, "an inspector")
             return {"kind": inspector.kind, "text": inspector.text, "command": inspector.command}
-        return said
-    known = caution(number)
-    return None if known is None else {"kind": known.kind, "text": known.text, "command": known.command}
+        return known
+    by_number = caution(number)
+    if by_number is None:
+        return None
+    return {"kind": by_number.kind, "text": by_number.text, "command": by_number.command}
 
 
-def heed(number: int, known: Caution | None, *, public: bool, yes: bool) -> None:
-    """Warn, and have a person agree before a debugger becomes public. Raises Failure where nobody does."""
+def confirm(number: int, known: Caution | None, *, public: bool, yes: bool) -> None:
+    """Print the caution, and have a person confirm that a debugger becomes public. Raises Failure without a yes."""
     if known is None:
         return
     sys.stderr.write(f"warning: {clean(known['text'])}\n")
@@ -60,21 +59,23 @@ def heed(number: int, known: Caution | None, *, public: bool, yes: bool) -> None
         raise Failure(f"port {number} is not shared", safer, REFUSED)
 
 
-def heed_tunnels(wishes: list[dict[str, Any]], *, yes: bool) -> None:
-    """The same for tunnels to servers of this machine. Raises Failure."""
-    for wish in wishes:
-        target = Target.parse(wish["target"])
-        if not is_loopback(target.host):
-            continue
+def confirm_tunnels(specs: list[TunnelSpec], *, yes: bool) -> None:
+    """Print the cautions about tunnels to servers of this machine, and have them confirmed. Raises Failure."""
+    for spec in specs:
+        target = Target.parse(spec.target)
+        if spec.kind == "udp" or not is_loopback(target.host):
+            continue  # what is known of ports is known of TCP
         known = of_port(target.port, _seen(target.port), ask=True)
-        if known is None or (known["kind"] == "not-http" and wish["kind"] != "http"):
+        if known is None or (known["kind"] == "not-http" and spec.kind != "http"):
             continue
-        heed(target.port, known, public="passcode" not in wish, yes=yes)
+        confirm(target.port, known, public=spec.passcode is None, yes=yes)
 
 
 def _inspects(port: Port) -> bool:
     """Whether the server answers as an inspector does, which takes it no time."""
-    connection = http.client.HTTPConnection(upstream(port["addresses"]), port["port"], timeout=INSPECTOR_S)
+    connection = http.client.HTTPConnection(
+        dial_address(port["addresses"]), port["port"], timeout=INSPECTOR_S
+    )
     try:
         connection.request("GET", "/json/version", headers={"Host": f"localhost:{port['port']}"})
         answer = connection.getresponse()

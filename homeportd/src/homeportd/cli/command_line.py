@@ -1,4 +1,4 @@
-"""The commands of `homeport`, put together: names, examples, help.
+"""The command line as a whole: the commands that the modules of `cli/commands` register, with their help pages.
 
 Help is plain text, also on a terminal: it is read in half the time that Rich needs to be imported.
 """
@@ -7,113 +7,75 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
 
 from homeportd import __version__
-from homeportd.cli.commands import doctor, logins, overviews, shares, tunnel_commands
-from homeportd.cli.errors import EXIT_CODES, TUNNEL_EXIT_CODES
+from homeportd.cli import commands
+from homeportd.cli.commands import fast
+from homeportd.cli.errors import EXIT_CODES
 from homeportd.cli.options.arguments import Json
-
-Examples = tuple[str, ...]
-Codes = tuple[tuple[int, str], ...]
-
-
-def _with_json(function: Callable[[bool], None]) -> Callable[..., None]:
-    """A command whose one option is --json."""
-
-    def command(json: Json = False) -> None:
-        function(json)
-
-    command.__doc__ = function.__doc__
-    return command
-
-
-_COMMANDS: Final[tunnel_commands.Commands] = (
-    ("list", _with_json(overviews.by_repo), ("homeport list", "homeport list --json | jq '.ports[].url'")),
-    ("ports", _with_json(overviews.ports), ("homeport ports", "homeport ports --json | jq '.[].port'")),
-    (
-        "share",
-        shares.share,
-        (
-            "homeport share 5173 --password --expires 24h",
-            "homeport share 5173 --password-stdin < password.txt",
-            "homeport share 5173 --public --allow 203.0.113.0/24",
-            "homeport share 5173 --expires 7d",
-            "homeport share 5173 --public --via edge",
-            "homeport share 9229 --public --yes",
-        ),
-    ),
-    ("unshare", shares.unshare, ("homeport unshare 5173",)),
-    ("url", shares.url, ("homeport url 5173", 'curl "$(homeport url 5173)"')),
-    ("logs", shares.logs, ("homeport logs 5173", "homeport logs 5173 -n 100 -f")),
-    ("status", _with_json(overviews.status), ("homeport status", "homeport status --json | jq .system")),
-    ("login-link", logins.login_link, ("homeport login-link",)),
-    ("password", logins.password, ("homeport password", "homeport password --password-stdin < password.txt")),
-    ("doctor", doctor.doctor, ("homeport doctor", "homeport doctor 5173")),
-)
-_TOKEN_COMMANDS: Final[tunnel_commands.Commands] = (
-    (
-        "create",
-        logins.create_token,
-        (
-            "homeport token create ci",
-            "TOKEN=$(homeport token create ci | tail -n 1)",
-            "homeport token create laptop --scope tunnel",
-            "homeport token create phone --scope tunnel --edge",
-        ),
-    ),
-    ("list", logins.list_tokens, ("homeport token list",)),
-    ("revoke", logins.revoke_token, ("homeport token revoke ID",)),
-    (
-        "rotate",
-        logins.rotate_token,
-        ("homeport token rotate ID --grace 10m", "homeport token rotate ID --edge | tail -n 1"),
-    ),
-)
+from homeportd.cli.registry import Codes, Command, Commands, Group, load
 
 
 def build() -> typer.Typer:
-    """The whole command line."""
-    app = _group(
+    """The whole command line: top-level commands by their position, then groups by theirs."""
+    found = sorted([*load(fast), *load(commands)], key=lambda each: (isinstance(each, Group), each.position))
+    app = _typer(
         "See your dev servers, share them, give them public addresses, know who came.",
         (
             "homeport list",
             "homeport share 5173 --password --expires 24h",
             "homeport http 3000 --domain myapp",
         ),
+        EXIT_CODES,
         name="homeport",
         completion=True,
     )
     app.callback()(_root)
-    _add(app, _COMMANDS, EXIT_CODES)
-    # The commands about tunnels have more exit codes than the others.
-    _add(app, tunnel_commands.TOP, TUNNEL_EXIT_CODES)
-    tokens = ("token", "Make, list, replace and revoke tokens.", _TOKEN_COMMANDS)
-    alone = tunnel_commands.ALONE | {"token": lambda json: logins.list_tokens(json=json)}
-    for name, help_text, commands in (tokens, *tunnel_commands.GROUPS):
-        first = tuple(
-            next(line for line in examples if line.startswith(f"homeport {name} "))
-            for _, _, examples in commands
-        )
-        group = _group(help_text, first, codes=TUNNEL_EXIT_CODES)
-        group.callback(invoke_without_command=True)(_alone(alone[name]))
-        _add(group, commands, TUNNEL_EXIT_CODES)
-        app.add_typer(group, name=name)
+    for each in found:
+        if isinstance(each, Group):
+            app.add_typer(_group(each), name=each.name)
+        else:
+            _add(app, each)
     return app
 
 
-def _add(group: typer.Typer, commands: tunnel_commands.Commands, codes: Codes) -> None:
-    for name, function, examples in commands:
+def _group(group: Group) -> typer.Typer:
+    """A group, whose help has the first example of each command."""
+    examples = tuple(
+        next(line for line in command.examples if line.startswith(f"homeport {group.name} "))
+        for command in group.commands
+    )
+    made = _typer(group.help, examples, group.exit_codes)
+    made.callback(invoke_without_command=True)(_alone(group.alone))
+    _add(made, group)
+    return made
+
+
+def _add(to: typer.Typer, commands: Commands) -> None:
+    for command in commands.commands:
+        function = _with_json(command) if commands.plain else command.function
         # The whole line: shells show it beside the name, and Typer would cut it.
         line = (function.__doc__ or "").partition("\n")[0]
-        group.command(name, cls=_Command, short_help=line, epilog=_foot(examples, codes))(function)
+        foot = _foot(command.examples, commands.exit_codes)
+        to.command(command.name, cls=_Command, short_help=line, epilog=foot)(function)
+
+
+def _with_json(command: Command) -> Callable[..., None]:
+    """A plain command's function with the option --json."""
+
+    def function(json: Json = False) -> None:
+        command.function(json)
+
+    function.__doc__ = command.function.__doc__
+    return function
 
 
 class _Command(TyperCommand):
-    """Its help names arguments as a person writes them: `PORT`, neither `{PORT}` nor `PORT <int>`."""
+    """A command whose help names arguments as a person writes them: `PORT`, neither `{PORT}` nor `PORT <int>`."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -129,13 +91,13 @@ def _write_plainly(argument: TyperArgument) -> None:
     argument.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
 
 
-def _group(
+def _typer(
     help_text: str,
-    examples: Examples,
+    examples: tuple[str, ...],
+    codes: Codes,
     *,
     name: str | None = None,
     completion: bool = False,
-    codes: Codes = EXIT_CODES,
 ) -> typer.Typer:
     return typer.Typer(
         name=name,
@@ -148,19 +110,19 @@ def _group(
     )
 
 
-def _alone(function: Callable[[bool], None]) -> Callable[..., None]:
-    """What a group does when no command of it is named: it shows what there is."""
+def _alone(command: Command) -> Callable[..., None]:
+    """The callback of a group: it runs `command` where no command is named."""
 
     def callback(context: typer.Context, json: Json = False) -> None:
         if context.invoked_subcommand is None:
-            function(json)
+            command.function(json=json)
         elif json:
             raise typer.BadParameter("--json belongs behind the command")
 
     return callback
 
 
-def _foot(examples: Examples, codes: Codes = EXIT_CODES) -> str:
+def _foot(examples: tuple[str, ...], codes: Codes) -> str:
     """The foot of a help page. A line with a backspace alone keeps the paragraph after it as it is."""
     meanings = (f"{code:>4}  {meaning}" for code, meaning in codes)
     return "\n".join(

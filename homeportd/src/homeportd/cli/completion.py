@@ -1,4 +1,4 @@
-"""What a shell offers with Tab; nothing where nobody answers at once."""
+"""Shell completion: what Tab offers; nothing where the agent, the daemon or the edge does not answer in time."""
 
 from __future__ import annotations
 
@@ -6,44 +6,60 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from homeportd.cli.api_types import Domain, EdgeTunnel, Port, Reservation
 from homeportd.cli.clients import agent_client, daemon_client, edge_client
 from homeportd.cli.errors import Failure
 from homeportd.cli.output import phrases
 
-TIMEOUT: Final = 1.0  # seconds for which a shell waits with each Tab, the edge's name and TLS included
+TIMEOUT: Final = 1.0  # seconds for which a shell waits at each Tab, the edge's name and TLS included
+
+Offers = list[tuple[str, str]]  # values, each with its description
 _T = TypeVar("_T")
 
 
-def ports(incomplete: str) -> list[tuple[str, str]]:
-    """The ports of the live agent, with their names."""
-    return _offers([(str(port["port"]), phrases.what(port)) for port in _at_once(_ports)], incomplete)
+def ports(incomplete: str) -> Offers:
+    """The ports of the agent, each with its title."""
+    found: list[Port] = _within_timeout(_ports)
+    return _offers([(str(port["port"]), phrases.what(port)) for port in found], incomplete)
 
 
-def tunnels(incomplete: str) -> list[tuple[str, str]]:
-    """Of the daemon."""
-    found = _at_once(lambda: daemon_client.ask({"do": "status"}, TIMEOUT)["tunnels"])
-    return _offers([(_label(item), f"{item['kind']} to {item['target']}") for item in found], incomplete)
+def tunnels(incomplete: str) -> Offers:
+    """The tunnels of the daemon."""
+    found = _within_timeout(lambda: daemon_client.status(TIMEOUT)["tunnels"])
+    return _offers(
+        [
+            (
+                str(tunnel["name"] or tunnel["port"] or tunnel["target"]),
+                f"{tunnel['kind']} to {tunnel['target']}",
+            )
+            for tunnel in found
+        ],
+        incomplete,
+    )
 
 
-def tunnels_of_edge(incomplete: str) -> list[tuple[str, str]]:
-    """All of the edge, where its API may be asked."""
-    return _offers([(_label(item), item["kind"]) for item in _of_edge("/tunnels")], incomplete)
+def tunnels_of_edge(incomplete: str) -> Offers:
+    """The tunnels of the edge, where its API may be asked."""
+    found: list[EdgeTunnel] = _of_edge("/tunnels")
+    return _offers([(str(each["name"] or each["port"]), each["kind"]) for each in found], incomplete)
 
 
-def reservations(incomplete: str) -> list[tuple[str, str]]:
-    """Of the edge, where its API may be asked."""
-    return _offers([(_label(item), item["kind"]) for item in _of_edge("/reservations")], incomplete)
+def reservations(incomplete: str) -> Offers:
+    """The reservations of the edge, where its API may be asked."""
+    found: list[Reservation] = _of_edge("/reservations")
+    return _offers([(str(each["name"] or each["port"]), each["kind"]) for each in found], incomplete)
 
 
-def domains(incomplete: str) -> list[tuple[str, str]]:
-    """People's own domains, of the edge."""
-    return _offers([(item["domain"], item["state"]) for item in _of_edge("/domains")], incomplete)
+def domains(incomplete: str) -> Offers:
+    """People's own domains at the edge."""
+    found: list[Domain] = _of_edge("/domains")
+    return _offers([(each["domain"], each["state"]) for each in found], incomplete)
 
 
-def names(incomplete: str) -> list[tuple[str, str]]:
+def names(incomplete: str) -> Offers:
     """The HTTP names that are reserved at the edge."""
-    found = _of_edge("/reservations")
-    return _offers([(item["name"], item["address"]) for item in found if item["name"]], incomplete)
+    found: list[Reservation] = _of_edge("/reservations")
+    return _offers([(each["name"], each["address"]) for each in found if each["name"]], incomplete)
 
 
 def _ports() -> list[Any]:
@@ -58,11 +74,11 @@ def _of_edge(path: str) -> list[Any]:
             found: list[Any] = edge.get(path)
         return found
 
-    return _at_once(ask)
+    return _within_timeout(ask)
 
 
-def _at_once(work: Callable[[], list[_T]]) -> list[_T]:
-    """What comes within TIMEOUT in all: each step has one of its own, and the system's resolver has none."""
+def _within_timeout(work: Callable[[], list[_T]]) -> list[_T]:
+    """What `work` returns within TIMEOUT in all: its steps have time-outs of their own, and the resolver none."""
     found: list[_T] = []
 
     def run() -> None:
@@ -77,9 +93,5 @@ def _at_once(work: Callable[[], list[_T]]) -> list[_T]:
     return list(found)
 
 
-def _label(item: dict[str, Any]) -> str:
-    return str(item["name"] or item["port"] or item.get("target", ""))
-
-
-def _offers(found: list[tuple[str, str]], incomplete: str) -> list[tuple[str, str]]:
+def _offers(found: Offers, incomplete: str) -> Offers:
     return [offer for offer in found if offer[0].startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""Which edge this user has, and the token for it: ~/.config/homeport/edge.toml, for its owner alone."""
+"""The account of this user with an edge: ~/.config/homeport/edge.toml, for its owner alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Final
 
 from homeportd.tunnels import local_edge
 from homeportd.tunnels.address import EdgeAddress
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 
 NAME: Final = "~/.config/homeport/edge.toml"
 MAX_FILE: Final = 64 * 1024  # bytes
@@ -25,6 +25,7 @@ LINKS: Final = 2  # connections, where the file does not say
 MAX_LINKS: Final = 8  # as the protocol has it, which takes longer to import
 
 _TOKEN = re.compile(r"[!-~]+")
+# Fixes of errors: without an account, and for a token that this machine's edge refuses.
 CONNECT: Final = (
     "make a token on the edge (homeport token create NAME --scope tunnel), then here: homeport init --edge URL,"
     " with the edge's address"
@@ -34,9 +35,9 @@ RENEW: Final = "homeport init, which makes another one on this machine"
 
 @dataclass(frozen=True)
 class Account:
-    """One edge and the right to use it. `api_token` is an owner's token for its API, where there is one.
+    """One edge, and a token for it. `api_token` is an owner's token for its API, where there is one.
 
-    `local`: it is the edge of this machine, and goes where that is said to be, whatever `url` was.
+    `local`: the edge of this machine; its address is read from the agent's settings, whatever `url` was.
     """
 
     url: str
@@ -54,23 +55,23 @@ class Account:
 
 
 def path() -> Path:
-    """Where the account is kept."""
+    """The account's file."""
     return Path(NAME).expanduser()
 
 
 def load(file: Path | None = None) -> Account:
-    """Read it. Raises Problem when there is none, or it is not fit to be used."""
+    """Read the account. Raises TunnelError when there is none, or it cannot be used."""
     file = file or path()
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             data = opened.read(MAX_FILE + 1)
     except FileNotFoundError:
-        raise Problem(Reason.SETUP, "this user has no edge yet", CONNECT, lasting=True) from None
+        raise TunnelError(Reason.SETUP, "this user has no edge yet", CONNECT, lasting=True) from None
     except OSError as error:
-        raise _unfit(file, error.strerror or str(error)) from error
+        raise _unusable(file, error.strerror or str(error)) from error
     if stat.S_IMODE(mode) & 0o077:
-        raise Problem(
+        raise TunnelError(
             Reason.SETUP, f"other users may read the token in {file}", f"chmod 600 {file}", lasting=True
         )
     try:
@@ -79,18 +80,18 @@ def load(file: Path | None = None) -> Account:
             **{key: value for key, value in keys.items() if key in Account.__dataclass_fields__}
         )
     except (ValueError, TypeError) as error:
-        raise _unfit(file, str(error)) from error
-    return _here(_checked(account, file)) if account.local else _checked(account, file)
+        raise _unusable(file, str(error)) from error
+    return _with_local_address(_checked(account, file)) if account.local else _checked(account, file)
 
 
 def store_first(make: Callable[[], Account], file: Path | None = None) -> Account:
-    """Store what `make` returns, unless there is an account by then; either way the one that is stored.
+    """Store the account that `make` returns, unless there is one by then. Returns the stored one.
 
-    One process at a time makes one. Raises OSError, Problem, and what `make` raises.
+    `make` runs in one process at a time. Raises OSError, TunnelError, and what `make` raises.
     """
     file = file or path()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(file):
+    with _locked(file):
         if file.exists():
             return load(file)
         account = make()
@@ -99,10 +100,10 @@ def store_first(make: Callable[[], Account], file: Path | None = None) -> Accoun
 
 
 def store(account: Account, file: Path | None = None) -> None:
-    """Write it whole or not at all, readable by its owner alone from the first byte. Raises OSError."""
+    """Write the account whole or not at all, readable by its owner alone from the first byte. Raises OSError."""
     file = file or path()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(file):
+    with _locked(file):
         _write(account, file)
 
 
@@ -114,11 +115,11 @@ def _write(account: Account, file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """Keep other processes from storing meanwhile; the folder is what they share, as the file is made anew."""
+def _locked(file: Path) -> Iterator[None]:
+    """Hold a lock that other processes take for storing. The folder has it, since the file is replaced."""
     folder = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # NFS locks no folder: there, who stores last has the last word
+        with contextlib.suppress(OSError):  # NFS locks no folder: there, the last to store wins
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
@@ -126,13 +127,13 @@ def _alone(file: Path) -> Iterator[None]:
 
 
 def replace_token(old: str, new: str, file: Path | None = None) -> bool:
-    """Put a new token in the place of an old one; False when the file has another one by now. Raises OSError."""
+    """Replace a token by its successor; False when the file has another token by now. Raises OSError."""
     file = file or path()
-    with _alone(file):  # who says `homeport init` now has the last word
+    with _locked(file):  # an account that `homeport init` stores meanwhile is kept
         try:
             account = load(file)
-        except Problem as problem:
-            raise OSError(0, problem.detail) from problem
+        except TunnelError as error:
+            raise OSError(0, error.detail) from error
         if account.token == old:
             _write(replace(account, token=new), file)
     return account.token in (old, new)
@@ -149,7 +150,7 @@ def check_token(text: str) -> str:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that its owner alone may read, whole or not at all, and on disk when this returns."""
+    """Write a file whole or not at all, readable by its owner alone; on disk when this returns. Raises OSError."""
     import tempfile  # slow to import, and only needed here
 
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -174,24 +175,24 @@ def write_private(file: Path, text: str) -> None:
 def _checked(account: Account, file: Path) -> Account:
     texts = (account.url, account.token, account.ca, account.api_url, account.api_token)
     if not all(text is None or isinstance(text, str) for text in texts):
-        raise _unfit(file, "a value that should be text is none")
+        raise _unusable(file, "a value that should be text is not")
     if not isinstance(account.local, bool):
-        raise _unfit(file, "local is neither true nor false")
+        raise _unusable(file, "local is neither true nor false")
     if not isinstance(account.links, int) or not 1 <= account.links <= MAX_LINKS:
-        raise _unfit(file, f"links is not a number from 1 to {MAX_LINKS}")
+        raise _unusable(file, f"links is not a number from 1 to {MAX_LINKS}")
     try:
         _ = account.address
         check_token(account.token)
     except ValueError as error:
-        raise _unfit(file, str(error)) from error
+        raise _unusable(file, str(error)) from error
     return account
 
 
-def _here(account: Account) -> Account:
-    """The account with the present address of this machine's edge. Raises Problem where there is none any more."""
+def _with_local_address(account: Account) -> Account:
+    """The account with the present address of this machine's edge. Raises TunnelError where there is none any more."""
     edge = local_edge.find()
     if edge is None:
-        raise Problem(
+        raise TunnelError(
             Reason.SETUP,
             f"this user was connected with the edge of this machine, {account.url}, which has none any more",
             "put this machine into the inventory's group `edge` again and run bin/site; or, for another edge: "
@@ -201,5 +202,5 @@ def _here(account: Account) -> Account:
     return replace(account, url=edge.url, ca=edge.ca)
 
 
-def _unfit(file: Path, why: str) -> Problem:
-    return Problem(Reason.SETUP, f"cannot use {file}: {why}", CONNECT, lasting=True)
+def _unusable(file: Path, reason: str) -> TunnelError:
+    return TunnelError(Reason.SETUP, f"cannot use {file}: {reason}", CONNECT, lasting=True)

@@ -1,4 +1,4 @@
-"""Addresses as people write them: the edge's, and that of a local server. Pure, and quick to import."""
+"""Addresses of an edge and of a local server, as people write them. No I/O, and quick to import."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 
 @dataclass(frozen=True)
 class EdgeAddress:
-    """Where an edge is dialled. `https` and `http` begin with an HTTP Upgrade, `tls` is TLS alone."""
+    """The address at which an edge is dialled. `https` and `http` begin with an HTTP Upgrade, `tls` is TLS alone."""
 
     scheme: Scheme
     host: str
@@ -27,7 +27,7 @@ class EdgeAddress:
 
     @classmethod
     def parse(cls, text: str) -> EdgeAddress:
-        """Raises ValueError, in words for people, unless it is scheme://host[:port]."""
+        """Parse scheme://host[:port]. Raises ValueError, whose text is for people."""
         if not text.isprintable():  # urlsplit leaves such characters out
             raise ValueError(f"{text!r} is not an edge's address, such as https://tunnel.example.com")
         parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
@@ -45,12 +45,12 @@ class EdgeAddress:
 
     @property
     def secure(self) -> bool:
-        """Whether it is spoken over TLS."""
+        """Whether the connection uses TLS."""
         return self.scheme != "http"
 
     @property
     def is_local(self) -> bool:
-        """Whether it is this machine, by its name alone."""
+        """Whether the host is this machine, by its name alone."""
         return is_local(self.host)
 
     @property
@@ -72,7 +72,7 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Raises ValueError, in words for people."""
+        """Parse a target. Raises ValueError, whose text is for people."""
         host, separator, digits = text.strip().rpartition(":")
         host = host.removeprefix("[").removesuffix("]") if separator else ""
         number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
@@ -85,7 +85,7 @@ class Target:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """What to dial, in this order: dev servers listen on either loopback address, or on both."""
+        """The hosts to dial, in this order: dev servers listen on either loopback address, or on both."""
         return LOOPBACK if is_local(self.host) else (self.host,)
 
     def __str__(self) -> str:
@@ -93,12 +93,12 @@ class Target:
 
 
 def is_local(host: str) -> bool:
-    """Names that RFC 6761 binds to this machine, and loopback addresses but those that name one family."""
+    """Whether a name is one that RFC 6761 binds to this machine."""
     return host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is said to this host stays on this machine."""
+    """Whether connections to this host stay on this machine."""
     try:
         return is_local(host) or ip_address(host).is_loopback
     except ValueError:

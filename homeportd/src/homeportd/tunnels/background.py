@@ -16,9 +16,9 @@ LOG_FILES: Final = 1
 
 
 def detach(log: Path) -> int | None:
-    """Fork twice: None in the new process, which is nobody's child; its pid in the one that was called.
+    """Fork twice. Returns the new process's pid in the calling process, and None in the new one.
 
-    The new process has its own session, no terminal, and `log` for what it says.
+    The new process is a child of PID 1, with a session of its own, no terminal, and `log` for its output.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -27,11 +27,11 @@ def detach(log: Path) -> int | None:
     if first:
         os.close(writer)
         os.waitpid(first, 0)
-        with os.fdopen(reader, "rb") as told:
-            return int(told.read() or b"0")
+        with os.fdopen(reader, "rb") as report:
+            return int(report.read() or b"0")
     os.setsid()
     second = os.fork()
-    if second:  # it is not the session's leader: it can never get a terminal
+    if second:  # not the session's leader, so that it can never get a terminal
         os.write(writer, str(second).encode())
         os._exit(0)
     os.close(writer)
@@ -39,17 +39,17 @@ def detach(log: Path) -> int | None:
     os.chdir("/")
     os.umask(0o077)
     nothing = os.open(os.devnull, os.O_RDWR)
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for number, descriptor in enumerate((nothing, said, said)):
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number, descriptor in enumerate((nothing, output, output)):
         os.dup2(descriptor, number)
-    for descriptor in (nothing, said):
+    for descriptor in (nothing, output):
         if descriptor > 2:
             os.close(descriptor)
     return None
 
 
 def log_to(file: Path) -> None:
-    """Log to a file with times, as nobody else adds them; a full file is put aside once."""
+    """Log to a file, with times; a full file is renamed, and one such file is kept."""
 
     class Timed(OneLine):
         def format(self, record: logging.LogRecord) -> str:

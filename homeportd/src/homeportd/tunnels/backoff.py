@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt: exponential, with full jitter. Pure but for chance."""
+"""Waits between attempts: exponential backoff with full jitter. No I/O."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 
 FIRST_S: Final = 0.2
 LONGEST_S: Final = 30.0
-STABLE_S: Final = 60.0  # a link that lived so long has proven the way
-FLAPPING: Final = 3  # a link that was up and fell soon is tried again as after so many failures, not more
+STABLE_S: Final = 60.0  # a link that was up for so long resets the backoff
+FLAPPING: Final = 3  # failures that links count at most which come up and are lost soon
 
 _random = random.SystemRandom()
 
 
 class Backoff:
-    """Counts failures of one way to an edge."""
+    """The failures of one kind of attempt, and the wait before the next."""
 
     def __init__(self, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
         self._first_s = first_s
         self._longest_s = longest_s
         self.failures = 0
-        self._waited_s = 0.0  # since the way was lost
+        self._waited_s = 0.0  # in all, since the first failure
 
     @property
     def ceiling(self) -> float:
@@ -32,8 +32,8 @@ class Backoff:
     def delay(self) -> float:
         """Seconds to wait: anything up to the ceiling, so that many clients do not come back at once.
 
-        Nor much more than was waited already: by chance a few waits in a row are short, and whoever failed often
-        within two seconds would stay away for twenty from an edge that only started again.
+        Nor much more than the waits before it in all: by chance a few in a row are short, and a client that failed
+        often within two seconds would stay away for twenty from an edge that was only restarting.
         """
         least = self._first_s * 2 ** (FLAPPING - 1)
         wait = _random.uniform(0, min(self.ceiling, max(least, self._waited_s)))
@@ -41,20 +41,20 @@ class Backoff:
         return wait
 
     def failed(self) -> None:
-        """An attempt failed."""
+        """Count a failed attempt."""
         self.failures += 1
 
     def lasting(self) -> None:
-        """An attempt failed for a reason that time does not mend: ask seldom."""
+        """Count a failure whose cause lasts: attempts become rare."""
         self.failures = 31
         self._waited_s = self._longest_s
 
     def lost(self, age_s: float) -> None:
-        """A link that was up fell after so many seconds."""
+        """Count the loss of a link that was up for `age_s` seconds."""
         self.failures = 1 if age_s >= STABLE_S else min(self.failures + 1, FLAPPING)
         self._waited_s = 0.0
 
-    def proven(self) -> None:
-        """A link is up, and has been for a stable minute."""
+    def reset(self) -> None:
+        """Forget all failures: a link has been up for STABLE_S, or their cause may be gone."""
         self.failures = 0
         self._waited_s = 0.0

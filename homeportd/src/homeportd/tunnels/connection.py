@@ -1,4 +1,4 @@
-"""Visitors of TCP and HTTP tunnels: a stream of the edge joined with a connection to the local server."""
+"""Connections of TCP and HTTP tunnels: a stream of the edge joined with a connection to the local server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from homeportd.tunnels.protocol import MAX_INTRODUCTION, BadMessage, Introduction, Kind, introduction
 from homeportd.tunnels.resolver import look_up
 from homeportd.tunnels.tunnel import Tunnel
-from homeportd.tunnels.udp import Datagrams
+from homeportd.tunnels.udp import UdpConnection
 from homeportd.yamux.bridge import Bridge
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
@@ -24,40 +24,44 @@ _log = logging.getLogger(__name__)
 
 
 class Connection(Bridge):
-    """A bridge that tells its tunnel when it is over. The stream counts; nothing is done for a byte here."""
+    """A bridge that leaves its tunnel at its end. The stream counts its bytes: no code runs here for each."""
 
-    def __init__(self, stream: Stream, tunnel: Tunnel, introduced: int) -> None:
+    def __init__(self, stream: Stream, tunnel: Tunnel, introduction_size: int) -> None:
         super().__init__(stream)
         self._tunnel = tunnel
-        self._introduced = introduced  # bytes of the stream that are no payload
+        self._introduction_size = introduction_size  # bytes of the stream that are no payload
 
     @property
     def bytes_in(self) -> int:
-        """From the visitor."""
-        return self.stream.bytes_received - self._introduced
+        """Bytes from the visitor."""
+        return self.stream.bytes_received - self._introduction_size
 
     @property
     def bytes_out(self) -> int:
-        """To the visitor."""
+        """Bytes to the visitor."""
         return self.stream.bytes_sent
 
     def ended(self, error: YamuxError | None) -> None:
         super().ended(error)
-        self._tunnel.leave(self)
+        self._tunnel.remove(self)
 
 
-async def receive(stream: Stream, find: Callable[[str], Awaitable[Tunnel | None]]) -> None:
-    """Serve one stream that the edge opened. Returns when it is joined; never raises but for being cancelled."""
+async def serve(stream: Stream, find: Callable[[str], Awaitable[Tunnel | None]]) -> None:
+    """Join one stream that the edge opened with the local server of its tunnel. Returns when the two are joined, or
+    the stream is reset. Raises CancelledError alone.
+
+    `find`: the tunnel with an id of the edge; None for a tunnel of another client.
+    """
     try:
         async with asyncio.timeout(INTRODUCTION_S):
             size = int.from_bytes(await stream.readexactly(2), "big")
             if not 0 < size <= MAX_INTRODUCTION:
                 raise BadMessage(f"an introduction of {size} bytes")
-            said = introduction(await stream.readexactly(size))
-            tunnel = await find(said.tunnel)
+            visitor = introduction(await stream.readexactly(size))
+            tunnel = await find(visitor.tunnel)
         if tunnel is None:
-            raise BadMessage(f"a visitor for tunnel {said.tunnel!r}, which is not ours")
-        await _join(stream, tunnel, said, 2 + size)
+            raise BadMessage(f"a visitor for tunnel {visitor.tunnel!r}, which is another client's")
+        await _join(stream, tunnel, visitor, 2 + size)
     except (YamuxError, asyncio.IncompleteReadError, TimeoutError, BadMessage) as error:
         _log.debug("stream %d: %s", stream.id, error)
         stream.reset()
@@ -69,39 +73,39 @@ async def receive(stream: Stream, find: Callable[[str], Awaitable[Tunnel | None]
         raise
 
 
-async def _join(stream: Stream, tunnel: Tunnel, said: Introduction, head: int) -> None:
+async def _join(stream: Stream, tunnel: Tunnel, visitor: Introduction, introduction_size: int) -> None:
     if tunnel.spec.kind is Kind.UDP:
-        await Datagrams.begin(stream, tunnel)
+        await UdpConnection.open(stream, tunnel)
         return
-    visit = Connection(stream, tunnel, head)
-    tunnel.arrive(visit)
-    why = "no address"
+    connection = Connection(stream, tunnel, introduction_size)
+    tunnel.add(connection)
+    reason = "no address"
     for address in tunnel.addresses():
         try:
             async with asyncio.timeout(DIAL_S):
-                await _dial(visit, address, tunnel)
+                await _dial(connection, address, tunnel)
         except OSError as error:  # a time-out is one, too
-            why = str(error) or "time-out"
+            reason = str(error) or "time-out"
             continue
         except BaseException:
-            tunnel.leave(visit)
+            tunnel.remove(connection)
             raise
-        tunnel.answered(address)
+        tunnel.prefer(address)
         return
     tunnel.failed += 1
-    tunnel.leave(visit)
-    stream.reset()  # before any byte: the edge shows its page about it
+    tunnel.remove(connection)
+    stream.reset()  # before any byte: the edge answers with its error page
     if tunnel.warnings.take(monotonic()):
-        _log.warning("%s: visitor %s turned away: %s", tunnel.spec.target, said.address, why)
+        _log.warning("%s: visitor %s turned away: %s", tunnel.spec.target, visitor.address, reason)
 
 
-async def _dial(visit: Connection, host: str, tunnel: Tunnel) -> None:
-    """Join the visitor with the first address of the host that answers."""
+async def _dial(connection: Connection, host: str, tunnel: Tunnel) -> None:
+    """Connect to the first address of the host that answers. Raises OSError."""
     source = (tunnel.spec.source, 0) if tunnel.spec.source else None
     loop, failure = asyncio.get_running_loop(), OSError("no address")
     for *_, address in await look_up(host, tunnel.target.port, socket.SOCK_STREAM):
         try:
-            await loop.create_connection(lambda: visit, address[0], address[1], local_addr=source)
+            await loop.create_connection(lambda: connection, address[0], address[1], local_addr=source)
         except OSError as error:
             failure = error
             continue

@@ -1,4 +1,4 @@
-"""The daemon's socket: one JSON object in, one out, for the daemon's own user alone."""
+"""The daemon's control socket: one JSON object in, one out, for the daemon's own user and root."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any, Final
 
 from homeportd import sockets
 from homeportd.peer_credentials import peer_uid
-from homeportd.tunnels.errors import Problem, Reason
-from homeportd.tunnels.state import Files
+from homeportd.tunnels.errors import Reason, TunnelError
+from homeportd.tunnels.state import DaemonFiles
 
 MAX_MESSAGE: Final = 1024 * 1024  # bytes of one request
 MAX_CLIENTS: Final = 64
 READ_S: Final = 10.0  # seconds for a request to come whole
 WRITE_S: Final = 30.0
 
-Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+Answer = Callable[[dict[str, Any]], Awaitable[object]]
 
 _log = logging.getLogger(__name__)
 
 
-class Control:
-    """Answers requests by `answer`, whose Problems become `{"error": …}`."""
+class ControlServer:
+    """A server that answers each request by `answer`, whose TunnelErrors become `{"error": …}`."""
 
-    def __init__(self, files: Files, answer: Answer) -> None:
+    def __init__(self, files: DaemonFiles, answer: Answer) -> None:
         self._files = files
         self._answer = answer
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        """Listen. A socket that a dead daemon left is replaced: the caller holds the lock. Raises OSError."""
+        """Listen. A socket of a dead daemon is replaced: the caller holds the lock. Raises OSError."""
         listener = sockets.listen(self._files.socket, 0o600)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_MESSAGE)
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Stop listening, and cancel requests under way."""
         if self._server is not None:
             self._server.close()
             self._files.socket.unlink(missing_ok=True)
@@ -59,8 +59,8 @@ class Control:
                 return
             async with asyncio.timeout(READ_S):
                 line = await reader.readline()
-            said = await self._reply(line)
-            writer.write(json.dumps(said).encode() + b"\n")
+            response = await self._respond(line)
+            writer.write(json.dumps(response).encode() + b"\n")
             async with asyncio.timeout(WRITE_S):
                 await writer.drain()
         except (OSError, ValueError, asyncio.CancelledError):  # gone, too slow, or too long a line
@@ -69,23 +69,25 @@ class Control:
             self._tasks.discard(task)
             writer.close()
 
-    async def _reply(self, line: bytes) -> dict[str, Any]:
+    async def _respond(self, line: bytes) -> object:
         try:
             request = json.loads(line)
             if not isinstance(request, dict):
                 raise ValueError("not an object")
         except ValueError as error:
-            return _error(Problem(Reason.REQUEST, f"not understood: {error}", "use homeport of this release"))
+            return _error(
+                TunnelError(Reason.REQUEST, f"not understood: {error}", "use homeport of this release")
+            )
         try:
             return await self._answer(request)
-        except Problem as problem:
-            return _error(problem)
+        except TunnelError as error:
+            return _error(error)
         except Exception:
             _log.exception("a request failed")
             return _error(
-                Problem(Reason.DAEMON, "the daemon failed", "look at its log: homeport daemon status")
+                TunnelError(Reason.DAEMON, "the daemon failed", "look at its log: homeport daemon status")
             )
 
 
-def _error(problem: Problem) -> dict[str, Any]:
-    return {"error": problem.as_dict()}
+def _error(error: TunnelError) -> dict[str, Any]:
+    return {"error": error.as_dict()}

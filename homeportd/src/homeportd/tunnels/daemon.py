@@ -1,4 +1,4 @@
-"""The daemon: a client that runs in the background, whose tunnels come back whenever it does."""
+"""The daemon: a client in the background, whose tunnels are stored and come back whenever it starts."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from pydantic import ValidationError
 from homeportd import __version__, clock, sd_notify
 from homeportd.tunnels import account, state
 from homeportd.tunnels.client import Client
-from homeportd.tunnels.control import Control
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.control import ControlServer
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.limits import raise_descriptors
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
-from homeportd.tunnels.state import Files, Lock
+from homeportd.tunnels.state import DaemonFiles, Lock
+from homeportd.tunnels.status import AddedTunnel, DaemonStatus
 from homeportd.tunnels.tunnel import Tunnel
 
-ADD_S: Final = 15.0  # seconds in which the edge answers a new tunnel, or it is told to be waited for:
-AWAY_S: Final = 3.0  # these where it is known to be away
-SAVE_S: Final = 1.0  # seconds in which changes of tunnels are gathered
+ADD_S: Final = 15.0  # for the edge to answer a new tunnel; after that the tunnel is kept, and opens later
+AWAY_S: Final = 3.0  # the same, where there is no link
+SAVE_S: Final = 1.0  # between two writes of the tunnels
 
 _log = logging.getLogger(__name__)
 _LATER: Final = frozenset((Reason.UNREACHABLE, Reason.LIMIT))
 
 
 class Daemon:
-    """One for each user. `serve` runs until it is asked to stop."""
+    """The daemon of one user. `serve` runs until a `stop` request or a signal."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: DaemonFiles) -> None:
         self._files = files
         self._client = Client(account.load, rotated=account.replace_token, changed=self._changed)
-        self._control = Control(files, self._answer)
+        self._control = ControlServer(files, self._answer)
         self._stop = asyncio.Event()
         self._dirty = asyncio.Event()
         self._stored: list[dict[str, Any]] = []
@@ -46,7 +47,7 @@ class Daemon:
         self._added = asyncio.Condition()
 
     async def serve(self) -> None:
-        """Run. Raises Problem when another daemon does, or the tunnels cannot be read."""
+        """Serve. Raises TunnelError when another daemon runs, or the stored tunnels cannot be read."""
         self._files.make()
         with Lock(self._files):
             self._restore()
@@ -55,7 +56,7 @@ class Daemon:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop.set)
-            loop.add_signal_handler(signal.SIGHUP, self._client.nudge)
+            loop.add_signal_handler(signal.SIGHUP, self._client.retry_now)
             tasks = [
                 asyncio.create_task(work) for work in (self._client.run(), self._save(), self._watchdog())
             ]
@@ -65,7 +66,7 @@ class Daemon:
             try:
                 done, _ = await asyncio.wait((*tasks, stop), return_when=asyncio.FIRST_COMPLETED)
                 for task in done - {stop}:
-                    task.result()  # none of them ends but by a mistake of ours
+                    task.result()  # one that has ended has failed
             finally:
                 sd_notify.notify("STOPPING=1")
                 await self._control.close()
@@ -80,26 +81,26 @@ class Daemon:
     def _restore(self) -> None:
         for item in state.load_tunnels(self._files):
             try:
-                spec = TunnelSpec.model_validate(item["wish"])
-            except (ValidationError, KeyError) as error:
+                spec = TunnelSpec.model_validate(_spec_of(item))
+            except ValidationError as error:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)
                 continue
-            # The daemon ended while this one took the place of another.
-            for older in [t for t in self._client.tunnels.values() if t.spec.same_place(spec)]:
+            # The daemon ended while this tunnel replaced another.
+            for older in [t for t in self._client.tunnels.values() if t.spec.same_endpoint(spec)]:
                 self._client.remove(older)
             tunnel = self._client.add(spec, item.get("name"), item.get("port"))
             ended = item.get("ended")
             if ended in {final.value for final in FINAL}:
-                tunnel.become(
-                    State(ended), Problem(Reason.ENDED, f"it was {ended}", "homeport tunnels add, again")
+                tunnel.enter(
+                    State(ended), TunnelError(Reason.ENDED, f"it was {ended}", "homeport tunnels add, again")
                 )
         self._stored = self._items()
 
     def _items(self) -> list[dict[str, Any]]:
         return [
             {
-                "wish": tunnel.spec.model_dump(mode="json", exclude_none=True),
+                "spec": tunnel.spec.model_dump(mode="json", exclude_none=True),
                 "name": tunnel.name,
                 "port": tunnel.port,
                 "ended": tunnel.state.value if tunnel.is_final else None,
@@ -134,66 +135,72 @@ class Daemon:
             await asyncio.sleep(period)
         await asyncio.Event().wait()
 
-    # The command line's requests
+    # Requests of the command line
 
-    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, request: dict[str, Any]) -> object:
         match request.get("do"):
             case "status":
                 return self._status()
             case "add":
-                return await self._add(request.get("wish"))
+                return await self._add(_spec_of(request))
             case "remove":
                 return self._remove(request)
-            case "nudge":
-                self._client.nudge()
+            case "retry" | "nudge":  # `nudge`: as `wish` in `_spec_of`
+                self._client.retry_now()
                 return {"ok": True}
             case "stop":
                 self._stop.set()
                 return {"ok": True}
-        raise Problem(
+        raise TunnelError(
             Reason.REQUEST, f"no such request: {request.get('do')!r}", "use homeport of this release"
         )
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self) -> DaemonStatus:
         return {
             "version": __version__,
             "pid": os.getpid(),
             "started_at": clock.to_text(self._started_at),
-            **self._client.view(),
+            **self._client.status(),
         }
 
-    async def _add(self, said: Any) -> dict[str, Any]:
-        """Open a tunnel and keep it. What the edge refuses is not kept; what cannot be asked yet is."""
+    async def _add(self, fields: Any) -> AddedTunnel:
+        """Open a tunnel and keep it, unless the edge refuses it: one is kept too when the edge cannot be asked yet."""
         try:
-            spec = TunnelSpec.model_validate(said)
+            spec = TunnelSpec.model_validate(fields)
         except ValidationError as error:
             first = error.errors()[0]
             what = ".".join(map(str, first["loc"]))
-            raise Problem(Reason.REQUEST, f"{what}: {first['msg']}", "homeport tunnels add --help") from None
-        async with self._alone(spec):
-            before = [t for t in self._client.tunnels.values() if t.spec.same_place(spec)]
+            raise TunnelError(
+                Reason.REQUEST, f"{what}: {first['msg']}", "homeport tunnels add --help"
+            ) from None
+        async with self._exclusively(spec):
+            before = [t for t in self._client.tunnels.values() if t.spec.same_endpoint(spec)]
             had = (before[0].name, before[0].port) if before else (None, None)
             tunnel = self._client.add(spec, *had)
-            answered = await self._client.settled(tunnel, AWAY_S)
-            away = not self._client.is_up and self._client.problem is not None
-            if not answered and not away:  # it is slow, or dialled yet
-                answered = await self._client.settled(tunnel, ADD_S - AWAY_S)
-            problem = tunnel.problem or self._client.problem
-            if tunnel.state is State.REFUSED and problem is not None and problem.reason not in _LATER:
+            answered = await self._client.answered(tunnel, AWAY_S)
+            away = not self._client.is_up and self._client.error is not None
+            if not answered and not away:  # a slow edge, or one that is being dialled
+                answered = await self._client.answered(tunnel, ADD_S - AWAY_S)
+            cause = tunnel.error or self._client.error
+            if tunnel.state is State.REFUSED and cause is not None and cause.reason not in _LATER:
                 self._client.remove(tunnel)
-                raise problem
-            for old in before:  # not closed at the edge: the place is the new one's
+                raise cause
+            for old in before:  # removed here alone: at the edge the new tunnel has replaced it
                 self._client.remove(old)
             self._store()
         if not before and answered:
             await self._client.routed([tunnel])
-        return {"tunnel": tunnel.view(), "answered": answered, "problem": problem and problem.as_dict()}
+        return {
+            "tunnel": tunnel.status(),
+            "answered": answered,
+            "problem": None if cause is None else cause.as_dict(),
+        }
 
     @contextlib.asynccontextmanager
-    async def _alone(self, spec: TunnelSpec) -> AsyncIterator[None]:
-        """Let one at a time ask for a place; those for others need not wait until the edge has answered."""
+    async def _exclusively(self, spec: TunnelSpec) -> AsyncIterator[None]:
+        """Let one request at a time add a tunnel of the same name, port or target; others go on meanwhile."""
         async with self._added:
-            await self._added.wait_for(lambda: not any(map(spec.same_place, self._adding)))
+            await self._added.wait_for(lambda: not any(map(spec.same_endpoint, self._adding)))
             self._adding.append(spec)
         try:
             yield
@@ -203,25 +210,35 @@ class Daemon:
                 self._added.notify_all()
 
     def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
-        """End tunnels by key, address, name, port, target or label."""
+        """End the tunnels with this key, address, name, port, target or label."""
         what = str(request.get("what", ""))
         found = [tunnel for tunnel in self._client.tunnels.values() if what in _names(tunnel)]
         if not found and not request.get("missing_ok"):
-            raise Problem(
+            raise TunnelError(
                 Reason.REQUEST, f"the daemon has no tunnel {what}", "homeport tunnels list shows them"
             )
         if len(found) > 1 and any(tunnel.spec.label != what for tunnel in found):
             keys = ", ".join(tunnel.key for tunnel in found)
-            raise Problem(
+            raise TunnelError(
                 Reason.REQUEST, f"{what} is more than one tunnel", f"name one by its id: {keys}", lasting=True
             )
         for tunnel in found:
             self._client.remove(tunnel)
         self._store()
-        return {"removed": [tunnel.view() for tunnel in found]}
+        return {"removed": [tunnel.status() for tunnel in found]}
+
+
+def _spec_of(item: dict[str, Any]) -> Any:
+    """The fields of a TunnelSpec in a request or a stored tunnel.
+
+    `wish`: the key before December 2026. A file of then is read after an upgrade, and a command line of then may ask
+    this daemon; until 0.3.
+    """
+    return item.get("spec", item.get("wish"))
 
 
 def _names(tunnel: Tunnel) -> set[str]:
+    """The texts by which a person may name a tunnel."""
     known = (
         tunnel.key,
         tunnel.id,
@@ -237,6 +254,6 @@ def _names(tunnel: Tunnel) -> set[str]:
 
 
 async def serve() -> None:
-    """Run this user's daemon. Raises Problem, OSError."""
+    """Run the daemon of this process's user. Raises TunnelError, OSError."""
     raise_descriptors()
-    await Daemon(Files.of_user()).serve()
+    await Daemon(DaemonFiles.of_user()).serve()

@@ -1,4 +1,4 @@
-"""Connecting a socket by name: the families race with a head start (RFC 8305), since one may lead nowhere."""
+"""TCP connections by name: Happy Eyeballs (RFC 8305), since one address family may lead nowhere."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ async def connect(host: str, port: int) -> socket.socket:
                     raise error
                 failure = failure or error
     finally:
-        await _give_up(attempts)
+        await _cancel(attempts)
     raise failure or OSError(f"{host} has no address")
 
 
-async def _give_up(attempts: set[asyncio.Task[socket.socket]]) -> None:
+async def _cancel(attempts: set[asyncio.Task[socket.socket]]) -> None:
     for attempt in attempts:
         attempt.cancel()
     for result in await asyncio.gather(*attempts, return_exceptions=True):

@@ -1,30 +1,31 @@
-"""What can stand between a client and its tunnels: a sentence, a remedy, and whether trying again can help."""
+"""Errors between a client and its tunnels: what happened, the next step, and whether trying again can help."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 from homeportd.errors import HomeportError
+from homeportd.tunnels.status import ErrorStatus
 
 
 class Reason(StrEnum):
-    """The sort of a problem; the command line has an exit code for each."""
+    """The cause of an error; the command line has an exit code for each."""
 
     UNREACHABLE = "unreachable"
     TOKEN = "token"  # noqa: S105
-    TAKEN = "taken"  # the name, or the place by a newer client
-    PORT = "port"  # is taken, or in use
-    NETWORK = "network"  # of an allowlist, that cannot be
-    REQUEST = "request"  # a range, a name or a domain that cannot be
+    TAKEN = "taken"  # the name by another token, or the tunnel by a newer client
+    PORT = "port"  # taken, or in use
+    NETWORK = "network"  # of an allowlist, not valid
+    REQUEST = "request"  # a range, a name or a domain that is not valid
     VERSION = "version"
     CLOCK = "clock"
     LIMIT = "limit"
     ENDED = "ended"  # the edge's owner ended the tunnel
-    SETUP = "setup"  # there is no edge in the settings, or they cannot be used
+    SETUP = "setup"  # no edge in the settings, or settings that cannot be used
     DAEMON = "daemon"  # the daemon cannot do what was asked
 
 
-class Problem(HomeportError):
+class TunnelError(HomeportError):
     """What stands between a client and its tunnels. `lasting`: trying again alone does not help."""
 
     def __init__(self, reason: Reason, detail: str, fix: str, *, lasting: bool = False) -> None:
@@ -32,6 +33,6 @@ class Problem(HomeportError):
         self.reason = reason
         self.lasting = lasting
 
-    def as_dict(self) -> dict[str, str]:
-        """For the control socket and `--json`."""
+    def as_dict(self) -> ErrorStatus:
+        """The error for the control socket and `--json`."""
         return {"reason": self.reason.value, "detail": self.detail, "fix": self.fix}

@@ -1,4 +1,4 @@
-"""What a process asks of the system: descriptors for many visitors, and to keep the memory that bytes pass through."""
+"""Limits of a process: file descriptors for many visitors, and the memory that malloc keeps for reuse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import resource
 from typing import Final
 
 WANTED: Final = 65_536
-KEPT: Final = 8  # one in so many is kept for clients, the owner and files: visitors must not use up the last
+KEPT: Final = 8  # one descriptor in so many is kept from visitors, for clients, the owner and files
 KEPT_MOST: Final = 4096
 HEAP_KEPT: Final = 16 * 1024 * 1024  # bytes of freed memory that are not given back to the system
 MAPPED_FROM: Final = 2 * 1024 * 1024  # bytes of one block that gets pages of its own
@@ -29,7 +29,7 @@ def raise_descriptors() -> None:
 
 
 def keep_memory() -> None:
-    """Reuse the memory of chunks that have passed. By itself glibc gives it back after each chunk, and every 4 KiB
+    """Have malloc keep freed memory for reuse. By itself glibc gives it back after each chunk, and every 4 KiB
     of the next one is a page fault: up to a seventh of the work for a gigabyte. Elsewhere nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -39,7 +39,7 @@ def keep_memory() -> None:
 
 
 def give_back() -> None:
-    """Return the memory that a crowd has left behind, wherever it lies in the heap; reuse costs page faults again.
+    """Return the freed memory of the whole heap to the system; reuse costs page faults again.
 
     What a visitor or a handshake had is freed in pieces among others, and stays resident by itself: TLS alone takes
     256 KiB for each connection. Some milliseconds for a hundred megabytes.
@@ -50,7 +50,7 @@ def give_back() -> None:
 
 
 def descriptors_for_visitors() -> int:
-    """Descriptors from this number on are not for visitors."""
+    """The number from which on file descriptors are not for visitors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return WANTED

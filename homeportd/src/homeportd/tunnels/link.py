@@ -1,4 +1,4 @@
-"""One connection to the edge: its session, and the control stream on it."""
+"""A link: one connection to the edge, with its yamux session and the control stream on it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from homeportd.tunnels import account as accounts
 from homeportd.tunnels import protocol, transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import EdgeAddress
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.protocol import MAX_LINE, BadMessage, Refusal
 from homeportd.yamux.aio import Session
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
 HELLO_S: Final = 10.0  # seconds for the edge to answer a hello
-MAX_NONSENSE: Final = (
-    100  # messages on one link that are not understood: a later edge may say more than we know
-)
+MAX_UNKNOWN: Final = 100  # messages on one link that are not understood: a later edge may have new kinds
 
 FromEdge = protocol.Welcome | protocol.Refused | protocol.Opened | protocol.Closed | protocol.Rotate
 
@@ -41,23 +39,23 @@ _LASTING: Final = frozenset((Refusal.TOKEN, Refusal.VERSION, Refusal.BAD))
 
 
 @dataclass(frozen=True)
-class Who:
-    """What a client says of itself in each hello."""
+class ClientIdentity:
+    """What a client says of itself in each hello. `run`: one process, whose links have it in common."""
 
     run: str
-    client: str
+    client: str  # what a person would call the machine: its host name
     agent: str = transport.AGENT
 
 
-def problem_of(refusal: protocol.Refused, *, local: bool = False) -> Problem:
-    """The edge's no, as a problem; `local`: it is this machine's own, which has another way to a new token."""
+def error_of(refusal: protocol.Refused, *, local: bool = False) -> TunnelError:
+    """The error for a refusal. `local`: by this machine's own edge, which has another way to a new token."""
     reason = _REASONS.get(refusal.reason, Reason.REQUEST)
     fix = accounts.RENEW if local and reason is Reason.TOKEN else refusal.fix
-    return Problem(reason, refusal.detail, fix, lasting=refusal.reason in _LASTING)
+    return TunnelError(reason, refusal.detail, fix, lasting=refusal.reason in _LASTING)
 
 
 class Link:
-    """Made by `open`; to be closed by whoever has it."""
+    """A link, made by `open` or `of`; its owner closes it."""
 
     def __init__(
         self,
@@ -71,18 +69,18 @@ class Link:
     ) -> None:
         self.number = number
         self.local = local  # to this machine's own edge
-        self.token = token  # which the edge knows it by
+        self.token = token  # of its hello, or its successor
         self.session = session
         self.welcome = welcome
         self.opened_at = monotonic()
-        self.ended: Problem | None = None  # the edge's last word on this link, if it had one
+        self.refusal: TunnelError | None = None  # why the edge ended the link, if it said so
         self._control = control
 
     @classmethod
-    async def of(cls, account: Account, number: int, who: Who) -> Link:
-        """As `open`, for what an account says. Raises Problem."""
+    async def of(cls, account: Account, number: int, identity: ClientIdentity) -> Link:
+        """A link with the edge and token of an account. Raises TunnelError."""
         context = transport.tls_context(account.address, account.ca)
-        return await cls.open(number, account.address, context, account.token, who, local=account.local)
+        return await cls.open(number, account.address, context, account.token, identity, local=account.local)
 
     @classmethod
     async def open(
@@ -91,11 +89,11 @@ class Link:
         address: EdgeAddress,
         context: ssl.SSLContext | None,
         token: str,
-        who: Who,
+        identity: ClientIdentity,
         *,
         local: bool = False,
     ) -> Link:
-        """Dial, say hello, be welcomed. Raises Problem."""
+        """Dial the edge, send a hello, read the welcome. Raises TunnelError."""
         session = await transport.connect(address, context)
         try:
             async with asyncio.timeout(HELLO_S):
@@ -103,23 +101,23 @@ class Link:
                 hello = protocol.Hello(
                     version=protocol.VERSION,
                     token=token,
-                    run=who.run,
+                    run=identity.run,
                     link=number,
-                    client=who.client,
-                    agent=who.agent,
+                    client=identity.client,
+                    agent=identity.agent,
                 )
                 control.write(protocol.encode(hello))
                 answer = protocol.from_edge(await control.readline(MAX_LINE))
         except TimeoutError:
             session.abort()
-            raise Problem(
+            raise TunnelError(
                 Reason.UNREACHABLE,
                 f"{address} does not answer a hello within {HELLO_S:g} s",
-                "see what is wrong there; on the edge: homeport doctor",
+                "look for the cause there; on the edge: homeport doctor",
             ) from None
         except (YamuxError, BadMessage, ValueError) as error:
             session.abort()
-            raise Problem(
+            raise TunnelError(
                 Reason.UNREACHABLE,
                 f"{address} ended the connection at hello ({error})",
                 "check that it is an edge of Homeport; on the edge: homeport doctor",
@@ -131,8 +129,8 @@ class Link:
             return cls(number, session, control, answer, token, local=local)
         session.abort()
         if isinstance(answer, protocol.Refused):
-            raise problem_of(answer, local=local)
-        raise Problem(
+            raise error_of(answer, local=local)
+        raise TunnelError(
             Reason.VERSION,
             f"{address} answers a hello with {answer.type!r}",
             "install the same release of Homeport on both",
@@ -140,29 +138,29 @@ class Link:
 
     @property
     def age_s(self) -> float:
-        """For how long it has been up."""
+        """Seconds since the link was opened."""
         return monotonic() - self.opened_at
 
-    def tell(self, message: protocol.Open | protocol.Close | protocol.Rotated) -> bool:
-        """Say something to the edge; False when the link is gone."""
+    def send(self, message: protocol.Open | protocol.Close | protocol.Rotated) -> bool:
+        """Send a message to the edge; False when the link is gone."""
         try:
             self._control.write(protocol.encode(message))
         except YamuxError as error:
-            self.session.abort(f"the edge could not be told something: {error}")
+            self.session.abort(f"a message could not be sent: {error}")
             return False
         return True
 
     async def messages(self) -> AsyncIterator[FromEdge]:
-        """What the edge says, until the link is gone. A message of a kind that we do not know is left out."""
-        nonsense = 0
+        """The edge's messages, until the link is gone. Messages that are not understood are left out."""
+        unknown = 0
         try:
             while line := await self._control.readline(MAX_LINE):
                 try:
                     yield protocol.from_edge(line)
                 except BadMessage as error:
-                    nonsense += 1
-                    if nonsense > MAX_NONSENSE:
-                        raise ValueError("too many messages that are none") from error
+                    unknown += 1
+                    if unknown > MAX_UNKNOWN:
+                        raise ValueError("too many messages that are not understood") from error
                     _log.debug("link %d: not understood: %s", self.number, error)
         except YamuxError:
             pass
@@ -172,5 +170,5 @@ class Link:
             self.session.abort("the control stream ended")
 
     async def close(self) -> None:
-        """Say good-bye, and end."""
+        """End the link in order: go-away, then the connection."""
         await self.session.close()

@@ -1,4 +1,4 @@
-"""The edge of this very machine, where it is one: what the agent's settings file says to a client here.
+"""The edge of this machine, if it is one: its address in the agent's settings file.
 
 The agent's own `settings` module checks the whole file, and costs 60 ms of imports; here two keys are read.
 """
@@ -19,7 +19,7 @@ MAX_FILE: Final = 64 * 1024  # bytes, as in `settings`
 
 @dataclass(frozen=True)
 class LocalEdge:
-    """Where clients reach it; `ca` is a file of authorities where its certificates are not the system's."""
+    """The edge's address for clients. `ca`: a file of certificate authorities, where the system has not its own."""
 
     url: str
     ca: str | None

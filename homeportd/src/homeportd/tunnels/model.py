@@ -1,4 +1,4 @@
-"""A tunnel as its owner wishes it, and the states it can be in."""
+"""Specifications of tunnels, and the states that a tunnel can be in."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from homeportd.tunnels.protocol import Kind, Limits, Open
 
 
 class State(StrEnum):
-    """Of a tunnel, as its client knows it."""
+    """The state of a tunnel, as its client knows it."""
 
     OFFLINE = "offline"  # no link to the edge
-    OPENING = "opening"  # asked for
+    OPENING = "opening"  # requested
     LIVE = "live"
-    REFUSED = "refused"  # the edge said no; it is asked again now and then
-    TAKEN_OVER = "taken-over"  # a newer client has it: not asked for again
-    KILLED = "killed"  # by the edge's owner: not asked for again
-    REVOKED = "revoked"  # the token was
+    REFUSED = "refused"  # by the edge; it is requested again now and then
+    TAKEN_OVER = "taken-over"  # by a newer client; not requested again
+    KILLED = "killed"  # by the edge's owner; not requested again
+    REVOKED = "revoked"  # the token of it; not requested again
 
 
 FINAL = frozenset((State.TAKEN_OVER, State.KILLED, State.REVOKED))
 
 
 class TunnelSpec(BaseModel):
-    """What a person asked for. `target` is dialled from `source`, an address of this machine, if that is set."""
+    """A tunnel as a person asked for it: kind, local server, name or port at the edge, rules.
+
+    `target` is dialled from `source`, an address of this machine, where that is set. `host`: see `protocol.Open`.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -48,8 +51,8 @@ class TunnelSpec(BaseModel):
     def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(parse_network(text)) for text in allow)
 
-    def open(self, request: int, name: str | None, port: int | None, *, again: bool = False) -> Open:
-        """The message that asks for it; `name` and `port` are what it had before, if it was open (`again`)."""
+    def open_message(self, request: int, name: str | None, port: int | None, *, again: bool = False) -> Open:
+        """The `open` for this tunnel. `name`, `port`: what it had before, if it was open (`again`)."""
         return Open(
             request=request,
             kind=self.kind,
@@ -63,8 +66,8 @@ class TunnelSpec(BaseModel):
             limits=self.limits,
         )
 
-    def same_place(self, other: TunnelSpec) -> bool:
-        """Whether both ask for one and the same: the same name or port, or without either the same server."""
+    def same_endpoint(self, other: TunnelSpec) -> bool:
+        """Whether both ask for the same name or port, or without either for the same local server."""
         if self.kind is not other.kind or (self.name, self.port) != (other.name, other.port):
             return False
         if self.name is not None or self.port is not None:

@@ -1,4 +1,4 @@
-"""The tunnels of a client, and what is said about them with the edge: asked for, given, refused, ended."""
+"""Negotiation of tunnels with an edge: what a client requests, and how the edge answers."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ from time import monotonic
 from typing import Final
 
 from homeportd.tunnels import protocol
-from homeportd.tunnels.errors import Problem, Reason
-from homeportd.tunnels.link import problem_of
+from homeportd.tunnels.errors import Reason, TunnelError
+from homeportd.tunnels.link import error_of
 from homeportd.tunnels.model import State, TunnelSpec
 from homeportd.tunnels.protocol import MAX_TUNNELS, Refusal
 from homeportd.tunnels.tunnel import Tunnel
 
-ANSWER_S: Final = 20.0  # seconds for the edge to answer an `open`
-UNKNOWN_S: Final = 2.0  # a visitor may overtake, on another link, the word that its tunnel is open
+ANSWER_S: Final = 20.0  # for the edge to answer an `open`
+UNKNOWN_S: Final = 2.0  # a visitor may overtake, on another link, the message that its tunnel is open
 
 _log = logging.getLogger(__name__)
 _FINAL: Final = {"taken-over": State.TAKEN_OVER, "killed": State.KILLED, "revoked": State.REVOKED}
-_NOT_OURS: Final = frozenset(
+# After these the name or port that the edge chose once is not requested again.
+_UNAVAILABLE: Final = frozenset(
     (Refusal.NAME_TAKEN, Refusal.NAME_BAD, Refusal.PORT_TAKEN, Refusal.PORT_RANGE, Refusal.DOMAIN)
 )
 
 
 class Negotiation:
-    """`tell` says something to the edge on any link; False when there is none."""
+    """The tunnels of one client. `send` sends a message to the edge on any link; False when there is none."""
 
-    def __init__(self, tell: Callable[[protocol.Open | protocol.Close], bool]) -> None:
+    def __init__(self, send: Callable[[protocol.Open | protocol.Close], bool]) -> None:
         self.tunnels: dict[str, Tunnel] = {}
-        self._tell = tell
-        self._by_id: dict[str, Tunnel] = {}  # the edge's ids
-        self._asked: dict[int, Tunnel] = {}  # requests without an answer
-        self._ended: dict[str, protocol.Close] = {}  # by the edge's ids; it may not have heard of them
+        self._send = send
+        self._by_id: dict[str, Tunnel] = {}  # by the edge's ids
+        self._pending: dict[int, Tunnel] = {}  # by the numbers of requests without an answer
+        self._closes: dict[str, protocol.Close] = {}  # by the edge's ids: the edge may not have received them
         self._requests = 0
         self._keys = 0
-        self._news: list[asyncio.Future[None]] = []
+        self._waiters: list[asyncio.Future[None]] = []
 
-    # For the owner of the client
+    # Called by the owner of the client
 
     def add(self, spec: TunnelSpec, name: str | None = None, port: int | None = None) -> Tunnel:
-        """Ask for a tunnel, that of a name or port it had before. Raises Problem when there are too many."""
+        """Request a tunnel. `name`, `port`: what the edge chose for it before. Raises TunnelError for too many."""
         if len(self.tunnels) >= MAX_TUNNELS:
-            raise Problem(
+            raise TunnelError(
                 Reason.LIMIT,
                 f"there are {MAX_TUNNELS} tunnels already",
                 "homeport tunnels remove one of them",
@@ -52,173 +53,173 @@ class Negotiation:
         key = f"t{self._keys}"
         tunnel = self.tunnels[key] = Tunnel(key, spec)
         tunnel.name, tunnel.port = spec.name or name, spec.port or port
-        self.ask(tunnel)
+        self.request(tunnel)
         return tunnel
 
     def remove(self, tunnel: Tunnel, *, forget: bool = False) -> None:
-        """End a tunnel and its visitors; `forget`: and what the edge reserved for it just now."""
+        """End a tunnel and its connections. `forget`: a reservation that its `open` created ends too."""
         self.tunnels.pop(tunnel.key, None)
         if tunnel.request is not None:
-            self._asked.pop(tunnel.request, None)
+            self._pending.pop(tunnel.request, None)
         if tunnel.id is not None and self._by_id.get(tunnel.id) is tunnel:
             del self._by_id[tunnel.id]
-            close = self._ended[tunnel.id] = protocol.Close(tunnel=tunnel.id, forget=forget)
-            if len(self._ended) > MAX_TUNNELS:
-                del self._ended[next(iter(self._ended))]
+            close = self._closes[tunnel.id] = protocol.Close(tunnel=tunnel.id, forget=forget)
+            if len(self._closes) > MAX_TUNNELS:
+                del self._closes[next(iter(self._closes))]
             if tunnel.state is State.LIVE:
-                self._tell(close)
-        tunnel.cut()
+                self._send(close)
+        tunnel.abort_connections()
 
     @property
     def any_live(self) -> bool:
-        """Whether visitors can come."""
+        """Whether a tunnel is live, so that visitors can come."""
         return any(tunnel.state is State.LIVE for tunnel in self.tunnels.values())
 
     async def find(self, edge_id: str) -> Tunnel | None:
-        """The tunnel of a visitor."""
+        """The tunnel with an id of the edge, once it is open; None where this client has none."""
         found = self._by_id.get(edge_id)
-        if found is not None or not self._asked:
+        if found is not None or not self._pending:
             return found
         try:
             async with asyncio.timeout(UNKNOWN_S):
-                while edge_id not in self._by_id and self._asked:
-                    await self.news()
+                while edge_id not in self._by_id and self._pending:
+                    await self.wait_for_change()
         except TimeoutError:
             pass
         return self._by_id.get(edge_id)
 
-    async def news(self) -> None:
-        """Wait until something happened."""
+    async def wait_for_change(self) -> None:
+        """Wait until the state of a tunnel or link changes."""
         waiter = asyncio.get_running_loop().create_future()
-        self._news.append(waiter)
+        self._waiters.append(waiter)
         try:
             await waiter
         finally:
-            if waiter in self._news:
-                self._news.remove(waiter)
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
 
     def notify(self) -> None:
-        """Wake whoever waits for news."""
-        waiters, self._news = self._news, []
+        """Wake every `wait_for_change`."""
+        waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
-    # For the client
+    # Called by the client
 
-    def linked(self) -> None:
-        """There is a link, after there was none: ask for everything, and for nothing that ended meanwhile.
+    def on_connected(self) -> None:
+        """Handle the first link: send the closes of tunnels that ended meanwhile, then request all that remain.
 
-        An edge that has not noticed yet that the last link was lost holds it for this client still.
+        An edge that has not noticed yet that the last link was lost still holds those tunnels for this client.
         """
-        for close in self._ended.values():
-            self._tell(close)
-        self._ended.clear()
+        for close in self._closes.values():
+            self._send(close)
+        self._closes.clear()
         for tunnel in self.tunnels.values():
-            self.ask(tunnel)
+            self.request(tunnel)
 
-    def one_link_less(self) -> None:
-        """What was asked on the link that is gone may have no answer."""
-        for tunnel in list(self._asked.values()):
-            self.ask(tunnel)
+    def on_link_lost(self) -> None:
+        """Handle the loss of one link among others: its pending requests, if any, have no answer."""
+        for tunnel in list(self._pending.values()):
+            self.request(tunnel)
 
-    def unlinked(self, problem: Problem) -> None:
-        """No link is left."""
-        self._asked.clear()
+    def on_disconnected(self, error: TunnelError) -> None:
+        """Handle the loss of the last link."""
+        self._pending.clear()
         for tunnel in self.tunnels.values():
             if not tunnel.is_final:
-                tunnel.become(State.OFFLINE, problem)
+                tunnel.enter(State.OFFLINE, error)
 
     def tick(self) -> None:
-        """Measure, and ask again where it is time to; once a second."""
+        """Measure the tunnels, and request again those whose time has come; called once a second."""
         now = monotonic()
         for tunnel in list(self.tunnels.values()):
             tunnel.sample()
             if tunnel.retry_at is not None and tunnel.retry_at <= now:
-                self.ask(tunnel)
+                self.request(tunnel)
 
-    def ask(self, tunnel: Tunnel) -> None:
-        """Ask the edge for a tunnel, if there is a link."""
+    def request(self, tunnel: Tunnel) -> None:
+        """Send an `open` for a tunnel, if there is a link."""
         if tunnel.is_final:
             return
         if tunnel.request is not None:
-            self._asked.pop(tunnel.request, None)
+            self._pending.pop(tunnel.request, None)
         self._requests += 1
         number = self._requests
-        message = tunnel.spec.open(number, tunnel.name, tunnel.port, again=tunnel.id is not None)
-        if not self._tell(message):
+        message = tunnel.spec.open_message(number, tunnel.name, tunnel.port, again=tunnel.id is not None)
+        if not self._send(message):
             return
-        tunnel.become(State.OPENING)
+        tunnel.enter(State.OPENING)
         tunnel.request = number
         tunnel.retry_at = monotonic() + ANSWER_S
-        self._asked[number] = tunnel
+        self._pending[number] = tunnel
 
-    def opened(self, said: protocol.Opened) -> None:
-        """The edge gave a tunnel."""
-        tunnel = self._asked.pop(said.request, None)
+    def on_opened(self, message: protocol.Opened) -> None:
+        """Handle a tunnel that the edge has opened."""
+        tunnel = self._pending.pop(message.request, None)
         if tunnel is None:
-            if said.tunnel not in self._by_id:  # removed meanwhile
-                self._tell(protocol.Close(tunnel=said.tunnel))
+            if message.tunnel not in self._by_id:  # removed meanwhile
+                self._send(protocol.Close(tunnel=message.tunnel))
             return
         if tunnel.id is not None and self._by_id.get(tunnel.id) is tunnel:
             del self._by_id[tunnel.id]
-        self._by_id[said.tunnel] = tunnel
-        self._ended.pop(said.tunnel, None)
-        if said.address != tunnel.address:
-            _log.info("%s is %s", tunnel.spec.target, said.address)
-        tunnel.id, tunnel.address = said.tunnel, said.address
-        tunnel.name, tunnel.port = said.name or tunnel.name, said.port or tunnel.port
-        tunnel.become(State.LIVE)
+        self._by_id[message.tunnel] = tunnel
+        self._closes.pop(message.tunnel, None)
+        if message.address != tunnel.address:
+            _log.info("%s is %s", tunnel.spec.target, message.address)
+        tunnel.id, tunnel.address = message.tunnel, message.address
+        tunnel.name, tunnel.port = message.name or tunnel.name, message.port or tunnel.port
+        tunnel.enter(State.LIVE)
 
-    def refused(self, said: protocol.Refused) -> None:
-        """The edge did not give a tunnel."""
-        tunnel = self._asked.pop(-1 if said.request is None else said.request, None)
+    def on_refused(self, message: protocol.Refused) -> None:
+        """Handle a tunnel that the edge has refused."""
+        tunnel = self._pending.pop(-1 if message.request is None else message.request, None)
         if tunnel is None:
             return
-        problem = problem_of(said)
-        _log.warning("%s was refused: %s", tunnel.spec.target, problem.detail)
-        if said.reason is Refusal.TAKEN_OVER:
-            tunnel.become(State.TAKEN_OVER, _last_word(State.TAKEN_OVER, tunnel.spec.target, said.detail))
-            tunnel.cut()
+        error = error_of(message)
+        _log.warning("%s was refused: %s", tunnel.spec.target, error.detail)
+        if message.reason is Refusal.TAKEN_OVER:
+            tunnel.enter(State.TAKEN_OVER, _final_error(State.TAKEN_OVER, tunnel.spec.target, message.detail))
+            tunnel.abort_connections()
             return
-        tunnel.become(State.REFUSED, problem)
-        if (
-            said.reason in _NOT_OURS
-        ):  # what the edge chose once is not ours for ever; what a person chose stays
+        tunnel.enter(State.REFUSED, error)
+        if message.reason in _UNAVAILABLE:
             tunnel.name, tunnel.port = tunnel.spec.name, tunnel.spec.port
-        tunnel.ask_again_later()
+        tunnel.schedule_retry()
 
-    def closed(self, said: protocol.Closed) -> None:
-        """The edge ended a tunnel."""
-        tunnel = self._by_id.get(said.tunnel)
+    def on_closed(self, message: protocol.Closed) -> None:
+        """Handle a tunnel that the edge has ended."""
+        tunnel = self._by_id.get(message.tunnel)
         if tunnel is None or tunnel.is_final or tunnel.state is State.OPENING:
-            return  # the end of what we had before we asked again
-        state = _FINAL.get(said.reason)
+            return  # it ends the tunnel of before this request
+        state = _FINAL.get(message.reason)
         label = tunnel.address or tunnel.spec.target
         if state is None:
-            why = Problem(Reason.ENDED, said.detail or f"the edge closed {label}", "it is asked for again")
-            tunnel.become(State.REFUSED, why)
-            tunnel.ask_again_later()
+            error = TunnelError(
+                Reason.ENDED, message.detail or f"the edge closed {label}", "it is asked for again"
+            )
+            tunnel.enter(State.REFUSED, error)
+            tunnel.schedule_retry()
         else:
-            why = _last_word(state, label, said.detail)
-            tunnel.become(state, why)
-            tunnel.cut()
-        _log.warning("%s: %s", label, why.detail)
+            error = _final_error(state, label, message.detail)
+            tunnel.enter(state, error)
+            tunnel.abort_connections()
+        _log.warning("%s: %s", label, error.detail)
 
 
-def _last_word(state: State, label: str, detail: str) -> Problem:
+def _final_error(state: State, label: str, detail: str) -> TunnelError:
     if state is State.TAKEN_OVER:
-        return Problem(
+        return TunnelError(
             Reason.TAKEN,
             detail or f"a newer client has taken {label} over",
             "end that one, or start this one again to take it back",
             lasting=True,
         )
     if state is State.KILLED:
-        return Problem(
+        return TunnelError(
             Reason.ENDED, detail or f"the owner of the edge ended {label}", "start it again", lasting=True
         )
-    return Problem(
+    return TunnelError(
         Reason.TOKEN,
         detail or f"the token behind {label} was revoked",
         "homeport init, which takes a new token; on the edge itself it makes one",

@@ -1,4 +1,4 @@
-"""What a client and an edge say to one another. docs/tunnel-protocol.md tells it in prose.
+"""The protocol between a client and an edge. docs/tunnel-protocol.md describes it in prose.
 
 A client connects by an HTTP Upgrade to PATH (or by plain TLS), and yamux begins, the client being its client.
 The first stream of each link, opened by the client, is control: one JSON object a line, from `hello` on.
@@ -28,7 +28,7 @@ HEARTBEAT_S = 5  # a link that is silent over two of these is dead
 
 
 class Kind(StrEnum):
-    """What a tunnel carries."""
+    """The kind of a tunnel: the protocol that it carries."""
 
     HTTP = "http"
     TCP = "tcp"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why an edge says no; the command line has an exit code for each."""
+    """Why an edge refuses a link or a tunnel; the command line has an exit code for each."""
 
     TOKEN = "token"  # unknown, revoked, or not for tunnels  # noqa: S105
     VERSION = "version"
@@ -88,18 +88,18 @@ class Welcome(_Message):
 
 
 class Limits(_Message):
-    """Of one tunnel; None is no limit but the edge's own."""
+    """Limits of one tunnel; None is no limit but the edge's own."""
 
     bytes_per_second: Annotated[int, Field(ge=1024)] | None = None  # each direction
     connections: Annotated[int, Field(ge=1, le=100_000)] | None = None  # at a time
 
 
 class Open(_Message):
-    """Ask for a tunnel. `name` is for HTTP, `port` for TCP and UDP; without one the edge chooses.
+    """A client requests a tunnel. `name` is for HTTP, `port` for TCP and UDP; without one the edge chooses.
 
-    A name or port of one's own choice is reserved: it stays when no client holds it. Without `reserve` it is
-    one that the edge chose before, and stays the edge's to give away again. `again`: the client had it
-    already, and lost its links since; it does not take it from a newer client, as one that is started does.
+    A name or port of the client's choice is reserved: it stays when no client holds it. Without `reserve` it is one
+    that the edge chose before, and may give to others. `again`: the client had this tunnel already, and has lost its
+    links since; it does not take the tunnel over from a newer client, as a client that starts does.
 
     `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to, `localhost:3000`, so
     that dev servers accept them; None leaves them.
@@ -119,7 +119,7 @@ class Open(_Message):
 
 
 class Opened(_Message):
-    """A tunnel is up. `address` is what to give to people: an URL, or host:port."""
+    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port."""
 
     type: Literal["opened"] = "opened"
     request: int
@@ -130,7 +130,7 @@ class Opened(_Message):
 
 
 class Refused(_Message):
-    """No. `request` is that of an `open`; None refuses the link, which ends."""
+    """The edge refuses the `open` with this `request`; with None it refuses the link, which ends."""
 
     type: Literal["refused"] = "refused"
     request: int | None = None
@@ -142,7 +142,7 @@ class Refused(_Message):
 class Close(_Message):
     """The client ends a tunnel; its reservation, if there is one, stays.
 
-    `forget`: so does one that only this client's `open` has made, and nobody has changed since, not stay.
+    `forget`: a reservation that this client's `open` created, and nobody has changed since, ends too.
     """
 
     type: Literal["close"] = "close"
@@ -151,7 +151,7 @@ class Close(_Message):
 
 
 class Closed(_Message):
-    """The edge ended a tunnel. After `taken-over` and `killed` a client does not ask for it again."""
+    """The edge ended a tunnel. After `taken-over`, `killed` and `revoked` a client does not request it again."""
 
     type: Literal["closed"] = "closed"
     tunnel: Id
@@ -160,7 +160,9 @@ class Closed(_Message):
 
 
 class Rotate(_Message):
-    """A new token. The client stores it, then says `rotated`; the old one ends after `grace_s` seconds."""
+    """The edge gives the client a new token. The client stores it, then sends `rotated`; the old one ends after
+    `grace_s` seconds.
+    """
 
     type: Literal["rotate"] = "rotate"
     token: str
@@ -181,21 +183,21 @@ _FROM_EDGE: TypeAdapter[Welcome | Refused | Opened | Closed | Rotate] = TypeAdap
 
 
 class BadMessage(Exception):
-    """A line that is no message of this protocol."""
+    """Bytes that are no message of this protocol."""
 
 
 def encode(message: _Message) -> bytes:
-    """One line."""
+    """The message as one line of JSON."""
     return message.model_dump_json(exclude_none=True).encode() + b"\n"
 
 
 def from_client(line: bytes) -> Hello | Open | Close | Rotated:
-    """What a client said; raises BadMessage."""
+    """Parse a message of a client. Raises BadMessage."""
     return _decode(_FROM_CLIENT, line)
 
 
 def from_edge(line: bytes) -> Welcome | Refused | Opened | Closed | Rotate:
-    """What an edge said; raises BadMessage."""
+    """Parse a message of an edge. Raises BadMessage."""
     return _decode(_FROM_EDGE, line)
 
 
@@ -212,14 +214,14 @@ def _decode(adapter: TypeAdapter[_T], line: bytes) -> _T:
 
 
 class Introduction(_Message):
-    """The beginning of a visitor's stream: two bytes of length, then JSON."""
+    """The head of a visitor's stream: two bytes of length, then JSON. `address`, `port`: the visitor's."""
 
     tunnel: Id
     address: IPv4Address | IPv6Address
     port: Annotated[int, Field(ge=0, le=65535)]
 
     def encode(self) -> bytes:
-        """Its bytes on the stream."""
+        """The introduction as bytes of the stream."""
         data = self.model_dump_json().encode()
         return struct.pack("!H", len(data)) + data
 
@@ -228,7 +230,7 @@ MAX_INTRODUCTION = 512  # bytes, without its length
 
 
 def introduction(data: bytes) -> Introduction:
-    """Read one, without its length; raises BadMessage."""
+    """Parse an introduction, without its length. Raises BadMessage."""
     try:
         return Introduction.model_validate_json(data)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The system's resolver, asked so that no silent name server keeps the loop or the end of the program."""
+"""Name resolution by the system, in threads: a silent name server blocks neither the loop nor the program's end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 async def look_up(host: str, port: int, kind: socket.SocketKind) -> list[Info]:
-    """The addresses of a name, or the one that `host` is. Raises `socket.gaierror`.
+    """The addresses of a name; an address is returned as it is. Raises `socket.gaierror`.
 
-    The question cannot be taken back, and the loop's own threads are waited for at the end: the thread for it is
-    none of them.
+    A lookup cannot be cancelled, and asyncio waits for the threads of its own executor at the end: each lookup has a
+    daemon thread instead.
     """
     with contextlib.suppress(OSError, UnicodeError):
         return [*socket.getaddrinfo(host, port, type=kind, flags=_NUMERIC)]  # asks nobody

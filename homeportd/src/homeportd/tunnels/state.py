@@ -1,4 +1,4 @@
-"""The daemon's files in ~/.local/state/homeport: its tunnels, who it is, its lock, its socket and its log."""
+"""The daemon's files in ~/.local/state/homeport: its tunnels, its process, its lock, its socket and its log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 import psutil
 
 from homeportd.tunnels.account import write_private
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 
 FOLDER: Final = "~/.local/state/homeport"
 MAX_FILE: Final = 4 * 1024 * 1024  # bytes of the list of tunnels
@@ -22,56 +22,56 @@ SAME_START_S: Final = 1.0  # seconds by which two readings of a process's start 
 
 
 @dataclass(frozen=True)
-class Files:
-    """Where each is."""
+class DaemonFiles:
+    """The paths of the daemon's files."""
 
     folder: Path
 
     @classmethod
-    def of_user(cls) -> Files:
-        """This user's."""
+    def of_user(cls) -> DaemonFiles:
+        """The files of this process's user."""
         return cls(Path(FOLDER).expanduser())
 
     @property
     def socket(self) -> Path:
-        """Where the command line talks to the daemon; its owner alone."""
+        """The control socket, for its owner alone."""
         return self.folder / "daemon.sock"
 
     @property
     def process(self) -> Path:
-        """The daemon's pid and start time."""
+        """The daemon's pid and start time, as JSON."""
         return self.folder / "daemon.pid"
 
     @property
     def lock(self) -> Path:
-        """Held by the daemon as long as it lives; the kernel lets it go."""
+        """The lock that a daemon holds as long as it lives; the kernel releases it."""
         return self.folder / "daemon.lock"
 
     @property
     def log(self) -> Path:
-        """What a daemon without systemd has to say."""
+        """The log of a daemon without systemd."""
         return self.folder / "daemon.log"
 
     @property
     def tunnels(self) -> Path:
-        """The tunnels that the daemon opens whenever it starts. There may be passcodes in it."""
+        """The tunnels that the daemon opens whenever it starts, as JSON; may contain passcodes."""
         return self.folder / "tunnels.json"
 
     def make(self) -> None:
-        """Make the folder, for its owner alone. Raises Problem."""
+        """Make the folder, for its owner alone. Raises TunnelError."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.folder.stat().st_uid != os.getuid():
                 raise PermissionError(1, "it belongs to another user")
             self.folder.chmod(0o700)
         except OSError as error:
-            raise Problem(
+            raise TunnelError(
                 Reason.DAEMON,
                 f"cannot use {self.folder}: {error.strerror}",
                 "check its owner and mode, and the space on that disk",
             ) from error
         if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
-            raise Problem(
+            raise TunnelError(
                 Reason.DAEMON,
                 f"the path of the daemon's socket is longer than {MAX_SOCKET_PATH} bytes: {self.socket}",
                 "use a home directory with a shorter path",
@@ -79,9 +79,9 @@ class Files:
 
 
 class Lock:
-    """Held by one daemon of a user at a time. Use it with `with`. Raises Problem when another has it."""
+    """The lock that one daemon of a user holds at a time; a context manager. Raises TunnelError when it is taken."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: DaemonFiles) -> None:
         self._files = files
         self._descriptor = -1
 
@@ -92,7 +92,7 @@ class Lock:
         except BlockingIOError:
             os.close(self._descriptor)
             found = running(self._files)
-            raise Problem(
+            raise TunnelError(
                 Reason.DAEMON,
                 f"a daemon of this user runs already{'' if found is None else f' (pid {found.pid})'}",
                 "homeport daemon status shows it; homeport tunnels add gives it another tunnel",
@@ -103,17 +103,17 @@ class Lock:
         os.close(self._descriptor)
 
 
-def write_process(files: Files) -> None:
-    """Note who the daemon is: a pid alone may be another process tomorrow."""
+def write_process(files: DaemonFiles) -> None:
+    """Write the pid and start time of this process: a pid alone may be another process later."""
     me = psutil.Process()
     write_private(files.process, json.dumps({"pid": me.pid, "started": me.create_time()}) + "\n")
 
 
-def running(files: Files) -> psutil.Process | None:
-    """The daemon's process; None when the file is stale or missing."""
+def running(files: DaemonFiles) -> psutil.Process | None:
+    """The daemon's process; None where the file is stale or missing."""
     try:
-        said = json.loads(files.process.read_text()[:1000])
-        pid, started = int(said["pid"]), float(said["started"])
+        stored = json.loads(files.process.read_text()[:1000])
+        pid, started = int(stored["pid"]), float(stored["started"])
         if pid <= 1:
             return None
         found = psutil.Process(pid)
@@ -123,19 +123,19 @@ def running(files: Files) -> psutil.Process | None:
         return None
 
 
-def load_tunnels(files: Files) -> list[dict[str, Any]]:
-    """The tunnels as they were stored. Raises Problem when the file is not one of ours."""
+def load_tunnels(files: DaemonFiles) -> list[dict[str, Any]]:
+    """The tunnels as they were stored. Raises TunnelError for a file that is not understood."""
     try:
         with files.tunnels.open("rb") as opened:
             data = opened.read(MAX_FILE + 1)
-        said = json.loads(data)
-        if said["format"] != FORMAT:
-            raise ValueError(f"format {said['format']}")
-        return [dict(item) for item in said["tunnels"]]
+        stored = json.loads(data)
+        if stored["format"] != FORMAT:
+            raise ValueError(f"format {stored['format']}")
+        return [dict(item) for item in stored["tunnels"]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Problem(
+        raise TunnelError(
             Reason.DAEMON,
             f"cannot read {files.tunnels}: {error}",
             f"mend it, or move it away: mv {files.tunnels} {files.tunnels}.bad",
@@ -143,6 +143,6 @@ def load_tunnels(files: Files) -> list[dict[str, Any]]:
         ) from error
 
 
-def store_tunnels(files: Files, tunnels: list[dict[str, Any]]) -> None:
-    """Store them all, or leave what was there. Raises OSError."""
+def store_tunnels(files: DaemonFiles, tunnels: list[dict[str, Any]]) -> None:
+    """Store all tunnels, or leave the file as it was. Raises OSError."""
     write_private(files.tunnels, json.dumps({"format": FORMAT, "tunnels": tunnels}, indent=1) + "\n")

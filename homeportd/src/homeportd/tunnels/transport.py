@@ -1,4 +1,4 @@
-"""The way to an edge: TCP, TLS, HTTP Upgrade, and yamux over it. Each thing that can go wrong has its words."""
+"""The transport to an edge: TCP, TLS, HTTP Upgrade, and yamux over it; an error with its fix for each failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from homeportd import __version__
 from homeportd.tunnels import dial, trust
 from homeportd.tunnels.address import EdgeAddress
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.protocol import HEARTBEAT_S, PATH, UPGRADE
 from homeportd.yamux.aio import Session
 from homeportd.yamux.config import KIB, MIB, Config
@@ -22,7 +22,7 @@ from homeportd.yamux.frames import Role
 
 CONNECT_S: Final = 10.0  # seconds for each: TCP, TLS, Upgrade
 MAX_HEAD: Final = 16 * KIB  # bytes of the edge's answer to the Upgrade
-MAX_EARLY: Final = 256 * KIB  # bytes after it that a loop may hand over before yamux has the transport
+MAX_REST: Final = 256 * KIB  # bytes behind that answer, until yamux has the transport
 AGENT: Final = f"homeport/{__version__}"
 
 CONFIG: Final = Config(
@@ -44,9 +44,9 @@ _WRONG_HOST: Final = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, …_IP_ADDRESS_MI
 
 
 def tls_context(address: EdgeAddress, ca: str | None) -> ssl.SSLContext | None:
-    """TLS that checks certificates against the system's authorities, or those in a file; None without TLS.
+    """A TLS context that trusts the system's certificate authorities, or those in a file; None without TLS.
 
-    Raises Problem.
+    Raises TunnelError.
     """
     if not address.secure:
         return None
@@ -55,7 +55,7 @@ def tls_context(address: EdgeAddress, ca: str | None) -> ssl.SSLContext | None:
         context.set_alpn_protocols([UPGRADE if address.scheme == "tls" else "http/1.1"])
         return context
     except (OSError, ssl.SSLError) as error:
-        raise Problem(
+        raise TunnelError(
             Reason.SETUP,
             f"cannot read certificates from {ca}: {error.strerror or error}",
             "give --ca a file of PEM certificates",
@@ -64,10 +64,10 @@ def tls_context(address: EdgeAddress, ca: str | None) -> ssl.SSLContext | None:
 
 
 async def connect(address: EdgeAddress, context: ssl.SSLContext | None) -> Session:
-    """A yamux session with the edge. Raises Problem."""
+    """A yamux session with the edge. Raises TunnelError."""
     sock = await _tcp(address)
     loop = asyncio.get_running_loop()
-    upgrade = _Upgrade(loop)
+    upgrade = _UpgradeProtocol(loop)
     host = address.host
     try:
         async with asyncio.timeout(2 * CONNECT_S):
@@ -87,7 +87,7 @@ async def connect(address: EdgeAddress, context: ssl.SSLContext | None) -> Sessi
         ) from error
     except (TimeoutError, ConnectionError, OSError) as error:
         raise _unreachable(
-            f"{address} ended the connection while TLS began ({_why(error)})",
+            f"{address} ended the connection while TLS began ({_reason(error)})",
             "look whether a proxy or firewall stands between",
         ) from error
     except BaseException:
@@ -95,8 +95,8 @@ async def connect(address: EdgeAddress, context: ssl.SSLContext | None) -> Sessi
         raise
     try:
         if address.scheme != "tls":
-            await _ask(address, transport, upgrade)
-        return Session.over(transport, Role.CLIENT, CONFIG, upgrade.take())
+            await _upgrade(address, transport, upgrade)
+        return Session.over(transport, Role.CLIENT, CONFIG, upgrade.take_rest())
     except BaseException:
         transport.abort()
         raise
@@ -118,13 +118,13 @@ async def _tcp(address: EdgeAddress) -> socket.socket:
         ) from error
     except OSError as error:
         raise _unreachable(
-            f"{address.netloc} cannot be reached: {_why(error)}",
+            f"{address.netloc} cannot be reached: {_reason(error)}",
             "check that the edge is up and the port is the right one",
         ) from error
 
 
-async def _ask(address: EdgeAddress, transport: asyncio.Transport, upgrade: _Upgrade) -> None:
-    """The HTTP Upgrade. Raises Problem."""
+async def _upgrade(address: EdgeAddress, transport: asyncio.Transport, upgrade: _UpgradeProtocol) -> None:
+    """Send the HTTP Upgrade and check its answer. Raises TunnelError."""
     transport.write(
         f"GET {PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nUser-Agent: {AGENT}\r\n"
         f"Connection: Upgrade\r\nUpgrade: {UPGRADE}\r\n\r\n".encode("ascii")
@@ -135,7 +135,7 @@ async def _ask(address: EdgeAddress, transport: asyncio.Transport, upgrade: _Upg
     except TimeoutError as error:
         raise _unreachable(
             f"{address} takes the connection and says nothing for {CONNECT_S:g} s",
-            "see what is wrong there; on the edge: homeport doctor",
+            "look for the cause there; on the edge: homeport doctor",
         ) from error
     except (ConnectionError, ValueError) as error:
         raise _unreachable(
@@ -146,8 +146,8 @@ async def _ask(address: EdgeAddress, transport: asyncio.Transport, upgrade: _Upg
     raise _not_upgraded(address, status, headers)
 
 
-def _elsewhere(location: str, address: EdgeAddress) -> str:
-    """What to do about a redirect: the edge may be where it leads."""
+def _redirect_fix(location: str, address: EdgeAddress) -> str:
+    """The fix for a redirect: the edge may be where it leads."""
     try:
         parts = urlsplit(location)
         there = EdgeAddress.parse(f"{parts.scheme}://{parts.netloc}")
@@ -156,7 +156,7 @@ def _elsewhere(location: str, address: EdgeAddress) -> str:
     return f"use --edge {there}" if there != address else "see what is in front of the edge at that address"
 
 
-def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) -> Problem:
+def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) -> TunnelError:
     if status in (502, 503, 504):
         return _unreachable(
             f"{address} answers, but its tunnel service does not ({status})",
@@ -166,11 +166,11 @@ def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) ->
         location = headers.get("location", "")[:200]
         return _unreachable(
             f"{address} redirects to {location or 'another place'}",
-            _elsewhere(location, address),
+            _redirect_fix(location, address),
             lasting=True,
         )
     if status == 426:
-        return Problem(
+        return TunnelError(
             Reason.VERSION,
             f"{address} does not take this client's protocol ({UPGRADE})",
             "install the same release of Homeport on both",
@@ -182,36 +182,36 @@ def _not_upgraded(address: EdgeAddress, status: int, headers: dict[str, str]) ->
     )
 
 
-def _certificate(address: EdgeAddress, error: ssl.SSLCertVerificationError) -> Problem:
-    code, said = error.verify_code, error.verify_message
+def _certificate(address: EdgeAddress, error: ssl.SSLCertVerificationError) -> TunnelError:
+    code, message = error.verify_code, error.verify_message
     if code == _NOT_YET:
-        return Problem(
+        return TunnelError(
             Reason.CLOCK,
             f"the certificate of {address.host} is not valid yet: this machine's clock is likely behind",
             _SET_CLOCK,
         )
     if code == _EXPIRED:
-        return Problem(
+        return TunnelError(
             Reason.CLOCK,
             f"the certificate of {address.host} has expired, or this machine's clock is ahead",
             "compare `date -u` with the real time; if it is right, look at the certificates of the edge",
         )
     if code in _WRONG_HOST:
         return _unreachable(
-            f"the certificate at {address.netloc} is for another name ({said})",
+            f"the certificate at {address.netloc} is for another name ({message})",
             "use the name in the certificate, or wait until the edge has its own",
         )
     return _unreachable(
-        f"the certificate of {address.host} is not trusted: {said}",
+        f"the certificate of {address.host} is not trusted: {message}",
         "give --ca the file of its authority, if the edge has one of its own",
     )
 
 
-def _unreachable(detail: str, fix: str, *, lasting: bool = False) -> Problem:
-    return Problem(Reason.UNREACHABLE, detail, fix, lasting=lasting)
+def _unreachable(detail: str, fix: str, *, lasting: bool = False) -> TunnelError:
+    return TunnelError(Reason.UNREACHABLE, detail, fix, lasting=lasting)
 
 
-def _why(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return "time-out"
     if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
@@ -219,8 +219,8 @@ def _why(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class _Upgrade(asyncio.Protocol):
-    """The answer to the Upgrade, and what came right behind it."""
+class _UpgradeProtocol(asyncio.Protocol):
+    """The answer to the Upgrade, and the bytes behind it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.answer: asyncio.Future[tuple[int, dict[str, str]]] = loop.create_future()
@@ -233,7 +233,7 @@ class _Upgrade(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if self.answer.done():
-            if len(self._received) > MAX_EARLY and self._transport is not None:
+            if len(self._received) > MAX_REST and self._transport is not None:
                 self._transport.abort()
             return
         end = self._received.find(b"\r\n\r\n")
@@ -254,8 +254,8 @@ class _Upgrade(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(str(exc) if exc else "it closed the connection")
 
-    def take(self) -> bytes:
-        """What came after the head."""
+    def take_rest(self) -> bytes:
+        """The bytes after the head of the answer."""
         if not self.answer.done():
             self.answer.cancel()
         data = bytes(self._received)
@@ -265,7 +265,7 @@ class _Upgrade(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         if not self.answer.done():
             self.answer.set_exception(ConnectionResetError(why))
-            self.answer.exception()  # whether anybody waits for it or not
+            self.answer.exception()  # retrieved, so that asyncio does not log it where nothing waits
 
 
 def _parse(head: bytes) -> tuple[int, dict[str, str]]:

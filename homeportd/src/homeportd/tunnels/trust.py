@@ -1,4 +1,4 @@
-"""Whose certificates are trusted: a file of the user's choice, else the system's authorities."""
+"""Certificate authorities that a client trusts: a file of the user's choice, else the system's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BUNDLES: Final = (Path("/etc/ssl/cert.pem"),)
 
 
 def context(ca: str | None) -> ssl.SSLContext:
-    """TLS of a client that checks whom it talks to. Raises OSError, ssl.SSLError."""
+    """A TLS context of a client, which verifies certificates and names. Raises OSError, ssl.SSLError."""
     return ssl.create_default_context(cafile=ca or _bundle(ssl.get_default_verify_paths()))
 
 
 def _bundle(known: ssl.DefaultVerifyPaths) -> str | None:
-    """A file of authorities; None where OpenSSL finds some by itself."""
+    """A file of certificate authorities; None where OpenSSL finds some by itself."""
     if known.cafile or (known.capath and os.listdir(known.capath)):  # noqa: PTH208 - names alone
         return None
     return next((str(path) for path in BUNDLES if path.is_file()), None)

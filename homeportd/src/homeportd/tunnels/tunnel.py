@@ -1,94 +1,95 @@
-"""A tunnel of this client: where it stands with the edge, and what moves through it."""
+"""A tunnel of this client: its state at the edge, and the bytes that move through it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from homeportd import clock
 from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels.address import Target
 from homeportd.tunnels.backoff import Backoff
-from homeportd.tunnels.errors import Problem
+from homeportd.tunnels.errors import TunnelError
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
+from homeportd.tunnels.status import TunnelStatus
 
 REOPEN_FIRST_S: Final = 1.0  # seconds after which a refused tunnel is asked for again, at first
 REOPEN_LONGEST_S: Final = 60.0
-SMOOTHING: Final = 0.5  # of the rates, a second: how much the last second weighs
-WARNINGS: Final = (5, 0.1)  # of a tunnel's visitors in the log: so many at once, so many a second
+SMOOTHING: Final = 0.5  # weight of the last second in a rate
+WARNINGS: Final = (5, 0.1)  # in the log, about visitors of one tunnel: burst, and rate a second
 
 
-class Visit(Protocol):
-    """One visitor, counted while it lasts."""
+class VisitorConnection(Protocol):
+    """The connection of one visitor: a stream of the edge joined with a socket."""
 
     @property
     def bytes_in(self) -> int:
-        """From the visitor."""
+        """Bytes from the visitor."""
 
     @property
     def bytes_out(self) -> int:
-        """To the visitor."""
+        """Bytes to the visitor."""
 
     def abort(self) -> None:
-        """End it abruptly."""
+        """End the connection abruptly."""
 
 
 class Tunnel:
-    """Changed by the client alone; visits count themselves in and out."""
+    """A tunnel. Its state is changed by its `Negotiation` alone; connections are added and removed by themselves."""
 
     def __init__(self, key: str, spec: TunnelSpec) -> None:
         self.key = key  # within this client
         self.spec = spec
         self.target = Target.parse(spec.target)
         self.state = State.OFFLINE
-        self.problem: Problem | None = None
-        self.id: str | None = None  # the edge's
+        self.error: TunnelError | None = None
+        self.id: str | None = None  # of the edge, once it is open
         self.address: str | None = None
         self.name: str | None = spec.name
         self.port: int | None = spec.port
         self.since: datetime = clock.now()  # of the present state
-        self.request: int | None = None  # an `open` that is not answered yet
+        self.request: int | None = None  # number of an `open` that is not answered yet
         self.retry = Backoff(REOPEN_FIRST_S, REOPEN_LONGEST_S)
-        self.retry_at: float | None = None  # by `monotonic`
+        self.retry_at: float | None = None  # by `monotonic`: when it is requested again
         self.warnings = TokenBucket(*WARNINGS)
         self.total = 0  # connections ever
         self.failed = 0  # of them, those that the local server did not take
         self.last_byte_at: datetime | None = None
         self.rate_in = 0.0  # bytes a second
         self.rate_out = 0.0
-        self._prefer = 0  # which of the target's addresses answered last
-        self._visits: set[Visit] = set()
-        self._past_in = 0
-        self._past_out = 0
+        self._preferred = 0  # index of the target's address that answered last
+        self._connections: set[VisitorConnection] = set()
+        self._closed_bytes_in = 0
+        self._closed_bytes_out = 0
         self._sampled = (0, 0)
         self._sampled_at = monotonic()
 
     @property
     def is_final(self) -> bool:
-        """Whether it is not asked for again."""
+        """Whether the tunnel has ended for good: it is not requested again."""
         return self.state in FINAL
 
     @property
     def connections(self) -> int:
-        """Visitors at this moment."""
-        return len(self._visits)
+        """Number of present connections."""
+        return len(self._connections)
 
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes from visitors and to them, ever."""
-        moved_in, moved_out = self._past_in, self._past_out
-        for visit in self._visits:
-            moved_in += visit.bytes_in
-            moved_out += visit.bytes_out
+        moved_in, moved_out = self._closed_bytes_in, self._closed_bytes_out
+        for connection in self._connections:
+            moved_in += connection.bytes_in
+            moved_out += connection.bytes_out
         return moved_in, moved_out
 
-    def become(self, state: State, problem: Problem | None = None) -> None:
-        """Enter a state."""
+    def enter(self, state: State, error: TunnelError | None = None) -> None:
+        """Enter a state, with the error that led there."""
         if state is not self.state:
             self.since = clock.now()
         self.state = state
-        self.problem = problem
+        self.error = error
         if state is not State.OPENING:
             self.request = None
         if state is State.LIVE:
@@ -96,40 +97,40 @@ class Tunnel:
         if state is not State.REFUSED:
             self.retry_at = None
 
-    def ask_again_later(self) -> None:
-        """After a refusal."""
+    def schedule_retry(self) -> None:
+        """Set the time at which a refused tunnel is requested again."""
         self.retry.failed()
-        # Not less than half of the longest wait: a name that is taken stays so for a while.
+        # Half of the longest wait at least: a name that is taken stays taken for a while.
         self.retry_at = monotonic() + (self.retry.ceiling + self.retry.delay()) / 2
 
     def addresses(self) -> list[str]:
         """The target's addresses, the one that answered last first."""
         known = self.target.addresses
-        return [*known[self._prefer :], *known[: self._prefer]]
+        return [*known[self._preferred :], *known[: self._preferred]]
 
-    def answered(self, address: str) -> None:
-        """The local server was there."""
-        self._prefer = self.target.addresses.index(address)
+    def prefer(self, address: str) -> None:
+        """Dial this one of the target's addresses first: the local server answered there."""
+        self._preferred = self.target.addresses.index(address)
 
-    def arrive(self, visit: Visit) -> None:
-        """A visitor begins."""
+    def add(self, connection: VisitorConnection) -> None:
+        """Count a connection that begins."""
         self.total += 1
-        self._visits.add(visit)
+        self._connections.add(connection)
 
-    def leave(self, visit: Visit) -> None:
-        """A visitor is done; harmless when said twice."""
-        if visit in self._visits:
-            self._visits.discard(visit)
-            self._past_in += visit.bytes_in
-            self._past_out += visit.bytes_out
+    def remove(self, connection: VisitorConnection) -> None:
+        """Keep the bytes of a connection that has ended; a second call does nothing."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._closed_bytes_in += connection.bytes_in
+            self._closed_bytes_out += connection.bytes_out
 
-    def cut(self) -> None:
-        """End every visitor."""
-        for visit in list(self._visits):
-            visit.abort()
+    def abort_connections(self) -> None:
+        """End every connection abruptly."""
+        for connection in list(self._connections):
+            connection.abort()
 
     def sample(self) -> None:
-        """Measure the rates, and note whether a byte moved; once a second."""
+        """Measure the rates and the time of the last byte; called once a second."""
         now, moved = monotonic(), self.bytes
         elapsed = max(now - self._sampled_at, 1e-3)
         keep = (1 - SMOOTHING) ** elapsed
@@ -143,8 +144,8 @@ class Tunnel:
             self.last_byte_at = clock.now()
         self._sampled, self._sampled_at = moved, now
 
-    def view(self) -> dict[str, Any]:
-        """For people and programs; the passcode stays here."""
+    def status(self) -> TunnelStatus:
+        """The tunnel for people and programs, without its passcode."""
         if any(self.bytes[side] != self._sampled[side] for side in (0, 1)):
             self.last_byte_at = clock.now()
         moved_in, moved_out = self.bytes
@@ -170,5 +171,5 @@ class Tunnel:
             "rate_in": round(self.rate_in),
             "rate_out": round(self.rate_out),
             "last_byte_at": None if self.last_byte_at is None else clock.to_text(self.last_byte_at),
-            "problem": None if self.problem is None else self.problem.as_dict(),
+            "problem": None if self.error is None else self.error.as_dict(),
         }

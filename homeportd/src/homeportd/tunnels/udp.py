@@ -1,4 +1,4 @@
-"""Visitors of UDP tunnels: a stream of the edge joined with a UDP socket of this visitor's own."""
+"""Connections of UDP tunnels: a stream of the edge for each visitor, joined with a UDP socket of its own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from homeportd.yamux.stream import Stream
 
 IDLE_S: Final = 120.0  # seconds without a datagram; the edge forgets a visitor after one minute
 SOCKET_BUFFER: Final = 1024 * 1024  # bytes; the system's own may be less than one datagram (macOS)
-MAX_EARLY: Final = 64  # datagrams that are kept for another address, until the server has answered,
-MAX_EARLY_BYTES: Final = 256 * 1024  # and their bytes
+MAX_UNANSWERED: Final = 64  # datagrams that are kept for another address, until the server has answered
+MAX_UNANSWERED_BYTES: Final = 256 * 1024
 READ_SIZE: Final = 65_536
-MAX_PARTS: Final = 2 * 64  # lengths and datagrams of one visitor at a time: others wait meanwhile
+MAX_PARTS: Final = 2 * 64  # lengths and datagrams that are read of one visitor before others have their turn
 MAX_READ_BYTES: Final = 256 * 1024
 
 
-class Datagrams:
-    """The owner of the socket, and the `Sink` of the stream.
+class UdpConnection:
+    """The datagrams of one visitor: the socket to the local server, and the `Sink` of the stream.
 
-    What there is no room for is dropped, as UDP does; what is passed on keeps its order. A local server may
-    listen on one loopback address alone: nothing tells but an ICMP answer, upon which the next address gets the
-    datagrams that were sent so far, as long as nothing came back.
+    Datagrams for which there is no room are dropped, as UDP does; the others keep their order. A local server may
+    listen on one loopback address alone, which only an ICMP answer shows: as long as the server has not answered,
+    the next address then gets the datagrams that were sent so far.
 
     The socket is a plain one: asyncio's and uvloop's transports do not send empty datagrams, and queue others.
     """
@@ -43,36 +43,36 @@ class Datagrams:
         self._addresses = tunnel.addresses()
         self._address = ""
         self._socket: socket.socket | None = None
-        self._early: list[bytes] = []
-        self._early_bytes = 0
+        self._unanswered: list[bytes] = []
+        self._unanswered_bytes = 0
         self._answered = False
         self._full = False  # the stream takes no more for now
         self._partial = bytearray()
         self._moved_at = monotonic()
         self._idle: asyncio.TimerHandle | None = None
-        self._moving: asyncio.Task[None] | None = None
+        self._switching: asyncio.Task[None] | None = None
         self._over = False
 
     @classmethod
-    async def begin(cls, stream: Stream, tunnel: Tunnel) -> None:
+    async def open(cls, stream: Stream, tunnel: Tunnel) -> None:
         """Join the stream with a socket. Raises OSError."""
-        visit = cls(stream, tunnel)
-        tunnel.arrive(visit)
+        connection = cls(stream, tunnel)
+        tunnel.add(connection)
         try:
-            await visit._bind()
+            await connection._connect_next()
         except BaseException:
-            visit.abort()
+            connection.abort()
             raise
-        visit._watch()
-        stream.attach(visit)
+        connection._check_idle()
+        stream.attach(connection)
 
-    async def _bind(self) -> None:
-        """A socket towards the next address."""
+    async def _connect_next(self) -> None:
+        """Connect a socket to the next address that can be reached. Raises OSError."""
         failure: OSError | None = None
         while self._addresses:
             self._address = self._addresses.pop(0)
             try:
-                made = await self._connected(self._address)
+                made = await self._connect(self._address)
             except OSError as error:
                 failure = error
                 continue
@@ -85,8 +85,8 @@ class Datagrams:
             return
         raise failure or OSError("no address")
 
-    async def _connected(self, host: str) -> socket.socket:
-        """Connected, so that the kernel leaves out what others send, and reports ICMP answers."""
+    async def _connect(self, host: str) -> socket.socket:
+        """A connected socket: the kernel drops datagrams of others, and reports ICMP answers. Raises OSError."""
         failure: OSError | None = None
         for family, kind, proto, _, address in await look_up(
             host, self._tunnel.target.port, socket.SOCK_DGRAM
@@ -94,7 +94,7 @@ class Datagrams:
             made = socket.socket(family, kind, proto)
             try:
                 made.setblocking(False)
-                _widen(made)
+                _enlarge_buffers(made)
                 if self._tunnel.spec.source:
                     made.bind((self._tunnel.spec.source, 0))
                 made.connect(address)
@@ -106,17 +106,17 @@ class Datagrams:
         raise failure or OSError("no address")
 
     def abort(self) -> None:
-        """End the visit."""
+        """End the connection."""
         self._stream.reset()
         self._end()
 
-    def _watch(self) -> None:
+    def _check_idle(self) -> None:
         left = IDLE_S - (monotonic() - self._moved_at)
         if left <= 0:
             self._stream.close()
             self._end()
         else:
-            self._idle = self._loop.call_later(left, self._watch)
+            self._idle = self._loop.call_later(left, self._check_idle)
 
     def _end(self) -> None:
         if self._over:
@@ -124,10 +124,10 @@ class Datagrams:
         self._over = True
         if self._idle is not None:
             self._idle.cancel()
-        if self._moving is not None:
-            self._moving.cancel()
+        if self._switching is not None:
+            self._switching.cancel()
         self._drop_socket()
-        self._tunnel.leave(self)
+        self._tunnel.remove(self)
 
     def _drop_socket(self) -> None:
         if self._socket is not None:
@@ -138,7 +138,7 @@ class Datagrams:
     # From the local server
 
     def _readable(self) -> None:
-        """Pass on what has come, a batch in one piece."""
+        """Pass datagrams on to the visitor, a batch in one write."""
         batch: list[bytes] = []
         size = 0
         while self._socket is not None and len(batch) < MAX_PARTS and size < MAX_READ_BYTES:
@@ -149,7 +149,7 @@ class Datagrams:
             except OSError as error:
                 self._failed(error)
                 break
-            self._heard()
+            self._note_answer()
             if self._full or len(data) > MAX_DATAGRAM:
                 self.dropped += 1
                 continue
@@ -164,27 +164,27 @@ class Datagrams:
             return
         self.bytes_out += size
 
-    def _heard(self) -> None:
+    def _note_answer(self) -> None:
         self._moved_at = monotonic()
         if not self._answered:
             self._answered = True
-            self._early.clear()
-            self._tunnel.answered(self._address)
+            self._unanswered.clear()
+            self._tunnel.prefer(self._address)
 
     def _failed(self, error: OSError) -> None:
-        """The answer to something that was sent: nothing listens there."""
+        """Handle an error of the socket: ECONNREFUSED is an ICMP answer, nothing listens at this address."""
         refused = isinstance(error, ConnectionRefusedError)
-        if refused and not self._answered and self._addresses and self._moving is None and not self._over:
-            self._moving = self._loop.create_task(self._move())
+        if refused and not self._answered and self._addresses and self._switching is None and not self._over:
+            self._switching = self._loop.create_task(self._switch())
 
-    async def _move(self) -> None:
-        """Try the next address, with what the last one did not get."""
+    async def _switch(self) -> None:
+        """Send the datagrams so far to the next address."""
         with contextlib.suppress(OSError):
-            await self._bind()
-            early, self._early = self._early, []
-            for payload in early:
+            await self._connect_next()
+            datagrams, self._unanswered = self._unanswered, []
+            for payload in datagrams:
                 self._send(payload)
-        self._moving = None
+        self._switching = None
 
     # Called by the stream
 
@@ -200,7 +200,7 @@ class Datagrams:
             size = int.from_bytes(data[at : at + 2], "big")
             if end - at - 2 < size:
                 break
-            if size > MAX_DATAGRAM:  # no datagram can be so long: the edge is out of step
+            if size > MAX_DATAGRAM:  # no datagram can be so long: the stream is not what the protocol says
                 self.abort()
                 return
             self._take(data[at + 2 : at + 2 + size])
@@ -210,11 +210,11 @@ class Datagrams:
     def _take(self, payload: bytes) -> None:
         size = len(payload)
         self.bytes_in += size
-        more = self._addresses or self._moving is not None
-        if more and not self._answered and len(self._early) < MAX_EARLY:
-            self._early_bytes += size
-            if self._early_bytes <= MAX_EARLY_BYTES:
-                self._early.append(payload)
+        more = self._addresses or self._switching is not None
+        if more and not self._answered and len(self._unanswered) < MAX_UNANSWERED:
+            self._unanswered_bytes += size
+            if self._unanswered_bytes <= MAX_UNANSWERED_BYTES:
+                self._unanswered.append(payload)
         self._send(payload)
 
     def _send(self, payload: bytes) -> None:
@@ -237,7 +237,7 @@ class Datagrams:
         self._end()
 
 
-def _widen(made: socket.socket) -> None:
+def _enlarge_buffers(made: socket.socket) -> None:
     for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
         with contextlib.suppress(OSError):
             if made.getsockopt(socket.SOL_SOCKET, option) < SOCKET_BUFFER:

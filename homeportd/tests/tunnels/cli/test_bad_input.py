@@ -153,8 +153,8 @@ def test_init_with_a_token_that_was_replaced(bare, owner, edge, server) -> None:
     assert "\nfix: homeport init --token-stdin with the newer one" in done.stderr
     ends = json.loads(done.stdout)["token_ends"]
     assert ends is not None
-    hops = {hop["name"]: hop for hop in json.loads(bare("doctor", "--json").stdout)["hops"]}
-    assert hops["token"]["state"] == "note"
+    checks = {check["name"]: check for check in json.loads(bare("doctor", "--json").stdout)["checks"]}
+    assert checks["token"]["state"] == "note"
 
     process = bare.start("tcp", f"{server}={edge.first + 6}")
     assert process.stdout.readline()
@@ -181,9 +181,9 @@ def test_one_bad_tunnel_does_not_end_the_others(homeport, owner, edge, server) -
             {"kind": "tcp", "target": "no-such-name.invalid:5", "port": edge.first + 2},
             {"kind": "tcp", "target": "3000", "allow": ["10.0.0.0/99"]},  # left out, and kept in the file
         ]
-        wishes = [*bad, {"kind": "tcp", "target": str(server), "port": edge.first}]
+        specs = [*bad, {"kind": "tcp", "target": str(server), "port": edge.first}]
         file = folder / "tunnels.json"
-        file.write_text(json.dumps({"format": 1, "tunnels": [{"wish": spec} for spec in wishes]}))
+        file.write_text(json.dumps({"format": 1, "tunnels": [{"spec": spec} for spec in specs]}))
         assert homeport("daemon", "start").returncode == 0
         until(lambda: echoes(f"localhost:{edge.first}"), "the good one works")
         assert not echoes(f"localhost:{edge.first + 1}")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from homeportd.cli.clients import daemon_process
 from homeportd.cli.commands import daemon as commands
 
 from ...cli.conftest import offered
@@ -77,8 +78,8 @@ def test_killed_it_leaves_nothing_in_the_way(homeport, edge, server) -> None:
 def test_one_that_hangs_is_stopped_all_the_same(homeport, monkeypatch) -> None:
     pid = json.loads(homeport("daemon", "start", "--json").stdout)["pid"]
     monkeypatch.setenv("HOME", homeport.environment["HOME"])
-    monkeypatch.setattr(commands, "ANSWER_S", 0.5)
-    monkeypatch.setattr(commands, "STOP_S", 1.0)
+    monkeypatch.setattr(daemon_process, "ANSWER_S", 0.5)
+    monkeypatch.setattr(daemon_process, "STOP_S", 1.0)
     os.kill(pid, signal.SIGSTOP)
     try:
         commands.stop()
@@ -217,7 +218,7 @@ def test_what_it_is_asked(homeport) -> None:
         b"[]\n",
         b"{}\n",
         b'{"do":"add"}\n',
-        b'{"do":"add","wish":{"kind":"x"}}\n',
+        b'{"do":"add","spec":{"kind":"x"}}\n',
         b"\xff\n",
     ):
         with socket.socket(socket.AF_UNIX) as connection:
@@ -240,7 +241,7 @@ def test_a_file_of_tunnels_that_is_broken(homeport) -> None:
         assert (done.returncode, "cannot read" in done.stderr) == (code, True)
         assert "fix: mend it, or move it away: mv " in done.stderr
     (folder(homeport) / "tunnels.json").write_text(
-        json.dumps({"format": 1, "tunnels": [{"wish": {"kind": "quic", "target": "1"}, "name": "later"}]})
+        json.dumps({"format": 1, "tunnels": [{"spec": {"kind": "quic", "target": "1"}, "name": "later"}]})
     )
     assert homeport("daemon", "start").returncode == 0
     homeport("daemon", "stop")
@@ -265,18 +266,18 @@ def test_a_range_is_a_tunnel_for_each_port(homeport, edge, server) -> None:
 
 
 def test_the_doctor_of_a_client(homeport, bare, server) -> None:
-    def hops() -> dict[str, str]:
+    def states() -> dict[str, str]:
         done = homeport("doctor", "--json")
         said = json.loads(done.stdout)
         assert (done.returncode == 0) is said["ok"]
-        return {hop["name"]: hop["state"] for hop in said["hops"]}
+        return {check["name"]: check["state"] for check in said["checks"]}
 
-    assert hops() == {"account": "ok", "edge": "ok", "daemon": "note", "disk": "ok"}
+    assert states() == {"account": "ok", "edge": "ok", "daemon": "note", "disk": "ok"}
     homeport("daemon", "start")
     homeport("tunnels", "add", "tcp", str(server))
-    assert hops() == {"account": "ok", "edge": "ok", "daemon": "ok", "disk": "ok"}
+    assert states() == {"account": "ok", "edge": "ok", "daemon": "ok", "disk": "ok"}
     file = Path(homeport.environment["HOME"], ".config/homeport/edge.toml")
     file.write_text(file.read_text().replace("hp_", "hp_x"))
-    assert hops()["edge"] == "fail"
+    assert states()["edge"] == "fail"
     file.chmod(0o644)
-    assert hops() == {"account": "fail", "disk": "ok"}
+    assert states() == {"account": "fail", "disk": "ok"}

@@ -163,9 +163,8 @@ def test_users_whom_the_agent_does_not_trust_are_told_what_to_do(
     os.chown(own, 65534, 65534)
     script = (
         "import contextlib, io, os, sys\n"
-        "from homeportd.cli import main, doctor\n"  # and below, what nobody may read later
-        "from homeportd.cli.clients import edge_client, own_edge\n"
-        "import homeportd.cli.command_line, homeportd.cli.doctor.client_checks, homeportd.tunnels.client\n"
+        "from homeportd.cli import main\n"  # what nobody may read later
+        "import homeportd.cli.command_line, homeportd.cli.clients.foreground, homeportd.tunnels.probe\n"
         "arguments = sys.argv[1:]\n"
         "sys.argv[1:] = [arguments[0], '--help']\n"  # so that typer has imported what it needs
         "with contextlib.redirect_stdout(io.StringIO()): main()\n"

@@ -57,6 +57,10 @@ class Agent:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next request opens one again."""
         self._connection.close()
 
     def get(self, path: str) -> Any:

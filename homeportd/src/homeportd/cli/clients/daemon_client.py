@@ -1,18 +1,29 @@
-"""Asking the tunnel daemon of this user, over its socket."""
+"""The tunnel daemon of this user, as a client sees it: one JSON object in, one out, over its unix socket."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
-from homeportd.cli.options.tunnel_options import failure_of
+from homeportd.cli.tunnel_failures import failure_of
+from homeportd.tunnels.status import AddedTunnel, DaemonStatus, ErrorStatus, TunnelStatus
+
+if TYPE_CHECKING:
+    from homeportd.tunnels.model import TunnelSpec  # pydantic: too slow for help and completion
 
 SOCKET: Final = "~/.local/state/homeport/daemon.sock"  # as in tunnels.state, which takes longer to import
 TIMEOUT: Final = 30.0  # seconds; a new tunnel waits for the edge's answer
+RETRY_S: Final = 2.0
 MAX_ANSWER: Final = 16 * 1024 * 1024  # bytes
 START: Final = "homeport daemon start"
+_NO_ANSWER: Final[ErrorStatus] = {
+    "reason": "unreachable",
+    "detail": "the edge did not answer in time",
+    "fix": "",
+}
 
 
 class NoDaemon(Failure):
@@ -22,8 +33,8 @@ class NoDaemon(Failure):
         super().__init__("the tunnel daemon does not run", START, UNREACHABLE)
 
 
-def ask(request: dict[str, Any], timeout: float = TIMEOUT) -> dict[str, Any]:
-    """The daemon's answer. Raises Failure: NoDaemon, or what the daemon said."""
+def ask(request: dict[str, Any], timeout: float = TIMEOUT) -> Any:
+    """The daemon's answer, a JSON object. Raises Failure: NoDaemon, or the error that the daemon answered."""
     from pathlib import Path
 
     path = Path(SOCKET).expanduser()
@@ -61,10 +72,43 @@ def ask(request: dict[str, Any], timeout: float = TIMEOUT) -> dict[str, Any]:
     return answer
 
 
-def nudge() -> bool:
-    """Have a daemon try again at once, after ~/.config/homeport/edge.toml changed; False when there is none."""
-    try:
-        ask({"do": "nudge"}, 2.0)
-    except Failure:
-        return False
-    return True
+def status(timeout: float = TIMEOUT) -> DaemonStatus:
+    """The daemon, its links and its tunnels. Raises Failure."""
+    found: DaemonStatus = ask({"do": "status"}, timeout)
+    return found
+
+
+def add_tunnel(spec: TunnelSpec) -> TunnelStatus:
+    """Give the daemon a tunnel, which is live. Raises Failure, for one too that the daemon keeps and opens later."""
+    fields = spec.model_dump(mode="json", exclude_none=True)
+    # `wish`: the key before December 2026; a daemon of then may run on after an upgrade. Until 0.3.
+    answer: AddedTunnel = ask({"do": "add", "spec": fields, "wish": fields})
+    tunnel = answer["tunnel"]
+    if tunnel["state"] == "live":
+        return tunnel
+    failure = failure_of(answer["problem"] or _NO_ANSWER)
+    raise Failure(
+        f"{failure.detail}; the tunnel to {tunnel['target']} is kept, and opens as soon as it can",
+        failure.fix or "homeport daemon status",
+        failure.code if failure.code != REFUSED else UNREACHABLE,
+    )
+
+
+def remove_tunnels(what: str, *, missing_ok: bool = False) -> list[TunnelStatus]:
+    """End the tunnels with this key, address, name, port, target or label; the tunnels as they were. Raises Failure."""
+    removed: list[TunnelStatus] = ask({"do": "remove", "what": what, "missing_ok": missing_ok})["removed"]
+    return removed
+
+
+def stop(timeout: float = TIMEOUT) -> None:
+    """Ask the daemon to end; it does so after it has answered. Raises Failure."""
+    ask({"do": "stop"}, timeout)
+
+
+def retry() -> bool:
+    """Have a daemon dial again at once, after ~/.config/homeport/edge.toml changed; False when none did."""
+    for request in ("retry", "nudge"):  # `nudge`: as `wish` above
+        with contextlib.suppress(Failure):
+            ask({"do": request}, RETRY_S)
+            return True
+    return False

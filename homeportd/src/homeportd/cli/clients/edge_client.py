@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from homeportd.cli.clients import installation
+from homeportd.cli.clients import installation, own_edge
 from homeportd.cli.clients.agent_client import TIMEOUT, Agent, is_closed, owner_of
 from homeportd.cli.clients.installation import Installation
 from homeportd.cli.errors import NOT_FOUND, REFUSED, REQUEST, TAKEN, TOKEN, UNREACHABLE, Failure
-from homeportd.cli.options.tunnel_options import trying
+from homeportd.cli.tunnel_failures import attempt
 from homeportd.tunnels import account as accounts
 from homeportd.tunnels import local_edge, trust
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import LOOPBACK, is_local
-from homeportd.tunnels.errors import Problem
+from homeportd.tunnels.errors import TunnelError
 from homeportd.tunnels.local_edge import LocalEdge
 
 _HOW: Final = (
@@ -114,9 +114,9 @@ def connect(timeout: float = TIMEOUT) -> Agent:
     place, account = is_edge(), _account()
     if place is not None and (account is None or account.local or not account.api_token):
         if is_closed(place.cli_socket) and (edge := local_edge.find()) is not None:
-            raise _stranger(edge, place, account)
+            raise _not_trusted(edge, place, account)
         return Agent(place, timeout)
-    account = account or trying(accounts.load)
+    account = account or attempt(accounts.load)
     if not account.api_token or not account.api_url:
         raise Failure(
             "this machine is not the edge, and has no owner's token for the edge's API",
@@ -129,16 +129,14 @@ def connect(timeout: float = TIMEOUT) -> Agent:
 def _account() -> Account | None:
     try:
         return accounts.load()
-    except Problem:
+    except TunnelError:
         return None
 
 
-def _stranger(edge: LocalEdge, place: Installation, account: Account | None) -> Failure:
+def _not_trusted(edge: LocalEdge, place: Installation, account: Account | None) -> Failure:
     owner = owner_of(place.cli_socket)
     if account is None or account.url != edge.url:
-        from homeportd.cli.clients import own_edge
-
-        return own_edge.stranger(edge, place.cli_socket)
+        return own_edge.not_trusted(edge, place.cli_socket)
     return Failure(
         f"the API of this machine's edge is {owner}'s, and this user has no owner's token for it",
         f"as {owner}: homeport token create NAME; then here: homeport init --api-token-stdin",

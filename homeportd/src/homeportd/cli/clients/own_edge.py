@@ -15,13 +15,12 @@ from typing import Any, Final
 
 from homeportd.cli.clients import installation
 from homeportd.cli.clients.agent_client import Agent, is_closed, owner_of
-from homeportd.cli.commands.accounts import verify
 from homeportd.cli.errors import NOT_FOUND, Failure
-from homeportd.cli.options.tunnel_options import failure, trying
+from homeportd.cli.tunnel_failures import attempt, failure
 from homeportd.tunnels import account as accounts
 from homeportd.tunnels import local_edge
 from homeportd.tunnels.account import Account
-from homeportd.tunnels.errors import Problem, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.local_edge import LocalEdge
 
 MAX_NAME: Final = 64  # characters of a token's name, as the agent has it
@@ -34,35 +33,37 @@ def account() -> Account:
         edge = local_edge.find()
         if edge is not None:
             return _connect(edge)
-    return trying(accounts.load)
+    return attempt(accounts.load)
 
 
 def connected() -> Account:
     """The account with this machine's own edge, with a new token where the edge refuses the old one. Raises Failure."""
+    from homeportd.tunnels.probe import probe  # asyncio, pydantic: too slow for other commands
+
     found = account()
     try:
-        verify(found)
-    except Problem as problem:
-        if problem.reason is not Reason.TOKEN or not found.local:
-            raise failure(problem) from problem
+        probe(found)
+    except TunnelError as error:
+        if error.reason is not Reason.TOKEN or not found.local:
+            raise failure(error) from error
         return _renewed(found)
     return found
 
 
-def stranger(edge: LocalEdge, socket: Path) -> Failure:
-    """What a user is told whom the agent of this machine's edge does not trust."""
+def not_trusted(edge: LocalEdge, socket: Path) -> Failure:
+    """The Failure for a user whom the agent of this machine's edge does not trust."""
     owner = owner_of(socket)
-    who = owner if owner == "root" else f"{owner} or root"
+    trusted = owner if owner == "root" else f"{owner} or root"
     return Failure(
         f"this user has no edge yet; that of this machine, {edge.url}, is {owner}'s",
-        f"as {who}: homeport token create NAME --scope tunnel; then here: homeport init --edge {edge.url}",
+        f"as {trusted}: homeport token create NAME --scope tunnel; then here: homeport init --edge {edge.url}",
         NOT_FOUND,
     )
 
 
 def _connect(edge: LocalEdge) -> Account:
     if is_closed(socket := installation.find().cli_socket):
-        raise stranger(edge, socket)
+        raise not_trusted(edge, socket)
     _check_home()
     made: dict[str, Any] = {}
 
@@ -71,10 +72,10 @@ def _connect(edge: LocalEdge) -> Account:
         return Account(edge.url, made["token"], edge.ca, local=True)
 
     try:
-        found = trying(lambda: accounts.store_first(make))
+        found = attempt(lambda: accounts.store_first(make))
     except OSError as error:
         if made:
-            _give_back(made["id"])
+            _revoke(made["id"])
         raise _unwritable(error) from error
     if made:
         sys.stderr.write(f"note: this user is now connected with this machine's edge, {edge.url}\n")
@@ -86,11 +87,11 @@ def _renewed(old: Account) -> Account:
     try:
         stored = accounts.replace_token(old.token, made["token"])
     except OSError as error:
-        _give_back(made["id"])
+        _revoke(made["id"])
         raise _unwritable(error) from error
     if not stored:  # another command was quicker
-        _give_back(made["id"])
-        return trying(accounts.load)
+        _revoke(made["id"])
+        return attempt(accounts.load)
     return replace(old, token=made["token"])
 
 
@@ -102,7 +103,7 @@ def _new_token() -> dict[str, Any]:
     return made
 
 
-def _give_back(token_id: str) -> None:
+def _revoke(token_id: str) -> None:
     with Agent(installation.find()) as agent:
         agent.delete(f"/tokens/{token_id}")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from homeportd.cli.clients import daemon_client, installation
-from homeportd.cli.commands.tunnels import added
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
+from homeportd.cli.options.targets import allowed_network
 
 # The address that visitors through the tunnel have for Caddy, when a share has an allowlist: the edge enforces
 # that list, and the share has to let this address in without letting in whoever else is on loopback.
@@ -16,25 +16,27 @@ SOURCE: Final = "127.77.0.1"
 
 
 def check(via: str) -> None:
-    """Whether a tunnel could be made, before a share is changed. Raises Failure."""
+    """Raises Failure unless a tunnel could be made; called before a share is changed."""
     if via != "edge":
         raise Failure(f"{via!r} is no way to share", "write --via edge", USAGE)
-    daemon_client.ask({"do": "status"})
+    daemon_client.status()
 
 
 def open_tunnel(port: int, allow: list[str]) -> str:
     """Add the tunnel of a port to the daemon; returns its public address. Raises Failure."""
-    origin, caddy = _front_door(port)
-    wish: dict[str, Any] = {
-        "kind": "http",
-        "target": f"127.0.0.1:{caddy}",
-        "host": urlsplit(origin).netloc,
-        "allow": allow,
-        "label": _label(port),
-    }
-    if allow:
-        wish["source"] = SOURCE
-    return str(added(wish)["address"])
+    from homeportd.tunnels.model import TunnelSpec  # pydantic: too slow for other shares
+    from homeportd.tunnels.protocol import Kind
+
+    origin, caddy = _caddy(port)
+    spec = TunnelSpec(
+        kind=Kind.HTTP,
+        target=f"127.0.0.1:{caddy}",
+        host=urlsplit(origin).netloc,
+        allow=tuple(allowed_network(text) for text in allow),
+        label=_label(port),
+        source=SOURCE if allow else None,
+    )
+    return str(daemon_client.add_tunnel(spec)["address"])
 
 
 def with_source(allow: list[str]) -> list[str]:
@@ -45,7 +47,7 @@ def with_source(allow: list[str]) -> list[str]:
 def close_tunnel(port: int) -> bool:
     """Remove the tunnel of a port; whether there was one."""
     try:
-        return bool(daemon_client.ask({"do": "remove", "what": _label(port), "missing_ok": True})["removed"])
+        return bool(daemon_client.remove_tunnels(_label(port), missing_ok=True))
     except daemon_client.NoDaemon:
         return False
 
@@ -54,16 +56,16 @@ def _label(port: int) -> str:
     return f"share {port}"
 
 
-def _front_door(port: int) -> tuple[str, int]:
-    """The port's own origin, and where Caddy listens: Homeport's first own port."""
-    place = installation.find()
-    with place.config.open("rb") as file:
+def _caddy(port: int) -> tuple[str, int]:
+    """The port's own origin, and where Caddy listens: Homeport's first own port. Raises Failure."""
+    found = installation.find()
+    with found.config.open("rb") as file:
         keys = tomllib.load(file)
     origin = str(keys.get("origin", "")).replace("{port}", str(port))
     own = keys.get("own_ports") or []
     number = own[0] if isinstance(own, list) and own else urlsplit(origin).port
     if not origin or not isinstance(number, int):
         raise Failure(
-            f"{place.config} does not say where this workstation's Caddy listens", "run bin/site", UNREACHABLE
+            f"{found.config} does not say where this workstation's Caddy listens", "run bin/site", UNREACHABLE
         )
     return origin, number

@@ -1,20 +1,30 @@
-"""Commands for people's own domains on an edge."""
+"""The commands for people's own domains on an edge."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import typer
 
 from homeportd.cli import completion
+from homeportd.cli.api_types import Domain
 from homeportd.cli.clients.edge_client import asking, connect
-from homeportd.cli.errors import DOMAIN
+from homeportd.cli.errors import DOMAIN, TUNNEL_EXIT_CODES
 from homeportd.cli.options.arguments import Json
 from homeportd.cli.output.terminal import Cell, Column, Style, lay_out, screen, write, write_json
+from homeportd.cli.registry import Group
 from homeportd.clock import from_text
 
-LOOK_S: Final = 40.0  # the edge asks DNS servers, some of which are slow
+commands = Group(
+    "domains",
+    "Let your own domains lead to reserved names.",
+    alone="list",
+    position=90,
+    exit_codes=TUNNEL_EXIT_CODES,
+)
+
+CHECK_S: Final = 40.0  # seconds: the edge asks DNS servers, some of which are slow
 _STYLES: Final = {"issued": Style.GREEN, "verified": Style.GREEN, "error": Style.RED, "pending": Style.AMBER}
 _COLUMNS: Final = (
     Column("DOMAIN", 9, must=True),
@@ -25,15 +35,16 @@ _COLUMNS: Final = (
 )
 
 
-Domain = Annotated[
+DomainArgument = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.", autocompletion=completion.domains)
 ]
 
 
+@commands.command("list", "homeport domains list", "homeport domains list --json")
 def list_domains(json: Json = False) -> None:
     """List your own domains and how far they are."""
     with connect() as edge:
-        found: list[dict[str, Any]] = edge.get("/domains")
+        found: list[Domain] = edge.get("/domains")
     if json:
         write_json(found)
     elif not found:
@@ -42,6 +53,7 @@ def list_domains(json: Json = False) -> None:
         write(lay_out(_COLUMNS, [_row(item) for item in found], screen()))
 
 
+@commands.command("add", "homeport reservations add http myapp", "homeport domains add app.example.org myapp")
 def add_domain(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Such as app.example.org.")],
     name: Annotated[
@@ -56,29 +68,31 @@ def add_domain(
 
     Prints the DNS record to make.
     """
-    with asking(LOOK_S) as edge:
-        made = edge.post("/domains", {"domain": domain, "name": name})
+    with asking(CHECK_S) as edge:
+        made: Domain = edge.post("/domains", {"domain": domain, "name": name})
     _report(made, json)
 
 
-def check_domain(domain: Domain, json: Json = False) -> None:
+@commands.command("check", "homeport domains check app.example.org")
+def check_domain(domain: DomainArgument, json: Json = False) -> None:
     """Look at a domain's record and certificate now.
 
     A refused certificate is asked for again. Exit code 12 when the record does not lead to the edge, or there is no
     certificate for some reason.
     """
-    with asking(LOOK_S) as edge:
-        found = edge.post(f"/domains/{quote(domain, safe='')}/check")
+    with asking(CHECK_S) as edge:
+        found: Domain = edge.post(f"/domains/{quote(domain, safe='')}/check")
     _report(found, json)
     if found["state"] in ("pending", "error"):
         raise typer.Exit(DOMAIN)
 
 
-def remove_domain(domain: Domain, json: Json = False) -> None:
+@commands.command("remove", "homeport domains remove app.example.org")
+def remove_domain(domain: DomainArgument, json: Json = False) -> None:
     """Take a domain off its name. Its visitors get 404 from then on."""
-    with asking(LOOK_S) as edge:
+    with asking(CHECK_S) as edge:
         path = f"/domains/{quote(domain, safe='')}"
-        found = edge.get(path)
+        found: Domain = edge.get(path)
         edge.delete(path)
     if json:
         write_json(found)
@@ -86,7 +100,7 @@ def remove_domain(domain: Domain, json: Json = False) -> None:
         write([f"{found['domain']} leads nowhere any more. Its DNS record can go too."])
 
 
-def _row(item: dict[str, Any]) -> tuple[Cell, ...]:
+def _row(item: Domain) -> tuple[Cell, ...]:
     certificate, why = item["certificate"], item["error"]
     return (
         Cell(item["domain"], Style.BOLD),
@@ -97,18 +111,18 @@ def _row(item: dict[str, Any]) -> tuple[Cell, ...]:
     )
 
 
-def _report(item: dict[str, Any], json: bool) -> None:
+def _report(item: Domain, json: bool) -> None:
     if json:
         write_json(item)
         return
     state = "in error" if item["state"] == "error" else item["state"]
     lines = [f"{item['domain']} is {state}{_meaning(item)}"]
     why = item["error"]
-    said = why["detail"] if why else None
-    if item["note"] and item["note"] != said:
+    detail = why["detail"] if why else None
+    if item["note"] and item["note"] != detail:
         lines.append(f"Note: {item['note']}.")
-    if said:
-        lines.append(f"{said}.")
+    if detail:
+        lines.append(f"{detail}.")
     if item["state"] == "pending":
         first, *others = [f"  {x['name']}  {x['type']}  {x['value']}" for x in item["records"]]
         lines += ["", "Make this DNS record:", first]
@@ -121,14 +135,14 @@ def _report(item: dict[str, Any], json: bool) -> None:
     write(lines)
 
 
-def _meaning(item: dict[str, Any]) -> str:
+def _meaning(item: Domain) -> str:
     certificate = item["certificate"]
     match item["state"]:
         case "verified" if item["url"].startswith("https:"):
             return ": its record leads here; a certificate is on its way."
         case "verified":
             return f": {item['url']} works. This edge has no TLS, so there is no certificate to get."
-        case "issued":
+        case "issued" if certificate:
             end = f"{from_text(certificate['not_after']):%Y-%m-%d}"
             return f": {item['url']} works, with a certificate of {certificate['issuer']} until {end}."
     return "."

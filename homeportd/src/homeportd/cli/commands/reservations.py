@@ -1,4 +1,4 @@
-"""Commands for the names and ports that an edge keeps."""
+"""The commands for reservations: names and ports that an edge keeps."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from typing import Annotated, Any, Final
 import typer
 
 from homeportd.cli import completion
+from homeportd.cli.api_types import Limits, Reservation
 from homeportd.cli.clients.agent_client import Agent
 from homeportd.cli.clients.edge_client import asking, connect
-from homeportd.cli.errors import NOT_FOUND, PORT, TAKEN, USAGE, Failure
-from homeportd.cli.options import tunnel_options
+from homeportd.cli.errors import NOT_FOUND, PORT, TAKEN, TUNNEL_EXIT_CODES, USAGE, Failure
 from homeportd.cli.options.arguments import Json
+from homeportd.cli.options.targets import parse_external_port, parse_kind, parse_name, parse_range
+from homeportd.cli.options.tunnel_options import KindArgument, TunnelOptions, takes_options
 from homeportd.cli.output import phrases
 from homeportd.cli.output.terminal import Cell, Column, Style, lay_out, screen, write, write_json
+from homeportd.cli.registry import Group
+
+commands = Group(
+    "reservations",
+    "Keep names and ports at the edge.",
+    alone="list",
+    position=80,
+    exit_codes=TUNNEL_EXIT_CODES,
+)
 
 _RESERVED: Final = (
     Column("ID", 5),
@@ -26,13 +37,13 @@ _RESERVED: Final = (
     Column("NOW", 7, must=True),
 )
 
-Reservation = Annotated[
+ReservationArgument = Annotated[
     str,
     typer.Argument(
         metavar="RESERVATION", help="Its id, address, name or port.", autocompletion=completion.reservations
     ),
 ]
-Reservations = Annotated[
+ReservationsArgument = Annotated[
     str,
     typer.Argument(
         metavar="RESERVATION",
@@ -42,10 +53,11 @@ Reservations = Annotated[
 ]
 
 
+@commands.command("list", "homeport reservations list")
 def list_reservations(json: Json = False) -> None:
     """List the names and ports that the edge keeps."""
     with connect() as edge:
-        found: list[dict[str, Any]] = edge.get("/reservations")
+        found: list[Reservation] = edge.get("/reservations")
     if json:
         write_json(found)
         return
@@ -60,7 +72,7 @@ def list_reservations(json: Json = False) -> None:
             Cell(item["token"] or ""),
             Cell(", ".join(item["allow"])),
             Cell("yes" if item["passcode"] else ""),
-            Cell(", ".join(_limits(item))),
+            Cell(", ".join(_limits(item["limits"]))),
             Cell("live", Style.GREEN) if item["live"] else Cell("offline", Style.GREY),
         )
         for item in found
@@ -68,20 +80,23 @@ def list_reservations(json: Json = False) -> None:
     write(lay_out(_RESERVED, rows, screen()))
 
 
+@commands.command(
+    "add",
+    "homeport reservations add http myapp",
+    "homeport reservations add tcp 20022 --allow 192.0.2.0/24",
+    "homeport reservations add udp 27015-27020",
+)
+@takes_options("reservation")
 def add_reservation(
-    kind: tunnel_options.Kind,
-    place: Annotated[
+    kind: KindArgument,
+    endpoint: Annotated[
         str | None,
         typer.Argument(
-            metavar="PLACE", help="A name for HTTP, else a port or a range; without it the edge chooses."
+            metavar="NAME|PORT", help="A name for HTTP, else a port or a range; without it the edge chooses."
         ),
     ] = None,
     *,
-    allow: tunnel_options.Allow = None,
-    max_connections: tunnel_options.MaxConnections = None,
-    max_rate: tunnel_options.MaxRate = None,
-    passcode: tunnel_options.Passcode = False,
-    passcode_stdin: tunnel_options.PasscodeStdin = False,
+    options: TunnelOptions,
     token: Annotated[
         str | None, typer.Option("--token", metavar="ID", help="Whose it is; else of the first that uses it.")
     ] = None,
@@ -89,40 +104,40 @@ def add_reservation(
 ) -> None:
     """Keep a name, a port or a range of ports, all of it or none; prints the addresses."""
     body: dict[str, Any] = {
-        "kind": tunnel_options.kind_of(kind),
-        "allow": [tunnel_options.network(text) for text in allow or []],
-        "limits": tunnel_options.limits_of(max_connections, max_rate),
+        "kind": parse_kind(kind),
+        "allow": options.networks(),
+        "limits": options.limits(),
     }
-    wanted: list[dict[str, Any]] = [{}]
-    if place is not None and kind == "http":
-        wanted = [{"name": tunnel_options.name(place)}]
-    elif place is not None:
+    endpoints: list[dict[str, Any]] = [{}]
+    if endpoint is not None and kind == "http":
+        endpoints = [{"name": parse_name(endpoint)}]
+    elif endpoint is not None:
         fix = "write a number from 1 to 65535, such as 20022, or a range: 27015-27020"
-        wanted = [
-            {"port": number} for number in tunnel_options.span(place) or [tunnel_options.port(place, fix)]
+        endpoints = [
+            {"port": number} for number in parse_range(endpoint) or [parse_external_port(endpoint, fix)]
         ]
     if token:
         body["token"] = token
     with asking() as edge:
-        word = tunnel_options.passcode_of(passcode, passcode_stdin)
-        if word:
-            body["passcode"] = word
-        made = _keep(edge, [body | chosen for chosen in wanted])
+        passcode = options.read_passcode()
+        if passcode:
+            body["passcode"] = passcode
+        made = _reserve(edge, [body | each for each in endpoints])
     if json:
         write_json(made if len(made) > 1 else made[0])
     else:
-        write([one["address"] for one in made])
+        write([each["address"] for each in made])
 
 
-def _keep(edge: Agent, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All of these reservations, or none. Raises Failure."""
-    made: list[dict[str, Any]] = []
+def _reserve(edge: Agent, bodies: list[dict[str, Any]]) -> list[Reservation]:
+    """Make all of these reservations, or none. Raises Failure."""
+    made: list[Reservation] = []
     for body in bodies:
         try:
             made.append(edge.post("/reservations", body))
         except Failure as failure:
-            for one in made:
-                edge.delete(f"/reservations/{one['id']}")
+            for each in made:
+                edge.delete(f"/reservations/{each['id']}")
             if failure.status != 409:
                 raise
             code = TAKEN if body["kind"] == "http" else PORT
@@ -130,16 +145,18 @@ def _keep(edge: Agent, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
+@commands.command(
+    "change",
+    "homeport reservations change myapp --allow 203.0.113.0/24",
+    "homeport reservations change 20022 --allow-all --max-connections 10",
+)
+@takes_options("reservation")
 def change_reservation(
-    what: Reservation,
+    what: ReservationArgument,
     *,
-    allow: tunnel_options.Allow = None,
+    options: TunnelOptions,
     allow_all: Annotated[bool, typer.Option("--allow-all", help="Let in every network.")] = False,
-    max_connections: tunnel_options.MaxConnections = None,
-    max_rate: tunnel_options.MaxRate = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Take limits away.")] = False,
-    passcode: tunnel_options.Passcode = False,
-    passcode_stdin: tunnel_options.PasscodeStdin = False,
     no_passcode: Annotated[bool, typer.Option("--no-passcode", help="Take the passcode away.")] = False,
     json: Json = False,
 ) -> None:
@@ -147,44 +164,49 @@ def change_reservation(
 
     At once, and for visitors that are here too. What is not named stays.
     """
-    limits = tunnel_options.limits_of(max_connections, max_rate)
+    limits = options.limits()
     for flag, clash in (
-        ("--allow-all", allow_all and allow),
+        ("--allow-all", allow_all and options.allow),
         ("--no-limits", no_limits and limits),
-        ("--no-passcode", no_passcode and (passcode or passcode_stdin)),
+        ("--no-passcode", no_passcode and (options.passcode or options.passcode_stdin)),
     ):
         if clash:
             raise Failure(f"{flag} takes away what is given beside it", "choose one", USAGE)
-    networks = [tunnel_options.network(text) for text in allow or []]
+    networks = options.networks()
     with asking() as edge:
-        found = _find(edge, what)
+        found = _one(edge.get("/reservations"), what)
         kept = {key: value for key, value in found["limits"].items() if value is not None and not no_limits}
         body: dict[str, Any] = {
             "allow": networks or ([] if allow_all else found["allow"]),
             "limits": kept | limits,
         }
-        word = tunnel_options.passcode_of(passcode, passcode_stdin)
-        if word or no_passcode:
-            body["passcode"] = word
-        made = edge.put(f"/reservations/{found['id']}", body)
+        passcode = options.read_passcode()
+        if passcode or no_passcode:
+            body["passcode"] = passcode
+        changed: Reservation = edge.put(f"/reservations/{found['id']}", body)
     if json:
-        write_json(made)
+        write_json(changed)
     else:
         rules = (
-            f"lets in {' and '.join(made['allow']) or 'every network'}",
-            *(["asks for a passcode"] if made["passcode"] else []),
-            *(f"at most {limit}" for limit in _limits(made)),
+            f"lets in {' and '.join(changed['allow']) or 'every network'}",
+            *(["asks for a passcode"] if changed["passcode"] else []),
+            *(f"at most {limit}" for limit in _limits(changed["limits"])),
         )
-        write([f"{made['address']} {', '.join(rules)}."])
+        write([f"{changed['address']} {', '.join(rules)}."])
 
 
-def remove_reservation(what: Reservations, json: Json = False) -> None:
+@commands.command(
+    "remove",
+    "homeport reservations remove myapp",
+    "homeport reservations remove 27015-27020",
+)
+def remove_reservation(what: ReservationsArgument, json: Json = False) -> None:
     """Give a name, a port or a range of ports up. A live tunnel goes on until its client ends it."""
     with connect() as edge:
-        listed = edge.get("/reservations")
+        listed: list[Reservation] = edge.get("/reservations")
         # A name may look like a range: 20-24.
-        span = None if _meant(listed, what) else tunnel_options.span(what)
-        found = [_one(listed, what)] if span is None else [_one(listed, str(number)) for number in span]
+        ports = None if _matching(listed, what) else parse_range(what)
+        found = [_one(listed, what)] if ports is None else [_one(listed, str(port)) for port in ports]
         for each in found:
             edge.delete(f"/reservations/{each['id']}")
     if json:
@@ -193,27 +215,24 @@ def remove_reservation(what: Reservations, json: Json = False) -> None:
         write([f"{each['address']} is not reserved any more." for each in found])
 
 
-def _find(edge: Agent, what: str) -> dict[str, Any]:
-    """The reservation that is meant. Raises Failure."""
-    return _one(edge.get("/reservations"), what)
+def _matching(listed: list[Reservation], what: str) -> list[Reservation]:
+    return [each for each in listed if what in (each["id"], each["address"], each["name"], str(each["port"]))]
 
 
-def _meant(listed: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
-    return [x for x in listed if what in (x["id"], x["address"], x["name"], str(x["port"]))]
-
-
-def _one(listed: list[dict[str, Any]], what: str) -> dict[str, Any]:
-    found = _meant(listed, what)
+def _one(listed: list[Reservation], what: str) -> Reservation:
+    """The reservation with this id, address, name or port. Raises Failure."""
+    found = _matching(listed, what)
     if not found:
         raise Failure(f"{what} is not reserved", "homeport reservations list", NOT_FOUND)
     if len(found) > 1:
-        ids = ", ".join(item["id"] for item in found)
+        ids = ", ".join(each["id"] for each in found)
         raise Failure(f"{what} is more than one reservation", f"name one by its id: {ids}", USAGE)
     return found[0]
 
 
-def _limits(item: dict[str, Any]) -> list[str]:
-    connections, rate = item["limits"]["connections"], item["limits"]["bytes_per_second"]
+def _limits(limits: Limits) -> list[str]:
+    """The limits in words; none where there is none."""
+    connections, rate = limits["connections"], limits["bytes_per_second"]
     return [
         *([f"{connections} connection{'' if connections == 1 else 's'}"] if connections else []),
         *([f"{phrases.size(rate)}/s"] if rate else []),

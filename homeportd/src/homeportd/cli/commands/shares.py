@@ -1,4 +1,4 @@
-"""Commands that decide who may open a port, and show who did."""
+"""The commands for shares: who may open a port, its address, and the log of who did."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from homeportd.cli.options import passwords
 from homeportd.cli.options.arguments import Json, PortArgument
 from homeportd.cli.output import phrases, tables
 from homeportd.cli.output.terminal import screen, write, write_json
+from homeportd.cli.registry import Commands
 from homeportd.tunnels import account as accounts
 
+commands = Commands(position=20)
+
 MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
-FOLLOW_INTERVAL: Final = 1.0  # seconds between two looks at the log
-FOLLOW_PATIENCE: Final = 60.0  # seconds for which an agent that restarts is waited for
+FOLLOW_INTERVAL_S: Final = 1.0  # between two requests for the log
+FOLLOW_RESTART_S: Final = 60.0  # for which an agent that restarts is waited for
 
 Password = Annotated[bool, typer.Option("--password", help="Let in who knows a password; asks for it.")]
 PasswordStdin = Annotated[
@@ -45,12 +48,24 @@ Via = Annotated[
         "--via", metavar="edge", help="Give it an address at the edge, too; the daemon keeps it there."
     ),
 ]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
+]
 MaxUses = Annotated[
     int | None,
     typer.Option("--max-uses", min=1, metavar="N", help="Accept the password N times."),
 ]
 
 
+@commands.command(
+    "share",
+    "homeport share 5173 --password --expires 24h",
+    "homeport share 5173 --password-stdin < password.txt",
+    "homeport share 5173 --public --allow 203.0.113.0/24",
+    "homeport share 5173 --expires 7d",
+    "homeport share 5173 --public --via edge",
+    "homeport share 9229 --public --yes",
+)
 def share(
     port: PortArgument,
     *,
@@ -62,7 +77,7 @@ def share(
     allow: Allow = None,
     max_uses: MaxUses = None,
     via: Via = None,
-    yes: cautions.Yes = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Say who may open a port, and print its address.
@@ -83,24 +98,26 @@ def share(
     ]
     if len(chosen) > 1:
         raise Failure(f"{' and '.join(chosen)} exclude each other", f"choose one, such as {chosen[0]}", USAGE)
-    wish: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
+    request: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
     if via:
         via_edge.check(via)
-        wish["allow"] = via_edge.with_source(allow or [])
+        request["allow"] = via_edge.with_source(allow or [])
     with connect() as agent:
-        warned = _heed(agent, port, _mode(chosen[0]) if chosen else None, yes=yes)
+        warned = _confirm(agent, port, _mode(chosen[0]) if chosen else None, yes=yes)
         if chosen:
-            wish["mode"] = _mode(chosen[0])
+            request["mode"] = _mode(chosen[0])
             if password or password_stdin:
                 agent.get("/health")  # before a person types a password for nothing
-                wish["password"] = passwords.ask(f"port {port}") if password else passwords.from_stdin()
-        now_true = _shared(lambda: _post(agent, port, wish) if chosen else _adjust(agent, port, wish), port)
+                request["password"] = passwords.ask(f"port {port}") if password else passwords.from_stdin()
+        present = _shared(
+            lambda: _post(agent, port, request) if chosen else _adjust(agent, port, request), port
+        )
         address = via_edge.open_tunnel(port, allow or []) if via else None
-        _report(agent, now_true, json, address, warned=warned)
+        _report(agent, present, json, address, warned=warned)
 
 
-def _heed(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool:
-    """Say what is to be known of the port before it is shared; whether there was something. Raises Failure."""
+def _confirm(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool:
+    """Print the caution about a port before it is shared, and have it confirmed. Returns whether there was one."""
     found = agent.port(port)
     mode = chosen or (found["share"]["mode"] if found else "private")
     known = cautions.of_port(port, found, ask=mode != "private")
@@ -108,12 +125,12 @@ def _heed(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool:
         return False
     if known["kind"] == "not-http" and not (found and found["listening"]):
         return False  # by its number alone; said when it is shared, for it may not be
-    cautions.heed(port, known, public=mode == "public", yes=yes)
+    cautions.confirm(port, known, public=mode == "public", yes=yes)
     return True
 
 
 def _shared(work: Callable[[], Share], port: int) -> Share:
-    """What `work` returns. A port outside the ranges can be had by a tunnel, where this user has an edge."""
+    """The result of `work`. A refusal of a port outside the ranges names a tunnel too, if this user has an edge."""
     try:
         return work()
     except Failure as failure:
@@ -126,21 +143,7 @@ def _shared(work: Callable[[], Share], port: int) -> Share:
         raise Failure(failure.detail, fix, failure.code, failure.status) from failure
 
 
-def url(port: PortArgument, json: Json = False) -> None:
-    """Print the address of a port."""
-    with connect() as agent:
-        now_true = agent.share(port)
-        found = agent.port(port)
-    if found and found.get("outside"):
-        sys.stderr.write(f"note: the address of port {port} leads nowhere: {phrases.outside(found)}\n")
-    elif not (found and found["listening"]):
-        sys.stderr.write(f"note: nothing listens on port {port} now, or it is outside the port ranges\n")
-    if json:
-        write_json({"port": port, "url": now_true["url"]})
-    else:
-        write([now_true["url"]])
-
-
+@commands.command("unshare", "homeport unshare 5173")
 def unshare(port: PortArgument, json: Json = False) -> None:
     """Make a port private again.
 
@@ -150,12 +153,28 @@ def unshare(port: PortArgument, json: Json = False) -> None:
         via_edge.close_tunnel(port)
         agent.delete(f"/ports/{port}/share")
         if json:
-            now_true = agent.share(port)
-            write_json(now_true)
+            present = agent.share(port)
+            write_json(present)
         else:
             write(
                 [f"Port {port} is private again: only you can open it. Open connections of others end now."]
             )
+
+
+@commands.command("url", "homeport url 5173", 'curl "$(homeport url 5173)"')
+def url(port: PortArgument, json: Json = False) -> None:
+    """Print the address of a port."""
+    with connect() as agent:
+        present = agent.share(port)
+        found = agent.port(port)
+    if found and found.get("outside"):
+        sys.stderr.write(f"note: the address of port {port} leads nowhere: {phrases.outside(found)}\n")
+    elif not (found and found["listening"]):
+        sys.stderr.write(f"note: nothing listens on port {port} now, or it is outside the port ranges\n")
+    if json:
+        write_json({"port": port, "url": present["url"]})
+    else:
+        write([present["url"]])
 
 
 def _mode(flag: str) -> Mode:
@@ -163,15 +182,15 @@ def _mode(flag: str) -> Mode:
     return modes.get(flag, "password")
 
 
-def _post(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
-    made: Share = agent.post(f"/ports/{port}/share", wish)
+def _post(agent: Agent, port: int, request: dict[str, Any]) -> Share:
+    made: Share = agent.post(f"/ports/{port}/share", request)
     return made
 
 
-def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
-    """Change what the wish names of the present share; without a share, make a private one."""
+def _adjust(agent: Agent, port: int, request: dict[str, Any]) -> Share:
+    """Change what `request` names of the present share; without a share, make a private one."""
     before = agent.share(port)
-    named = {key: value for key, value in wish.items() if value}
+    named = {key: value for key, value in request.items() if value}
     if before["generation"] and not named:
         return before  # asked to change nothing: a new generation would throw visitors out
     if before["expired"] and "expires" not in named:
@@ -187,21 +206,21 @@ def _adjust(agent: Agent, port: int, wish: dict[str, Any]) -> Share:
     return _post(agent, port, kept | named)
 
 
-def _report(agent: Agent, now_true: Share, json: bool, address: str | None, *, warned: bool) -> None:
-    """What is true now; the address alone on the last line: that at the edge, if there is one."""
-    found = agent.port(now_true["port"])
-    known = cautions.of_port(now_true["port"], found)
+def _report(agent: Agent, present: Share, json: bool, address: str | None, *, warned: bool) -> None:
+    """Print the share as it is now; the address alone on the last line: that at the edge, if there is one."""
+    found = agent.port(present["port"])
+    known = cautions.of_port(present["port"], found)
     if known and known["kind"] == "not-http" and not warned:
-        cautions.heed(now_true["port"], known, public=False, yes=True)
+        cautions.confirm(present["port"], known, public=False, yes=True)
     if json:
-        write_json(now_true if address is None else {**now_true, "edge_url": address})
+        write_json(present if address is None else {**present, "edge_url": address})
         return
-    lines = [phrases.sentence(now_true, phrases.local_now())]
+    lines = [phrases.sentence(present, phrases.local_now())]
     if found and found.get("outside"):
         lines.append(f"It leads nowhere: {phrases.outside(found)}.")
     elif not (found and found["listening"]):
         lines.append("Nothing listens there yet; the address works as soon as something does.")
-    write([*lines, now_true["url"], *([address] if address else [])])
+    write([*lines, present["url"], *([address] if address else [])])
 
 
 Lines = Annotated[
@@ -210,6 +229,7 @@ Lines = Annotated[
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with new ones as they come.")]
 
 
+@commands.command("logs", "homeport logs 5173", "homeport logs 5173 -n 100 -f")
 def logs(port: PortArgument, lines: Lines = 20, follow: Follow = False, json: Json = False) -> None:
     """Show who opened a port, or tried to."""
     with connect() as agent:
@@ -237,7 +257,7 @@ def _follow(agent: Agent, port: int, last: int, json: bool) -> None:
     """Print what is newer than the entry `last`, until Ctrl-C; outlasts a restart of the agent."""
     lost_at: float | None = None
     while True:
-        time.sleep(FOLLOW_INTERVAL)
+        time.sleep(FOLLOW_INTERVAL_S)
         try:
             newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={MAX_LINES}")
         except Failure as failure:
@@ -246,7 +266,7 @@ def _follow(agent: Agent, port: int, last: int, json: bool) -> None:
             if lost_at is None:
                 lost_at = time.monotonic()
                 sys.stderr.write(f"note: {failure.detail}; waiting for it\n")
-            if time.monotonic() - lost_at > FOLLOW_PATIENCE:
+            if time.monotonic() - lost_at > FOLLOW_RESTART_S:
                 raise
             continue
         lost_at = None

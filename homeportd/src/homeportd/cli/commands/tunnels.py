@@ -1,132 +1,145 @@
-"""Commands for tunnels that last: the daemon's own, and all of the edge."""
+"""The commands for tunnels: in the foreground, of the daemon, and all of an edge."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from homeportd.cli import cautions, completion
-from homeportd.cli.clients import daemon_client
+from homeportd.cli.api_types import EdgeTunnel
+from homeportd.cli.clients import daemon_client, own_edge
 from homeportd.cli.clients.edge_client import connect
-from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, USAGE, Failure
-from homeportd.cli.options import tunnel_options
+from homeportd.cli.errors import NOT_FOUND, TUNNEL_EXIT_CODES, UNREACHABLE, USAGE, Failure
 from homeportd.cli.options.arguments import Json
-from homeportd.cli.options.tunnel_options import failure_of
-from homeportd.cli.output import phrases
-from homeportd.cli.output.terminal import Cell, Column, Style, lay_out, screen, write, write_json
+from homeportd.cli.options.targets import KINDS, parse_kind
+from homeportd.cli.options.tunnel_options import (
+    KindArgument,
+    Targets,
+    TunnelOptions,
+    takes_options,
+    tunnel_specs,
+)
+from homeportd.cli.output import tunnel_tables
+from homeportd.cli.output.terminal import Style, screen, write, write_json
+from homeportd.cli.registry import Commands, Group
+from homeportd.tunnels.status import DaemonStatus
 
-_COLUMNS: Final = (
-    Column("ID", 3),
-    Column("KIND", 5),
-    Column("ADDRESS", 9, must=True),
-    Column("TO", 6),
-    Column("CLIENT", 5, least=6),
-    Column("STATE", 8, must=True),
-    Column("NOW", 4, right=True),
-    Column("IN", 2, right=True),
-    Column("OUT", 2, right=True),
-    Column("LAST BYTE", 7, must=True),
-    Column("ALLOW", 1, least=12),
+commands = Commands(position=70, exit_codes=TUNNEL_EXIT_CODES)
+tunnels = Group(
+    "tunnels",
+    "List, add, remove and kill tunnels.",
+    alone="list",
+    position=70,
+    exit_codes=TUNNEL_EXIT_CODES,
 )
 
+EDGE_S: Final = 3.0  # seconds for each step of asking the edge, whose list may be left out
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print JSON objects, one a line: what is open, then each change.")
+]
 
-def show(json: Json = False) -> None:
+
+@commands.command(
+    "http",
+    "homeport http 3000 --domain myapp",
+    "homeport http 3000=web 8000=api",
+    "homeport http 3000 --allow 203.0.113.0/24 --passcode",
+)
+@takes_options("http")
+def http(targets: Targets, *, options: TunnelOptions, json: JsonLines = False) -> None:
+    """Give local web servers public addresses, until Ctrl-C.
+
+    The first lines are the addresses.
+    """
+    _open("http", targets, options, json)
+
+
+@commands.command("tcp", "homeport tcp 22 --reserve-port 20022", "homeport tcp 5432=25432 6379=26379")
+@takes_options("tcp")
+def tcp(targets: Targets, *, options: TunnelOptions, json: JsonLines = False) -> None:
+    """Give local TCP servers public ports, until Ctrl-C."""
+    _open("tcp", targets, options, json)
+
+
+@commands.command("udp", "homeport udp 51820 --reserve-port 20820", "homeport udp 27015-27020=27015-27020")
+@takes_options("udp")
+def udp(targets: Targets, *, options: TunnelOptions, json: JsonLines = False) -> None:
+    """Give local UDP servers public ports, until Ctrl-C."""
+    _open("udp", targets, options, json)
+
+
+def _open(kind: str, targets: list[str], options: TunnelOptions, json: bool) -> None:
+    from homeportd.cli.clients import foreground  # asyncio, pydantic: too slow for help
+
+    own_edge.account()
+    specs = tunnel_specs(kind, targets, options)
+    cautions.confirm_tunnels(specs, yes=options.yes)
+    raise typer.Exit(foreground.run(specs, json))
+
+
+@tunnels.command("list", "homeport tunnels list")
+def list_tunnels(json: Json = False) -> None:
     """List the daemon's tunnels, and the edge's.
 
     The edge's are shown where its API may be asked: on the edge itself, or with an owner's token.
     """
-    mine: dict[str, Any] | None
+    daemon: DaemonStatus | None
     try:
-        mine = daemon_client.ask({"do": "status"})
+        daemon = daemon_client.status()
     except daemon_client.NoDaemon:
-        mine = None
-    theirs, why = _of_edge()
+        daemon = None
+    edge: list[EdgeTunnel] | None = None
+    failure: Failure | None = None
+    try:
+        with connect(EDGE_S) as agent:
+            edge = agent.get("/tunnels")
+    except Failure as error:
+        failure = error
     if json:
-        write_json({"daemon": mine and mine["tunnels"], "edge": theirs})
+        write_json({"daemon": daemon and daemon["tunnels"], "edge": edge})
         return
-    if mine is None and theirs is None:
-        if why is not None and why.code == UNREACHABLE:
-            raise why
+    if daemon is None and edge is None:
+        if failure is not None and failure.code == UNREACHABLE:
+            raise failure
         raise daemon_client.NoDaemon
-    lines = [] if mine is None else _table(mine["tunnels"], "No tunnels of the daemon.")
-    if theirs is None:
-        lines += ["", f"The edge's own list is not shown: {why}."]
+    to = screen()
+    lines = [] if daemon is None else tunnel_tables.of_daemon(daemon["tunnels"], to)
+    if edge is None:
+        lines += ["", f"The edge's own list is not shown: {failure}."]
     else:
-        lines += ["", screen().paint("At the edge", Style.BOLD), *_table(theirs, "No tunnels at the edge.")]
-    write(lines if mine is not None else lines[1:])
+        lines += ["", to.paint("At the edge", Style.BOLD), *tunnel_tables.of_edge(edge, to)]
+    write(lines if daemon is not None else lines[1:])
 
 
-def add(
-    kind: tunnel_options.Kind,
-    targets: tunnel_options.Targets,
-    *,
-    domain: tunnel_options.Domain = None,
-    reserve_port: tunnel_options.ReservePort = None,
-    allow: tunnel_options.Allow = None,
-    max_connections: tunnel_options.MaxConnections = None,
-    max_rate: tunnel_options.MaxRate = None,
-    passcode: tunnel_options.Passcode = False,
-    passcode_stdin: tunnel_options.PasscodeStdin = False,
-    host_header: tunnel_options.HostHeader = "auto",
-    yes: cautions.Yes = False,
-    json: Json = False,
-) -> None:
+@tunnels.command(
+    "add", "homeport tunnels add http 3000 --domain myapp", "homeport tunnels add udp 51820=20820"
+)
+@takes_options(*KINDS)
+def add(kind: KindArgument, targets: Targets, *, options: TunnelOptions, json: Json = False) -> None:
     """Give the daemon tunnels, which it keeps.
 
-    Prints their addresses, one a line. One that asks for the same place as another takes its place.
+    Prints their addresses, one a line. One that asks for the same name or port as another takes its place.
     """
-    tunnel_options.kind_of(kind)
-    limits = tunnel_options.limits_of(max_connections, max_rate)
-    if kind == "http" and reserve_port:
-        raise Failure("--reserve-port is for TCP and UDP", "use --domain for HTTP", USAGE)
-    if kind != "http" and (domain or passcode or passcode_stdin):
-        raise Failure("--domain and --passcode are for HTTP", "use --reserve-port and --allow", USAGE)
-    daemon_client.ask({"do": "status"})  # before a person types a passcode for nothing
-    made = tunnel_options.make(
-        kind,
-        targets,
-        domain=domain,
-        reserve_port=reserve_port,
-        allow=allow,
-        limits=limits,
-        passcode=tunnel_options.passcode_of(passcode, passcode_stdin),
-        host_header=host_header,
-    )
-    cautions.heed_tunnels(made, yes=yes)
-    answers, failures = [], []
-    for wish in made:
+    options.check(parse_kind(kind))
+    daemon_client.status()  # before a person types a passcode for nothing
+    specs = tunnel_specs(kind, targets, options)
+    cautions.confirm_tunnels(specs, yes=options.yes)
+    added, failures = [], []
+    for spec in specs:
         try:
-            answers.append(added(wish))
+            added.append(daemon_client.add_tunnel(spec))
         except Failure as failure:
             failures.append(failure)
-    if json and answers:
-        write_json(answers)
+    if json and added:
+        write_json(added)
     else:
-        write([answer["address"] for answer in answers])
+        write([tunnel["address"] or "" for tunnel in added])
     if failures:
         raise failures[0]
 
 
-def added(wish: dict[str, Any]) -> dict[str, Any]:
-    """A tunnel of the daemon. Raises Failure; when the edge is away, the tunnel is kept and opens later."""
-    answer = daemon_client.ask({"do": "add", "wish": wish})
-    tunnel: dict[str, Any] = answer["tunnel"]
-    if tunnel["state"] == "live":
-        return tunnel
-    problem = answer["problem"] or {
-        "reason": "unreachable",
-        "detail": "the edge did not answer in time",
-        "fix": "",
-    }
-    why = failure_of(problem)
-    raise Failure(
-        f"{why.detail}; the tunnel to {tunnel['target']} is kept, and opens as soon as it can",
-        why.fix or "homeport daemon status",
-        why.code if why.code != REFUSED else UNREACHABLE,
-    )
-
-
+@tunnels.command("remove", "homeport tunnels remove myapp")
 def remove(
     what: Annotated[
         str,
@@ -138,7 +151,7 @@ def remove(
 ) -> None:
     """End a tunnel of the daemon for good. A reservation of its name or port stays at the edge."""
     try:
-        removed = daemon_client.ask({"do": "remove", "what": what})["removed"]
+        removed = daemon_client.remove_tunnels(what)
     except Failure as failure:
         if "has no tunnel" in failure.detail:
             raise Failure(failure.detail, failure.fix, NOT_FOUND) from failure
@@ -149,6 +162,7 @@ def remove(
         write([f"The tunnel {tunnel['address'] or tunnel['target']} is gone." for tunnel in removed])
 
 
+@tunnels.command("kill", "homeport tunnels kill myapp")
 def kill(
     what: Annotated[
         str,
@@ -165,8 +179,11 @@ def kill(
     Its client does not ask for it again.
     """
     with connect() as edge:
+        listed: list[EdgeTunnel] = edge.get("/tunnels")
         found = [
-            t for t in edge.get("/tunnels") if what in (t["id"], t["address"], t["name"], str(t["port"]))
+            tunnel
+            for tunnel in listed
+            if what in (tunnel["id"], tunnel["address"], tunnel["name"], str(tunnel["port"]))
         ]
         if not found:
             raise Failure(f"the edge has no tunnel {what}", "homeport tunnels list", NOT_FOUND)
@@ -178,35 +195,3 @@ def kill(
         write_json(found[0])
     else:
         write([f"The tunnel {found[0]['address']} is ended."])
-
-
-def _of_edge() -> tuple[list[dict[str, Any]] | None, Failure | None]:
-    try:
-        with connect(3.0) as edge:
-            found: list[dict[str, Any]] = edge.get("/tunnels")
-            return found, None
-    except Failure as failure:
-        return None, failure
-
-
-def _table(tunnels: list[dict[str, Any]], nothing: str) -> list[str]:
-    if not tunnels:
-        return [nothing, "  homeport tunnels add http 3000 --domain myapp"]
-    now = phrases.local_now()
-    rows = [
-        (
-            Cell(str(tunnel.get("key") or tunnel["id"])),
-            Cell(tunnel["kind"]),
-            Cell(tunnel["address"] or "", Style.BOLD),
-            Cell(phrases.target(tunnel)),
-            Cell(tunnel.get("client") or ""),
-            Cell(tunnel["state"], Style.GREEN if tunnel["state"] == "live" else Style.AMBER),
-            Cell(str(tunnel["connections"])),
-            Cell(phrases.size(tunnel["bytes_in"])),
-            Cell(phrases.size(tunnel["bytes_out"])),
-            Cell(phrases.past(tunnel["last_byte_at"], now) if tunnel["last_byte_at"] else "never"),
-            Cell(", ".join(tunnel["allow"])),
-        )
-        for tunnel in tunnels
-    ]
-    return lay_out(_COLUMNS, rows, screen())

@@ -1,4 +1,4 @@
-"""The hop that every write has: free space where Homeport keeps its data."""
+"""The check of the disk: free space where Homeport keeps its data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from homeportd.cli.doctor.checks import Check
+from homeportd.cli.doctor.check import Check, Machine, Step
 from homeportd.cli.output import phrases
 
 NAME: Final = "disk"
@@ -17,13 +17,13 @@ FEW_FILES: Final = 1000  # files that can still be made; SQLite and each write o
 
 
 def disk(folders: Iterable[Path]) -> Check:
-    """Whether there is room for what Homeport keeps in these folders; the fullest disk speaks for all."""
-    hops = [_look(folder) for folder in folders]
-    return max(hops, key=lambda hop: ("ok", "skipped", "note", "fail").index(hop.state))
+    """Whether there is room in these folders: the check of the folder that has the least."""
+    checks = [_of_folder(folder) for folder in folders]
+    return max(checks, key=lambda check: ("ok", "skipped", "note", "fail").index(check.state))
 
 
-def judge(folder: Path, free: int, files: int | None, mount: Path) -> Check:
-    """What `free` bytes and so many `files` (None: without a limit) mean for a folder on a file system."""
+def assess(folder: Path, free: int, files: int | None, mount: Path) -> Check:
+    """The check of a folder on a file system with `free` bytes and room for `files` (None: without a limit)."""
     fix = f"make room on {mount}: du -xhd1 {mount} | sort -h shows what takes it"
     if files is not None and files < FEW_FILES:
         return Check(NAME, "fail", f"{mount} can take {files} more files, which {folder} needs", fix)
@@ -33,9 +33,9 @@ def judge(folder: Path, free: int, files: int | None, mount: Path) -> Check:
     return Check(NAME, "note", left, fix) if free < LOW else Check(NAME, "ok", left)
 
 
-def _look(folder: Path) -> Check:
+def _of_folder(folder: Path) -> Check:
     try:
-        # What is not made yet is made where its parent is.
+        # A folder that is not made yet will be on the disk of its parent.
         there = next(path for path in (folder, *folder.parents) if path.exists())
         found = os.statvfs(there)
         mount = next(path for path in (there, *there.parents) if path.is_mount())
@@ -43,4 +43,12 @@ def _look(folder: Path) -> Check:
         return Check(NAME, "skipped", f"cannot look at {folder}: {error.strerror}")
     # A file system such as btrfs counts no files.
     files = found.f_favail if found.f_files else None
-    return judge(folder, found.f_bavail * found.f_frsize, files, mount)
+    return assess(folder, found.f_bavail * found.f_frsize, files, mount)
+
+
+def _disk(machine: Machine) -> list[Check]:
+    folders = machine.data_folders
+    return [disk(folders)] if folders else []
+
+
+STEPS: Final = (Step(20, "disk", _disk, needs_settings=False),)

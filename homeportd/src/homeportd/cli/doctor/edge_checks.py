@@ -1,4 +1,4 @@
-"""The hops of an edge, tested from the edge itself: Traefik, its route to the agent, its certificate.
+"""Checks of an edge, made on the edge itself: Traefik, its route to the agent, its certificate, its names.
 
 client, visitor → name (DNS) → Traefik → agent
 """
@@ -7,37 +7,37 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from homeportd.cli.doctor.checks import TIMEOUT, Check, resolve, whose
+from homeportd.cli.doctor.check import Check, Machine, Step
+from homeportd.cli.doctor.http import TIMEOUT, find_listener, reason, resolve
+from homeportd.edge.settings import EdgeSettings
 
-if TYPE_CHECKING:
-    from homeportd.edge.settings import EdgeSettings
-
-PATH: Final = "/.homeport/connect"  # where clients come to; 426 without an Upgrade
+PATH: Final = "/.homeport/connect"  # at which clients connect; 426 without an Upgrade
 UPGRADE_REQUIRED: Final = 426
-UNSIGNED: Final = b"TRAEFIK DEFAULT CERT"  # what Traefik shows while it has none for a name
+UNSIGNED: Final = (
+    b"TRAEFIK DEFAULT CERT"  # in the certificate that Traefik shows while it has none for a name
+)
 
 
 def edge(settings: EdgeSettings, remedy: str) -> list[Check]:
-    """Whether clients get through, by which certificate, and whether the names lead anywhere."""
+    """Whether Traefik leads clients to the agent, has a certificate, and whether the names can be resolved."""
     parts = urlsplit(settings.url_of("name").replace("name.", "", 1))
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    target = _near(settings)
+    target = _local_address(settings)
     where = f"{target}:{port}"
     try:
         status, certificate = _ask(parts.scheme, target, port, settings.base)
     except OSError as error:
-        reason = "time-out" if isinstance(error, TimeoutError) else error.strerror or error
-        return [Check("traefik", "fail", f"nothing answers at {where} ({reason})", remedy)]
+        return [Check("traefik", "fail", f"nothing answers at {where} ({reason(error)})", remedy)]
     except http.client.HTTPException:
         return [
             Check(
                 "traefik",
                 "fail",
                 f"what answers at {where} is not HTTP",
-                whose(port),
+                find_listener(port),
             )
         ]
     if status != UPGRADE_REQUIRED:
@@ -52,7 +52,7 @@ def edge(settings: EdgeSettings, remedy: str) -> list[Check]:
 
 
 def _ask(scheme: str, target: str, port: int, base: str) -> tuple[int, bytes]:
-    """The status for a client without an Upgrade, and the certificate, which is judged elsewhere."""
+    """The status for a client without an Upgrade, and the certificate in DER, which is not verified."""
     connection = http.client.HTTPConnection(target, port, timeout=TIMEOUT)
     try:
         connection.connect()
@@ -90,7 +90,16 @@ def _names(settings: EdgeSettings) -> Check:
     return Check("names", "fail", f"{missing[0]} cannot be resolved here", f"add a DNS record for {wanted}")
 
 
-def _near(settings: EdgeSettings) -> str:
+def _local_address(settings: EdgeSettings) -> str:
     """An address of this machine at which Traefik listens, as far as the agent's own listeners tell."""
     first = settings.bind[0]
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(first, first)  # noqa: S104 - compared
+
+
+def _edge(machine: Machine) -> list[Check]:
+    if machine.settings is None or machine.settings.edge is None:
+        return []
+    return edge(machine.settings.edge, machine.remedy("homeport-traefik"))
+
+
+STEPS: Final = (Step(50, "traefik", _edge),)

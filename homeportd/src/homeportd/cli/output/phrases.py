@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime
-from typing import Any
 
 from homeportd.cli.api_types import Port, Repo, Share
 from homeportd.cli.output.terminal import Cell, Style
 from homeportd.clock import from_text
+from homeportd.tunnels.status import TunnelStatus
 
 _STYLES = {"private": Style.GREY, "password": Style.AMBER, "public": Style.GREEN}
 INIT_NEWER = "homeport init --token-stdin with the newer one, which `homeport token rotate` showed"
@@ -134,9 +134,9 @@ def roughly(seconds: float) -> str:
     return " ".join(duration(seconds).split()[:2])
 
 
-def target(tunnel: dict[str, Any]) -> str:
+def target(tunnel: TunnelStatus) -> str:
     """Where a tunnel leads: `:3000` on this machine, `db.lan:5432`, or what it was made for, `share 3000`."""
-    written: str = tunnel.get("label") or tunnel.get("target") or ""
+    written = tunnel["label"] or tunnel["target"]
     return written.removeprefix("localhost")
 
 

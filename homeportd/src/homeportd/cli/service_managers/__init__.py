@@ -1,1 +1,1 @@
-"""Starts the tunnel daemon with a person's session: systemd or launchd."""
+"""Service managers that start the tunnel daemon at each login of its user."""

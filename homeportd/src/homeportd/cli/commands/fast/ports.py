@@ -1,7 +1,4 @@
-"""What there is: repos, ports, the agent. Without Typer, so that the commands of every minute start at once.
-
-`json` prints the objects of the API instead of a page for people.
-"""
+"""The commands that list ports: by repo, or as a table."""
 
 from __future__ import annotations
 
@@ -9,14 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from homeportd.cli.api_types import Port, Repo, Status
+from homeportd.cli.api_types import Port, Repo
 from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.errors import NOT_FOUND, Failure
 from homeportd.cli.output import phrases, tables
 from homeportd.cli.output.terminal import screen, write, write_json
+from homeportd.cli.registry import Commands
+
+commands = Commands(position=10, plain=True)
 
 
-def by_repo(json: bool) -> None:
+@commands.command("list", "homeport list", "homeport list --json | jq '.ports[].url'")
+def list_by_repo(json: bool) -> None:
     """List repos with their ports: what runs, who may open it."""
     with _workstation() as agent:
         repos: list[Repo] = agent.get("/repos")
@@ -27,7 +28,8 @@ def by_repo(json: bool) -> None:
         write(tables.by_repo(repos, ports, screen(), phrases.local_now(), as_root=os.geteuid() == 0))
 
 
-def ports(json: bool) -> None:
+@commands.command("ports", "homeport ports", "homeport ports --json | jq '.[].port'")
+def list_ports(json: bool) -> None:
     """List ports as a table, one a line."""
     with _workstation() as agent:
         found: list[Port] = agent.get("/ports")
@@ -39,6 +41,7 @@ def ports(json: bool) -> None:
 
 @contextmanager
 def _workstation() -> Iterator[Agent]:
+    """The agent, whose 404 means that this machine is no workstation. Raises Failure."""
     try:
         with connect() as agent:
             yield agent
@@ -50,16 +53,3 @@ def _workstation() -> Iterator[Agent]:
             "homeport tunnels list",
             NOT_FOUND,
         ) from failure
-
-
-def status(json: bool) -> None:
-    """Show the agent and its machine at a glance."""
-    with connect() as agent:
-        found: Status = agent.get("/status")
-    if json:
-        write_json(found)
-    else:
-        write(tables.overview(found, screen()))
-
-
-COMMANDS = {"list": by_repo, "ports": ports, "status": status}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homeportd.cli.output.live_view import page
+from homeportd.cli.output.tunnel_tables import foreground
 from homeportd.cli.output.terminal import Screen, width_of
 
 NOW = datetime(2026, 11, 21, 13, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def tunnel(name: str, state: str = "live", **more: object) -> dict[str, object]:
     } | more
 
 
-def found(*tunnels: dict[str, object]) -> dict[str, object]:
+def status(*tunnels: dict[str, object]) -> dict[str, object]:
     return {
         "up": True,
         "edge": "tunnel.example.com",
@@ -45,12 +45,12 @@ def found(*tunnels: dict[str, object]) -> dict[str, object]:
     }
 
 
-SEVERAL = found(tunnel("web"), tunnel("a-shop-with-a-longer-name"), tunnel("old", "taken-over"))
+SEVERAL = status(tunnel("web"), tunnel("a-shop-with-a-longer-name"), tunnel("old", "taken-over"))
 
 
 @pytest.mark.parametrize("width", [30, 40, 50, 60, 80, 100, 120])
 def test_every_width_shows_each_address_and_its_state(width) -> None:
-    lines = page(SEVERAL, Screen(width, False), NOW)
+    lines = foreground(SEVERAL, Screen(width, False), NOW)
 
     text = "\n".join(lines)
     assert text.count("live") == 2
@@ -61,7 +61,7 @@ def test_every_width_shows_each_address_and_its_state(width) -> None:
 
 
 def test_a_narrow_row_has_its_state_below_its_address() -> None:
-    lines = page(found(tunnel("web"), tunnel("api", "offline")), Screen(40, False), NOW)
+    lines = foreground(status(tunnel("web"), tunnel("api", "offline")), Screen(40, False), NOW)
 
     assert lines[2:8] == [
         "ADDRESS",
@@ -74,20 +74,20 @@ def test_a_narrow_row_has_its_state_below_its_address() -> None:
 
 
 def test_the_first_line_leaves_out_what_does_not_fit() -> None:
-    assert page(SEVERAL, Screen(80, False), NOW)[0].endswith("2 connections, round trip 12.3 ms")
-    assert page(SEVERAL, Screen(50, False), NOW)[0].endswith("2 connections")
-    assert page(SEVERAL, Screen(40, False), NOW)[0] == "Linked with tunnel.example.com"
+    assert foreground(SEVERAL, Screen(80, False), NOW)[0].endswith("2 connections, round trip 12.3 ms")
+    assert foreground(SEVERAL, Screen(50, False), NOW)[0].endswith("2 connections")
+    assert foreground(SEVERAL, Screen(40, False), NOW)[0] == "Linked with tunnel.example.com"
 
 
 def test_a_target_of_this_machine_is_its_port() -> None:
     shared = tunnel("mine", target="127.0.0.1:8080", label="share 5173")
     other = tunnel("theirs", target="db.lan:5432")
-    text = "\n".join(page(found(tunnel("web"), shared, other), Screen(200, False), NOW))
+    text = "\n".join(foreground(status(tunnel("web"), shared, other), Screen(200, False), NOW))
 
     for where in (" :3000 ", " share 5173 ", " db.lan:5432 "):
         assert where in text
 
 
 def test_no_colour_is_no_colour() -> None:
-    assert "\x1b" not in "".join(page(SEVERAL, Screen(40, False), NOW))
-    assert "\x1b[32mlive" in "".join(page(SEVERAL, Screen(40, True), NOW))
+    assert "\x1b" not in "".join(foreground(SEVERAL, Screen(40, False), NOW))
+    assert "\x1b[32mlive" in "".join(foreground(SEVERAL, Screen(40, True), NOW))

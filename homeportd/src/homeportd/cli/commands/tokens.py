@@ -1,4 +1,4 @@
-"""Commands for the ways in: the login link, the dashboard's password, tokens for scripts."""
+"""The commands for tokens: of the agent's API, and of clients of an edge."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from urllib.parse import quote
 
 import typer
 
-from homeportd.cli.api_types import LoginLink, Token
+from homeportd.cli.api_types import Token
 from homeportd.cli.clients.agent_client import Agent, connect
-from homeportd.cli.errors import USAGE, Failure
-from homeportd.cli.options import passwords
+from homeportd.cli.errors import TUNNEL_EXIT_CODES, USAGE, Failure
 from homeportd.cli.options.arguments import Json
 from homeportd.cli.output import phrases, tables
 from homeportd.cli.output.terminal import screen, write, write_json
+from homeportd.cli.registry import Group
+
+commands = Group(
+    "token", "Make, list, replace and revoke tokens.", alone="list", position=45, exit_codes=TUNNEL_EXIT_CODES
+)
 
 GRACE: Final = "1h"
 MAX_GRACE_S: Final = 7 * 86400  # as the agent has it, which takes longer to import
@@ -27,34 +31,13 @@ OfEdge = Annotated[
 ]
 
 
-def login_link(json: Json = False) -> None:
-    """Print a link that logs one browser in to the dashboard."""
-    with connect() as agent:
-        link: LoginLink = agent.post("/login-links")
-    if json:
-        write_json(link)
-        return
-    end = phrases.moment(link["expires_at"], phrases.local_now())
-    write([f"This link logs one browser in to the dashboard, once, until {end}.", link["url"]])
-
-
-def password(
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read it from standard input.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Set the password of the dashboard; asks for it."""
-    with connect() as agent:
-        agent.get("/health")  # before a person types a password for nothing
-        new = passwords.from_stdin() if password_stdin else passwords.ask("the dashboard")
-        agent.put("/password", {"password": new})
-    if json:
-        write_json({"set": True})
-    else:
-        write(["The dashboard has this password now."])
-
-
+@commands.command(
+    "create",
+    "homeport token create ci",
+    "TOKEN=$(homeport token create ci | tail -n 1)",
+    "homeport token create laptop --scope tunnel",
+    "homeport token create phone --scope tunnel --edge",
+)
 def create_token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, such as ci.")],
     scope: Annotated[
@@ -88,6 +71,7 @@ def create_token(
     write([f"Keep this token: it is not shown again. {use}", made["token"]])
 
 
+@commands.command("list", "homeport token list")
 def list_tokens(edge: OfEdge = False, json: Json = False) -> None:
     """List the tokens, by their first characters."""
     with _keeper(edge) as agent:
@@ -98,6 +82,7 @@ def list_tokens(edge: OfEdge = False, json: Json = False) -> None:
         write(tables.token_table(tokens, screen(), phrases.local_now()))
 
 
+@commands.command("revoke", "homeport token revoke ID")
 def revoke_token(
     id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")],
     edge: OfEdge = False,
@@ -112,6 +97,9 @@ def revoke_token(
         write([f"Token {id} is revoked."])
 
 
+@commands.command(
+    "rotate", "homeport token rotate ID --grace 10m", "homeport token rotate ID --edge | tail -n 1"
+)
 def rotate_token(
     id: Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")],
     grace: Annotated[

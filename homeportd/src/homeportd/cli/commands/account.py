@@ -1,29 +1,38 @@
-"""The command that makes an edge this user's."""
+"""The command that connects this user with an edge."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated
 
 import typer
 
-from homeportd.cli.errors import USAGE, Failure
+from homeportd.cli.clients import own_edge
+from homeportd.cli.clients.daemon_client import retry
+from homeportd.cli.clients.edge_client import EdgeAgent, api_url_of
+from homeportd.cli.errors import TUNNEL_EXIT_CODES, USAGE, Failure
 from homeportd.cli.options import passwords
 from homeportd.cli.options.arguments import Json
-from homeportd.cli.options.tunnel_options import trying
 from homeportd.cli.output import phrases
 from homeportd.cli.output.terminal import write, write_json
+from homeportd.cli.registry import Commands
+from homeportd.cli.tunnel_failures import attempt
+from homeportd.tunnels import account as accounts
+from homeportd.tunnels import local_edge
+from homeportd.tunnels.account import Account
+from homeportd.tunnels.address import EdgeAddress, is_loopback
+from homeportd.tunnels.errors import TunnelError
 
-if TYPE_CHECKING:
-    from homeportd.tunnels.account import Account
-    from homeportd.tunnels.protocol import Welcome
-
-PROBE_RUN: Final = "init"
-NEWER_S: Final = 2.0  # seconds for the edge to give the newer token, which it says after its welcome
+commands = Commands(position=60, exit_codes=TUNNEL_EXIT_CODES)
 
 
+@commands.command(
+    "init",
+    "homeport init --edge https://tunnel.example.com",
+    "homeport init --edge https://tunnel.example.com --token-stdin < token.txt",
+)
 def init(
     token: Annotated[
         str | None, typer.Argument(metavar="TOKEN", help="A token for tunnels, made on the edge.")
@@ -55,13 +64,6 @@ def init(
     Asks for the token when none is given. Nothing is stored unless the edge accepts it. On a machine with an
     edge of its own no option is needed: the agent gives its own user, and root, a token.
     """
-    from dataclasses import replace
-
-    from homeportd.cli.clients import own_edge
-    from homeportd.tunnels import account as accounts
-    from homeportd.tunnels import local_edge
-    from homeportd.tunnels.address import EdgeAddress, is_loopback
-
     known = _known()
     given = edge or token or token_stdin or api_token_stdin or ca
     if (
@@ -90,7 +92,7 @@ def init(
         if token is None and api_token_stdin and known is not None:
             token = known.token
         elif token is None:
-            token = passwords.from_stdin("token") if token_stdin else _asked()
+            token = passwords.from_stdin("token") if token_stdin else _ask()
         token = accounts.check_token(token)
     except ValueError as error:
         raise Failure(str(error), "homeport init --help", USAGE) from None
@@ -109,13 +111,10 @@ def init(
 
 
 def _finish(account: Account, json: bool) -> None:
-    from dataclasses import replace
+    from homeportd.tunnels.probe import probe  # asyncio, pydantic: too slow for help
 
-    from homeportd.cli.clients.daemon_client import nudge
-    from homeportd.cli.clients.edge_client import EdgeAgent, api_url_of
-    from homeportd.tunnels import account as accounts
-
-    welcome, newer = trying(lambda: verify(account))
+    found = attempt(lambda: probe(account))
+    welcome, newer = found.welcome, found.newer_token
     account = replace(account, token=newer or account.token, api_url=api_url_of(welcome.url))
     if account.api_token:
         with EdgeAgent(account) as agent:
@@ -126,7 +125,7 @@ def _finish(account: Account, json: bool) -> None:
         raise Failure(
             f"cannot write {accounts.path()}: {error.strerror}", "check that folder's owner, mode and space"
         ) from error
-    told = nudge()
+    daemon_uses_it = retry()
     if welcome.token_ends is not None:
         sys.stderr.write(_replaced(welcome.token_ends, newer is not None))
     if json:
@@ -147,63 +146,29 @@ def _finish(account: Account, json: bool) -> None:
         [
             f"The edge {welcome.edge} accepts the token; it is kept in {accounts.path()}.",
             f"Names are {welcome.url}, TCP ports {welcome.tcp_ports}, UDP ports {welcome.udp_ports}.",
-            *(["The daemon uses it from now on."] if told else []),
+            *(["The daemon uses it from now on."] if daemon_uses_it else []),
             "Next: homeport http 3000 --domain myapp",
         ]
     )
 
 
 def _replaced(ends: str, have_newer: bool) -> str:
-    """What to know about a token that has a successor."""
+    """A note about a token that was replaced, for standard error."""
     if have_newer:
         return "note: the token was replaced; the edge gave the newer one, which is kept in its place\n"
     return phrases.replaced(ends)
 
 
 def _known() -> Account | None:
-    from homeportd.tunnels import account
-    from homeportd.tunnels.errors import Problem
-
     try:
-        return account.load()
-    except Problem:
+        return accounts.load()
+    except TunnelError:
         return None
 
 
-def _asked() -> str:
+def _ask() -> str:
     import getpass
 
     if not sys.stdin.isatty():
         raise Failure("there is no terminal to ask for the token", "use --token-stdin", USAGE)
     return getpass.getpass("Token of the edge: ")
-
-
-def verify(account: Account) -> tuple[Welcome, str | None]:
-    """Say hello to the edge, and leave: its welcome, and the newer token where ours was replaced. Raises Problem.
-
-    An edge that was restarted since has no newer one to give.
-    """
-    import asyncio
-
-    from homeportd.tunnels.link import Link, Who
-    from homeportd.tunnels.protocol import Rotate
-
-    async def greet() -> tuple[Welcome, str | None]:
-        import secrets
-        import socket
-
-        who = Who(f"{PROBE_RUN}-{secrets.token_hex(8)}", socket.gethostname()[:64] or "client")
-        link = await Link.of(account, 0, who)
-        newer = None if link.welcome.token_ends is None else await successor(link)
-        await link.close()
-        return link.welcome, newer
-
-    async def successor(link: Link) -> str | None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(NEWER_S):
-                async for message in link.messages():
-                    if isinstance(message, Rotate):
-                        return message.token
-        return None
-
-    return asyncio.run(greet())
