@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homeportd.cli.output.tunnel_tables import foreground
 from homeportd.cli.output.terminal import Screen, width_of
+from homeportd.cli.output.tunnel_tables import foreground
 
 NOW = datetime(2026, 11, 21, 13, 0, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from homeportd.tunnels import account, control, daemon, state, transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.control import ControlServer
 from homeportd.tunnels.daemon import Daemon
-from homeportd.tunnels.errors import TunnelError, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.state import DaemonFiles, Lock
 
 from .conftest import PATIENCE, until

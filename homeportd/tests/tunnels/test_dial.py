@@ -13,7 +13,7 @@ import trustme
 from homeportd.tunnels import transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.client import Client
-from homeportd.tunnels.errors import TunnelError, Reason
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.protocol import Kind
 
 from .conftest import opened, running, until

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Final
 
 from homeportd import clock
+from homeportd.tasks import TaskSet
 from homeportd.tunnels import connection, protocol
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.backoff import STABLE_S, Backoff
@@ -71,8 +72,8 @@ class Client:
         self._rotating = asyncio.Lock()
         self._ending = False
         self._wake = asyncio.Event()
-        self._serving: set[asyncio.Task[None]] = set()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._serving = TaskSet()  # one task a link
+        self._joining = TaskSet()  # one task a visitor, until its connection is joined
 
     # Called by the owner
 
@@ -221,9 +222,7 @@ class Client:
         self.token_ends = link.welcome.token_ends
         self.error = None
         self._check_clock(link.welcome)
-        task = asyncio.create_task(self._serve(link))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        self._serving.spawn(self._serve(link), f"link {link.number}")
         if first:
             self._max_links = MAX_LINKS
             _log.info("linked with the edge %s", link.welcome.edge)
@@ -246,11 +245,8 @@ class Client:
             await asyncio.gather(acceptor, return_exceptions=True)
 
     async def _accept(self, link: Link) -> None:
-        loop = asyncio.get_running_loop()
         async for stream in link.session:
-            task = loop.create_task(connection.serve(stream, self.negotiation.find))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+            self._joining.spawn(connection.serve(stream, self.negotiation.find), "visitor")
 
     def _remove_link(self, link: Link) -> None:
         if self.links.get(link.number) is link:
@@ -283,10 +279,8 @@ class Client:
             if tunnel.id is not None and tunnel.state is State.LIVE:
                 self._send(protocol.Close(tunnel=tunnel.id))
         await asyncio.gather(*(link.close() for link in self.links.values()), return_exceptions=True)
-        tasks = [*self._serving, *self._connections]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._serving.close()
+        await self._joining.close()
 
     # ControlServer
 

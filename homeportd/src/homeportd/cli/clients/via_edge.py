@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from homeportd.cli.clients import daemon_client, installation
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
-from homeportd.cli.options.targets import allowed_network
 
 # The address that visitors through the tunnel have for Caddy, when a share has an allowlist: the edge enforces
 # that list, and the share has to let this address in without letting in whoever else is on loopback.
@@ -32,7 +31,7 @@ def open_tunnel(port: int, allow: list[str]) -> str:
         kind=Kind.HTTP,
         target=f"127.0.0.1:{caddy}",
         host=urlsplit(origin).netloc,
-        allow=tuple(allowed_network(text) for text in allow),
+        allow=tuple(allow),
         label=_label(port),
         source=SOURCE if allow else None,
     )

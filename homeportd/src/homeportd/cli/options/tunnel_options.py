@@ -18,10 +18,10 @@ from homeportd.cli.errors import REQUEST, USAGE, Failure
 from homeportd.cli.options import passwords
 from homeportd.cli.options.targets import (
     KINDS,
+    allowed_network,
     expand,
     parse_external_port,
     parse_name,
-    allowed_network,
     parse_target,
 )
 from homeportd.tunnels.address import Target
