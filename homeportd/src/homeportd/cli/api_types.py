@@ -93,7 +93,7 @@ class Access(TypedDict):
     id: int
     time: str
     address: str
-    user_agent: str | None
+    user_agent: str
     method: str
     path: str
     decision: str

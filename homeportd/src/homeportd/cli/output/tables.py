@@ -177,7 +177,7 @@ def access_log(
             Cell(entry["address"]),
             Cell(entry["method"]),
             Cell(entry["path"]),
-            Cell(entry["user_agent"] or "", Style.GREY),
+            Cell(entry["user_agent"], Style.GREY),
         )
         for entry in entries
     ]
