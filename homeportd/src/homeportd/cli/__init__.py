@@ -16,7 +16,7 @@ def main() -> int:
     try:
         return _run(sys.argv[1:])
     except Failure as failure:
-        return _tell(failure)
+        return _print(failure)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return INTERRUPTED
@@ -25,7 +25,7 @@ def main() -> int:
 
 
 def _open_missing() -> None:
-    """Who closed our standard output or error (`>&-`) wants to read nothing; a file must not get that number."""
+    """Open /dev/null in place of a standard stream that is closed (`>&-`), so that no file gets its descriptor."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as we run
     if sys.stderr is None:
@@ -59,12 +59,12 @@ def _run(arguments: list[str]) -> int:
 
 
 def _usage(error: Exception, arguments: list[str]) -> Failure:
-    """A mistake in the arguments, with the help page that answers it."""
+    """The Failure for wrong arguments; its fix is the help page."""
     message = str(getattr(error, "format_message", error.__str__)()).strip()
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "homeport")
-    told = "--password" in arguments and "unexpected extra argument" in message
-    if told or any(text.startswith("--password=") for text in arguments):
+    has_value = "--password" in arguments and "unexpected extra argument" in message
+    if has_value or any(text.startswith("--password=") for text in arguments):
         return Failure(
             "--password takes no value: other users can read what is on a command line",
             "leave it out, and you are asked; choose another one, the shell's history has kept this one",
@@ -73,7 +73,7 @@ def _usage(error: Exception, arguments: list[str]) -> Failure:
     return Failure(message, f"{command} --help", USAGE)
 
 
-def _tell(failure: Failure) -> int:
+def _print(failure: Failure) -> int:
     from homeportd.cli.output.terminal import clean  # only a failure needs it
 
     sys.stdout.flush()

@@ -30,7 +30,7 @@ def of_port(number: int, found: Port | None, *, ask: bool = False) -> Caution | 
     `ask`: the server itself is asked too, since NODE_OPTIONS makes an inspector that no command line shows.
     """
     if found is not None:
-        known = found.get("caution")  # an agent of the release before does not say
+        known = found.get("caution")  # not in answers of older agents
         if known is None and ask and found["listening"] and _inspects(found):
             inspector = debugger(number, "an inspector")
             return {"kind": inspector.kind, "text": inspector.text, "command": inspector.command}
@@ -64,7 +64,7 @@ def confirm_tunnels(specs: list[TunnelSpec], *, yes: bool) -> None:
     for spec in specs:
         target = Target.parse(spec.target)
         if spec.kind == "udp" or not is_loopback(target.host):
-            continue  # what is known of ports is known of TCP
+            continue  # the cautions are about TCP ports
         known = of_port(target.port, _seen(target.port), ask=True)
         if known is None or (known["kind"] == "not-http" and spec.kind != "http"):
             continue
@@ -72,7 +72,7 @@ def confirm_tunnels(specs: list[TunnelSpec], *, yes: bool) -> None:
 
 
 def _inspects(port: Port) -> bool:
-    """Whether the server answers as an inspector does, which takes it no time."""
+    """Whether the server answers as an inspector does."""
     connection = http.client.HTTPConnection(
         dial_address(port["addresses"]), port["port"], timeout=INSPECTOR_S
     )
@@ -87,7 +87,7 @@ def _inspects(port: Port) -> bool:
 
 
 def _seen(number: int) -> Port | None:
-    """The port as this machine's agent sees it; None where it does not, or there is none that this user may ask."""
+    """The port as this machine's agent sees it; None without an agent that answers this user."""
     try:
         with Agent(installation.find(), AGENT_TIMEOUT) as agent:
             return agent.port(number)

@@ -1,4 +1,4 @@
-"""What a command ends with when it cannot do its work: a sentence, a remedy and an exit code."""
+"""Exit codes, and the errors with which a command ends: what happened, the next step, the code."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Final
 
 from homeportd.errors import HomeportError
 
-REFUSED: Final = 1  # the agent refused or failed; for `doctor`: a hop fails
+REFUSED: Final = 1  # the agent refused or failed; for `doctor`: a check fails
 USAGE: Final = 2
 UNREACHABLE: Final = 3
 NOT_FOUND: Final = 4
-TOKEN: Final = 5  # the edge does not know the token, or no more
-TAKEN: Final = 6  # somebody else has the name, or took the place over
-REQUEST: Final = 7  # a name, port or domain that the edge cannot give
-VERSION: Final = 8  # client and edge are of releases that do not understand one another
-CLOCK: Final = 9  # certificates and this machine's clock do not agree
+TOKEN: Final = 5  # unknown to the edge, or revoked
+TAKEN: Final = 6  # another token has the name, or a newer client the tunnel
+REQUEST: Final = 7  # a name, port or domain that is not valid
+VERSION: Final = 8  # client and edge are of incompatible releases
+CLOCK: Final = 9  # the edge's certificate is not valid at this machine's time
 PORT: Final = 10  # another token or program has the port
 NETWORK: Final = 11  # of an allowlist
 DOMAIN: Final = 12  # its record does not lead to the edge, or it gets no certificate
 INTERRUPTED: Final = 130  # Ctrl-C
-CLOSED_PIPE: Final = 141  # the reader of our output went away, as for any program that SIGPIPE ends
+CLOSED_PIPE: Final = 141  # the reader of standard output has gone: 128 + SIGPIPE, as a shell reports it
 
 EXIT_CODES: Final = (
     (0, "done"),
@@ -36,7 +36,7 @@ TUNNEL_EXIT_CODES: Final = (
     (UNREACHABLE, "the edge, the daemon or the agent is not reachable"),
     (NOT_FOUND, "not found; for want of `homeport init`, too"),
     (TOKEN, "the edge refuses the token"),
-    (TAKEN, "the name is taken, or a newer client has the place"),
+    (TAKEN, "the name is taken, or a newer client has the tunnel"),
     (REQUEST, "a name, port or domain that cannot be"),
     (VERSION, "the edge speaks another version"),
     (CLOCK, "the edge's certificate and this machine's clock disagree"),
@@ -48,7 +48,7 @@ TUNNEL_EXIT_CODES: Final = (
 
 
 class ClosedPipe(Exception):
-    """The reader of our output has gone, as `head` does; Typer would take BrokenPipeError for itself."""
+    """The reader of standard output has gone, as `head` does. Typer would handle BrokenPipeError by itself."""
 
 
 class Failure(HomeportError):

@@ -140,7 +140,7 @@ def replace_token(old: str, new: str, file: Path | None = None) -> bool:
 
 
 def check_token(text: str) -> str:
-    """The token without white space around it. Raises ValueError, in words for people."""
+    """The token without white space around it. Raises ValueError, whose text is for people."""
     token = text.strip()
     if not token:
         raise ValueError("the token is empty")

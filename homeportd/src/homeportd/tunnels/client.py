@@ -317,7 +317,7 @@ class Client:
         self._notify()
 
     async def _rotate(self, link: Link, message: protocol.Rotate) -> None:
-        """Store the new token, then say so; several links may bring the same one."""
+        """Store the new token, then send `rotated`; several links may bring the same token."""
         async with self._rotating:
             old, new = link.token, message.token  # the account's may be another's since
             if old != new:

@@ -40,7 +40,7 @@ _LASTING: Final = frozenset((Refusal.TOKEN, Refusal.VERSION, Refusal.BAD))
 
 @dataclass(frozen=True)
 class ClientIdentity:
-    """What a client says of itself in each hello. `run`: one process, whose links have it in common."""
+    """The identity of a client in each hello. `run`: names its process, whose links have it in common."""
 
     run: str
     client: str  # what a person would call the machine: its host name
@@ -73,7 +73,7 @@ class Link:
         self.session = session
         self.welcome = welcome
         self.opened_at = monotonic()
-        self.refusal: TunnelError | None = None  # why the edge ended the link, if it said so
+        self.refusal: TunnelError | None = None  # the error for which the edge ended the link, if it sent one
         self._control = control
 
     @classmethod

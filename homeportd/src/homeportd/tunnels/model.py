@@ -44,7 +44,7 @@ class TunnelSpec(BaseModel):
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     limits: Limits = Limits()
     source: Annotated[str, Field(max_length=64)] | None = None
-    label: Annotated[str, Field(max_length=64)] | None = None  # who made it, such as `share 3000`
+    label: Annotated[str, Field(max_length=64)] | None = None  # what made it, such as `share 3000`
 
     @field_validator("allow")
     @classmethod

@@ -215,7 +215,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return "time-out"
     if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
-        return os.strerror(error.errno)  # asyncio puts words of its own into `strerror`
+        return os.strerror(error.errno)  # asyncio puts a text of its own into `strerror`
     return str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""The agent, as a client sees it: its HTTP API over the unix socket `cli.sock`.
+"""The client of this machine's agent: its HTTP API over the unix socket `cli.sock`.
 
 http.client of the standard library, since a third-party client costs more time to import than a whole
 command may take.
@@ -21,8 +21,8 @@ from homeportd.cli.errors import NOT_FOUND, REFUSED, UNREACHABLE, Failure
 
 TIMEOUT: Final = 10.0  # seconds for each connect, send and receive
 MAX_BODY: Final = 16 * 1024 * 1024  # bytes of one answer
-OWN_USER: Final = "homeport"  # an account that bin/site made, and nobody's
-MAX_DETAIL: Final = 2000  # characters of the agent's words that are shown
+OWN_USER: Final = "homeport"  # the account that bin/site makes, which is no person's
+MAX_DETAIL: Final = 2000  # characters of an answer that are shown
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -43,13 +43,13 @@ class Agent:
     """A connection to the agent; use it with `with`.
 
     Each method takes a path below `/api`, returns the decoded JSON (None for an answer without a body),
-    and raises Failure with the agent's own words when it refuses.
+    and raises Failure with the agent's `detail` and `fix` when it refuses.
     """
 
-    def __init__(self, place: Installation, timeout: float = TIMEOUT) -> None:
-        self._place = place
+    def __init__(self, found: Installation, timeout: float = TIMEOUT) -> None:
+        self._installation = found
         self._timeout = timeout
-        self._connection = _UnixConnection(place.cli_socket, timeout)
+        self._connection = _UnixConnection(found.cli_socket, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -64,19 +64,19 @@ class Agent:
         self._connection.close()
 
     def get(self, path: str) -> Any:
-        """Read something."""
+        """GET."""
         return self._request("GET", path, None)
 
     def post(self, path: str, body: object = None) -> Any:
-        """Make something."""
+        """POST with a JSON body."""
         return self._request("POST", path, body)
 
     def put(self, path: str, body: object) -> Any:
-        """Set something."""
+        """PUT with a JSON body."""
         return self._request("PUT", path, body)
 
     def delete(self, path: str) -> Any:
-        """Remove something."""
+        """DELETE."""
         return self._request("DELETE", path, None)
 
     def port(self, number: int) -> Port | None:
@@ -90,7 +90,7 @@ class Agent:
         return found
 
     def share(self, number: int) -> Share:
-        """Who may open a port; what holds without a share when there is none."""
+        """The share of a port; without one, what holds then: private."""
         try:
             found: Share = self.get(f"/ports/{number}/share")
         except Failure as failure:
@@ -138,9 +138,9 @@ class Agent:
             raise _not_understood(f"no JSON for {method} /api{path}") from error
 
     def _unreachable(self, error: OSError) -> Failure:
-        path = self._place.cli_socket
+        path = self._installation.cli_socket
         if isinstance(error, PermissionError):
-            return _of_somebody_else(owner_of(path))
+            return _not_served(owner_of(path))
         if isinstance(error, TimeoutError):
             detail = f"the agent did not answer within {self._timeout:g} s"
         elif isinstance(error, FileNotFoundError | ConnectionRefusedError):
@@ -149,7 +149,7 @@ class Agent:
             detail = "the agent ended while it was asked"
         else:
             detail = f"cannot reach the agent at {path}: {error.strerror or error}"
-        return Failure(detail, self._place.remedy("homeportd"), UNREACHABLE)
+        return Failure(detail, self._installation.remedy("homeportd"), UNREACHABLE)
 
 
 def connect(timeout: float = TIMEOUT) -> Agent:
@@ -157,8 +157,8 @@ def connect(timeout: float = TIMEOUT) -> Agent:
     return Agent(installation.find(), timeout)
 
 
-def _of_somebody_else(owner: str) -> Failure:
-    """The person has an account here, and the agent serves another one; `owner` as `owner_of` has it."""
+def _not_served(owner: str) -> Failure:
+    """The Failure for a user whom the agent does not serve. `owner`: the user whom it serves, by `owner_of`."""
     import pwd  # imports for a rare path
     import shlex
     import sys
@@ -178,7 +178,7 @@ def _of_somebody_else(owner: str) -> Failure:
 
 
 def owner_of(path: Path) -> str:
-    """The user whose agent has this socket, by name where there is one."""
+    """The user who owns a path, by name where there is one; of its folder where the path is not there."""
     import pwd  # an import for a rare path
 
     for candidate in (path, path.parent):
@@ -194,7 +194,7 @@ def owner_of(path: Path) -> str:
 
 
 def is_closed(path: Path) -> bool:
-    """Whether the agent's socket is for others: its own user and root may write to it, or find that it is not there."""
+    """Whether this user may not write to the agent's socket, which is for the agent's user and root."""
     try:
         return path.exists() and not os.access(path, os.W_OK)
     except PermissionError:  # of its folder
@@ -209,7 +209,7 @@ def _not_understood(what: str) -> Failure:
 
 
 def _refusal(status: int, text: bytes) -> Failure:
-    """The Failure for an RFC 9457 answer, or for whatever came in its place."""
+    """The Failure for an answer with an error status: problem details (RFC 9457), or anything else."""
     code = NOT_FOUND if status == 404 else REFUSED
     try:
         problem = json.loads(text)
@@ -219,6 +219,6 @@ def _refusal(status: int, text: bytes) -> Failure:
         problem = {}
     detail = problem.get("detail") or problem.get("title") or f"the agent answered with status {status}"
     fix = problem.get("fix") or ""
-    if not fix or "/api/" in fix:  # words for programmers of other clients
+    if not fix or "/api/" in fix:  # a fix for programmers of other clients
         fix = "homeport doctor" if status >= 500 else "homeport --help"
     return Failure(str(detail)[:MAX_DETAIL], str(fix)[:MAX_DETAIL], code, status)

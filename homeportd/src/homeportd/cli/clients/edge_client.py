@@ -1,6 +1,6 @@
-"""The edge's API: over the agent's socket where this machine is the edge, else over HTTPS with an owner's token.
+"""The client of an edge's API: over the agent's socket on the edge itself, elsewhere over HTTPS with a token.
 
-A token for tunnels does not open the API: who takes a laptop's token can use its tunnels, not rule the edge.
+A token for tunnels does not open the API: a thief of a laptop's token can use its tunnels, and not control the edge.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import socket
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,12 +27,14 @@ from homeportd.tunnels.address import LOOPBACK, is_local
 from homeportd.tunnels.errors import TunnelError
 from homeportd.tunnels.local_edge import LocalEdge
 
-_HOW: Final = (
+_TOKEN_FIX: Final = (
     "make a token on the edge (homeport token create NAME), then here: homeport init --api-token-stdin"
 )
 
 _CODES: Final = {409: TAKEN, 422: REQUEST}
-_NOWHERE: Final = Installation(Path(os.devnull), Path(os.devnull))  # the socket of an agent of this machine
+_NO_INSTALLATION: Final = Installation(
+    Path(os.devnull), Path(os.devnull)
+)  # of which an EdgeAgent has no need
 
 
 def _to_loopback(address: tuple[str, int], timeout: float, source_address: Any = None) -> socket.socket:
@@ -46,21 +47,21 @@ class _Bearer(http.client.HTTPConnection):
     api_token = ""
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> None:
-        """As of http.client."""
+        """Send a request; see http.client."""
         super().request(
             method, url, body, {**(headers or {}), "Authorization": f"Bearer {self.api_token}"}, **more
         )
 
 
 class _BearerTls(_Bearer, http.client.HTTPSConnection):
-    """The same over TLS."""
+    """HTTPS with a token in each request."""
 
 
 class EdgeAgent(Agent):
-    """The agent of another machine, the edge."""
+    """The agent of an edge on another machine, over HTTP or HTTPS."""
 
     def __init__(self, account: Account, timeout: float = TIMEOUT) -> None:
-        super().__init__(_NOWHERE, timeout)
+        super().__init__(_NO_INSTALLATION, timeout)
         self._url = account.api_url or ""
         parts = urlsplit(self._url)
         host = parts.hostname or ""
@@ -79,7 +80,7 @@ class EdgeAgent(Agent):
             return super()._request(method, path, body)
         except Failure as failure:
             if "token" in failure.detail and failure.code == REFUSED:
-                raise Failure(failure.detail, _HOW, TOKEN) from failure
+                raise Failure(failure.detail, _TOKEN_FIX, TOKEN) from failure
             raise
 
     def _unreachable(self, error: OSError) -> Failure:
@@ -92,11 +93,11 @@ class EdgeAgent(Agent):
 
 
 def is_edge() -> Installation | None:
-    """This machine's agent, if it is an edge."""
+    """This machine's agent, if this machine is an edge."""
     try:
-        place = installation.find()
-        with place.config.open("rb") as file:
-            return place if "edge" in tomllib.load(file) else None
+        here = installation.find()
+        with here.config.open("rb") as file:
+            return here if "edge" in tomllib.load(file) else None
     except (Failure, OSError, ValueError):
         return None
 
@@ -107,20 +108,20 @@ def is_client() -> bool:
 
 
 def connect(timeout: float = TIMEOUT) -> Agent:
-    """The edge's API: of the edge that this user was given with an owner's token, else of this machine's own.
+    """The API of the edge for which this user has an owner's token, else of this machine's own.
 
-    Raises Failure when there is no way to it.
+    Raises Failure when there is neither.
     """
-    place, account = is_edge(), _account()
-    if place is not None and (account is None or account.local or not account.api_token):
-        if is_closed(place.cli_socket) and (edge := local_edge.find()) is not None:
-            raise _not_trusted(edge, place, account)
-        return Agent(place, timeout)
+    here, account = is_edge(), _account()
+    if here is not None and (account is None or account.local or not account.api_token):
+        if is_closed(here.cli_socket) and (edge := local_edge.find()) is not None:
+            raise _not_trusted(edge, here, account)
+        return Agent(here, timeout)
     account = account or attempt(accounts.load)
     if not account.api_token or not account.api_url:
         raise Failure(
             "this machine is not the edge, and has no owner's token for the edge's API",
-            _HOW,
+            _TOKEN_FIX,
             NOT_FOUND,
         )
     return EdgeAgent(account, timeout)
@@ -133,10 +134,10 @@ def _account() -> Account | None:
         return None
 
 
-def _not_trusted(edge: LocalEdge, place: Installation, account: Account | None) -> Failure:
-    owner = owner_of(place.cli_socket)
+def _not_trusted(edge: LocalEdge, here: Installation, account: Account | None) -> Failure:
+    owner = owner_of(here.cli_socket)
     if account is None or account.url != edge.url:
-        return own_edge.not_trusted(edge, place.cli_socket)
+        return own_edge.not_trusted(edge, here.cli_socket)
     return Failure(
         f"the API of this machine's edge is {owner}'s, and this user has no owner's token for it",
         f"as {owner}: homeport token create NAME; then here: homeport init --api-token-stdin",
@@ -146,7 +147,7 @@ def _not_trusted(edge: LocalEdge, place: Installation, account: Account | None) 
 
 @contextmanager
 def asking(timeout: float = TIMEOUT) -> Iterator[Agent]:
-    """The same for `with`: a refusal that is about a name, port, network or domain has its own exit code."""
+    """The same as a context manager, in which a refusal of a name, port, network or domain has its own exit code."""
     try:
         with connect(timeout) as edge:
             yield edge
@@ -156,10 +157,5 @@ def asking(timeout: float = TIMEOUT) -> Iterator[Agent]:
 
 
 def api_url_of(pattern: str) -> str:
-    """Where the API is, from the pattern of the edge's names."""
+    """The URL of the API, from the pattern of the edge's names."""
     return pattern.replace("{name}", "admin")
-
-
-def with_api_token(account: Account, token: str) -> Account:
-    """The account with an owner's token."""
-    return replace(account, api_token=token)

@@ -1,4 +1,4 @@
-"""Where this machine's agent is: the one key of its settings file that a client needs.
+"""The agent that is installed for this machine and user: the one key of its settings file that a client needs.
 
 The agent's own `settings` module checks the whole file, and costs 60 ms of imports; here one key is read.
 """
@@ -31,7 +31,7 @@ class Installation:
         return self.socket_dir / "cli.sock"
 
     def remedy(self, service: str) -> str:
-        """How to look after one of our processes here: `homeportd` or `caddy`."""
+        """The command that shows how a service of this installation is: `homeportd`, `homeport-caddy`."""
         import shutil  # of use where something fails
 
         rootful = self.config.is_relative_to("/etc")
@@ -43,17 +43,17 @@ class Installation:
         log = (
             Path("/var/log") if rootful else Path("~/.local/state").expanduser()
         ) / f"homeport/{service}.log"
-        said = f"; {log} has its last words" if log.exists() else ""
-        return f"run bin/site, which starts what does not run{said}"
+        hint = f"; {log} has its last lines" if log.exists() else ""
+        return f"run bin/site, which starts what does not run{hint}"
 
 
 def exists() -> bool:
-    """Whether this machine and user have an agent, fit or not."""
+    """Whether an agent is installed for this machine and user, be its settings right or wrong."""
     return any(path.exists() for path in _paths())
 
 
 def find() -> Installation:
-    """The agent of this machine and user; raises Failure when there is none."""
+    """The installed agent. Raises Failure when there is none."""
     paths = _paths()
     for path in paths:
         try:

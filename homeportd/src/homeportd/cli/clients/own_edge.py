@@ -1,6 +1,6 @@
-"""This user's account with an edge. Where there is none and this machine is an edge, its agent gives a token.
+"""This user's account with an edge; without one, on a machine that is an edge, its agent gives a token.
 
-The agent trusts its own user and root, by the peer credentials of its socket; others are told what to do.
+The agent trusts its own user and root, by the peer credentials of its socket; other users get an error with its fix.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _user() -> str:
 
 
 def _check_home() -> None:
-    """Root must not leave a file of its own in the home of another, who could not read it. Raises Failure."""
+    """Raises Failure where root would leave a file in the home of another user, who could not read it."""
     if os.geteuid() != 0:
         return
     file = accounts.path()

@@ -10,7 +10,7 @@ from homeportd.cli.clients import daemon_client, installation
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
 
 # The address that visitors through the tunnel have for Caddy, when a share has an allowlist: the edge enforces
-# that list, and the share has to let this address in without letting in whoever else is on loopback.
+# that list, and the share has to let this address in without letting in others on loopback.
 SOURCE: Final = "127.77.0.1"
 
 

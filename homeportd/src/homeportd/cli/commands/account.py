@@ -106,7 +106,7 @@ def init(
         links=links or (same.links if same else accounts.LINKS),
     )
     if not address.secure and not is_loopback(address.host):
-        sys.stderr.write(f"note: {url} is not encrypted: whoever is on the way can read the token\n")
+        sys.stderr.write(f"note: {url} is not encrypted: anyone on the way can read the token\n")
     _finish(account, json)
 
 

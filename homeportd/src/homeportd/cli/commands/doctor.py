@@ -1,4 +1,4 @@
-"""The command that makes every check and says what to fix."""
+"""The command that makes every check, and shows what to fix."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _confirm(agent: Agent, port: int, chosen: Mode | None, *, yes: bool) -> bool
     if known is None or (known["kind"] == "debugger" and mode == "private"):
         return False
     if known["kind"] == "not-http" and not (found and found["listening"]):
-        return False  # by its number alone; said when it is shared, for it may not be
+        return False  # by its number alone; the warning comes after the share is made
     cautions.confirm(port, known, public=mode == "public", yes=yes)
     return True
 
@@ -254,7 +254,7 @@ def _show(entries: list[Access], json: bool, *, heading: bool = False) -> None:
 
 
 def _follow(agent: Agent, port: int, last: int, json: bool) -> None:
-    """Print what is newer than the entry `last`, until Ctrl-C; outlasts a restart of the agent."""
+    """Print entries newer than `last` until Ctrl-C, also across a restart of the agent."""
     lost_at: float | None = None
     while True:
         time.sleep(FOLLOW_INTERVAL_S)

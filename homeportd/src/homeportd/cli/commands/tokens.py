@@ -62,7 +62,7 @@ def create_token(
             "begin with a letter or digit; then those, spaces and . _ @ : - too, 64 characters at most",
             USAGE,
         )
-    with _keeper(edge) as agent:
+    with _agent(edge) as agent:
         made = agent.post("/tokens", {"name": name, "scope": scope})
     if json:
         write_json(made)
@@ -74,7 +74,7 @@ def create_token(
 @commands.command("list", "homeport token list")
 def list_tokens(edge: OfEdge = False, json: Json = False) -> None:
     """List the tokens, by their first characters."""
-    with _keeper(edge) as agent:
+    with _agent(edge) as agent:
         tokens: list[Token] = agent.get("/tokens")
     if json:
         write_json(tokens)
@@ -89,7 +89,7 @@ def revoke_token(
     json: Json = False,
 ) -> None:
     """Revoke a token: who uses it is refused from now on."""
-    with _keeper(edge) as agent:
+    with _agent(edge) as agent:
         agent.delete(f"/tokens/{quote(id, safe='')}")
     if json:
         write_json({"id": id, "revoked": True})
@@ -114,7 +114,7 @@ def rotate_token(
     It is alone on the last line. Clients of tunnels that are connected get it by themselves.
     """
     seconds = _seconds(grace)
-    with _keeper(edge) as agent:
+    with _agent(edge) as agent:
         made = agent.post(f"/tokens/{quote(id, safe='')}/rotate", {"grace_s": seconds})
     if json:
         write_json(made)
@@ -143,8 +143,8 @@ def _seconds(text: str) -> int:
     return seconds
 
 
-def _keeper(edge: bool) -> Agent:
-    """Who keeps the tokens that are meant: this machine's agent, or without one the edge. Raises Failure."""
+def _agent(edge: bool) -> Agent:
+    """The agent that keeps the tokens: this machine's; without one, or with `edge`, the edge's. Raises Failure."""
     from homeportd.cli.clients import edge_client  # ssl: of no use to most
 
     if edge:

@@ -35,7 +35,7 @@ class Check:
 
 @dataclass
 class Machine:
-    """What is checked: this machine, and a port of it if one was named. The first steps fill in the rest."""
+    """The machine that is checked, and a port of it if one was named. The first steps fill in the other fields."""
 
     port: int | None
     installation: Installation | None = None
@@ -68,7 +68,7 @@ class Machine:
 class Step:
     """One step of the doctor, which a module of this package lists in its STEPS.
 
-    `position`: its place in the report. `subject`: what a terminal shows while it runs. `checks`: the names that
+    `position`: its place in the report. `subject`: the text on a terminal while it runs. `checks`: the names that
     are skipped where the agent's settings, which the step `needs_settings` of, cannot be read.
     """
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, checked the same way everywhere."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from homeportd.cli import completion
 
 
 def parse_port(text: str | int) -> int:
-    """`5173` or `:5173`, as the lists write it; raises a usage error for what is no TCP port."""
+    """A TCP port: `5173`, or `:5173` as the lists write it. Raises BadParameter."""
     digits = str(text).strip().removeprefix(":")
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
     if not 1 <= number <= 65535:

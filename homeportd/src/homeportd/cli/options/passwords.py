@@ -1,4 +1,4 @@
-"""Passwords on their way in: typed unseen, or read from a pipe; never an argument, never echoed."""
+"""Input of passwords: typed without echo, or read from standard input; never an argument."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MAX_INPUT: Final = 4096  # bytes that are read from a pipe
 
 
 def ask(what: str, word: str = "password") -> str:
-    """Have a new one typed twice on the terminal; raises Failure without one, or when they differ.
+    """A new password, typed twice on the terminal. Raises Failure without a terminal, or when the two differ.
 
-    `word` is what people call it: a password or a passcode.
+    `what` it is for; `word`: password or passcode.
     """
     import getpass  # only a person at a terminal needs it
 
@@ -28,7 +28,7 @@ def ask(what: str, word: str = "password") -> str:
 
 
 def from_stdin(word: str = "password") -> str:
-    """Read a secret from standard input, without its one trailing newline."""
+    """A secret from standard input, without its one trailing newline. Raises Failure."""
     text = sys.stdin.buffer.read(MAX_INPUT + 1)
     if len(text) > MAX_INPUT:
         raise Failure(f"the {word} is longer than {MAX_INPUT} bytes", "use a shorter one", USAGE)

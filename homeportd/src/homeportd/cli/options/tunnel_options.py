@@ -59,7 +59,7 @@ Targets = Annotated[
 
 @dataclass(frozen=True)
 class TunnelOptions:
-    """What a person may say about tunnels. Each field is an option of the commands in its metadata."""
+    """The options of tunnels. Each field is an option of the commands in its metadata."""
 
     domain: Annotated[
         str | None,
@@ -209,7 +209,7 @@ def tunnel_specs(kind: str, targets: Iterable[str], options: TunnelOptions) -> l
 
 
 def _of_target(kind: str, text: str, options: TunnelOptions) -> dict[str, Any]:
-    """What one target, `3000` or `3000=myapp`, says of its tunnel. Raises Failure."""
+    """The fields of a TunnelSpec in one target, `3000` or `3000=myapp`. Raises Failure."""
     local, has_external, external = text.partition("=")
     target = parse_target(local, kind)
     if kind == "http":

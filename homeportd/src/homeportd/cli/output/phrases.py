@@ -1,4 +1,4 @@
-"""Objects of the API in words: what a port is, who may open it, until when."""
+"""Objects of the API as phrases for people: what a port is, who may open it, until when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def what(port: Port) -> str:
     """What a person would call the thing behind a port, and whose it is if not theirs: `vite · frontend · root's`."""
-    if port.get("outside"):  # an agent of the release before does not say
+    if port.get("outside"):  # not in answers of older agents
         return outside(port)
     if not port["listening"]:
         return "nothing listens"
@@ -39,11 +39,11 @@ def possessive(user: str) -> str:
 
 
 def handover(repo: Repo, as_root: bool) -> str:
-    """That a repo is somebody else's, and the command that changes it: without sudo for root."""
+    """A sentence about a repo of another user, with the command that hands it over: without sudo for root."""
     sentence = f"{repo['name']} is {possessive(repo['owner'] or 'nobody')}: it is listed and shared here"
     if repo["handover"] is None:
         return f"{sentence}."
-    # Paths are absolute, so no word of theirs is mistaken for one of these.
+    # Paths are absolute, so no part of a path equals one of these words.
     kept = [word for word in shlex.split(repo["handover"]) if not (as_root and word == "sudo")]
     command = " ".join(word if word == "&&" else shlex.quote(word) for word in kept)
     return f"{sentence}; to let Homeport work in it: {command}"
@@ -101,7 +101,7 @@ def limits(share: Share) -> str:
 
 
 def sentence(share: Share, now: datetime) -> str:
-    """What is true of a port now, as one sentence."""
+    """A share as one sentence: who may open the port, and until when."""
     number = share["port"]
     alone = f"nly you can open port {number}, once you have logged in to the dashboard."
     if share["expired"]:
@@ -141,7 +141,7 @@ def target(tunnel: TunnelStatus) -> str:
 
 
 def replaced(ends: str) -> str:
-    """What to know about a token that was replaced, and what to do; two lines for standard error."""
+    """A note about a token that was replaced, and its fix: two lines for standard error."""
     return f"note: the token was replaced, and ends at {moment(ends, local_now())}\nfix: {INIT_NEWER}\n"
 
 
@@ -155,5 +155,5 @@ def size(count: float) -> str:
 
 
 def local_now() -> datetime:
-    """The present moment in the time zone of the person."""
+    """The present moment in this machine's time zone."""
     return datetime.now().astimezone()

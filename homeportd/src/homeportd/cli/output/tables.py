@@ -1,4 +1,4 @@
-"""The pages of the command line: API objects in, lines of text out. No I/O."""
+"""Tables and pages of repos, ports, tokens and the agent: API objects in, lines of text out. No I/O."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def by_repo(
 
 
 def nothing_yet() -> list[str]:
-    """The page of a machine on which nothing listens: it teaches."""
+    """The page of a machine on which nothing listens: an example to begin with."""
     return ["Nothing listens yet. Start a dev server in a git repository, for example:", f"  {_EXAMPLE}"]
 
 
@@ -159,7 +159,7 @@ def overview(status: Status, screen: Screen) -> list[str]:
 
 def _served(status: Status) -> list[tuple[str, str]]:
     """Which account the agent serves, why, and how another is chosen."""
-    choice = status.get("user_choice")  # an agent of an older release does not say
+    choice = status.get("user_choice")  # not in answers of older agents
     if not choice:
         return [("User", status["user"])]
     change = [("", f"another: {choice['change']}")] if choice["change"] else []

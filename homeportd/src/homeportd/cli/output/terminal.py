@@ -31,7 +31,7 @@ class Style(StrEnum):
 
 @dataclass(frozen=True)
 class Screen:
-    """Where the output goes. `width` is in columns, None where nobody counts them (a pipe, a file)."""
+    """Standard output as a screen. `width`: in columns; None where lines may be of any length (a pipe, a file)."""
 
     width: int | None
     colour: bool
@@ -53,7 +53,7 @@ def screen() -> Screen:
 def write(lines: Iterable[str]) -> None:
     """Print lines at once; a character that the terminal's encoding lacks becomes a question mark.
 
-    Raises ClosedPipe when nobody reads any more, Failure when it cannot be written.
+    Raises ClosedPipe when the reader has gone, Failure when it cannot be written.
     """
     encoding = sys.stdout.encoding or "utf-8"
     text = "".join(f"{line.rstrip()}\n" for line in lines)
@@ -74,7 +74,7 @@ def write_json(value: object) -> None:
 
 
 def clean(text: str) -> str:
-    """The text without characters that could steer a terminal: titles and user agents are a stranger's."""
+    """The text without control characters, which could steer a terminal: titles and user agents are not trusted."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -34,50 +34,50 @@ def has_manager() -> bool:
 
 
 def start(command: list[str], log: Path) -> None:
-    """Write the agent, start it, and have it started at each login. Raises Failure."""
+    """Write the launch agent, start it now and at each login. Raises Failure."""
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text(command, log))
-    said = ""
+    message = ""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(ATTEMPT_S)
         _launchctl("bootout", f"{_domain()}/{NAME}")  # one of before, which may be another release's
         _launchctl("enable", f"{_domain()}/{NAME}")
-        code, said = _launchctl("bootstrap", _domain(), str(path))
+        code, message = _launchctl("bootstrap", _domain(), str(path))
         if code == 0:
             return
     path.unlink(missing_ok=True)
     raise Failure(
-        f"launchctl bootstrap failed: {said.splitlines()[0] if said else 'no reason given'}",
+        f"launchctl bootstrap failed: {message.splitlines()[0] if message else 'no reason given'}",
         "start it from the Mac's own desktop rather than by ssh, or homeport daemon start --no-launchd",
     )
 
 
 def stop() -> None:
-    """Stop it, and leave it so."""
+    """Stop the daemon, and start it at no login."""
     _launchctl("bootout", f"{_domain()}/{NAME}")
     with contextlib.suppress(FileNotFoundError):
         _path().unlink()
 
 
 def is_enabled() -> bool:
-    """Whether it starts at each login."""
+    """Whether the daemon starts at each login."""
     return _path().exists()
 
 
 def notes() -> list[str]:
-    """What a person should know once it runs."""
+    """What a person should know once the daemon runs."""
     return ["It ends when you log out, and starts when you log in."]
 
 
 def out_of_reach() -> str:
-    """How to stop it where launchd cannot be asked."""
+    """How to stop the daemon where launchd cannot be asked."""
     return f"note: launchd is not reachable from here and will start it again at the next login; then: rm {_path()}\n"
 
 
 def where(log: Path) -> str:
-    """How to see what it said."""
+    """The command that shows the daemon's log."""
     from shlex import quote
 
     return f"tail {quote(str(log))}"
@@ -109,7 +109,7 @@ def _domain() -> str:
 
 
 def _launchctl(*arguments: str) -> tuple[int, str]:
-    """The exit code, and what it said."""
+    """The exit code, and the text on standard error."""
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
             ["launchctl", *arguments],  # noqa: S607 - has_manager looked

@@ -49,7 +49,7 @@ def has_manager() -> bool:
 
 
 def start(command: list[str], log: Path) -> None:
-    """Write the unit, start it, and have it started at each login; the journal has its log. Raises Failure."""
+    """Write the unit, start it now and at each login; the journal has its log. Raises Failure."""
     path = Path(FOLDER).expanduser() / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(command))
@@ -58,17 +58,17 @@ def start(command: list[str], log: Path) -> None:
 
 
 def stop() -> None:
-    """Stop it, and leave it so. Raises Failure."""
+    """Stop the daemon, and start it at no login. Raises Failure."""
     _systemctl("disable", "--now", NAME)
 
 
 def is_enabled() -> bool:
-    """Whether it starts at each login, also where the manager cannot be asked."""
+    """Whether the daemon starts at each login, also where the manager cannot be asked."""
     return (Path(FOLDER).expanduser() / "default.target.wants" / NAME).is_symlink()
 
 
 def notes() -> list[str]:
-    """What a person should know once it runs."""
+    """What a person should know once the daemon runs."""
     import getpass
 
     if Path("/var/lib/systemd/linger", getpass.getuser()).exists():
@@ -77,7 +77,7 @@ def notes() -> list[str]:
 
 
 def out_of_reach() -> str:
-    """How to stop it where the manager cannot be asked."""
+    """How to stop the daemon where the manager cannot be asked."""
     return (
         "note: systemd is not reachable from here and will start it again at the next login; then:"
         f" XDG_RUNTIME_DIR=/run/user/{os.getuid()} homeport daemon stop\n"
@@ -85,7 +85,7 @@ def out_of_reach() -> str:
 
 
 def where(log: Path) -> str:
-    """How to see what it said."""
+    """The command that shows the daemon's log."""
     return f"journalctl --user -u {NAME} -n 30"
 
 
@@ -110,11 +110,12 @@ def _systemctl(*arguments: str) -> None:
             timeout=SYSTEMCTL_S,
             check=False,
         )
-        said = done.stderr.strip()
+        message = done.stderr.strip()
     except (OSError, subprocess.TimeoutExpired) as error:
-        said, done = str(error), None
+        message, done = str(error), None
     if done is None or done.returncode:
+        reason = message.splitlines()[0] if message else "no reason given"
         raise Failure(
-            f"systemctl --user {' '.join(arguments)} failed: {said.splitlines()[0] if said else 'no reason given'}",
+            f"systemctl --user {' '.join(arguments)} failed: {reason}",
             f"journalctl --user -u {NAME} -n 30, or homeport daemon start --no-systemd",
         )
