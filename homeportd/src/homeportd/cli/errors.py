@@ -37,11 +37,11 @@ TUNNEL_EXIT_CODES: Final = (
     (NOT_FOUND, "not found; for want of `homeport init`, too"),
     (TOKEN, "the edge refuses the token"),
     (TAKEN, "the name is taken, or a newer client has the tunnel"),
-    (REQUEST, "a name, port or domain that cannot be"),
+    (REQUEST, "a name, port or domain that is not valid"),
     (VERSION, "the edge speaks another version"),
     (CLOCK, "the edge's certificate and this machine's clock disagree"),
     (PORT, "the port is taken, or in use"),
-    (NETWORK, "an allowed network that cannot be"),
+    (NETWORK, "an allowed network that is not valid"),
     (DOMAIN, "the domain does not lead to the edge"),
     (INTERRUPTED, "interrupted"),
 )

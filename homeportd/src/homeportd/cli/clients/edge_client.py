@@ -27,7 +27,7 @@ from homeportd.tunnels.address import LOOPBACK, is_local
 from homeportd.tunnels.errors import TunnelError
 from homeportd.tunnels.local_edge import LocalEdge
 
-_TOKEN_FIX: Final = (
+_FIX: Final = (
     "make a token on the edge (homeport token create NAME), then here: homeport init --api-token-stdin"
 )
 
@@ -80,7 +80,7 @@ class EdgeAgent(Agent):
             return super()._request(method, path, body)
         except Failure as failure:
             if "token" in failure.detail and failure.code == REFUSED:
-                raise Failure(failure.detail, _TOKEN_FIX, TOKEN) from failure
+                raise Failure(failure.detail, _FIX, TOKEN) from failure
             raise
 
     def _unreachable(self, error: OSError) -> Failure:
@@ -121,7 +121,7 @@ def connect(timeout: float = TIMEOUT) -> Agent:
     if not account.api_token or not account.api_url:
         raise Failure(
             "this machine is not the edge, and has no owner's token for the edge's API",
-            _TOKEN_FIX,
+            _FIX,
             NOT_FOUND,
         )
     return EdgeAgent(account, timeout)
