@@ -87,7 +87,7 @@ REFUSED = [
     (("tcp", "3000=0"), 2, "is not a port"),
     (("udp", "a", "b"), 2, "is not a target"),
     (("http", "3000", "4000", "--domain", "a"), 2, "is for one target"),
-    (("http", "3000=a", "4000=a"), 2, "same place"),
+    (("http", "3000=a", "4000=a"), 2, "same name or port"),
     (("http",), 2, "Missing argument"),
     (("tcp", "3000", "--domain", "a"), 2, "No such option"),
     (("http", "3000", "--passcode"), 2, "use --passcode-stdin"),
