@@ -6,6 +6,7 @@ options of its kinds; `tunnel_specs` makes tunnels of what a person wrote.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -146,13 +147,10 @@ def takes_options(*commands: str) -> Callable[[Callable[..., None]], Callable[..
     """A decorator: the parameter `options` of a command is written out as the fields that `commands` have."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(TunnelOptions, include_extras=True)
         options = [
-            inspect.Parameter(
-                each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
-            )
-            for each in fields(TunnelOptions)
-            if not each.metadata["commands"].isdisjoint(commands)
+            parameter
+            for parameter, of in zip(_parameters(), fields(TunnelOptions), strict=True)
+            if not of.metadata["commands"].isdisjoint(commands)
         ]
         names = {parameter.name for parameter in options}
         signature = inspect.signature(function, eval_str=True)
@@ -161,7 +159,7 @@ def takes_options(*commands: str) -> Callable[[Callable[..., None]], Callable[..
             if parameter.name == "options":
                 parameters += options
             else:
-                parameters.append(parameter)
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
         def command(**given: Any) -> None:
             chosen = TunnelOptions(**{name: given.pop(name) for name in names})
@@ -169,12 +167,22 @@ def takes_options(*commands: str) -> Callable[[Callable[..., None]], Callable[..
 
         command.__doc__ = function.__doc__
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-        )
+        command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return command
 
     return decorate
+
+
+@functools.cache
+def _parameters() -> tuple[inspect.Parameter, ...]:
+    """The fields of TunnelOptions as parameters of a function."""
+    hints = get_type_hints(TunnelOptions, include_extras=True)
+    return tuple(
+        inspect.Parameter(
+            each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
+        )
+        for each in fields(TunnelOptions)
+    )
 
 
 def tunnel_specs(kind: str, targets: Iterable[str], options: TunnelOptions) -> list[TunnelSpec]:
