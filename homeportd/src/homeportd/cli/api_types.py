@@ -13,7 +13,7 @@ Kind = Literal["http", "tcp", "udp"]
 
 
 class Share(TypedDict):
-    """Who may open a port; generation 0 means that there is no share, so it is private."""
+    """A share: who may open a port. Generation 0: there is none, so that the port is private."""
 
     port: int
     url: str
@@ -36,7 +36,7 @@ class Container(TypedDict):
 
 
 class Caution(TypedDict):
-    """What to know before a port is shared, and the command to use instead where there is one."""
+    """A caution before a port is shared, and the command to use instead where there is one."""
 
     kind: Literal["not-http", "debugger"]
     text: str
@@ -46,7 +46,7 @@ class Caution(TypedDict):
 class Port(TypedDict):
     """A listening or shared TCP port. `repo` is a repo id, `subdir` the folder in it.
 
-    `foreign`: somebody else than the agent's user runs it.
+    `foreign`: another user than the agent's runs it.
     """
 
     port: int
@@ -72,7 +72,7 @@ class Port(TypedDict):
 class Repo(TypedDict):
     """A git repository and the ports of the processes that run in it.
 
-    `foreign`: somebody else than the agent's user has it; `handover` is the shell command that changes that.
+    `foreign`: another user than the agent's has it; `handover` is the shell command that changes that.
     """
 
     id: str
@@ -88,7 +88,7 @@ class Repo(TypedDict):
 
 
 class Access(TypedDict):
-    """One decision about one visitor."""
+    """An entry of the access log: one decision about one visitor."""
 
     id: int
     time: str
@@ -100,7 +100,7 @@ class Access(TypedDict):
 
 
 class Token(TypedDict):
-    """A token, by its first characters: for the whole API, or for tunnels alone."""
+    """A token without its secret, of which `prefix` has the first characters."""
 
     id: str
     name: str
@@ -136,7 +136,7 @@ class Counts(TypedDict):
 
 
 class UserChoice(TypedDict):
-    """Why the agent serves its user, and the command that changes it."""
+    """The reason why the agent serves its user, and the command that changes it."""
 
     reason: str
     sentence: str
@@ -144,7 +144,7 @@ class UserChoice(TypedDict):
 
 
 class Status(TypedDict):
-    """The agent at a glance."""
+    """The agent, its machine, and numbers of what it sees."""
 
     version: str
     hostname: str

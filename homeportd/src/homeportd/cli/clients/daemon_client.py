@@ -1,4 +1,4 @@
-"""The tunnel daemon of this user, as a client sees it: one JSON object in, one out, over its unix socket."""
+"""The client of this user's tunnel daemon: one JSON object in, one out, over its unix socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_ANSWER: Final[ErrorStatus] = {
 
 
 class NoDaemon(Failure):
-    """No daemon runs."""
+    """The Failure of a command that needs the daemon, where none runs."""
 
     def __init__(self) -> None:
         super().__init__("the tunnel daemon does not run", START, UNREACHABLE)
@@ -79,7 +79,7 @@ def status(timeout: float = TIMEOUT) -> DaemonStatus:
 
 
 def add_tunnel(spec: TunnelSpec) -> TunnelStatus:
-    """Give the daemon a tunnel, which is live. Raises Failure, for one too that the daemon keeps and opens later."""
+    """Give the daemon a tunnel; returns it once it is live. Raises Failure, also where it is kept to be opened later."""
     fields = spec.model_dump(mode="json", exclude_none=True)
     # `wish`: the key before December 2026; a daemon of then may run on after an upgrade. Until 0.3.
     answer: AddedTunnel = ask({"do": "add", "spec": fields, "wish": fields})

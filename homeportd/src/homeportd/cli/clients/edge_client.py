@@ -103,7 +103,7 @@ def is_edge() -> Installation | None:
 
 
 def is_client() -> bool:
-    """Whether this user was once given an edge, by `homeport init`."""
+    """Whether this user has an account with an edge."""
     return accounts.path().exists()
 
 

@@ -20,7 +20,7 @@ SYSTEMD: Final = Path("/run/systemd/system")  # exists where PID 1 is systemd: s
 
 @dataclass(frozen=True)
 class Installation:
-    """One installed agent: its settings file and the folder of its sockets."""
+    """An installed agent: its settings file and the folder of its sockets."""
 
     config: Path
     socket_dir: Path

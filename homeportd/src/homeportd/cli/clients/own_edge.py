@@ -28,7 +28,7 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9 ._@:-]")  # for a token's name
 
 
 def account() -> Account:
-    """The account that there is, or a new one with this machine's own edge. Raises Failure."""
+    """This user's account, or a new one with this machine's own edge. Raises Failure."""
     if not accounts.path().exists():
         edge = local_edge.find()
         if edge is not None:

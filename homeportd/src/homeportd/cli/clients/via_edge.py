@@ -44,7 +44,7 @@ def with_source(allow: list[str]) -> list[str]:
 
 
 def close_tunnel(port: int) -> bool:
-    """Remove the tunnel of a port; whether there was one."""
+    """Remove the tunnel of a port; returns whether there was one."""
     try:
         return bool(daemon_client.remove_tunnels(_label(port), missing_ok=True))
     except daemon_client.NoDaemon:

@@ -1,1 +1,1 @@
-"""What a command writes on a terminal."""
+"""Output of commands: phrases, tables, pages, and their layout on a terminal."""

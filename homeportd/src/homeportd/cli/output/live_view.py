@@ -19,7 +19,7 @@ _PASSING: Final = ("opening", "offline")  # states that a tunnel is in by itself
 
 
 class View(Protocol):
-    """Shows tunnels and what happens to them. Renewed every `period_s` seconds, and at each change."""
+    """A view of tunnels and their changes. Renewed every `period_s` seconds, and at each change."""
 
     period_s: float
 

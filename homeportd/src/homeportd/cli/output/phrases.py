@@ -16,7 +16,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def what(port: Port) -> str:
-    """What a person would call the thing behind a port, and whose it is if not theirs: `vite · frontend · root's`."""
+    """The program behind a port, and its user if that is another one: `vite · frontend · root's`."""
     if port.get("outside"):  # not in answers of older agents
         return outside(port)
     if not port["listening"]:
@@ -34,7 +34,7 @@ def what(port: Port) -> str:
 
 
 def possessive(user: str) -> str:
-    """`root's`, `games'`."""
+    """The possessive of a user's name: `root's`, `games'`."""
     return f"{user}'" if user.endswith("s") else f"{user}'s"
 
 
@@ -50,12 +50,12 @@ def handover(repo: Repo, as_root: bool) -> str:
 
 
 def outside(port: Port) -> str:
-    """Why a shared port leads nowhere, whatever listens there."""
+    """The reason why a shared port leads nowhere, whatever listens there."""
     return "Homeport's own port" if port["outside"] == "own" else "outside the port ranges"
 
 
 def mode(share: Share) -> Cell:
-    """Who may open a port now, in the colour of that state."""
+    """The mode of a share as it is now, in its colour."""
     word = "private" if share["expired"] else share["mode"]
     return Cell(word, _STYLES.get(word, Style.PLAIN))
 
@@ -82,7 +82,7 @@ def past(text: str, now: datetime) -> str:
 
 
 def until(share: Share, now: datetime) -> str:
-    """When a share ends: `until tomorrow 14:00`, `ended 13:59:59`, or nothing for one without an end."""
+    """The end of a share: `until tomorrow 14:00`, `ended 13:59:59`, or nothing for one without an end."""
     if share["expires_at"] is None:
         return ""
     if share["expired"]:
@@ -91,7 +91,7 @@ def until(share: Share, now: datetime) -> str:
 
 
 def limits(share: Share) -> str:
-    """What else bounds a share: its networks and uses."""
+    """The networks of a share, and its uses."""
     parts: list[str] = []
     if share["allow"]:
         parts.append(", ".join(share["allow"]))
@@ -135,7 +135,7 @@ def roughly(seconds: float) -> str:
 
 
 def target(tunnel: TunnelStatus) -> str:
-    """Where a tunnel leads: `:3000` on this machine, `db.lan:5432`, or what it was made for, `share 3000`."""
+    """The target of a tunnel: `:3000` on this machine, `db.lan:5432`, or what it was made for, `share 3000`."""
     written = tunnel["label"] or tunnel["target"]
     return written.removeprefix("localhost")
 

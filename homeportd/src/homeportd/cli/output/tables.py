@@ -52,7 +52,7 @@ _EXAMPLE: Final = "python3 -m http.server 8000 --bind 127.0.0.1"
 def by_repo(
     repos: Sequence[Repo], ports: Sequence[Port], screen: Screen, now: datetime, *, as_root: bool = False
 ) -> list[str]:
-    """Each repo with its ports, then the ports of no repo, then what concerns repos of other people.
+    """Each repo with its ports, then the ports of no repo, then a sentence about each repo of another user.
 
     `as_root`: the reader needs no sudo.
     """
@@ -158,7 +158,7 @@ def overview(status: Status, screen: Screen) -> list[str]:
 
 
 def _served(status: Status) -> list[tuple[str, str]]:
-    """Which account the agent serves, why, and how another is chosen."""
+    """The user whom the agent serves, why, and how another is chosen."""
     choice = status.get("user_choice")  # not in answers of older agents
     if not choice:
         return [("User", status["user"])]
@@ -169,7 +169,7 @@ def _served(status: Status) -> list[tuple[str, str]]:
 def access_log(
     entries: Sequence[Access], screen: Screen, now: datetime, *, heading: bool = True
 ) -> list[str]:
-    """Decisions about visitors, in the order given."""
+    """Entries of the access log, in the order given."""
     rows: list[Row] = [
         (
             Cell(phrases.past(entry["time"], now)),

@@ -160,7 +160,7 @@ def lay_out(
 def _stack(
     columns: Sequence[Column], rows: Sequence[Row], screen: Screen, indent: int, heading: bool
 ) -> list[str]:
-    """The same with two lines a row; the first is whole, however long: a terminal folds it, and it can be copied."""
+    """A table with two lines a row; the first is whole, however long: a terminal folds it, and it can be copied."""
     first = max(range(len(columns)), key=lambda i: columns[i].rank)
     others = [replace(column, must=False) for i, column in enumerate(columns) if i != first]
     below = lay_out(
