@@ -79,7 +79,7 @@ def status(timeout: float = TIMEOUT) -> DaemonStatus:
 
 
 def add_tunnel(spec: TunnelSpec) -> TunnelStatus:
-    """Give the daemon a tunnel; returns it once it is live. Raises Failure, also where it is kept to be opened later."""
+    """Give the daemon a tunnel; returns it once it is live. Raises Failure, also where it opens later."""
     fields = spec.model_dump(mode="json", exclude_none=True)
     # `wish`: the key before December 2026; a daemon of then may run on after an upgrade. Until 0.3.
     answer: AddedTunnel = ask({"do": "add", "spec": fields, "wish": fields})
