@@ -1,4 +1,4 @@
-"""What to know before a port is shared: that it speaks no HTTP, or that it is a debugger. Pure.
+"""Cautions about a port before it is shared: that it speaks no HTTP, or that it is a debugger. Pure.
 
 Known by the program that listens; by a port's well-known number where the program is not known, or says nothing.
 """
@@ -153,7 +153,7 @@ _OTHER_DEBUGGERS: Final = {
 
 
 def caution(port: int, argv: Sequence[str] = ()) -> Caution | None:
-    """What to know of a port that the program with this command line listens on; `argv` empty: not known which."""
+    """The caution about a port of the program with this command line; `argv` empty: the program is not known."""
     words = list(argv) if len(argv) > 1 else argv[0].split() if argv else []  # one text: a title of its own
     name = _debugger(port, words)
     if name is not None:
@@ -169,7 +169,7 @@ def caution(port: int, argv: Sequence[str] = ()) -> Caution | None:
 
 
 def debugger(port: int, name: str) -> Caution:
-    """What to know of a port that is a debugger."""
+    """The caution about a port that is a debugger."""
     return Caution(
         "debugger",
         f"Port {port} is {name}: whoever can open it can run any program here, as the user who started it.",

@@ -3,7 +3,7 @@
 Before a migration a copy is taken (`database_copies`); `database_restore` goes back to it.
 
 A write is acknowledged when its transaction has reached the disk (WAL with synchronous=FULL), so that nothing
-a person was told is lost to a crash. https://www.sqlite.org/pragma.html#pragma_synchronous
+that was acknowledged is lost to a crash. https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def migrations() -> list[str]:
 
 
 def restore_command(database: Path) -> str:
-    """What a person types to go back to the newest copy that this release understands."""
+    """The command that goes back to the newest copy which this release understands."""
     program = Path(sys.executable).with_name("homeportd")
     return f"{program} restore-database --data-dir {shlex.quote(str(database.parent))}"
 
 
 class Database:
-    """One connection, used from one event loop; sqlite3 itself runs in a thread of aiosqlite."""
+    """A connection to the database, used from one event loop; sqlite3 itself runs in a thread of aiosqlite."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
@@ -117,7 +117,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """One write transaction: committed to disk when the block ends, undone when it raises."""
+        """A write transaction: committed to disk when the block ends, undone when the block raises."""
         async with self._writing:
             try:
                 # Who is cancelled here does not wait for the thread any more, which begins all the same.

@@ -24,7 +24,7 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy and the schema of what is in it."""
+    """A copy of the database, and its schema."""
 
     schema: int
     path: Path
@@ -63,7 +63,7 @@ def copy_database(source: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     _remove(partial)
     try:
-        # Made here, not by SQLite, which would follow a link and heed the umask alone.
+        # Made here, not by SQLite, which would follow a link and apply the umask alone.
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with closing(connect(source)) as reader, closing(connect(partial)) as writer:
             reader.backup(writer)
@@ -75,7 +75,7 @@ def copy_database(source: Path, target: Path) -> None:
         partial.replace(target)
         sync(target.parent)
     except BaseException:
-        with suppress(OSError):  # the first error is the one to tell
+        with suppress(OSError):  # the first error is the one to raise
             _remove(partial)
         raise
 

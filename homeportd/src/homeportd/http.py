@@ -48,7 +48,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def problem_response(
     status: int, detail: str, fix: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """One problem as a response."""
+    """A problem as a response."""
     body = ProblemBody(title=HTTPStatus(status).phrase, status=status, detail=detail, fix=fix)
     return JSONResponse(body.model_dump(), status, headers, PROBLEM)
 

@@ -10,7 +10,7 @@ class OneLine(logging.Formatter):
     """`level logger: message`, with line ends in it made visible so that no input can forge a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record as one line; a traceback, ours alone, keeps its lines."""
+        """A record as one line; a traceback, which has text of ours alone, keeps its lines."""
         message = record.getMessage().encode("unicode_escape").decode("ascii")
         line = f"{record.levelname.lower()} {record.name}: {message}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

@@ -1,4 +1,4 @@
-"""Telling systemd how we are: sd_notify(3), and nothing at all where there is no systemd."""
+"""The agent's state for systemd, by sd_notify(3); nothing is sent where there is no systemd."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def notify(state: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """How often to ping the watchdog, in seconds: a third of its limit, as one may fail; None when there is none."""
+    """Seconds between two pings of the watchdog: a third of its limit, as one may fail; None without a watchdog."""
     limit_us = os.environ.get("WATCHDOG_USEC", "")
     return int(limit_us) / 3e6 if limit_us.isdigit() and int(limit_us) > 0 else None

@@ -1,4 +1,4 @@
-"""How uvicorn serves every listener of the agent: nothing that costs time, nothing that trusts a header."""
+"""The configuration of uvicorn for every listener of the agent: without what costs time or trusts a header."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who is asking: the owner's login sessions, tokens, one-time codes and password."""
+"""Authentication of the owner: login sessions, tokens, one-time codes, the password."""

@@ -22,7 +22,7 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._@:-]{0,63}$"  # of a token; it appears in log
 
 
 class WhoAmI(BaseModel):
-    """Who the agent takes the caller for."""
+    """The caller as the agent knows it."""
 
     kind: Literal["session", "token", "peer"]
     name: str
@@ -52,7 +52,7 @@ class TokenBody(BaseModel):
 
 
 class RotateBody(BaseModel):
-    """How many seconds the old token still holds."""
+    """The seconds `grace_s` for which the old token still holds."""
 
     grace_s: Annotated[int, Field(ge=0, le=MAX_GRACE_S), NoBool] = 3600
 

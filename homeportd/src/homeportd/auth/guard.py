@@ -1,4 +1,4 @@
-"""The API's door: finds out who calls, or refuses."""
+"""The guard of the API's routes: names the caller, or refuses the request."""
 
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -13,7 +13,7 @@ from homeportd.errors import Problem
 Guard = Callable[[HTTPConnection], Awaitable[Caller]]
 
 ORIGIN_KEY = "homeport.origin"
-"""Where in a scope the edge notes that a request came to its own origin of the dashboard."""
+"""Key of an ASGI scope: the edge's own origin of the dashboard, where a request came to that one."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -24,7 +24,7 @@ def session_cookie(origin: str) -> str:
 
 
 def arrived_at(connection: HTTPConnection, dashboard: str) -> str:
-    """The origin that a request was sent to. It is the door that says so: a Host header proves nothing."""
+    """The origin that a request was sent to, as the listener noted it: a Host header proves nothing."""
     return str(connection.scope.get(ORIGIN_KEY, dashboard))
 
 
@@ -39,7 +39,7 @@ def client_address(connection: HTTPConnection) -> IPv4Address | IPv6Address | No
 def guard(auth: Auth, dashboard: str) -> Guard:
     """A FastAPI dependency that returns the caller, or raises Problem 401 or 403.
 
-    `dashboard` is the origin of whatever comes by no other door.
+    `dashboard` is the origin of a request whose scope names no other.
     """
 
     def same_site(connection: HTTPConnection, origin: str) -> bool:

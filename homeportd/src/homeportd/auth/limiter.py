@@ -13,7 +13,7 @@ MAX_KEYS = 10_000
 
 
 def neighbourhood(address: IPv4Address | IPv6Address) -> str:
-    """What counts as one client: an IPv4 address, or an IPv6 /64, since one client has all of that."""
+    """The key of a client: its IPv4 address, or its IPv6 /64, since one client has all of that."""
     if isinstance(address, IPv6Address):
         mapped = address.ipv4_mapped
         return str(mapped) if mapped else str(ip_network((address, 64), strict=False))
@@ -47,7 +47,7 @@ class Limiter:
             self._failures.popitem(last=False)
 
     async def attempt(self, key: Hashable, check: Awaitable[bool]) -> bool:
-        """Whether a guess is right. One that nobody could look at (`check` raises) was none."""
+        """Whether a guess is right. A guess that could not be checked, as `check` raised, is not counted."""
         self.guess(key)
         try:
             right = await check

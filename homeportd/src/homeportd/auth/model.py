@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """How a caller proved to be the owner."""
+    """Kind of proof that a caller is the owner."""
 
     LOGIN_SESSION = "session"
     TOKEN = "token"  # noqa: S105 - the name of a kind
@@ -34,7 +34,7 @@ class LoginSession:
 
 
 class Scope(StrEnum):
-    """What a token is good for."""
+    """Scope of a token."""
 
     OWNER = "owner"  # the whole API
     TUNNEL = "tunnel"  # connecting to the edge, nothing else

@@ -1,4 +1,4 @@
-"""Where to send a browser after it has logged in: a path on the same origin, whatever was asked for."""
+"""Paths to send a browser to after it has logged in: on the same origin, whatever was asked for."""
 
 from __future__ import annotations
 

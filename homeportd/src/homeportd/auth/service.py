@@ -1,4 +1,4 @@
-"""What proves the owner: login sessions, tokens, login links, the dashboard's password, the hand-off to a port."""
+"""Proofs of the owner: login sessions, tokens, login links, the dashboard's password, the hand-off to a port."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USE_WRITTEN_EVERY = timedelta(minutes=1)
 
 
 class Auth:
-    """Everything that can prove the owner; lookups are by hash and in memory."""
+    """All proofs of the owner; a lookup is by hash and in memory."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ class Answer:
     body: bytes = b""
 
     def add(self, name: str, value: str) -> Answer:
-        """One more header."""
+        """Add a header; the answer itself, for chaining."""
         self.headers.append((name.encode(), value.encode("latin-1", "replace")))
         return self
 

@@ -46,7 +46,7 @@ class Ports(Protocol):
         """The port, while something listens on it."""
 
     def outside(self, port: int) -> Outside | None:
-        """Why nothing that listens there is ever seen."""
+        """Why a listener on this port is never shown; None where it is."""
 
 
 class Gateway:

@@ -1,4 +1,4 @@
-"""What a visitor has proved about itself, and the right that its connections live by."""
+"""Authentication of visitors: the proof in a request, the decision, the right that a connection lives by."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ class BadRequest(Problem):
     """A request that cannot be decided upon; `status` is for the visitor."""
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(status, detail, "send an ordinary request through Homeport's front door")
+        super().__init__(
+            status, detail, "send an ordinary request to the address that Homeport shows for the port"
+        )
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Reading the ports."""
+"""The routes of ports."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
 """Which container is behind a port, asked of Docker or podman on their own sockets.
 
-Both answer `GET /containers/json` of the Docker Engine API. What they tell is text of whoever made the container, so
+Both answer `GET /containers/json` of the Docker Engine API. Their answers have text of whoever made the container, so
 names are cut and cleaned, and a folder is a path or nothing.
 """
 
@@ -31,7 +31,7 @@ LABELS = ("com.docker.compose.", "io.podman.compose.")  # podman-compose writes 
 
 @dataclass(frozen=True)
 class Running:
-    """One running container. `ports` are those of this machine that lead to it."""
+    """A running container; `ports` are those of this machine that lead to it."""
 
     id: str
     container: Container
@@ -40,14 +40,14 @@ class Running:
 
 
 def sockets_of(uid: int) -> tuple[Path, ...]:
-    """Where the engines of a user listen; the system's are root's."""
+    """Sockets of a user's container engines; the system's engines are root's."""
     if uid == 0:
         return SYSTEM_SOCKETS
     return tuple(Path(f"/run/user/{uid}") / name for name in USER_SOCKETS)
 
 
 def fetch(sockets: Iterable[Path]) -> list[Any]:
-    """What all engines that answer on these sockets tell of their running containers, cut to what `read` needs.
+    """The running containers of all engines that answer on these sockets, cut to what `read` needs.
 
     Blocking, TIME_OUT_S for each at most.
     """
@@ -76,7 +76,7 @@ def running(answers: Any) -> tuple[Running, ...]:
 
 
 def read(value: Any) -> Running | None:
-    """One container of an answer; None where it has no name or id."""
+    """The container in one entry of an engine's answer; None where it has no name or id."""
     try:
         name = _name(value["Names"][0].lstrip("/"))
         ports = {row.get("PublicPort") for row in value.get("Ports") or [] if row.get("Type", "tcp") == "tcp"}
@@ -113,7 +113,7 @@ def find(found: Iterable[Running], port: int, identity: str | None) -> Running |
 
 
 def complete(owner: Owner, port: int, found: Iterable[Running]) -> Owner:
-    """An owner that is a container's, with what its engine tells in place of what its forwarder is."""
+    """An owner that is a container's, described by its engine in place of its forwarder."""
     one = find(found, port, process.container_id(owner.pid))
     return owner if one is None else replace(owner, container=one.container, cwd=one.folder)
 

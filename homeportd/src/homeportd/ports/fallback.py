@@ -65,7 +65,7 @@ class Psutil:
 
 
 def _normal(address: str) -> str:
-    """As netlink writes it: mapped IPv4 as IPv4, without a zone."""
+    """An address as netlink writes it: mapped IPv4 as IPv4, without a zone."""
     bare = address.partition("%")[0]
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     return address_text(socket.inet_pton(family, bare))
@@ -90,7 +90,7 @@ class PsutilOwners:
         self._owners: dict[int, Owner] = {}
 
     def owner(self, listener: Listener) -> Owner | None:
-        """Who holds it, as far as is known now."""
+        """The owner of a listener, as far as it is known now."""
         return None if listener.pid is None else self._owners.get(listener.pid)
 
     def user(self, listener: Listener) -> str | None:
@@ -99,7 +99,7 @@ class PsutilOwners:
         return owner.user if owner is not None else None
 
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
-        """What must be looked up now."""
+        """The listeners to look up now."""
         del now
         pids = frozenset(one.pid for one in listeners if one.pid is not None)
         self._owners = {pid: owner for pid, owner in self._owners.items() if pid in pids}

@@ -21,7 +21,7 @@ def merge(
     before: Mapping[int, Port],
     moment: datetime,
 ) -> dict[int, Port]:
-    """One Port for each number, in order. What is in `before` keeps its `first_seen`, the rest gets `moment`.
+    """A Port for each number, in order. A port that is in `before` keeps its `first_seen`, the others get `moment`.
 
     Several sockets may share a number: IPv4 and IPv6, addresses, workers. The owner is that of the socket
     which `Port.upstream` dials, and of several such the process that started first. Where none has a known owner, the
@@ -80,7 +80,7 @@ def _title(owner: Owner) -> str | None:
 
 
 def changes(before: Mapping[int, Port], after: Mapping[int, Port]) -> list[Change]:
-    """What happened between two views, by port number."""
+    """The changes between two views, by port number."""
     found = []
     for number in sorted(before.keys() | after.keys()):
         old, new = before.get(number), after.get(number)

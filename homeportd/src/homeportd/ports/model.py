@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Container:
-    """What a container engine calls the container behind a port; service and project where a compose file made it."""
+    """A container behind a port, by its engine's names; `service` and `project` where a compose file made it."""
 
     name: str
     service: str | None = None
@@ -22,7 +22,7 @@ class Owner:
     """The process that holds a listening socket. (pid, started_at) names it; a pid alone is recycled.
 
     `contained`: it is in a container, or forwards to one. Then `cwd` is the folder of its compose project, and None
-    where the engine tells none.
+    where the engine names none.
     """
 
     pid: int
@@ -31,12 +31,12 @@ class Owner:
     argv: tuple[str, ...]
     cwd: Path | None  # None: not ours to read
     contained: bool = False
-    container: Container | None = None  # None as long as no engine has told
+    container: Container | None = None  # None as long as no engine has named it
 
 
 @dataclass(frozen=True)
 class Port:
-    """One port number that something listens on.
+    """A port number with a listener.
 
     `addresses` are the bound IP addresses in text form, `0.0.0.0` and `::` for wildcards.
     `owner` is None for a process that may not be read; `user` is known even then, from the socket.
@@ -55,7 +55,7 @@ class Port:
 
     @property
     def upstream(self) -> str:
-        """Where to dial it on this machine, as host:port; a wildcard is reached on loopback.
+        """The address to dial on this machine, as host:port; a wildcard is reached on loopback.
 
         IPv4 first: of two sockets on one number, the IPv4 one is what `localhost` meant to most tools.
         """
@@ -71,7 +71,7 @@ class Port:
 
 
 class Kind(StrEnum):
-    """What happened to a port."""
+    """Kind of a change."""
 
     OPENED = "opened"
     CHANGED = "changed"
@@ -80,7 +80,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One port that appeared, looks different, or is gone; `port` is then as it was last seen."""
+    """A port that appeared, looks different, or is gone; `port` is then as it was last seen."""
 
     kind: Kind
     port: Port

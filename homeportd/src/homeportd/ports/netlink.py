@@ -1,4 +1,4 @@
-"""Asking the kernel which TCP sockets listen: netlink `sock_diag`.
+"""Listening TCP sockets, as the kernel lists them by netlink `sock_diag`.
 
 The request and the answer are those of sock_diag(7) and netlink(7): `SOCK_DIAG_BY_FAMILY` with an
 `inet_diag_req_v2`, dumped for one address family, answered by `inet_diag_msg` records. The kernel filters by
@@ -48,7 +48,7 @@ class _Again(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One listening socket.
+    """A listening socket.
 
     `address` is an IP address in text form; an IPv4 address mapped into IPv6 is written as IPv4, which is how
     it is reached. `dual_stack`: an IPv6 wildcard that takes IPv4 connections as well; False where that is not

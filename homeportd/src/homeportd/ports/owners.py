@@ -1,8 +1,8 @@
-"""Who holds each listening socket, remembered from scan to scan (Linux).
+"""Owners of listening sockets, remembered from scan to scan (Linux).
 
 A holder is looked up once for a socket that was not seen before, which takes a walk over /proc and so happens
 off the event loop (`look_up`). All the rest is a few dictionary look-ups and one `epoll` call a scan, however
-many processes there are: a pidfd per holder tells exactly when that process, and not another with its number,
+many processes there are: a pidfd per holder shows exactly when that process, and not another with its number,
 has ended.
 """
 
@@ -27,16 +27,14 @@ from homeportd.ports.owner_reader.protocol import SocketOwner
 MAX_PIDFDS = 512  # descriptors that we spend on watching; holders beyond are checked by start time
 VERIFY_EVERY = 30.0  # seconds until a known holder is read again: it may have closed the socket or moved
 VERIFY_UNWATCHED = 1.0  # the same while some holder has no pidfd
-VERIFY_NAMELESS = (
-    2.0  # the same while a container's engine has not told its name: it listens before it is listed
-)
+VERIFY_NAMELESS = 2.0  # the same while a container's engine has not named it: it listens before it is listed
 NAMELESS_FOR = 20.0  # seconds since a process began that its engine is asked that often
 RETRY_FIRST, RETRY_MOST = 2.0, 64.0  # seconds until a socket without a readable holder is looked up again
 
 
 @dataclass(frozen=True)
 class Due:
-    """What to look up: sockets nobody is known for, and holders to read again."""
+    """Sockets to look up: those without a known holder, and holders to read again."""
 
     unknown: frozenset[int] = frozenset()
     known: Mapping[int, SocketOwner] = field(default_factory=dict)
@@ -107,7 +105,7 @@ def _lives(holder: SocketOwner) -> bool:
 
 
 def _name_containers(holders: dict[int, SocketOwner | None], ports: Mapping[int, int]) -> None:
-    """Ask this user's own engines about this user's own containers."""
+    """Add container names to the holders, by this user's own engines."""
     found: tuple[containers.Running, ...] | None = None
     for inode, holder in holders.items():
         if holder is not None and holder.owner.contained and inode in ports:
@@ -133,7 +131,7 @@ def _read(inode: int, pid: int, descriptor: int) -> SocketOwner | None:
 
 
 def _with_known_container(holder: SocketOwner, before: SocketOwner | None) -> SocketOwner:
-    """An engine that did not answer this time does not take back what it told of the same process."""
+    """A holder with the container that is known of the same process, when its engine has not answered this time."""
     same = before is not None and (before.pid, before.started) == (holder.pid, holder.started)
     if before is None or not same or before.owner.container is None or holder.owner.container is not None:
         return holder
@@ -157,7 +155,7 @@ class Owners:
         self._retry_at = math.inf  # the earliest of all that is missing
 
     def owner(self, listener: Listener) -> Owner | None:
-        """Who holds it, as far as is known now."""
+        """The owner of a listener, as far as it is known now."""
         holder = None if listener.inode is None else self._holders.get(listener.inode)
         return holder.owner if holder is not None else None
 
@@ -169,7 +167,7 @@ class Owners:
         return None if listener.uid is None else self._names.get(listener.uid, str(listener.uid))
 
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
-        """What must be looked up now (monotonic seconds); forgets what is gone."""
+        """The sockets to look up at `now` (monotonic seconds); forgets those that are gone."""
         ended = self._drop_ended()
         if listeners is self._seen and not ended and now < self._retry_at and not self._verify_due(now):
             return Due()

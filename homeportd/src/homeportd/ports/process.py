@@ -1,4 +1,4 @@
-"""Reading what Linux tells about one process, and which process holds a socket: plain files of proc(5)."""
+"""Facts about a Linux process, and the holder of a socket: plain files of proc(5)."""
 
 # Strings and os: a Path for each of thousands of descriptors would cost more than the read.
 # ruff: noqa: PTH115, PTH123, PTH208
@@ -81,7 +81,7 @@ def describe(pid: int, started: int) -> Owner:
 
 
 def uid(pid: int) -> int:
-    """Whose process it is; raises OSError when there is none."""
+    """The user id of a process. Raises OSError when there is none."""
     with open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
             if line.startswith(b"Uid:"):

@@ -1,4 +1,4 @@
-"""The ports of this machine, seen anew every second."""
+"""The ports of this machine, scanned every second."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Says what listens."""
+    """A source of listening sockets."""
 
     def listeners(self) -> tuple[Listener, ...]:
         """All listening sockets; the same object while nothing changes. Raises OSError."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close all descriptors."""
 
 
 class Holders(Protocol):
-    """Says who listens. What is due is looked up in a thread, everything else is quick."""
+    """Owners of listening sockets. `look_up` blocks and is for a thread; the other methods are quick."""
 
     def owner(self, listener: Listener) -> Owner | None:
-        """Who holds it, as far as is known now."""
+        """The owner of a listener, as far as it is known now."""
 
     def user(self, listener: Listener) -> str | None:
-        """The name of who runs it, which is known of more listeners than their process is."""
+        """The name of a listener's user, which is known of more listeners than their process is."""
 
     def due(self, listeners: tuple[Listener, ...], now: float) -> Any:
-        """What must be looked up; false when nothing."""
+        """The work for `look_up` at `now`; false when there is none."""
 
     def look_up(self, due: Any) -> Any:
-        """Look it up; blocking."""
+        """Do the work, blocking; the result is for `learn`."""
 
     def learn(self, found: Any, now: float) -> bool:
-        """Remember it; says whether anything changed."""
+        """Remember a result of `look_up`; whether anything changed."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close all descriptors."""
 
 
 def choose(reader: Path | None = None) -> tuple[Source, Holders, bool]:
@@ -70,7 +70,7 @@ def choose(reader: Path | None = None) -> tuple[Source, Holders, bool]:
 
 
 class Ports:
-    """What listens within the port ranges of the settings, with owners and repos."""
+    """Listeners within the port ranges of the settings, with owners and repos."""
 
     def __init__(self, settings: PortsSettings, repos: Repos) -> None:
         self._settings = settings
@@ -118,7 +118,7 @@ class Ports:
         return [(port.port, port.repo) for port in self._ports.values()]
 
     def get(self, port: int) -> Port | None:
-        """One port, None when nothing listens there."""
+        """The port of a number, None when nothing listens there."""
         return self._ports.get(port)
 
     def outside(self, port: int) -> Outside | None:
@@ -126,7 +126,7 @@ class Ports:
         return self._settings.outside(port)
 
     async def scan(self) -> None:
-        """Look once and tell what changed. A failure is logged, once, and the last view stays."""
+        """Scan once and emit what changed. Of failures in a row the first is logged; the last view stays."""
         try:
             await self._scan()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What a person would call a dev server, from its command line. Pure."""
+"""The title of a dev server, as a person would call it, from its command line. Pure."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def title(argv: Sequence[str], cwd: Path | None = None) -> str | None:
 
 
 def _script(program: str, arguments: Sequence[str], cwd: Path | None) -> str:
-    """What an interpreter runs: the first argument that is no option, nor the value of one."""
+    """The script that an interpreter runs: the first argument that is no option, nor the value of one."""
     python = program.startswith(("python", "pypy"))
     php = program.startswith("php")
     rest = iter(range(len(arguments)))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from collections import Counter
 from pathlib import Path
 from typing import Protocol
 
@@ -83,10 +82,6 @@ class Relay:
             lambda: RelayedConnection(self), sock=sockets.listen(path, 0o660)
         )
         self._timer = loop.call_later(RECHECK_S, self._tick)
-
-    def live(self) -> dict[int, int]:
-        """Number of connections by port."""
-        return dict(Counter(one.head.port for one in self._connections if one.head is not None))
 
     def recheck(self) -> None:
         """End every connection whose right is gone; each right is looked up once."""

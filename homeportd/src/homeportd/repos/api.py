@@ -1,4 +1,4 @@
-"""Reading the repos."""
+"""The routes of repos."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Whose a working tree is, and the commands that hand it over. Reads accounts and the disk: for a thread."""
+"""Descriptions of working trees: owner's name and hand-over commands. Reads accounts and the disk: for a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a git folder without git: gitrepository-layout(5), gitformat of `.git` files, git-config(1).
+"""Files of a git folder, read without git: gitrepository-layout(5), gitformat of `.git` files, git-config(1).
 
 Plain reads of small files, each with a limit, so that no program of a repo runs and a huge file harms nobody.
 """
@@ -75,7 +75,7 @@ def branch(folder: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Head:
-    """What HEAD means: a commit id, or None on a branch without a commit yet."""
+    """The target of HEAD: a commit id, or None on a branch without a commit yet."""
 
     commit: str | None
 

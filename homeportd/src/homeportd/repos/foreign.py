@@ -80,7 +80,7 @@ class ForeignTrees:
             del self._dirty[path]
 
     async def close(self, patience_s: float) -> None:
-        """Ask no more."""
+        """Stop asking."""
         await self._tasks.close(patience_s)
 
     async def _look(self) -> None:

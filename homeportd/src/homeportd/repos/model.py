@@ -13,7 +13,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")  # what an id has no room for: it goes 
 
 @dataclass(frozen=True)
 class Repo:
-    """One working tree; a linked worktree is a Repo of its own.
+    """A working tree; a linked worktree is a Repo of its own.
 
     `branch` is the short commit id where HEAD is detached. `dirty` is None as long as nobody asked, and where
     git cannot tell. `remote` carries no credentials. `owner` is the user whose folder it is; `handover` are the

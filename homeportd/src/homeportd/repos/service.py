@@ -72,7 +72,7 @@ class Repos:
         return None
 
     async def visit(self, folders: frozenset[Path]) -> None:
-        """These are all the folders that processes run in now; the repos around them are repos of ours.
+        """Take `folders` for all those that processes run in now; the repos around them are repos of ours.
 
         Returns when they are known, or after PATIENCE seconds on a file system that does not answer.
         """
@@ -112,7 +112,7 @@ class Repos:
         self._show()
 
     async def _look(self) -> None:
-        """Look, or wait for the look that is under way and then look if it did not know what we do."""
+        """Look for repos, after the look that is under way, which did not know the newest folders."""
         if self._looking is not None and not self._looking.done():
             await asyncio.wait({self._looking}, timeout=PATIENCE)
             if not self._looking.done():

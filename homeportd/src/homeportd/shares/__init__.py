@@ -1,1 +1,1 @@
-"""Who may see a port, until when, from where."""
+"""Shares: who may see a port, until when, from which networks."""

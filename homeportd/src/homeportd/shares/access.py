@@ -15,7 +15,7 @@ MAX_TEXT = 512  # characters of a path or a user agent
 
 @dataclass(frozen=True)
 class Access:
-    """One decision; `path` is without its query, which may hold secrets. `id` is 0 until it is on disk."""
+    """A row of the access log; `path` is without its query, which may hold secrets. `id` is 0 until it is on disk."""
 
     port: int
     time: str

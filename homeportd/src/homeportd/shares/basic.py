@@ -1,4 +1,4 @@
-"""HTTP Basic: a script sends its password with each request, many side by side, and bcrypt is to run once."""
+"""Passwords by HTTP Basic: a script sends its own with each request, many side by side, and bcrypt runs once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REMEMBERED: Final = 1024  # passwords known to be right, none of them readable
 
 
 class Basic:
-    """Remembers which passwords opened which generation of a share."""
+    """Digests of passwords that were right for a generation of a share."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -34,7 +34,7 @@ class Basic:
         address: Address,
         check: Callable[[], Coroutine[Any, Any, Decision]],
     ) -> Decision:
-        """What `check` decides, remembered when it is LOGIN.
+        """The decision of `check`, remembered when it is LOGIN.
 
         Requests that come side by side from one address with one password are one check: one guess, one use.
         """

@@ -1,4 +1,4 @@
-"""A share: the policy of one port. And the one decision that every carrier asks for."""
+"""A share, the policy of one port, and the pure decision that gateway and edge ask for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from homeportd.networks import Address, Network, within
 
 
 class Mode(StrEnum):
-    """Who may see a port: only the owner, who knows the password, or everybody."""
+    """Mode of a share: for the owner alone, for those who know the password, for everybody."""
 
     PRIVATE = "private"
     PASSWORD = "password"  # noqa: S105 - the name of a mode
@@ -42,12 +42,12 @@ class Share:
 
     @property
     def grant(self) -> str:
-        """What a visitor's proof is bound to."""
+        """The text that a visitor's proof is bound to: id and generation."""
         return f"{self.id}.{self.generation}"
 
 
 class Proof(StrEnum):
-    """What a visitor has shown about itself, already verified."""
+    """Verified proof of a visitor."""
 
     OWNER = "owner"  # the dashboard's session
     TOKEN = "token"  # noqa: S105 - the name of a proof
@@ -58,7 +58,7 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks: the real client address, and what it has proved."""
+    """A visitor: the real client address and its proof."""
 
     address: Address
     proof: Proof
@@ -87,7 +87,7 @@ class Decision(StrEnum):
 
 
 def authorize(visitor: Visitor, share: Share | None, now: datetime) -> Decision:  # noqa: PLR0911 - one a rule
-    """May this visitor see this port? `share` is None for a port that was never shared."""
+    """The decision whether this visitor may see a port. `share` is None for a port that was never shared."""
     if visitor.proof is Proof.OWNER:
         return Decision.OWNER
     if visitor.proof is Proof.TOKEN:

@@ -1,4 +1,4 @@
-"""What can be done with shares: set, remove, look up, prove a password, end at expiry."""
+"""All shares: set, remove, look up, prove a password, end at expiry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_USES = 1_000_000
 
 @dataclass(frozen=True)
 class ShareRequest:
-    """What the owner asks for; `expires` as in `expiry.parse`, `password` None keeps the one there is."""
+    """A share as the owner asks for it; `expires` as in `expiry.parse`, `password` None keeps the one there is."""
 
     mode: Mode
     password: str | None = None

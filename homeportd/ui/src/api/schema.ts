@@ -871,7 +871,7 @@ export interface components {
             port: number | null;
             token: string | null;
         };
-        /** @description How many seconds the old token still holds. */
+        /** @description The seconds `grace_s` for which the old token still holds. */
         RotateBody: {
             /** @default 3600 */
             grace_s?: number;
@@ -1065,7 +1065,7 @@ export interface components {
             status: number | null;
             time: string;
         };
-        /** @description Who the agent takes the caller for. */
+        /** @description The caller as the agent knows it. */
         WhoAmI: {
             has_password: boolean;
             /** @enum {string} */

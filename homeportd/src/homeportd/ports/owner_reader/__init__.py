@@ -1,4 +1,4 @@
-"""A small process of root's that tells the agent what it may not read itself: owners of sockets, and their repos.
+"""The owner reader: a small process of root's that answers the agent about sockets' owners and repos it may not read.
 
 The agent runs as an ordinary user. `server` answers its three questions, each in a process of its own: who holds
 these listening sockets (`sockets`), which working tree is around the folder of one of them, and whether that has

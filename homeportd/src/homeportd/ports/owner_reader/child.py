@@ -1,4 +1,4 @@
-"""Doing one thing with the rights of one user, in a child that cannot do more and does not last longer."""
+"""A child process for one piece of work with the rights of one user, limited in what it may do and for how long."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _child(uid: int, work: Callable[[], Any], seconds: float, writing: int) -> N
 
 
 def _read(reading: int, until: float) -> bytes:
-    """What the child wrote before it ended; nothing when that is too much or comes too late."""
+    """The bytes that the child wrote before it ended; empty when they are too many or too late."""
     data = b""
     while len(data) <= MAX_LINE:
         left = until - time.monotonic()

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 
 def ask_owners(path: Path, inodes: Iterable[int]) -> dict[int, SocketOwner] | None:
-    """Who holds these sockets, by inode; None without an answer. At most OWNERS_S seconds."""
+    """The owners of these sockets, by inode; None without an answer. Blocks for OWNERS_S seconds at most."""
     question = sorted(inodes)[:MAX_INODES]
     if not question:
         return {}

@@ -25,7 +25,7 @@ PATIENCE_S = 2.0  # for a question to arrive
 
 @dataclass(frozen=True)
 class SocketOwner:
-    """One process that holds a socket: (pid, started) names it, started being clock ticks since boot."""
+    """A process that holds a socket; (pid, started) identifies it, `started` in clock ticks since boot."""
 
     pid: int
     started: int
@@ -50,7 +50,7 @@ def send_line(connection: socket.socket, value: Any) -> None:
 
 
 def socket_owner_to_json(found: SocketOwner) -> dict[str, Any]:
-    """As it is sent."""
+    """A socket's owner as it is sent."""
     owner = found.owner
     container = owner.container
     return {
@@ -67,7 +67,7 @@ def socket_owner_to_json(found: SocketOwner) -> dict[str, Any]:
 
 
 def socket_owner_from_json(value: dict[str, Any]) -> SocketOwner:
-    """As it was sent; raises ValueError, TypeError or KeyError for what is none."""
+    """The inverse of `socket_owner_to_json`. Raises ValueError, TypeError or KeyError."""
     cwd, container = value["cwd"], value["container"]
     owner = Owner(
         pid=int(value["pid"]),
@@ -82,7 +82,7 @@ def socket_owner_from_json(value: dict[str, Any]) -> SocketOwner:
 
 
 def working_tree_to_json(tree: WorkingTree) -> dict[str, Any]:
-    """As it is sent."""
+    """A working tree as it is sent."""
     return {
         "path": str(tree.path),
         "git_dir": str(tree.git_dir),
@@ -94,7 +94,7 @@ def working_tree_to_json(tree: WorkingTree) -> dict[str, Any]:
 
 
 def working_tree_from_json(value: dict[str, Any]) -> WorkingTree:
-    """As it was sent, by a process that had another user's rights; raises ValueError, TypeError or KeyError."""
+    """A working tree as a process with another user's rights sent it. Raises ValueError, TypeError or KeyError."""
     remote = _text(value["remote"])
     return WorkingTree(
         path=_absolute(value["path"]),
@@ -107,7 +107,7 @@ def working_tree_from_json(value: dict[str, Any]) -> WorkingTree:
 
 
 def is_folder(text: Any) -> bool:
-    """Whether it is an absolute path that can be shown, without `..` or double slashes."""
+    """Whether `text` is an absolute path that can be shown, without `..` or double slashes."""
     return (
         isinstance(text, str)
         and text.startswith("/")

@@ -64,7 +64,7 @@ class _Child:
 
 
 class Server:
-    """One listening socket, the folders reported, and the children at work."""
+    """The server: its listening socket, the folders it reported, its children at work."""
 
     def __init__(self, listener: socket.socket, uid: int) -> None:
         self._listener = listener
@@ -190,7 +190,7 @@ def _engine_users(found: ListeningSocket) -> list[int]:
 
 
 def _ask(uid: int) -> tuple[containers.Running, ...]:
-    """Ask the engines of a user with that user's rights."""
+    """The running containers of a user's engines, asked with that user's rights."""
     sockets = containers.sockets_of(uid)
     seconds = containers.TIME_OUT_S * len(sockets) + 0.5
     return containers.running(in_child(uid, lambda: containers.fetch(sockets), seconds))

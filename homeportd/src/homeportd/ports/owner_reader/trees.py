@@ -1,4 +1,4 @@
-"""Looking at the working tree around a folder with the rights of whoever owns it.
+"""The working tree around a folder, read with the rights of the user who owns it.
 
 `look` starts as root without any capability and goes down from `/`. Where a folder belongs to somebody else, and where
 one may not be entered, it goes on as the owner of the deepest folder that was reached: from `/` again, in another
@@ -30,7 +30,7 @@ Identity = tuple[int, int]  # device and inode
 
 @dataclass(frozen=True)
 class Seen:
-    """What one user saw: a working tree, and who should look (again), None where this user is the right one."""
+    """The result of one user's look: a working tree, and the user to look next, None where this was the right one."""
 
     tree: WorkingTree | None
     next_uid: int | None
@@ -92,7 +92,7 @@ def _see(folder: Path, expected: Identity | None) -> dict[str, Any]:
 
 
 def find(folder: Path, expected: Identity | None) -> Seen:
-    """What the user of this process sees around a folder."""
+    """The look of this process's user around a folder."""
     me = os.getuid()
     reached, owner = _walk(folder, expected, me)
     if not reached:
