@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     traefik.add_argument("settings", type=Path, help="its settings, JSON")
     traefik.add_argument("--routes", type=Path, help="a file of routes under these settings")
     reader = commands.add_parser(
-        "owner-reader", help="as root, tell one user's agent whose listeners there are"
+        "owner-reader", help="as root, answer one user's agent whose listeners there are"
     )
     reader.add_argument("--socket", type=Path, required=True, help="where to answer")
     reader.add_argument("--user", required=True, help="the agent's user")

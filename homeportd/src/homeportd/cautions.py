@@ -1,6 +1,6 @@
 """Cautions about a port before it is shared: that it speaks no HTTP, or that it is a debugger. Pure.
 
-Known by the program that listens; by a port's well-known number where the program is not known, or says nothing.
+A port is known by the program that listens, or by its well-known number where the program is unknown or says nothing.
 """
 
 from __future__ import annotations

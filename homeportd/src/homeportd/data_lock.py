@@ -1,4 +1,4 @@
-"""A data folder is used by one process at a time: the agent, or a command that replaces its database."""
+"""The lock of a data folder, for one process at a time: the agent, or a command that replaces its database."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _FIXES = {
 
 
 class ProblemBody(BaseModel):
-    """What went wrong, and what to do about it."""
+    """Problem details (RFC 9457): what went wrong, and the next step."""
 
     title: str
     status: int
@@ -59,8 +59,8 @@ def _sentence(item: dict[str, Any]) -> str:
     if item["type"] == "model_attributes_type" and item["loc"] == ("body",):
         return "the body is not a JSON object, or not sent as Content-Type: application/json"
     said = str(item["msg"]).removeprefix("Value error, ")
-    place = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path"))
-    return f"{place}: {said}" if place else said
+    field = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path"))
+    return f"{field}: {said}" if field else said
 
 
 def answer_problems(app: FastAPI, routers: Sequence[APIRouter]) -> None:

@@ -54,7 +54,7 @@ class Journal(Generic[R]):
         self._pending: deque[R] = deque()
         self._writing = asyncio.Lock()
         self._tasks = TaskSet()
-        self.appended: Signal[[R]] = Signal()
+        self.appended: Signal[[R]] = Signal()  # a row, before it is on disk
         self.dropped = 0
 
     def start(self) -> None:
@@ -106,7 +106,7 @@ class Journal(Generic[R]):
             await connection.execute(f"DELETE FROM {table} WHERE time < ?", (oldest,))  # noqa: S608
             await connection.execute(
                 f"DELETE FROM {table} WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"  # noqa: S608
-                f" (PARTITION BY {subject} ORDER BY id DESC) AS place FROM {table}) WHERE place > ?)",
+                f" (PARTITION BY {subject} ORDER BY id DESC) AS rank FROM {table}) WHERE rank > ?)",
                 (KEPT_ROWS,),
             )
 

@@ -28,7 +28,7 @@ def _digest(password: str) -> bytes:
 
 
 class Passwords:
-    """Hashes and checks; `rounds` is bcrypt's cost, lower only in tests."""
+    """Hashing and checking of passwords; `rounds` is bcrypt's cost, lower only in tests."""
 
     def __init__(self, rounds: int = ROUNDS) -> None:
         self._rounds = rounds

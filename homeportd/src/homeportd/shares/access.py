@@ -1,4 +1,4 @@
-"""The access log: who asked for a shared port, and what was decided."""
+"""The access log: visitors of shared ports, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Access:
 
 
 class AccessLog(Journal[Access]):
-    """The decisions about each port."""
+    """The rows of the table `accesses`, by port."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, "accesses", "port", Access, _access)

@@ -1,4 +1,4 @@
-"""Sharing a port, and reading who came."""
+"""The routes of shares and of their access log."""
 
 from typing import Annotated, Literal
 
@@ -47,7 +47,7 @@ class _ShareBody(BaseModel):
 
 
 class OpenShareBody(_ShareBody):
-    """To nobody but the owner, or to everybody."""
+    """A private share, for the owner alone, or a public one."""
 
     mode: Literal["private", "public"]
 
@@ -62,7 +62,7 @@ class OpenShareBody(_ShareBody):
 
 
 class PasswordShareBody(_ShareBody):
-    """To who knows the password; one left out is that of the share there is."""
+    """A share with a password; without one the share keeps the password that it has."""
 
     mode: Literal["password"]
     password: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None

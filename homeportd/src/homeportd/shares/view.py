@@ -11,7 +11,7 @@ from homeportd.shares.model import Decision, Share
 
 
 class ShareView(BaseModel):
-    """Who may see a port. `generation` 0: it was never shared, so it is private."""
+    """The share of a port. `generation` 0: the port was never shared, so it is private."""
 
     port: int
     url: str
@@ -26,7 +26,7 @@ class ShareView(BaseModel):
 
 
 class AccessView(BaseModel):
-    """One row of the access log."""
+    """A row of the access log."""
 
     id: int
     time: str
@@ -84,7 +84,7 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
 
 
 def access_view(access: Access) -> AccessView:
-    """A log row."""
+    """A row of the access log as the API shows it."""
     return AccessView(
         id=access.id,
         time=access.time,

@@ -533,7 +533,7 @@ export interface components {
             time: string;
             user_agent: string;
         };
-        /** @description One row of the access log. */
+        /** @description A row of the access log. */
         AccessView: {
             address: string;
             decision: components["schemas"]["Decision"];
@@ -708,7 +708,7 @@ export interface components {
             scope: "owner" | "tunnel";
             token: string;
         };
-        /** @description To nobody but the owner, or to everybody. */
+        /** @description A private share, for the owner alone, or a public one. */
         OpenShareBody: {
             /** @default [] */
             allow?: (string)[];
@@ -724,7 +724,7 @@ export interface components {
         PasswordBody: {
             password: string;
         };
-        /** @description To who knows the password; one left out is that of the share there is. */
+        /** @description A share with a password; without one the share keeps the password that it has. */
         PasswordShareBody: {
             /** @default [] */
             allow?: (string)[];
@@ -786,7 +786,7 @@ export interface components {
             url: string;
             user: string | null;
         };
-        /** @description What went wrong, and what to do about it. */
+        /** @description Problem details (RFC 9457): what went wrong, and the next step. */
         ProblemBody: {
             detail: string;
             fix: string;
@@ -895,7 +895,7 @@ export interface components {
             port: number;
             share: components["schemas"]["ShareView"];
         };
-        /** @description Who may see a port. `generation` 0: it was never shared, so it is private. */
+        /** @description The share of a port. `generation` 0: the port was never shared, so it is private. */
         ShareView: {
             allow: string[];
             expired: boolean;
