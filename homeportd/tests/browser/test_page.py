@@ -95,6 +95,29 @@ def test_axe_finds_nothing_serious(workstation, log_in, device):
     check("menu")
 
 
+def test_nothing_moves_for_a_person_who_wants_no_motion(page):
+    started = page.evaluate_handle(
+        """() => {
+            const started = [];
+            document.addEventListener('animationstart', event => started.push(event.animationName));
+            document.addEventListener('transitionstart', event => started.push(event.propertyName));
+            return started;
+        }"""
+    )
+
+    def open_settings():
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_role("dialog", name="Settings").get_by_role("button", name="Close").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+    page.emulate_media(reduced_motion="reduce")
+    open_settings()
+    assert started.json_value() == []
+    page.emulate_media(reduced_motion="no-preference")
+    open_settings()
+    page.wait_for_function("started => started.includes('rise')", arg=started)
+
+
 def test_the_policy_of_the_page_is_strict(workstation, page, errors):
     """Scripts of the page's own alone; that nothing is refused is checked in every test, by its console."""
     with page.expect_console_message(lambda message: "inline script" in message.text):
