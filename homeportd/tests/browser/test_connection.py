@@ -14,7 +14,7 @@ def test_the_line_heals_and_nothing_was_missed(workstation, page, errors):
     expect(page.locator(f"[data-port='{first}']")).to_be_visible()
 
     workstation.stop_agent()
-    line = page.locator("[data-lost]")
+    line = page.locator("[data-disconnected]")
     expect(line).to_contain_text("Connection lost. This is how things were at")
     expect(page.get_by_role("status")).to_have_text("Connection lost. Homeport keeps trying.")
     # What was known is still there to read.
@@ -68,7 +68,7 @@ def test_what_was_missed_is_replayed_not_fetched_again(workstation, contexts):
         lambda: number + 1 in {port["port"] for port in workstation.call("GET", "/api/ports")},
         "the agent sees the port",
     )
-    expect(page.locator("[data-lost]")).to_be_visible()
+    expect(page.locator("[data-disconnected]")).to_be_visible()
     expect(page.locator(f"[data-port='{number + 1}']")).to_have_count(0)
     # In one go, and while no attempt is under way: the page tries by itself as well.
     page.get_by_role("button", name="Try now").evaluate("button => { window.tryNow = button; }")
@@ -82,7 +82,7 @@ def test_what_was_missed_is_replayed_not_fetched_again(workstation, contexts):
         }"""
     )
     expect(page.locator(f"[data-port='{number + 1}']")).to_be_visible()
-    expect(page.locator("[data-lost]")).to_have_count(0)
+    expect(page.locator("[data-disconnected]")).to_have_count(0)
     assert page.evaluate("hellos") == [False, True]
     assert "since=" in page.evaluate("lines.at(-1).url")
     assert page.evaluate(FETCHED) == 2
@@ -95,7 +95,7 @@ def test_lists_that_do_not_come_are_asked_for_again(workstation, page, errors):
     page.route("**/api/ports", lambda route: route.fulfill(status=503, body="closed"), times=2)
     workstation.start_agent()
     expect(page.locator(f"[data-port='{workstation.first}']")).to_be_visible()
-    expect(page.locator("[data-lost]")).to_have_count(0)
+    expect(page.locator("[data-disconnected]")).to_have_count(0)
     errors.clear()
 
 

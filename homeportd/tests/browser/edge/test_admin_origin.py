@@ -32,7 +32,7 @@ def test_the_login_is_of_this_origin_alone(workstation, contexts, errors):
         return lambda: expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
 
     promptly(3, reserve)
-    expect(page.locator("[data-lost]")).to_have_count(0)
+    expect(page.locator("[data-disconnected]")).to_have_count(0)
     # The other origin does not know this browser.
     page.goto(f"{workstation.url}/")
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()

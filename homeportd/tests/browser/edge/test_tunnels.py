@@ -39,17 +39,17 @@ def test_a_tunnel_appears_moves_and_goes_offline(workstation, client, web_server
     process = client.open("http", str(web_server), "--domain", "myapp")
     mine = row(page, "myapp")
     expect(mine).to_contain_text("Public · from anywhere")
-    expect(mine.locator("[data-holder]")).to_contain_text("nothing has come yet")
+    expect(mine.locator("[data-activity]")).to_contain_text("nothing has come yet")
     expect(mine.locator("[data-rates]")).to_have_text("quiet")
     expect(page.get_by_text("1 tunnel live")).to_be_visible()
 
     workstation.routed("myapp")
     with visiting(workstation, "myapp", "/big"):
         expect(mine.locator("[data-rates]")).to_have_text(re.compile(r"in \d.*/s, out \d.*[kM]B/s"))
-    expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte (just now|\d+ s ago)"))
+    expect(mine.locator("[data-activity]")).to_contain_text(re.compile(r"last byte (just now|\d+ s ago)"))
     # It does not say "active" for ever: silence is told by the second.
     expect(mine.locator("[data-rates]")).to_have_text("quiet")
-    expect(mine.locator("[data-holder]")).to_contain_text(re.compile(r"last byte \d+ s ago"))
+    expect(mine.locator("[data-activity]")).to_contain_text(re.compile(r"last byte \d+ s ago"))
 
     stop(process)
     expect(mine).to_contain_text("no client since today")
@@ -63,7 +63,7 @@ def test_killing_asks_first_and_cuts_visitors_off(workstation, client, echo_serv
     workstation.tunnel(str(port))
     mine = row(page, str(port))
     with echo(port, b"hello") as visitor:
-        expect(mine.locator("[data-holder]")).to_contain_text("1 connection")
+        expect(mine.locator("[data-activity]")).to_contain_text("1 connection")
         mine.get_by_role("button", name=f"More for {port}").click()
         page.get_by_role("menuitem", name="Kill").click()
         question = page.get_by_role("dialog", name=f"Kill {port}?")
@@ -90,7 +90,7 @@ def test_chart_and_log_show_real_visits(workstation, client, web_server, at_edge
     workstation.visit("myapp", "/big")
     row(page, "myapp").get_by_role("link", name="myapp", exact=True).click()
     sheet = page.get_by_role("dialog", name="Tunnel myapp")
-    visits = sheet.locator("[data-visits]")
+    visits = sheet.locator("[data-connection-log]")
     expect(visits).to_contain_text("GET /big")
     expect(sheet.locator("figcaption")).to_contain_text("In the last hour")
     expect(sheet.locator("[data-minute]").first).to_be_attached()
@@ -115,7 +115,7 @@ def test_visitors_of_a_port_are_logged_as_they_come(workstation, client, echo_se
     sheet = page.get_by_role("dialog", name=f"Tunnel {port}")
     expect(sheet).to_contain_text("Nobody has come yet")
     with echo(port, b"hello"):
-        expect(sheet.locator("[data-visits]")).to_contain_text("Connected")
+        expect(sheet.locator("[data-connection-log]")).to_contain_text("Connected")
     expect(sheet.get_by_text(re.compile("Left after"))).to_be_visible()
     expect(sheet).to_contain_text("in 5 B, out 5 B")
 

@@ -16,7 +16,7 @@ export function ConnectionLine() {
   return (
     <div
       class="appear mt-3 flex flex-wrap items-center gap-x-3 rounded-box border border-line bg-hover px-3 text-small"
-      data-lost
+      data-disconnected
     >
       <p class="py-2">
         Connection lost. This is how things were at {since}.{" "}

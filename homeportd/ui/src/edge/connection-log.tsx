@@ -8,7 +8,7 @@ const TONES = { good: "text-public", bad: "text-danger", plain: "" };
 /** The rows of a tunnel's connection log: one line each, on a phone two or three. */
 export function ConnectionLog({ rows }: { rows: readonly ConnectionLogRow[] }) {
   return (
-    <ol class="text-small" data-visits>
+    <ol class="text-small" data-connection-log>
       {rows.map((row) => (
         <li
           key={row.id}

@@ -93,7 +93,7 @@ function TunnelRow({ tunnel }: { tunnel: Tunnel }) {
       }
     >
       <Audience of={tunnel} live={live} />
-      <p class="text-small text-soft [overflow-wrap:anywhere]" data-holder>
+      <p class="text-small text-soft [overflow-wrap:anywhere]" data-activity>
         {describeActivity(tunnel, secondsClock.value)}
       </p>
       {live && (
