@@ -10,7 +10,7 @@ import {
 // A Saturday. Local times throughout, so that the tests hold in any time zone.
 const NOW = new Date(2026, 10, 21, 14, 30);
 
-describe("whenWords", () => {
+describe("formatDateTime", () => {
   test.each([
     [new Date(2026, 10, 21, 15, 5), "today 15:05"],
     [new Date(2026, 10, 21, 0, 0), "today 00:00"],

@@ -4,8 +4,8 @@ import { cautionText } from "../model/port-text";
 
 /** What to know before a port is shared: that browsers get nothing there, or that visitors get everything. */
 export function CautionBox({ port }: { port: Port }) {
-  const words = cautionText(port);
-  if (!words) return null;
+  const text = cautionText(port);
+  if (!text) return null;
   const danger = port.caution?.kind === "debugger";
   const look = danger ? "border-danger bg-danger-wash" : "border-password-dot";
   return (
@@ -14,7 +14,7 @@ export function CautionBox({ port }: { port: Port }) {
       data-caution
       class={`space-y-2 rounded-box border px-3 py-2.5 [overflow-wrap:anywhere] ${look}`}
     >
-      <p class={danger ? "font-medium text-danger" : "font-medium"}>{words}</p>
+      <p class={danger ? "font-medium text-danger" : "font-medium"}>{text}</p>
       {!port.outside && port.caution?.command && <Command text={port.caution.command} />}
     </div>
   );
