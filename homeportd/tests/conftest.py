@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import shutil
 import signal
-import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +17,8 @@ from homeportd.app import agent
 from homeportd.auth.passwords import Passwords
 from homeportd.database import Database
 from homeportd.settings import Settings
+
+from .installation import socket_folder
 
 # Run in the background of a shell, we have SIGINT ignored, which every command of a test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -71,17 +71,15 @@ def passwords():
 @pytest.fixture
 def settings(tmp_path):
     """Settings of an agent that lives in a temporary folder."""
-    # A socket's path is limited to 107 bytes, which pytest's own folder names may exceed.
-    sockets = Path(tempfile.mkdtemp(prefix="hp"))
-    yield Settings(
-        origin="http://{port}.localhost:8080",
-        port_ranges=("3000-3001", "20000-60999"),
-        own_ports=frozenset(),
-        repo_root=tmp_path / "repos",
-        data_dir=tmp_path / "data",
-        socket_dir=sockets,
-    )
-    shutil.rmtree(sockets)
+    with socket_folder() as sockets:
+        yield Settings(
+            origin="http://{port}.localhost:8080",
+            port_ranges=("3000-3001", "10000-60999"),
+            own_ports=frozenset(),
+            repo_root=tmp_path / "repos",
+            data_dir=tmp_path / "data",
+            socket_dir=sockets,
+        )
 
 
 @pytest.fixture

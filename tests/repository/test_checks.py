@@ -67,7 +67,7 @@ def test_list_names_every_step() -> None:
     listed = subprocess.run(
         [ROOT / "bin/test", "--list"], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {"ruff-check", "mypy", "wheel", "agent", "machines", "molecule"} <= set(listed)
+    assert {"ruff-check", "mypy", "wheel", "agent", "machines", "molecule-workstation"} <= set(listed)
 
 
 def test_unknown_step_is_refused_with_the_known_ones() -> None:

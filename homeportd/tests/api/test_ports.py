@@ -137,7 +137,7 @@ async def test_a_port_outside_the_ranges_cannot_be_shared(peer, settings):
     for body in ({"mode": "public"}, {"mode": "password", "password": "open sesame"}, {"mode": "private"}):
         refused = await peer.post("/api/ports/22/share", json=body)
         assert refused.status_code == 409, refused.text
-        assert "20000-60999" in refused.json()["detail"]
+        assert "10000-60999" in refused.json()["detail"]
         assert "homeport_port_ranges" in refused.json()["fix"]
     assert (await peer.get("/api/ports/22/share")).status_code == 404
     assert "homeport_port_ranges" in (await peer.get("/api/ports/22")).json()["fix"]
