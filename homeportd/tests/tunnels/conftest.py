@@ -94,6 +94,7 @@ class Clients:
         self.account = Account(f"http://127.0.0.1:{edge.port}", "hp_good", links=1)
         self.rotations: list[tuple[str, str]] = []
         self.full_disk = False
+        self.unstored: list[tuple[str, str]] = []  # rotations while the disk was full
         self._stack = AsyncExitStack()
 
     async def start(self, links: int | None = None) -> Client:
@@ -104,6 +105,7 @@ class Clients:
 
     def _rotated(self, old: str, new: str) -> bool:
         if self.full_disk:
+            self.unstored.append((old, new))
             raise OSError(28, "No space left on device")
         self.rotations.append((old, new))
         self.account = Account(self.account.url, new, links=self.account.links)
