@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from .world import Edge, descriptors, edge, peer, reaches, until
+from .processes import Edge, descriptors, edge, peer, reaches, until
 
 BACK_S: Final = 8.0  # after the edge answers again: no client waits for much longer than it was away
 KEPT: Final = ("id", "kind", "name", "port", "token", "allow", "limits", "passcode", "created_at")

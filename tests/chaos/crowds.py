@@ -11,7 +11,19 @@ from typing import Any, Final
 
 from homeportd.tunnels.protocol import MAX_TUNNELS
 
-from .world import SPAN, Edge, Visitor, descriptors, edge, memory, peer, raise_limit, reaches, until, visit
+from .processes import (
+    SPAN,
+    Edge,
+    Visitor,
+    descriptors,
+    edge,
+    memory,
+    peer,
+    raise_limit,
+    reaches,
+    until,
+    visit,
+)
 
 SPARE: Final = 1_000  # descriptors of a process beside visitors' and tunnels'
 AT_A_TIME: Final = 200  # visitors that connect side by side

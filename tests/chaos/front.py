@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import yaml
 
-from .world import Edge, descriptors, edge, free_port, memory, peer, raise_limit, until
+from .processes import Edge, descriptors, edge, free_port, memory, peer, raise_limit, until
 
 ROLE: Final = Path(__file__).parents[2] / "roles/traefik/vars/main.yml"
 OPEN, LISTED = "open.tunnel.localhost", "listed.tunnel.localhost"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from . import net
-from .world import Edge, Peer, descriptors, edge, memory, peer, reaches, until, visit
+from .processes import Edge, Peer, descriptors, edge, memory, peer, reaches, until, visit
 
 PORT: Final = 20_100
 NAME: Final = "chaos"

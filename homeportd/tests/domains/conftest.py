@@ -12,7 +12,7 @@ from homeportd.domains.settings import DomainsSettings
 from ..authorities import knot, missing, pebble
 from ..edge import helper
 from ..freeports import free_port, free_ports
-from .world import BASE, ZONES, World
+from .acme_edge import BASE, ZONES, AcmeEdge
 
 TLS_ALPN = {"tlsChallenge": {}}
 HTTP = {"httpChallenge": {"entryPoint": "web"}}
@@ -31,7 +31,7 @@ def ports():
 
 @pytest.fixture
 def dns_server(tmp_path):
-    """knot, with the zones of `world`."""
+    """knot, with the zones of `acme_edge`."""
     if why := missing():
         pytest.skip(why)
     with knot(tmp_path / "knot", ZONES) as made:
@@ -45,7 +45,7 @@ def scheme():
 
 
 @pytest.fixture
-def world(tmp_path, dns_server, scheme, ports):
+def acme_edge(tmp_path, dns_server, scheme, ports):
     """What is there before the agent: authorities, ports, settings. Without TLS, no certificate authority."""
     web, tls, listen = free_port(), free_port(), free_port()
     challenges = {"http_port": web, "tls_port": tls}
@@ -66,13 +66,13 @@ def world(tmp_path, dns_server, scheme, ports):
             acme_ca=authority.root if authority else None,
             dns_server=dns_server.address,
         )
-        yield World(tmp_path, edge, dns_server, authority, web, tls)
+        yield AcmeEdge(tmp_path, edge, dns_server, authority, web, tls)
 
 
 @pytest.fixture
-def settings(settings, world):
+def settings(settings, acme_edge):
     """Of an agent that is an edge."""
-    return settings.model_copy(update={"edge": world.settings})
+    return settings.model_copy(update={"edge": acme_edge.settings})
 
 
 @pytest.fixture
@@ -82,15 +82,15 @@ def challenge():
 
 
 @pytest.fixture
-async def traefik(running, world, challenge):
+async def traefik(running, acme_edge, challenge):
     """A running Traefik before a running edge."""
-    await world.start_traefik(challenge)
-    yield world
-    world.stop_traefik()
+    await acme_edge.start_traefik(challenge)
+    yield acme_edge
+    acme_edge.stop_traefik()
 
 
 @pytest.fixture
-async def client(running, peer, world):
+async def client(running, peer, acme_edge):
     """A client that has the reserved name `app`, with nothing behind it unless the test opens it anew."""
     made = (await peer.post("/api/tokens", json={"name": "laptop", "scope": "tunnel"})).json()
     reserved = await peer.post("/api/reservations", json={"kind": "http", "name": "app", "token": made["id"]})
@@ -99,7 +99,7 @@ async def client(running, peer, world):
 
     async def connect(port):
         link = await helper.link(
-            int(world.settings.listen.rpartition(":")[2]), made["token"], helper.to_port(port)
+            int(acme_edge.settings.listen.rpartition(":")[2]), made["token"], helper.to_port(port)
         )
         links.append(link)
         return link

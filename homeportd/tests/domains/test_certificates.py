@@ -13,8 +13,8 @@ import pytest
 from ..authorities import change
 from ..edge.devserver import serving
 from ..edge.helper import until_async
+from .acme_edge import BASE
 from .conftest import HTTP, TLS_ALPN
-from .world import BASE
 
 DOMAIN = "app.custom.test"
 LATE_S = 120  # for what takes a few seconds where nothing else runs
@@ -133,11 +133,11 @@ def moment_of(text):
     return datetime.fromisoformat(text)
 
 
-async def quiet(world):
+async def quiet(acme_edge):
     """Whether Traefik's log has not grown for longer than a refusal that is under way takes."""
-    size = world.settings.log.stat().st_size
+    size = acme_edge.settings.log.stat().st_size
     await asyncio.sleep(5)
-    return world.settings.log.stat().st_size == size
+    return acme_edge.settings.log.stat().st_size == size
 
 
 async def test_a_record_that_moves_away_is_noticed(traefik, peer, client):

@@ -13,7 +13,7 @@ from homeportd.app import agent
 
 from ..authorities import change
 from ..conftest import QUICK_ROUNDS, over_socket
-from .world import BASE
+from .acme_edge import BASE
 
 DOMAIN = "app.custom.test"
 
@@ -46,7 +46,7 @@ async def homeport(running, tmp_path):
     return run
 
 
-async def test_from_nothing_to_a_domain_and_back(homeport, client, world):
+async def test_from_nothing_to_a_domain_and_back(homeport, client, acme_edge):
     code, out, _ = await homeport("domains", "list")
     assert (code, "homeport domains add" in out) == (0, True)
     code, out, _ = await homeport("domains", "add", DOMAIN, "app")
@@ -55,9 +55,9 @@ async def test_from_nothing_to_a_domain_and_back(homeport, client, world):
     assert f"{DOMAIN} has no DNS record yet." in out
     code, out, _ = await homeport("domains", "check", DOMAIN)
     assert (code, "pending" in out) == (12, True)
-    change(world.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
+    change(acme_edge.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
     code, out, _ = await homeport("domains", "check", DOMAIN)
-    assert (code, f"http://{DOMAIN}:{world.web} works" in out) == (0, True)
+    assert (code, f"http://{DOMAIN}:{acme_edge.web} works" in out) == (0, True)
     code, out, _ = await homeport("domains", "list", "--json")
     assert [(d["domain"], d["state"]) for d in json.loads(out)] == [(DOMAIN, "verified")]
     assert "verified" in (await homeport("domains", "list"))[1]
@@ -103,13 +103,13 @@ async def test_help_has_examples(homeport):
     assert (code, "homeport domains add app.example.org myapp" in out) == (0, True)
 
 
-async def test_a_restart_keeps_domains_and_their_routes(settings, world):
-    change(world.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
+async def test_a_restart_keeps_domains_and_their_routes(settings, acme_edge):
+    change(acme_edge.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
     async with agent(settings, bcrypt_rounds=QUICK_ROUNDS), over_socket(settings.socket("cli")) as api:
         await api.post("/api/reservations", json={"kind": "http", "name": "app"})
         before = (await api.post("/api/domains", json={"domain": DOMAIN, "name": "app"})).json()
         assert before["state"] == "verified"
-    (file,) = world.settings.routes_dir.glob("tunnel-*.yml")
+    (file,) = acme_edge.settings.routes_dir.glob("tunnel-*.yml")
 
     def rules():
         return [r["rule"] for r in json.loads(file.read_text())["http"]["routers"].values()]

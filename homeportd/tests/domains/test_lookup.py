@@ -10,7 +10,7 @@ from homeportd.domains import lookup
 from homeportd.domains.lookup import Lookup, Unanswered
 
 from ..authorities import change
-from .world import BASE
+from .acme_edge import BASE
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from homeportd.edge.store import ReservationStore
 from ..authorities import change
 from ..edge.devserver import serving
 from ..edge.helper import until_async
-from .world import BASE
+from .acme_edge import BASE
 
 DOMAIN = "app.custom.test"
 
@@ -31,16 +31,16 @@ def quick(monkeypatch):
     )
 
 
-async def leads_here(world, peer, domain=DOMAIN):
-    change(world.knot, "test", domain.removesuffix(".test"), "CNAME", f"app.{BASE}.")
+async def leads_here(acme_edge, peer, domain=DOMAIN):
+    change(acme_edge.knot, "test", domain.removesuffix(".test"), "CNAME", f"app.{BASE}.")
     made = await peer.post("/api/domains", json={"domain": domain, "name": "app"})
     assert (made.status_code, made.json()["state"]) == (201, "verified"), made.text
     return made.json()
 
 
-async def status(world, wanted, **options):
+async def status(acme_edge, wanted, **options):
     async def there():
-        answer = await world.ask(DOMAIN, **options)
+        answer = await acme_edge.ask(DOMAIN, **options)
         return answer if answer.status_code == wanted else None
 
     return await until_async(there)
@@ -60,15 +60,15 @@ async def test_without_tls_verified_is_the_end(traefik, peer, client):
         assert "203.0.113.9" not in got["x-forwarded-for"]  # the visitor's own word
 
 
-async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(world, peer, client):
-    async with httpx.AsyncClient(base_url=f"http://{world.settings.listen}", timeout=10) as traefik:
+async def test_whoever_comes_before_traefik_has_the_route_is_asked_to_try_again(acme_edge, peer, client):
+    async with httpx.AsyncClient(base_url=f"http://{acme_edge.settings.listen}", timeout=10) as traefik:
 
         async def ask():
-            answer = await traefik.get("/", headers={"Host": f"App.Custom.test:{world.web}"})
+            answer = await traefik.get("/", headers={"Host": f"App.Custom.test:{acme_edge.web}"})
             return answer.status_code, answer.headers.get("retry-after")
 
         assert await ask() == (404, None)
-        await leads_here(world, peer)
+        await leads_here(acme_edge, peer)
         assert await ask() == (503, "1")
         assert (await peer.delete(f"/api/domains/{DOMAIN}")).status_code == 204
         assert await ask() == (404, None)
@@ -129,9 +129,9 @@ async def test_refusals_say_what_to_do(peer, client, ports):
     assert (await peer.get("/api/domains")).json() == []
 
 
-async def test_a_domain_leads_to_one_name(world, peer, client):
+async def test_a_domain_leads_to_one_name(acme_edge, peer, client):
     await peer.post("/api/reservations", json={"kind": "http", "name": "other"})
-    await leads_here(world, peer)
+    await leads_here(acme_edge, peer)
     again = await peer.post("/api/domains", json={"domain": DOMAIN.upper(), "name": "other"})
     assert (again.status_code, "leads to app already" in again.json()["detail"]) == (409, True)
     assert [d["domain"] for d in (await peer.get("/api/domains")).json()] == [DOMAIN]
@@ -139,7 +139,7 @@ async def test_a_domain_leads_to_one_name(world, peer, client):
         assert (await peer.get(f"/api/domains/{path}")).status_code in (404, 422)
 
 
-async def test_a_reservation_that_is_being_removed_gets_no_domain(world, peer, client, monkeypatch):
+async def test_a_reservation_that_is_being_removed_gets_no_domain(acme_edge, peer, client, monkeypatch):
     begun, gate, delete = asyncio.Event(), asyncio.Event(), ReservationStore.delete
 
     async def slowly(self, tunnel_id):
@@ -165,11 +165,11 @@ async def test_only_the_owner(visitor, client):
     assert (await visitor.delete(f"/api/domains/{DOMAIN}")).status_code == 401
 
 
-async def test_the_watch_needs_nobody(quick, world, peer, client):
+async def test_the_watch_needs_nobody(quick, acme_edge, peer, client):
     since = (await peer.get("/api/events")).json()
     made = await peer.post("/api/domains", json={"domain": DOMAIN, "name": "app"})
     assert made.json()["state"] == "pending"
-    change(world.knot, "test", "app.custom", "A", "192.0.2.1")
+    change(acme_edge.knot, "test", "app.custom", "A", "192.0.2.1")
 
     async def state(wanted, said=""):
         async def there():
@@ -179,9 +179,9 @@ async def test_the_watch_needs_nobody(quick, world, peer, client):
         await until_async(there)
 
     await state("pending", "leads to 192.0.2.1, not to this edge")
-    change(world.knot, "test", "app.custom", "A", "127.0.0.1")
+    change(acme_edge.knot, "test", "app.custom", "A", "127.0.0.1")
     await state("verified")
-    change(world.knot, "test", "app.custom", "A", "192.0.2.1")
+    change(acme_edge.knot, "test", "app.custom", "A", "192.0.2.1")
     await state("error", "192.0.2.1")
     await peer.delete(f"/api/domains/{DOMAIN}")
     reservation = f"{since['epoch']}:{since['id']}"
@@ -198,11 +198,11 @@ def slowing(monkeypatch):
     monkeypatch.setattr("homeportd.assembly.edge.INTERVALS", CheckIntervals(pending=0.2, pending_most=600))
 
 
-async def test_who_asks_often_waits_no_longer(slowing, world, peer, client):
+async def test_who_asks_often_waits_no_longer(slowing, acme_edge, peer, client):
     await peer.post("/api/domains", json={"domain": DOMAIN, "name": "app"})
     for _ in range(20):
         assert (await peer.post(f"/api/domains/{DOMAIN}/check")).json()["state"] == "pending"
-    change(world.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
+    change(acme_edge.knot, "test", "app.custom", "CNAME", f"app.{BASE}.")
 
     async def verified():
         return (await peer.get(f"/api/domains/{DOMAIN}")).json()["state"] == "verified"

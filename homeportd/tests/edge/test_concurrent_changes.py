@@ -1,4 +1,4 @@
-"""What becomes of a change that had to wait for another one, when the world is no longer what it was."""
+"""What becomes of a change that had to wait for another one, when things are no longer what they were."""
 
 from __future__ import annotations
 

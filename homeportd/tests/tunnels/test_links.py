@@ -194,7 +194,9 @@ async def test_a_token_that_cannot_be_stored_is_not_confirmed(edge, clients, ser
     clients.full_disk = True
     edge.links[0].tell(Rotate(token="hp_new", grace_s=600))
     await until(lambda: clients.unstored)
-    await opened(client, Kind.TCP, await serve())  # whose message comes after what the client says to a rotation
+    await opened(
+        client, Kind.TCP, await serve()
+    )  # whose message comes after what the client says to a rotation
     assert Rotated() not in edge.links[0].said
     assert tunnel.state is State.LIVE
 

@@ -23,7 +23,7 @@ ANY_HOST = "PathPrefix(`/`)"
 
 
 @dataclass
-class World:
+class AcmeEdge:
     """Addresses of what runs. Traefik listens on 127.0.0.1 alone."""
 
     folder: Path
