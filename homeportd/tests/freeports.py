@@ -12,7 +12,7 @@ import socket
 from contextlib import ExitStack, suppress
 
 FIRST, LAST, BLOCK = 10_000, 32_767, 100
-_claims: list[socket.socket] = []
+_claims: list[int] = []  # descriptors, open for as long as the process lives
 _left: list[int] = []  # claimed by this process and not yet given
 _dice = random.SystemRandom()  # Hypothesis gives the same seed to everybody's other one
 
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 def claims() -> frozenset[int]:
     """The descriptors that the claims of this process are, for tests that count descriptors."""
-    return frozenset(claim.fileno() for claim in _claims)
+    return frozenset(_claims)
 
 
 def _claim(blocks: int) -> list[int]:
@@ -49,7 +49,7 @@ def _claim(blocks: int) -> list[int]:
             for number, claim in enumerate(made):
                 claim.bind(f"\0homeport-test-ports-{first + number * BLOCK}")
             stack.pop_all()
-            _claims.extend(made)
+            _claims.extend(claim.detach() for claim in made)
             return list(range(first, first + size))
     raise RuntimeError("all ports for tests are claimed: too many test runs at a time on this machine")
 
