@@ -103,10 +103,10 @@ def contexts(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.close()
 
 
-@pytest.fixture(params=["desktop", "iphone", "narrow"])
-def device(request: pytest.FixtureRequest, playwright: Playwright) -> dict[str, Any]:
-    """A desk, a phone, and the narrowest phone that counts."""
-    return {"desktop": DESKTOP, "iphone": playwright.devices["iPhone 13"], "narrow": NARROW}[request.param]
+@pytest.fixture(params=[DESKTOP, NARROW], ids=["desktop", "narrow"])
+def device(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A desk, and the narrowest phone that counts: what fits it fits wider ones."""
+    return dict(request.param)
 
 
 class Errors(list[str]):
