@@ -74,7 +74,7 @@ def test_stranger_reaches_no_socket(host: Host) -> None:
     assert "PermissionError" in result.stderr
 
 
-def test_front_door_is_on_loopback_alone(host: Host) -> None:
+def test_the_reverse_proxy_is_on_loopback_alone(host: Host) -> None:
     listening = host.check_output("ss -Hltn sport = :8080")
     addresses = {line.split()[3] for line in listening.splitlines()}
     assert addresses <= {"127.0.0.1:8080", "[::1]:8080"}
@@ -111,7 +111,7 @@ def test_a_second_preview_finds_nothing_to_do(host: Host, second_preview: dict[s
 
 
 def test_firewall_is_where_it_was_asked_for(host: Host) -> None:
-    """Asked for: it lets SSH in, and through the front door nobody but this machine. Else no rule at all."""
+    """Asked for: it lets SSH in, and to the reverse proxy nobody but this machine. Else no rule at all."""
     asked = host.ansible.get_variables().get("firewall_enabled", False)
     rules = host.run("nft list table inet homeport")
     assert (rules.rc == 0) is asked

@@ -1,4 +1,4 @@
-"""After a reboot nobody typed anything: units run, the share is there, the door opens by its password."""
+"""After a reboot nobody typed anything: units run, the share is there, a password opens it."""
 
 import base64
 from collections.abc import Callable

@@ -104,7 +104,7 @@ def ask_index(archive: str, locks: list[str]) -> list[dict[str, str]]:
     sys.path.insert(0, archive)
     from pip._internal.commands import create_command
 
-    command = create_command("install")
+    command: Any = create_command("install")
     settings = ["--retries=0", f"--timeout={SECONDS}", "--no-cache-dir", "--no-input", "--only-binary=:all:"]
     options, _ = command.parse_args([*settings, "--disable-pip-version-check"])
     listener = Listener()

@@ -127,7 +127,8 @@ def convert(name: str, option: Json, value: Any) -> Any:
     # A secret stays the text that it is, for the role reads it as it was given.
     shapes = SHAPES[kind][:1] if option.get("no_log") else SHAPES[kind]
     wanted = WANTED[kind][0]
-    if not isinstance(value, shapes) or (isinstance(value, bool) and kind in ("str", "int")):
+    fits: bool = isinstance(value, shapes) and not (isinstance(value, bool) and kind in ("str", "int"))
+    if not fits:
         raise ValueError(f"{name} is {shown}, where {wanted} belongs")
     if kind == "list":
         return [_element(name, option, element) for element in value]
@@ -150,10 +151,9 @@ def fix(name: str, option: Json, value: Any) -> str:
         return WANTED[kind][1]
     if isinstance(value, (list, tuple)):
         return f"each entry is {WANTED[option.get('elements', 'str')][0]}"
-    if option.get("elements") == "int" and str(value).strip().isdigit():
-        example = [int(value)]
-    else:
-        example = [part.strip() for part in str(value).split(",")]
+    parts = [part.strip() for part in str(value).split(",")]
+    is_number = option.get("elements") == "int" and all(part.isdigit() for part in parts)
+    example = [int(part) for part in parts] if is_number else parts
     text = json.dumps(example)
     return f"write it as {name}: {text}, or with -e '{json.dumps({name: example})}'"
 
