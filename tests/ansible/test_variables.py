@@ -90,9 +90,20 @@ def test_what_no_role_knows_is_named_with_what_is_near(variables: ModuleType) ->
     ]
 
 
+def test_a_name_of_an_earlier_release_is_no_silent_default(variables: ModuleType) -> None:
+    [(error, fix)] = variables.unknown([], ["release_keep", "release"])
+    assert (error, fix) == ("release_keep has another name now", "write artifact_keep_releases")
+    declared = {name for role in ROLES.iterdir() for name in variables.read_role(role, read).options}
+    assert set(variables.RENAMED.values()) <= declared
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
 def test_names_of_a_roles_own_use_are_known(variables: ModuleType) -> None:
     """Those that it registers or sets are there when preflight looks a second time in one run."""
-    role = variables.read_role(ROLES / "homeportd", lambda path: yaml.safe_load(path.read_text()))
+    role = variables.read_role(ROLES / "homeportd", read)
     assert {"homeportd_settings", "homeportd_new", "homeportd_rollback_database"} <= role.internal
     assert "homeportd_memory_max" in role.options
     assert role.is_for_people

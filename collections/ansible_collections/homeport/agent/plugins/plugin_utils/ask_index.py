@@ -124,7 +124,9 @@ def ask_index(archive: str, locks: list[str]) -> list[dict[str, str]]:
             with ThreadPoolExecutor(PARALLEL) as threads:
                 failures = list(threads.map(lambda entry: ask(entry, finder, listener), rest))
             # The index is there, so a connection that was lost is worth another; a finder remembers what it found.
-            lost = [number for number, found in enumerate(failures) if found and found["kind"] == "unreachable"]
+            lost = [
+                number for number, found in enumerate(failures) if found and found["kind"] == "unreachable"
+            ]
             finder = command._build_package_finder(options=options, session=session) if lost else finder
             listener.reasons.clear()
             for number in lost:

@@ -21,6 +21,14 @@ Problem = tuple[str, str]  # the error, and its fix
 
 MOST_SHOWN = 60  # characters of a value in a message
 NO_VALUE = (None,)  # `name:` with nothing behind it leaves the default
+# Names of earlier releases. Whoever has one set means it still.
+RENAMED = {
+    "edge_system_sysctl": "edge_host_sysctl",
+    "edge_system_unattended_upgrades": "edge_host_unattended_upgrades",
+    "release_artifacts": "artifact_table",
+    "release_keep": "artifact_keep_releases",
+    "release_python": "artifact_python",
+}
 LIKENESS = 0.86  # from which on a declared name is offered for an unknown one
 
 # What a value has to be before Ansible converts it. It would take a text for a list of one, and a list for a text; an
@@ -165,13 +173,15 @@ def _show(value: Any) -> str:
 
 
 def unknown(roles: Iterable[Role], names: Iterable[str]) -> list[Problem]:
-    """Names that begin as the variables of a role do, and that no role knows."""
+    """Names of earlier releases, and names that begin as the variables of a role do and that no role knows."""
     roles = list(roles)
     known = {name for role in roles for name in (*role.options, *role.internal)}
     prefixes = tuple(f"{role.name}_" for role in roles if role.is_for_people)
     offered = sorted(name for role in roles if role.is_for_people for name in role.options)
     found = []
     for name in sorted(names):
+        if name in RENAMED:
+            found.append((f"{name} has another name now", f"write {RENAMED[name]}"))
         if not name.startswith(prefixes) or name in known:
             continue
         near = difflib.get_close_matches(name, offered, 1, LIKENESS)
