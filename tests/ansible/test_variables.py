@@ -133,6 +133,7 @@ def test_every_mistake_is_one_error_and_nothing_is_changed(tmp_path: Path) -> No
         firewall_enabled="maybe",
         firewall_ssh_ports=22,
         caddy_bind="127.0.0.1",
+        homeport_user=False,
         homeport_orign="http://{port}.localhost",
         traefik_dns_credentials="KEY=hunter2",
     )
@@ -141,11 +142,12 @@ def test_every_mistake_is_one_error_and_nothing_is_changed(tmp_path: Path) -> No
         "firewall_enabled is 'maybe'",
         "firewall_ssh_ports is 22, where a list belongs",
         'caddy_bind is "127.0.0.1", where a list belongs',
+        "homeport_user is false, where a text belongs",
         "homeport_orign is no variable of Homeport",
         "traefik_dns_credentials is another value",
     ):
         assert output.count(f"error: {error}") == 1, error
-    assert output.count("error: ") == output.count("fix: ") == 6
+    assert output.count("error: ") == output.count("fix: ") == 7
     assert "fix: write homeport_origin\n" in output
     assert "Nothing was changed." in output
     assert "hunter2" not in output

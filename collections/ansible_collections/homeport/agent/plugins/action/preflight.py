@@ -77,13 +77,10 @@ class ActionModule(ActionBase):
         wrong = [{"error": error, "fix": fix} for error, fix in found.problems]
         for key in ("problems", "fatal"):
             answer[key] = wrong + answer.get(key, [])
-        if arguments["installs"] and not answer.get("failed"):
-            groups = set(known["group_names"])
-            installed = answer["ansible_facts"]["homeport"]["installed"]["agent"]["current"]
-            run, skipped = set(known["ansible_run_tags"]), set(known["ansible_skip_tags"])
-            if not installed and leaves_agent_out(run, skipped, groups):
-                error = "the tags of this run leave out the agent, which is not installed here yet"
-                answer["problems"].append({"error": error, "fix": f"run {command} without tags first"})
+        tags = (set(known[name]) for name in ("ansible_run_tags", "ansible_skip_tags", "group_names"))
+        if arguments["installs"] and leaves_agent_out(*tags) and lacks_agent(answer):
+            error = "the tags of this run leave out the agent, which is not installed here yet"
+            answer["problems"].append({"error": error, "fix": f"run {command} without tags first"})
         result.update(answer)
         return result
 
@@ -92,12 +89,12 @@ class ActionModule(ActionBase):
         roles = {path.name: self._role(path) for path in sorted(folder.iterdir()) if path.is_dir()}
         groups = set(known["group_names"])
         used = {name for component in load() if groups & set(component.groups) for name in component.roles}
+        used |= COMMON_ROLES
+        render = self._templar.template
+        found = settings([role for name, role in roles.items() if name in used], known, render)
         # Of the roles of other groups the defaults do: what a host sets for them is not its concern.
-        found = settings(
-            [roles[name] for name in (*COMMON_ROLES, *sorted(used))], known, self._templar.template
-        )
-        others = [role for name, role in roles.items() if name not in used and name not in COMMON_ROLES]
-        found.values |= settings(others, {}, self._templar.template).values
+        others = [role for name, role in roles.items() if name not in used]
+        found.values |= settings(others, {}, render).values
         # What a person has set, and no variable of a role or a play.
         found.problems += unknown(roles.values(), known["hostvars"][known["inventory_hostname"]])
         return found
@@ -123,6 +120,12 @@ def leaves_agent_out(run: set[str], skipped: set[str], groups: set[str]) -> bool
     """Whether the tags of a run (all, where none were given) leave the agent of a host in these groups as it is."""
     agent = {"homeportd", *groups}
     return not run & {"all", *agent} or bool(skipped & agent)
+
+
+def lacks_agent(answer: dict[str, Any]) -> bool:
+    """Whether the module found a host without an agent; a module that failed says so itself."""
+    facts = answer.get("ansible_facts", {}).get("homeport")
+    return bool(facts) and not facts["installed"]["agent"]["current"]
 
 
 def lock_name(target: str) -> str:
