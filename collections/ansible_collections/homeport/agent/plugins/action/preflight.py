@@ -20,6 +20,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.homeport.agent.plugins.module_utils.components import load, sources
+from ansible_collections.homeport.agent.plugins.plugin_utils.artifacts import choose, unusable
 from ansible_collections.homeport.agent.plugins.plugin_utils.variables import (
     Role,
     Settings,
@@ -71,7 +72,11 @@ class ActionModule(ActionBase):
             },
             task_vars=task_vars,
         )
-        answer["artifacts"] = found.values["artifact_table"]
+        layout = answer.get("ansible_facts", {}).get("homeport", {"tools": [], "machine": ""})
+        variables = [found.values[f"artifact_{name}"] for name in ("table", "sources", "urls")]
+        requirements = Path(arguments["roles"]).resolve().parent / "requirements"
+        answer["artifacts"] = choose(*variables, requirements, layout["machine"])
+        found.problems += unusable(answer["artifacts"], variables[0], layout["tools"])
         # Nobody reads so much, whatever the verbosity.
         answer.pop("invocation", None)
         wrong = [{"error": error, "fix": fix} for error, fix in found.problems]

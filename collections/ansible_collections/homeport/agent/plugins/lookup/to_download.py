@@ -17,7 +17,7 @@ description:
   - Compares the fact C(homeport) with the agent's sources and the table of programs; only this machine is looked at.
 options:
   _terms:
-    description: The fact C(homeport), the table C(artifact_table), and the program that builds the agent.
+    description: The fact C(homeport), the rows of M(homeport.agent.artifacts), and the program that builds the agent.
     required: true
 """
 
@@ -42,10 +42,12 @@ def agent_sources(builder: Path) -> str:
 
 def missing(homeport: dict[str, Any], artifacts: dict[str, Any], sources: str) -> list[str]:
     locks = []
-    if not any(name.endswith(f"+{sources}") for name in homeport["installed"]["agent"]["complete"]):
+    agent = homeport["installed"]["agent"]
+    if not any(name.endswith(f"+{sources}") for name in agent["complete"]) or not agent["origin"]:
         locks.append("agent.txt")
     for tool in homeport["tools"]:
-        artifact = artifacts[tool]
-        if artifact["version"] not in homeport["installed"][tool]["complete"]:
-            locks.append(str(artifact["lock"]))
+        artifact, installed = artifacts[tool], homeport["installed"][tool]
+        is_there = (installed["current"], installed["origin"]) == (artifact["version"], artifact["origin"])
+        if artifact["source"] == "wheel" and not is_there:
+            locks.append(Path(artifact["lock"]).name)
     return locks

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import glob
 import os
+import platform
 import pwd
 import re
 import shutil
@@ -350,7 +351,9 @@ def main() -> None:
     needs_accounts = todo["group"] or todo["user"] or todo["membership"] or todo["service_users"]
     host.observed["account_mounts"] = host_facts.account_mounts() if needs_accounts else []
     software = Path(place["software"])
-    tools = {tool: software / "tools" / tool for tool in (component.tool for component in components) if tool}
+    found = (path.name for path in (software / "tools").glob("*"))
+    names = {*(component.tool for component in components if component.tool), *found}
+    tools = {tool: software / "tools" / tool for tool in names}
     installed = {name: releases(folder, folder / "current") for name, folder in tools.items()}
     installed["agent"] = releases(software / "releases", software / "current")
     # A preview of a first run: many files have no folder yet that they could be compared in,
@@ -362,6 +365,7 @@ def main() -> None:
     facts = {
         **place,
         "preview": module.check_mode and virgin,
+        "machine": platform.machine(),
         "todo": todo,
         "installed": installed,
         "removal": removal(host, place, components),
