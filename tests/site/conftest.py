@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -98,6 +99,13 @@ class Bare:
         within = (f"--user={self.user}", f"--workdir={self.home}/homeport", self.name)
         result = podman("exec", "-i", *within, *command, stdin=stdin)
         assert result.returncode == 0, result.stderr
+
+
+def changed(output: str) -> int:
+    """The sum of changed= in Ansible's recap."""
+    counts = re.findall(r"ok=\d+\s+changed=(\d+)", output)
+    assert counts, output
+    return sum(map(int, counts))
 
 
 def checkout() -> bytes:

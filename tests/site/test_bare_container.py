@@ -8,19 +8,15 @@ from typing import Any
 
 import pytest
 
+from .artifacts import replace_damage_and_mend
+from .conftest import changed
+
 pytestmark = pytest.mark.slow
 
 PORT = 5173
 UNREACHABLE = 3  # the exit code of the command line
 PASSWORD = "correct horse battery"
 TRIES = 60  # half a second apart, for what comes by itself
-
-
-def changed(output: str) -> int:
-    """The sum of changed= in Ansible's recap."""
-    counts = re.findall(r"ok=\d+\s+changed=(\d+)", output)
-    assert counts, output
-    return sum(map(int, counts))
 
 
 @pytest.fixture(scope="module", params=[("trixie", "root"), ("bookworm", "dev")], ids=["root", "user"])
@@ -117,6 +113,11 @@ def test_a_sudo_that_asks_needs_a_terminal(machine: Any) -> None:
     )
     assert "--become-password-file FILE" in result.stdout
     machine.check("userdel --remove asked", user="root")
+
+
+def test_an_upstream_release_replaces_a_wheel_and_damage_is_mended(machine: Any) -> None:
+    if machine.user == "root":  # one machine is enough for it
+        replace_damage_and_mend(machine, options(machine))
 
 
 def test_second_run_changes_nothing(machine: Any) -> None:
