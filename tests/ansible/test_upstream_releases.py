@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -214,6 +215,29 @@ def test_the_next_run_continues_what_an_earlier_one_began(
     artifact.install(given("plain/tool"), final(wanted))
     assert Releases.asked[-1] == ("/plain/tool", f"bytes={there}-")
     assert says(final(wanted)) == "tool 2.0\n"
+
+
+def test_the_version_before_stays_and_what_runs(artifact: ModuleType, given: Given, tmp_path: Path) -> None:
+    """The way back leads to the version before; an older one goes, unless its successors did not come up."""
+    shutil.copy("/bin/sleep", tmp_path / "sleep")
+    Releases.files["tool"] = (tmp_path / "sleep").read_bytes()
+    folder = tmp_path / "tool"
+
+    def go_to(version: str) -> list[str]:
+        wanted = {**given("plain/tool", Releases.files["tool"]), "version": version, "check": []}
+        artifact.install(wanted, folder / version)
+        artifact.switch(folder / version)
+        return sorted(path.name for path in folder.iterdir())
+
+    assert go_to("1") == ["1", "current"]
+    assert go_to("2") == ["1", "2", "current"]
+    assert go_to("3") == ["2", "3", "current"]
+    with subprocess.Popen([folder / "2/bin/tool", "600"]) as running:
+        try:
+            assert go_to("4") == ["2", "3", "4", "current"]
+        finally:
+            running.kill()
+    assert go_to("5") == ["4", "5", "current"]
 
 
 @pytest.mark.parametrize("left", [b"something else", PROGRAM + b"and more", PROGRAM])

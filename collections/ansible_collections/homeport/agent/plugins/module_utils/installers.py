@@ -127,7 +127,8 @@ def install_url(folder: Path, given: Json) -> None:
             f"{shown(given['url'])} cannot be used: {error}",
             f"correct the url of {given['name']} in artifact_urls",
         ) from error
-    part.unlink()
+    for left in folder.parent.glob(".download-*"):  # of other releases, too
+        left.unlink()
 
 
 INSTALLERS = {"wheel": install_wheels, "npm": install_npm, "url": install_url}

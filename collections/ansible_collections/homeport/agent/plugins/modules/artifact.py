@@ -199,8 +199,20 @@ def switch(final: Path) -> None:
     if before == final.name:
         return  # it was made again: nothing tells which one was in use before it
     for entry in final.parent.iterdir():
-        if entry.is_dir() and not entry.is_symlink() and entry.name not in (final.name, before):
+        is_other = entry.is_dir() and not entry.is_symlink() and entry.name not in (final.name, before)
+        if is_other and not is_running(entry):
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process runs a program of a folder: one whose successor did not come up."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "exe").readlink().is_relative_to(folder):
+                return True
+        except OSError:
+            continue  # gone, or not ours to look into
+    return False
 
 
 def arguments() -> dict[str, Any]:
