@@ -179,6 +179,33 @@ def test_what_comes_later_is_no_damage(manifest: ModuleType, folder: Path) -> No
     assert manifest.damage(folder) == ""
 
 
+def test_installed_releases_are_listed_with_what_became_of_them(
+    release_facts: ModuleType, tmp_path: Path
+) -> None:
+    for age, name in enumerate(("old", "middle", "new")):
+        folder = tmp_path / "releases" / name
+        folder.mkdir(parents=True)
+        (folder / ".complete").touch()
+        os.utime(folder / ".complete", (1000 + age, 1000 + age))
+    (tmp_path / "releases/half").mkdir()
+    for age, name in enumerate(("middle", "old")):
+        (tmp_path / "releases" / name / "kept").mkdir()
+        os.utime(tmp_path / "releases" / name / "kept", (2000 + age, 2000 + age))
+    (tmp_path / "releases/old/.answered").touch()
+    assert release_facts.releases(tmp_path / "releases", tmp_path / "current")["current"] is None
+    (tmp_path / "current").symlink_to("releases/new")
+    assert release_facts.releases(tmp_path / "releases", tmp_path / "current") == {
+        "complete": ["new", "middle", "old"],
+        "broken": ["half"],
+        "kept": ["old", "middle"],
+        "answered": ["old"],
+        "current": "new",
+        "origin": "",  # of a release from before there were manifests nothing is known
+        "made": "",
+    }
+    assert release_facts.releases(tmp_path / "nothing", tmp_path / "nowhere")["complete"] == []
+
+
 Install = Callable[..., subprocess.CompletedProcess[str]]
 
 
