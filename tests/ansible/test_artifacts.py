@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -206,73 +209,83 @@ def test_installed_releases_are_listed_with_what_became_of_them(
     assert release_facts.releases(tmp_path / "nothing", tmp_path / "nowhere")["complete"] == []
 
 
-Install = Callable[..., subprocess.CompletedProcess[str]]
+@dataclass(frozen=True)
+class Install:
+    """Runs of the role for one program, each after a look at what is installed as preflight has it."""
+
+    folder: Path
+
+    def start(
+        self, tool: str, *options: str, tasks: str = "tool.yml", **variables: Any
+    ) -> subprocess.Popen[str]:
+        tools, look = self.folder / "tools", plugin("module_utils.release_facts").releases
+        installed = {path.name: look(path, path / "current") for path in tools.glob("*")}
+        homeport = {"software": str(self.folder), "machine": MACHINE, "installed": installed}
+        given = {"homeport": homeport, "artifact_tool": tool, "artifact_python": sys.executable, **variables}
+        include = {"ansible.builtin.include_role": {"name": "artifact", "tasks_from": tasks}}
+        play = {"hosts": "localhost", "gather_facts": False, "vars": given, "tasks": [include]}
+        file = self.folder / "play.yml"
+        file.write_text(yaml.safe_dump([play]))
+        return subprocess.Popen(
+            [ANSIBLE, file, f"--inventory={ROOT / 'inventory/local'}", "--diff", *options],
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def __call__(self, tool: str, *options: str, **more: Any) -> str:
+        """The output of a whole run."""
+        with self.start(tool, *options, **more) as process:
+            return process.communicate(timeout=RUN_S)[0]
+
+    def interrupt(self, tool: str, at: Path) -> None:
+        """Kill ansible-playbook as soon as a path is there: what it started on the host goes on, as over SSH."""
+        with self.start(tool) as process:
+            while not at.exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate(timeout=RUN_S)
 
 
 @pytest.fixture
-def install(tmp_path: Path, release_facts: ModuleType) -> Install:
-    """Run the role for one program, after a look at what is installed as preflight has it."""
-
-    def run(
-        tool: str, *options: str, tasks: str = "tool.yml", **variables: Any
-    ) -> subprocess.CompletedProcess[str]:
-        tools = tmp_path / "tools"
-        names = [path.name for path in tools.glob("*")]
-        installed = {name: release_facts.releases(tools / name, tools / name / "current") for name in names}
-        homeport = {"software": str(tmp_path), "machine": MACHINE, "installed": installed}
-        play = {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "vars": {
-                "homeport": homeport,
-                "artifact_tool": tool,
-                "artifact_python": sys.executable,
-                **variables,
-            },
-            "tasks": [{"ansible.builtin.include_role": {"name": "artifact", "tasks_from": tasks}}],
-        }
-        file = tmp_path / "play.yml"
-        file.write_text(yaml.safe_dump([play]))
-        return subprocess.run(
-            [ANSIBLE, file, f"--inventory={ROOT / 'inventory/local'}", "--diff", *options],
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_S, check=False,
-        )  # fmt: skip
-
-    return run
+def install(tmp_path: Path) -> Install:
+    return Install(tmp_path)
 
 
 def test_a_wheel_is_installed_noticed_when_damaged_and_mended(install: Install, tmp_path: Path) -> None:
     versions = tmp_path / "tools/supervisor"
     preview = install("supervisor", "--check")
-    assert "tools/supervisor/4.3.0: absent → made from wheel" in preview.stdout
-    assert "changed=1" in preview.stdout
+    assert "tools/supervisor/4.3.0: absent → made from wheel" in preview
+    assert "changed=1" in preview
     assert not (tmp_path / "tools").exists()
     # An earlier commit left a mark, by which nothing could be told but that it had been finished.
     (versions / "4.3.0/bin").mkdir(parents=True)
     (versions / "4.3.0/.complete").touch()
     (versions / "current").symlink_to("4.3.0")
+    install.interrupt("supervisor", versions / ".4.3.0.new/pyvenv.cfg")
+    assert (versions / "4.3.0/.complete").exists()
+    # It waits for what is still at work, and finds it done, or begins anew.
     first = install("supervisor")
-    assert "changed=1" in first.stdout, first.stdout
+    assert "failed=0" in first, first
+    assert sorted(path.name for path in versions.iterdir()) == ["4.3.0", "current"]
     assert not (versions / "4.3.0/.complete").exists()
     program = versions / "current/bin/supervisord"
     assert program.read_text().startswith(f"#!{versions}/4.3.0/bin/python")
-    assert (
-        subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout == "4.3.0\n"
-    )
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout == "4.3.0\n"
     # Preflight has looked: the task is not even run.
     again = install("supervisor")
-    assert "ok=1 changed=0" in again.stdout, again.stdout
+    assert "ok=1 changed=0" in again, again
 
     flip(program, 30)
-    (versions / ".4.3.0.new").mkdir()  # of a run that was interrupted
     preview = install("supervisor", "--check")
-    assert "damaged: bin/supervisord has another content → made from wheel" in preview.stdout
-    assert "supervisor 4.3.0 was damaged" in preview.stdout
+    assert "damaged: bin/supervisord has another content → made from wheel" in preview
+    assert "supervisor 4.3.0 was damaged" in preview
+    (versions / ".4.3.0.new/bin").mkdir(parents=True)  # of a run that ended half-way
     mended = install("supervisor")
-    assert "changed=1" in mended.stdout, mended.stdout
+    assert "changed=1" in mended, mended
     assert sorted(path.name for path in versions.iterdir()) == ["4.3.0", "current"]
-    assert "changed=0" in install("supervisor").stdout
+    assert "changed=0" in install("supervisor")
 
 
 def test_a_program_of_npm_comes_with_its_node(
@@ -284,20 +297,20 @@ def test_a_program_of_npm_comes_with_its_node(
         "check": ["semver", "-h"],
     }
     table = {**json.loads(json.dumps(defaults("artifact")["artifact_table"])), "semver": row}
-    assert "changed=2" in install("semver", "--check", tasks="npm.yml", artifact_table=table).stdout
+    assert "changed=2" in install("semver", "--check", tasks="npm.yml", artifact_table=table)
     result = install("semver", tasks="npm.yml", artifact_table=table)
-    assert "changed=2" in result.stdout, result.stdout
+    assert "changed=2" in result, result
     command = [tmp_path / "tools/semver/current/bin/semver", "-r", ">=1.2", "1.1.0", "1.3.0"]
     found = subprocess.run(command, env={}, capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout == "1.3.0\n"
-    assert "changed=0" in install("semver", tasks="npm.yml", artifact_table=table).stdout
+    assert "changed=0" in install("semver", tasks="npm.yml", artifact_table=table)
     # Another content under the locked name is refused, and what was there stays.
     shutil.copytree(project, tmp_path / "project")
     lock = tmp_path / "project/package-lock.json"
     lock.write_text(lock.read_text().replace('"integrity": "sha512-S', '"integrity": "sha512-T'))
     row["npm"]["project"] = str(lock.parent)
     result = install("semver", tasks="npm.yml", artifact_table=table)
-    assert "EINTEGRITY" in result.stdout
+    assert "EINTEGRITY" in result
     assert subprocess.run(command, env={}, capture_output=True, check=True, timeout=60)
 
 
@@ -310,13 +323,13 @@ def test_the_locks_of_npm_name_no_index() -> None:
 
 def test_a_package_of_debian_is_previewed_without_apt(install: Install) -> None:
     result = install("nftables", "--check")
-    assert "nftables: absent → installed" in result.stdout
-    assert "changed=1" in result.stdout
+    assert "nftables: absent → installed" in result
+    assert "changed=1" in result
 
 
 def test_a_release_without_a_checksum_is_refused_in_words(install: Install) -> None:
     release = {"caddy": {"version": "2.11.9", "platforms": {MACHINE: {"url": FILE["url"]}}}}
     result = install("caddy", artifact_sources={"caddy": "url"}, artifact_urls=release)
-    assert f"error: artifact_urls.caddy.platforms.{MACHINE} has no sha256" in result.stdout
-    assert "fix: download the file" in result.stdout
-    assert "sha256sum" in result.stdout
+    assert f"error: artifact_urls.caddy.platforms.{MACHINE} has no sha256" in result
+    assert "fix: download the file" in result
+    assert "sha256sum" in result

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -144,18 +148,22 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+damage:
+  description: What differed from the manifest; empty where nothing did.
+  returned: success
+  type: str
 made:
   description: When the folder was made; another time means that it was made again.
   returned: success
   type: str
 """
 
+LOCK_SECONDS = 900  # for another installation to end
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_!-]*")
 
 
 def install(given: dict[str, Any], final: Path) -> str:
     """Make a folder beside the final one, and let it take its place; when it was made."""
-    os.umask(0o022)  # the agent's user reads what root installs
     fresh, old = (final.with_name(f".{final.name}.{word}") for word in ("new", "old"))
     final.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     clear(final.parent)
@@ -180,6 +188,30 @@ def install(given: dict[str, Any], final: Path) -> str:
     fresh.rename(final)
     shutil.rmtree(old, ignore_errors=True)
     return made
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other installations out of a folder: what a run that was ended has started may still be at work."""
+    os.umask(0o022)  # the agent's user reads what root installs
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    deadline = time.monotonic() + LOCK_SECONDS
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise InstallError(
+                        f"another installation has been at work in {folder} for {LOCK_SECONDS} s",
+                        f"look for it with: fuser -v {folder}",
+                    ) from None
+                time.sleep(0.2)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def clear(folder: Path) -> None:
@@ -241,25 +273,38 @@ def arguments() -> dict[str, Any]:
     }
 
 
+def bring_about(given: dict[str, Any], final: Path, *, really: bool) -> dict[str, Any]:
+    """Let a version be there, whole, and in use if it shall be; what had to be done for it."""
+    state = manifest.read(final)
+    made, is_same = state.get("made", ""), state.get("origin") == given["origin"]
+    problem = manifest.damage(final) if is_same else "it is made from something else"
+    before = f"damaged: {problem}" if state else "unfinished" if os.path.lexists(final) else "absent"
+    leads = not given["current"] or os.path.realpath(final.parent / "current") == os.path.realpath(final)
+    changed = bool(problem) or not leads
+    if problem and really:
+        made = install(given, final)
+    if given["current"] and changed and really:
+        switch(final)
+    return {
+        "changed": changed,
+        "made": made,
+        "damage": problem if is_same else "",
+        "diff": {
+            "before": {"path": str(final), "state": before if problem else "not in use"},
+            "after": {"path": str(final), "state": f"made from {given['origin']}" if problem else "in use"},
+        },
+    }
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=arguments(), supports_check_mode=True)
     given: dict[str, Any] = {**module.params, **module.params["artifact"]}
     if not VERSION.fullmatch(given["version"]):
         module.fail_json(msg=f"error: {given['version']!r} is no version\nfix: use letters, digits and .+_!-")
     final = Path(given["folder"]) / given["version"]
-    state = manifest.read(final)
-    made = state.get("made", "")
-    there = os.path.lexists(final)
-    problem = (
-        manifest.damage(final) if state.get("origin") == given["origin"] else "it is made from something else"
-    )
-    leads = not given["current"] or os.path.realpath(final.parent / "current") == os.path.realpath(final)
-    changed = bool(problem) or not leads
     try:
-        if problem and not module.check_mode:
-            made = install(given, final)
-        if given["current"] and changed and not module.check_mode:
-            switch(final)
+        with nullcontext() if module.check_mode else locked(final.parent):
+            result = bring_about(given, final, really=not module.check_mode)
     except InstallError as error:
         module.fail_json(
             msg=f"error: {given['name']} {given['version']} could not be installed: {error.error}\nfix: {error.fix}"
@@ -269,17 +314,9 @@ def main() -> None:
             msg=f"error: {error.filename or final} could not be written: {error.strerror}\n"
             "fix: mend that, and run bin/site again: it begins anew"
         )
-    before = f"damaged: {problem}" if state and there else "unfinished" if there else "absent"
-    if state and there and problem and state["origin"] == given["origin"]:
-        module.warn(f"{given['name']} {given['version']} was damaged ({problem}), and is made again")
-    module.exit_json(
-        changed=changed,
-        made=made,
-        diff={
-            "before": {"path": str(final), "state": before if problem else "not in use"},
-            "after": {"path": str(final), "state": f"made from {given['origin']}" if problem else "in use"},
-        },
-    )
+    if result["damage"]:
+        module.warn(f"{given['name']} {given['version']} was damaged ({result['damage']}), and is made again")
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
