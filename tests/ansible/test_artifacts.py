@@ -100,6 +100,14 @@ def test_a_name_that_the_table_does_not_know_is_an_error(chosen: Chosen) -> None
         assert chosen(*given, name="cady")["error"] == f"{variable} has 'cady'"
 
 
+def test_only_what_a_host_needs_stands_in_its_way(defaults: Callable[[str], dict[str, Any]]) -> None:
+    artifacts, table = plugin("plugin_utils.artifacts"), defaults("artifact")["artifact_table"]
+    rows = artifacts.choose(table, {"caddy": "url", "cady": "url"}, {}, Path("/r"), "x86_64")
+    errors = [problem["error"] for problem in artifacts.unusable(rows, table, ["traefik", "supervisor"])]
+    assert errors == ["artifact_sources has 'cady'"]
+    assert len(artifacts.unusable(rows, table, ["caddy", "traefik"])) == 2
+
+
 def test_a_program_of_npm_is_made_anew_for_another_lock_or_node(tmp_path: Path) -> None:
     choose = plugin("plugin_utils.artifacts").choose
     (tmp_path / "one").mkdir()

@@ -76,12 +76,12 @@ class ActionModule(ActionBase):
         variables = [found.values[f"artifact_{name}"] for name in ("table", "sources", "urls")]
         requirements = Path(arguments["roles"]).resolve().parent / "requirements"
         answer["artifacts"] = choose(*variables, requirements, layout["machine"])
-        found.problems += unusable(answer["artifacts"], variables[0], layout["tools"])
         # Nobody reads so much, whatever the verbosity.
         answer.pop("invocation", None)
         wrong = [{"error": error, "fix": fix} for error, fix in found.problems]
         for key in ("problems", "fatal"):
             answer[key] = wrong + answer.get(key, [])
+        answer["problems"] += unusable(answer["artifacts"], variables[0], layout["tools"])
         tags = (set(known[name]) for name in ("ansible_run_tags", "ansible_skip_tags", "group_names"))
         if arguments["installs"] and leaves_agent_out(*tags) and lacks_agent(answer):
             error = "the tags of this run leave out the agent, which is not installed here yet"

@@ -57,10 +57,10 @@ def choose(table: Json, sources: Json, urls: Json, requirements: Path, machine: 
     return rows
 
 
-def unusable(rows: Json, table: Json, needed: list[str]) -> list[tuple[str, str]]:
+def unusable(rows: Json, table: Json, needed: list[str]) -> list[Json]:
     """Error and fix of each row that a host needs and cannot be used, and of names that the table does not know."""
     return [
-        (row["error"], row["fix"])
+        {"error": row["error"], "fix": row["fix"]}
         for name, row in rows.items()
         if "error" in row and (name in needed or name not in table)
     ]
