@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = Path("ansible_collections/homeport/agent")
+# Beside it antsibull-docs looks for Ansible's programs.
+TOOLS = ROOT / ".venv-test"
 PAGES = ROOT / "docs/ansible"
+# What antsibull-docs says of a collection that is published; this one is used from the repository alone.
+_PUBLISHED = re.compile(
+    r"^This (?P<kind>role|[a-z ]+) is part of the .*?(?=^\.\. contents::)", re.MULTILINE | re.DOTALL
+)
 DOCUMENTED = ("galaxy.yml", "meta", "plugins", "README.md")
 
 
@@ -28,8 +35,16 @@ def write_pages(folder: Path) -> None:
         for name in DOCUMENTED:
             (copy / name).symlink_to(ROOT / "collections" / COLLECTION / name)
         (copy / "roles").symlink_to(ROOT / "roles")
+        settings = Path(temporary) / "ansible.cfg"  # the defaults, whatever the caller's says
+        settings.touch()
         # One page a module, plugin or role, in one folder; what differs between versions of the tool is left out.
-        command = ["antsibull-docs", "collection", "--use-current", "--fail-on-error", "--squash-hierarchy"]
+        command = [
+            str(TOOLS / "bin/antsibull-docs"),
+            "collection",
+            "--use-current",
+            "--fail-on-error",
+            "--squash-hierarchy",
+        ]
         command += [
             "--output-format",
             "simplified-rst",
@@ -37,8 +52,23 @@ def write_pages(folder: Path) -> None:
             "--no-breadcrumbs",
         ]
         command += ["--cleanup", "everything", "--dest-dir", str(folder), "homeport.agent"]
-        env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": temporary, "ANSIBLE_CONFIG": os.devnull}
+        path = f"{TOOLS / 'bin'}:{os.environ['PATH']}"
+        env = {
+            **os.environ,
+            "PATH": path,
+            "ANSIBLE_COLLECTIONS_PATH": temporary,
+            "ANSIBLE_CONFIG": str(settings),
+        }
         subprocess.run(command, env=env, check=True)
+    for page in folder.iterdir():
+        page.write_text(
+            _PUBLISHED.sub(_of_this_repository, page.read_text(encoding="utf-8")), encoding="utf-8"
+        )
+
+
+def _of_this_repository(match: re.Match[str]) -> str:
+    folder = "roles" if match["kind"] == "role" else f"collections/{COLLECTION}"
+    return f"This {match['kind']} lies in ``{folder}`` of this repository.\n\n"
 
 
 def stale(folder: Path) -> list[str]:

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Bring what the module of this name installs from to the host: locks, our own wheel, and the pip that installs.
 
 A package of Debian is left to apt. Only an installation costs anything: the role asks for none that is there.

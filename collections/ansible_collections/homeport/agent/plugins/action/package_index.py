@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Ask from a host, before anything changes, whether what it has to download is within its reach.
 
 The same pip that will install is brought for the question, in a temporary folder of Ansible's, and run by the same
@@ -30,7 +32,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        _unused, arguments = self.validate_argument_spec(
             {
                 "python": {"type": "str", "required": True},
                 "builder": {"type": "path", "required": True},

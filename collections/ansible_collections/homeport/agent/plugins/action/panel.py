@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Ask the agent for a one-time login link, for the panel at the end of a run.
 
 The link opens the dashboard to whoever has it, so the result is never shown by Ansible, at no verbosity, and
@@ -49,7 +51,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        _unused, arguments = self.validate_argument_spec(
             {
                 "dashboard": {"type": "str", "required": True},
                 "command": {"type": "str", "required": True},

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Before the module of this name looks at a host: read what is wanted there, and keep other runs away.
 
 The variables of all roles are read from the roles themselves, with their defaults, and compared with what the host has.
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
@@ -46,7 +48,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
-        _, arguments = self.validate_argument_spec(
+        _unused, arguments = self.validate_argument_spec(
             {
                 "roles": {"type": "path", "required": True},
                 "exclusive": {"type": "bool", "default": False},
@@ -73,15 +75,15 @@ class ActionModule(ActionBase):
             task_vars=task_vars,
         )
         layout = answer.get("ansible_facts", {}).get("homeport", {"tools": [], "machine": ""})
-        variables = [found.values[f"artifact_{name}"] for name in ("table", "sources", "urls")]
+        table, chosen, urls = (found.values[f"artifact_{name}"] for name in ("table", "sources", "urls"))
         requirements = Path(arguments["roles"]).resolve().parent / "requirements"
-        answer["artifacts"] = choose(*variables, requirements, layout["machine"])
+        answer["artifacts"] = choose(table, chosen, urls, requirements, layout["machine"])
         # Nobody reads so much, whatever the verbosity.
         answer.pop("invocation", None)
         wrong = [{"error": error, "fix": fix} for error, fix in found.problems]
         for key in ("problems", "fatal"):
             answer[key] = wrong + answer.get(key, [])
-        answer["problems"] += unusable(answer["artifacts"], variables[0], layout["tools"])
+        answer["problems"] += unusable(answer["artifacts"], table, layout["tools"])
         tags = (set(known[name]) for name in ("ansible_run_tags", "ansible_skip_tags", "group_names"))
         if arguments["installs"] and leaves_agent_out(*tags) and lacks_agent(answer):
             error = "the tags of this run leave out the agent, which is not installed here yet"
@@ -152,10 +154,10 @@ def take_lock(target: str, run: int) -> dict[str, Any] | None:
         cwd="/",
         start_new_session=True,  # Ctrl-C is for the run; the lock goes with it
     ) as holder:
-        assert holder.stdout is not None  # noqa: S101 - PIPE, for mypy
         # The process that stays keeps the other end open: one line is all that is read.
-        ready, _, _ = select.select([holder.stdout], [], [], HOLDER_SECONDS)
-        line = holder.stdout.readline() if ready else b""
+        output = cast(IO[bytes], holder.stdout)
+        ready = select.select([output], [], [], HOLDER_SECONDS)[0]
+        line = output.readline() if ready else b""
     answer: dict[str, Any] = (
         json.loads(line) if line else {"held": False, "pid": None, "uid": None, "since": None}
     )

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Write a file that was rendered and checked: the check runs before the file takes its place, and in check mode too.
 
 On a host that has nothing yet a preview shows the whole file, and says when the check could not run.
@@ -31,7 +33,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        _, given = self.validate_argument_spec(
+        _unused, given = self.validate_argument_spec(
             {
                 "src": {"type": "str"},
                 "content": {"type": "str", "no_log": False},

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """The terminal of bin/site: one line a step that changed something or took its time, and a panel at the end.
 
 What is unchanged and quick is left out (-v shows it). On a terminal the step at work is shown with its
@@ -5,6 +7,16 @@ seconds, so a long one is never silent. Errors are shown as the roles wrote them
 """
 
 from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: steps
+type: stdout
+author: Homeport (@homeport)
+short_description: One line a step with its time, and the panel of bin/site
+description: The output of bin/site and of ansible-playbook in this repository.
+extends_documentation_fragment:
+  - default_callback
+"""
 
 import json
 import os
@@ -16,16 +28,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.plugins.callback import CallbackBase
-
-DOCUMENTATION = r"""
-name: steps
-type: stdout
-author: Homeport
-short_description: One line a step with its time, and the panel of bin/site
-description: The output of bin/site and of ansible-playbook in this repository.
-extends_documentation_fragment:
-  - default_callback
-"""
 
 SLOW = 1.0  # seconds from which a step that changed nothing is worth a line
 TICK = 0.2  # seconds between two updates of the running step
@@ -98,9 +100,11 @@ class CallbackModule(CallbackBase):
         self._step_begun = time.monotonic()
         self._started[task._uuid] = self._step_begun
 
-    v2_playbook_on_handler_task_start = v2_playbook_on_cleanup_task_start = lambda self, task: (
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self.v2_playbook_on_task_start(task, False)
-    )
+
+    def v2_playbook_on_cleanup_task_start(self, task: Any) -> None:
+        self.v2_playbook_on_task_start(task, False)
 
     def _seconds(self, result: Any) -> float:
         return time.monotonic() - self._started.get(result._task._uuid, self._step_begun)

@@ -1,16 +1,12 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """The table of artifacts as the inventory chose it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.homeport.agent.plugins.plugin_utils.artifacts import choose
-
 DOCUMENTATION = r"""
 name: artifacts
-author: Homeport
+author: Homeport (@homeport)
 short_description: Version and source of each third-party program
 description:
   - Chooses a source for each program of a table, and checks what the inventory says of upstream releases. A row that
@@ -36,6 +32,12 @@ _raw:
   description: A row by program, with C(source), C(version), C(origin), and what that source needs.
   type: dict
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.homeport.agent.plugins.plugin_utils.artifacts import choose
 
 
 class LookupModule(LookupBase):

@@ -1,20 +1,22 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Tell whether this run was given a password for sudo (--ask-become-pass, --become-password-file)."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible import context
-from ansible.plugins.lookup import LookupBase
-
 DOCUMENTATION = r"""
 name: become_password_given
-author: Homeport
+author: Homeport (@homeport)
 short_description: Whether ansible-playbook was given a password for sudo
 description:
   - Without one, where sudo asks for one, Homeport installs for the user alone instead of hanging.
 options: {}
 """
+
+from typing import Any
+
+from ansible import context
+from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):

@@ -1,6 +1,18 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Give the command that started this run, with what chose its hosts, for messages that say how to start it again."""
 
 from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: command_typed
+author: Homeport (@homeport)
+short_description: The command that started this run, without what is not about its hosts
+description:
+  - C(bin/site -i inventory/mine), or C(ansible-playbook site.yml -i inventory/mine).
+  - Extra variables and all other options are left out, for they may hold secrets.
+options: {}
+"""
 
 import os
 import shlex
@@ -8,16 +20,6 @@ import sys
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-
-DOCUMENTATION = r"""
-name: command_typed
-author: Homeport
-short_description: The command that started this run, without what is not about its hosts
-description:
-  - C(bin/site -i inventory/mine), or C(ansible-playbook site.yml -i inventory/mine).
-  - Extra variables and all other options are left out, for they may hold secrets.
-options: {}
-"""
 
 CHOOSING = ("-i", "--inventory", "--inventory-file", "-l", "--limit")
 

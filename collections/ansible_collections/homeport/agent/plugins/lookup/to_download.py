@@ -1,17 +1,12 @@
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Which locks an installation on a host will have to download: the agent's, and those of programs it needs."""
 
 from __future__ import annotations
 
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
 DOCUMENTATION = r"""
 name: to_download
-author: Homeport
+author: Homeport (@homeport)
 short_description: The locks that a host lacks
 description:
   - Compares the fact C(homeport) with the agent's sources and the table of programs; only this machine is looked at.
@@ -20,6 +15,13 @@ options:
     description: The fact C(homeport), the rows of M(homeport.agent.artifacts), and the program that builds the agent.
     required: true
 """
+
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):
@@ -34,7 +36,8 @@ def agent_sources(builder: Path) -> str:
     """The hash that the name of the agent's release ends with."""
     loader = SourceFileLoader("homeport_build_wheel", str(builder))
     spec = spec_from_loader(loader.name, loader)
-    assert spec is not None  # noqa: S101 - a loader was given
+    if spec is None:  # never, where a loader was given
+        raise ImportError(f"{builder} cannot be imported")
     module = module_from_spec(spec)
     loader.exec_module(module)
     return str(module.sources())

@@ -155,7 +155,9 @@ def place_program(folder: Path, program: str, name: str) -> None:
 
 
 def _named(folder: Path, name: str) -> list[str]:
-    return [str(Path(top, name).relative_to(folder)) for top, _, files in os.walk(folder) if name in files]
+    return [
+        str(Path(top, name).relative_to(folder)) for top, _unused, files in os.walk(folder) if name in files
+    ]
 
 
 def take_plain(file: Path, folder: Path, name: str) -> None:

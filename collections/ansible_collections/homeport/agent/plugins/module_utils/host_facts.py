@@ -101,7 +101,7 @@ def refused_addresses(addresses: Iterable[str]) -> list[str]:
     refused = []
     for address in addresses:
         try:
-            family, kind, protocol, _, target = socket.getaddrinfo(
+            family, kind, protocol, _unused, target = socket.getaddrinfo(
                 address, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
             )[0]
             with socket.socket(family, kind, protocol) as probe:

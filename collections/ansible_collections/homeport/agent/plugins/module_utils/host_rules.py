@@ -155,7 +155,7 @@ def other_installations(host: Host, layout: Json, components: list[Component]) -
     ports: dict[str, set[int]] = {
         software: set() for software, user in users.items() if user == layout["agent"]["user"]
     }
-    for _, socket, listener in _wanted(host, layout, components):
+    for _unused, socket, listener in _wanted(host, layout, components):
         software = listener.get("installation")
         if software:
             users.setdefault(software, listener["user"])

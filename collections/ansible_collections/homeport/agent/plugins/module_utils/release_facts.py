@@ -38,9 +38,9 @@ def releases(folder: Path, link: Path) -> dict[str, Any]:
     return {
         "origin": state["origin"] if current and state and not manifest.damage(folder / current) else "",
         "made": state.get("made", ""),
-        "complete": [name for _, name in sorted(complete, reverse=True)],
+        "complete": [name for _unused, name in sorted(complete, reverse=True)],
         "broken": broken,
-        "kept": [name for _, name in sorted(kept, reverse=True)],
+        "kept": [name for _unused, name in sorted(kept, reverse=True)],
         "answered": answered,
         "current": current,
     }

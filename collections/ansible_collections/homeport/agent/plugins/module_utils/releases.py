@@ -38,7 +38,7 @@ class Releases:
     def schema(self, name: str) -> int:
         """The number of migrations that a release knows, which is the schema of its database."""
         pattern = "lib/python3*/site-packages/homeportd/migrations/*.sql"
-        return sum(1 for _ in self.folder(name).glob(pattern))
+        return sum(1 for _unused in self.folder(name).glob(pattern))
 
     def restoring(self, name: str) -> list[str]:
         """The command that brings the database to a release: its own, or that of another one."""

@@ -1,13 +1,9 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Remove files and folders, many in one step."""
 
 from __future__ import annotations
-
-import os
-import shutil
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: absent
@@ -21,7 +17,7 @@ options:
     type: list
     elements: path
     required: true
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""
@@ -37,6 +33,12 @@ removed:
   type: list
   elements: str
 """
+
+import os
+import shutil
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
 
 
 def remove(path: Path) -> None:

@@ -1,26 +1,9 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Install one version of a program into a folder of its own, whole or not at all."""
 
 from __future__ import annotations
-
-import fcntl
-import os
-import re
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeport.agent.plugins.module_utils import manifest
-from ansible_collections.homeport.agent.plugins.module_utils.installers import (
-    INSTALLERS,
-    InstallError,
-    check,
-    move_scripts,
-)
 
 DOCUMENTATION = r"""
 module: artifact
@@ -130,7 +113,7 @@ options:
         description: C(apt) - the package.
         type: str
         default: ""
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""
@@ -157,6 +140,25 @@ made:
   returned: success
   type: str
 """
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homeport.agent.plugins.module_utils import manifest
+from ansible_collections.homeport.agent.plugins.module_utils.installers import (
+    INSTALLERS,
+    InstallError,
+    check,
+    move_scripts,
+)
 
 LOCK_SECONDS = 900  # for another installation to end
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_!-]*")

@@ -1,19 +1,9 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Give what earlier users of the agent own in its folders to the user that it serves now."""
 
 from __future__ import annotations
-
-import fcntl
-import grp
-import json
-import os
-import pwd
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: handover
@@ -50,7 +40,7 @@ options:
     description: The group that earlier users leave.
     type: str
     required: true
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""
@@ -71,6 +61,18 @@ handed:
   type: int
 """
 
+import fcntl
+import grp
+import json
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible.module_utils.basic import AnsibleModule
+
 
 class Busy(Exception):
     """An agent serves the data."""
@@ -89,7 +91,7 @@ def hand_over(top: Path, change: Change, *, really: bool = True) -> int:
     with suppress(FileNotFoundError):
         device = top.lstat().st_dev
         count = _hand(top.parent, [top.name], None, change, really)
-        for _, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
+        for _unused, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
             inside = [name for name in folders if _device(name, descriptor) == device]
             count += _hand(top, [*inside, *files], descriptor, change, really)
             folders[:] = inside
@@ -192,7 +194,7 @@ def main() -> None:
                 module.run_command(["gpasswd", "--delete", name, given["group"]], check_rc=True)
             Path(given["marker"]).unlink()
         else:
-            handed = sum(hand_over(path, Change(sources, -1, -1), really=False) for path, _ in folders)
+            handed = sum(hand_over(path, Change(sources, -1, -1), really=False) for path, _unused in folders)
     except Busy:
         module.fail_json(
             msg="error: the agent of the earlier user still runs\n"
@@ -203,7 +205,7 @@ def main() -> None:
             msg=f"error: {error.filename or given['target']} could not be handed over: {error.strerror}\n"
             "fix: mend that, and run bin/site again: it goes on where it stopped"
         )
-    names = " ".join(str(path) for path, _ in folders)
+    names = " ".join(str(path) for path, _unused in folders)
     module.exit_json(
         changed=True,
         handed=handed,

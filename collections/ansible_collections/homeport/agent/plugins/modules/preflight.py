@@ -1,7 +1,66 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Look at a host once and decide, before anything changes, what an installation is and what prevents it."""
 
 from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Decide where Homeport goes on a host, and what stands in its way
+description:
+  - Reads the host without changing it, so it runs in check mode as well.
+  - Sets the fact C(homeport) with the layout, and with what of it is missing (C(homeport.todo)), so that
+    the tasks of a finished host have nothing to do.
+  - The action plugin of this name fills in all options; see there which of its own it takes.
+options:
+  components:
+    description: The text of each file of C(module_utils/components), by its name.
+    type: dict
+    required: true
+  settings:
+    description: The value of each variable of the roles, by its name.
+    type: dict
+    required: true
+  groups:
+    description: The groups of the inventory that the host is in.
+    type: list
+    elements: str
+    required: true
+  name:
+    description: The name of the host in the inventory.
+    type: str
+    required: true
+  command:
+    description: The command that started this run.
+    type: str
+    required: true
+  become_given:
+    description: Whether Ansible was given a password for sudo.
+    type: bool
+    default: false
+author: Homeport (@homeport)
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  homeport.agent.preflight:
+    roles: "{{ role_path }}/.."
+    exclusive: true
+"""
+
+RETURN = r"""
+problems:
+  description: What prevents the run, each with its fix.
+  returned: always
+  type: list
+  elements: dict
+fatal:
+  description: Those of them for which even a look, or a removal, would be at the wrong place.
+  returned: always
+  type: list
+  elements: dict
+"""
 
 import glob
 import os
@@ -49,63 +108,6 @@ from ansible_collections.homeport.agent.plugins.module_utils.removal_facts impor
     removal,
 )
 from ansible_collections.homeport.agent.plugins.module_utils.user_rules import root_problems
-
-DOCUMENTATION = r"""
-module: preflight
-short_description: Decide where Homeport goes on a host, and what stands in its way
-description:
-  - Reads the host without changing it, so it runs in check mode as well.
-  - Sets the fact C(homeport) with the layout, and with what of it is missing (C(homeport.todo)), so that
-    the tasks of a finished host have nothing to do.
-  - The action plugin of this name fills in all options; see there which of its own it takes.
-options:
-  components:
-    description: The text of each file of C(module_utils/components), by its name.
-    type: dict
-    required: true
-  settings:
-    description: The value of each variable of the roles, by its name.
-    type: dict
-    required: true
-  groups:
-    description: The groups of the inventory that the host is in.
-    type: list
-    elements: str
-    required: true
-  name:
-    description: The name of the host in the inventory.
-    type: str
-    required: true
-  command:
-    description: The command that started this run.
-    type: str
-    required: true
-  become_given:
-    description: Whether Ansible was given a password for sudo.
-    type: bool
-    default: false
-author: Homeport
-"""
-
-EXAMPLES = r"""
-- name: Look at the host
-  homeport.agent.preflight:
-    roles: "{{ role_path }}/.."
-    exclusive: true
-"""
-
-RETURN = r"""
-problems:
-  description: What prevents the run, each with its fix.
-  returned: always
-  type: list
-  elements: dict
-fatal:
-  description: Those of them for which even a look, or a removal, would be at the wrong place.
-  returned: always
-  type: list
-  elements: dict
-"""
 
 Json = dict[str, Any]
 

@@ -1,31 +1,9 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Run another release of the agent that is installed, with the settings and the database that it had."""
 
 from __future__ import annotations
-
-import shutil
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeport.agent.plugins.module_utils.processes import (
-    OPTIONS,
-    SETTLED_S,
-    Manager,
-    asked_by,
-    described,
-    wait,
-)
-from ansible_collections.homeport.agent.plugins.module_utils.release_facts import KEPT
-from ansible_collections.homeport.agent.plugins.module_utils.releases import (
-    ReleaseError,
-    Releases,
-    bring_database,
-    keep,
-    left_over,
-    present,
-    put_back,
-)
 
 DOCUMENTATION = r"""
 module: release
@@ -83,7 +61,7 @@ options:
     default: []
 extends_documentation_fragment:
   - homeport.agent.service
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""
@@ -121,6 +99,30 @@ kept_database:
   returned: success
   type: str
 """
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homeport.agent.plugins.module_utils.processes import (
+    OPTIONS,
+    SETTLED_S,
+    Manager,
+    asked_by,
+    described,
+    wait,
+)
+from ansible_collections.homeport.agent.plugins.module_utils.release_facts import KEPT
+from ansible_collections.homeport.agent.plugins.module_utils.releases import (
+    ReleaseError,
+    Releases,
+    bring_database,
+    keep,
+    left_over,
+    present,
+    put_back,
+)
 
 
 def switch(given: dict[str, Any], releases: Releases, manager: Manager) -> dict[str, Any]:

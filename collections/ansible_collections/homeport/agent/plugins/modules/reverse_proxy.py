@@ -1,28 +1,9 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """See that Caddy or Traefik answers with what it was started from, or go back to what it answered with before."""
 
 from __future__ import annotations
-
-import filecmp
-import json
-import os
-import shutil
-import socket
-import ssl
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeport.agent.plugins.module_utils.processes import (
-    OPTIONS,
-    RUNNING,
-    Manager,
-    described,
-    end_of_file,
-    run,
-    wait,
-)
 
 DOCUMENTATION = r"""
 module: reverse_proxy
@@ -74,7 +55,7 @@ options:
     default: ""
 extends_documentation_fragment:
   - homeport.agent.service
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""
@@ -98,6 +79,27 @@ back:
   type: bool
 """
 
+import filecmp
+import json
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homeport.agent.plugins.module_utils.processes import (
+    OPTIONS,
+    RUNNING,
+    Manager,
+    described,
+    end_of_file,
+    run,
+    wait,
+)
+
 ANSWER_S = 2.0  # for one address
 OWN_LINES = 5
 STATE = "state.json"  # beside the kept files: where they belong, and where each service answered
@@ -108,15 +110,15 @@ ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S
 
 def near(address: str) -> str:
     """The address at which this machine asks."""
-    scheme, _, authority = address.partition("://")
-    host, _, port = authority.rpartition(":")
+    scheme, _unused, authority = address.partition("://")
+    host, _unused, port = authority.rpartition(":")
     return f"{scheme}://{ANYWHERE.get(host, host)}:{port}"
 
 
 def answers(address: str) -> bool:
     """Whether a web server speaks at an address; whatever it says."""
-    scheme, _, authority = address.partition("://")
-    host, _, port = authority.rpartition(":")
+    scheme, _unused, authority = address.partition("://")
+    host, _unused, port = authority.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S) as plain:
             plain.settimeout(ANSWER_S)

@@ -1,17 +1,9 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Wait until a service runs, or say why it does not, with the end of its log."""
 
 from __future__ import annotations
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeport.agent.plugins.module_utils.processes import (
-    OPTIONS,
-    SETTLED_S,
-    Manager,
-    asked_by,
-    described,
-    wait,
-)
 
 DOCUMENTATION = r"""
 module: service_wait
@@ -35,7 +27,7 @@ options:
     default: []
 extends_documentation_fragment:
   - homeport.agent.service
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""
@@ -44,6 +36,16 @@ EXAMPLES = r"""
     name: homeportd
     answer: [/opt/homeport/current/bin/homeport, status]
 """
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homeport.agent.plugins.module_utils.processes import (
+    OPTIONS,
+    SETTLED_S,
+    Manager,
+    asked_by,
+    described,
+    wait,
+)
 
 
 def main() -> None:

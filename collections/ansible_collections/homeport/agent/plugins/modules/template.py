@@ -1,4 +1,6 @@
 #!/usr/bin/python
+# SPDX-License-Identifier: MIT
+# (see LICENSE; compatible with the GNU General Public License v3.0)
 """Documentation of the action plugin of this name, which does the work."""
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ options:
     type: list
     elements: path
     default: []
-author: Homeport
+author: Homeport (@homeport)
 """
 
 EXAMPLES = r"""

@@ -106,7 +106,7 @@ def ask_index(archive: str, locks: list[str]) -> list[dict[str, str]]:
 
     command: Any = create_command("install")
     settings = ["--retries=0", f"--timeout={SECONDS}", "--no-cache-dir", "--no-input", "--only-binary=:all:"]
-    options, _ = command.parse_args([*settings, "--disable-pip-version-check"])
+    options, _unused = command.parse_args([*settings, "--disable-pip-version-check"])
     listener = Listener()
     for name in ("pip._internal.index.collector", "pip._internal.network.session"):
         logger = logging.getLogger(name)
@@ -167,7 +167,7 @@ def ask_twice(asked: Any, *arguments: Any) -> list[dict[str, str]]:
     """Ask again what nobody answered, unless that took long."""
     failures: list[dict[str, str]] = []
     begun = time.monotonic()
-    for _ in range(TRIES):
+    for _unused in range(TRIES):
         failures = asked(*arguments)
         if not any(found["kind"] in ("names", "unreachable") for found in failures):
             break

@@ -71,7 +71,7 @@ def ask_holder(name: str) -> dict[str, object] | None:
         except OSError:
             return hidden_holder(name)
         raw = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-        pid, uid, _ = CREDENTIALS.unpack(raw)
+        pid, uid, _unused = CREDENTIALS.unpack(raw)
         with contextlib.suppress(OSError, ValueError):
             claimed = int(asking.recv(MOST_ANSWER))
             if claimed > 1 and owner_of(claimed) == uid:
@@ -106,7 +106,7 @@ def say(answer: dict[str, object]) -> None:
 def take(name: str, lock: socket.socket) -> dict[str, object]:
     """Bind the lock, or tell who has it."""
     holder: dict[str, object] | None = None
-    for _ in range(TRIES):
+    for _unused in range(TRIES):
         try:
             lock.bind(address_of(name))
         except OSError:
@@ -138,11 +138,11 @@ def main() -> int:
         waiting.register(run, select.POLLIN)
         waiting.register(lock, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in waiting.poll()}
+            ready = {descriptor for descriptor, _unused in waiting.poll()}
             if run in ready:
                 return 0
             with contextlib.suppress(OSError):
-                asking, _ = lock.accept()
+                asking, _unused = lock.accept()
                 with asking:
                     asking.setblocking(False)
                     asking.send(str(pid).encode())

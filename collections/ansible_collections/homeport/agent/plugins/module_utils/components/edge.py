@@ -47,7 +47,7 @@ class Edge(Component):
         if not ports:
             return {}
         url, bind = str(settings["homeport_edge_url"]), str(settings["traefik_bind"])
-        scheme, _, names = url.partition("://")
+        scheme, _unused, names = url.partition("://")
         base = names.removeprefix("{name}.").partition(":")[0]
         public = not is_loopback(bind)
         everywhere = ["0.0.0.0", "::"] if public else ["127.0.0.1", "::1"]  # noqa: S104 - an edge is public
