@@ -103,8 +103,7 @@ def changes(log: str, host: str) -> list[set[str]]:
         changed = set()
         for line in run.splitlines():
             if match := re.search(r"(?:TASK|HANDLER) \[(.+?)\] \*", line):
-                # A step that needs what is not there yet has a task of its own for the preview.
-                task = match[1].removesuffix(" (preview)")
+                task = match[1]
             elif re.search(rf"changed: \[{re.escape(host)}[\] ]", line):
                 changed.add(task)
         runs.append(changed)
