@@ -655,11 +655,11 @@ export interface components {
             resumed: boolean;
         };
         /**
-         * @description What a tunnel carries.
+         * @description The kind of a tunnel: the protocol that it carries.
          * @enum {string}
          */
         Kind: "http" | "tcp" | "udp";
-        /** @description Of one tunnel; None is no limit but the edge's own. */
+        /** @description Limits of one tunnel; None is no limit but the edge's own. */
         Limits: {
             bytes_per_second?: number | null;
             connections?: number | null;
