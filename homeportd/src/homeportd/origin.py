@@ -14,7 +14,7 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Origin:
-    """Where each port is seen, as a pattern: `http://{port}.localhost:8080`, `https://{port}-dev.example.com`.
+    """The address of each port, as a pattern: `http://{port}.localhost:8080`, `https://{port}-dev.example.com`.
 
     The dashboard lives at the same pattern without the port: `http://localhost:8080`,
     `https://dev.example.com`. Its origin never equals that of a port, so a dev server cannot use its cookies.

@@ -30,7 +30,7 @@ class SettingsError(HomeportError):
 
 
 class Settings(ReposSettings, PortsSettings, SystemSettings):
-    """What a person may decide about an agent; every key is in docs/operations.md."""
+    """The settings of an agent; docs/operations.md explains every key."""
 
     # Left out on an edge that is no workstation: no ports, repos and shares then.
     origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)] | None = None

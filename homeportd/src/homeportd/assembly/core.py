@@ -1,4 +1,4 @@
-"""The core of every agent: what the rooms of all systems need, and the routes that every agent has."""
+"""The core of every agent: the parts that the rooms of all systems need, and the routes that every agent has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LOAD_S: Final = 3.0  # between two readings of the machine's load, while a dashb
 
 @dataclass(frozen=True)
 class Core:
-    """What an assembly makes its rooms with. `key` signs cookies; `guard` finds the caller of an API request."""
+    """The parts that assemblies make their rooms with. `key` signs cookies; `guard` finds the caller of a request."""
 
     settings: Settings
     database: Database

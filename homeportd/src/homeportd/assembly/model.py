@@ -1,4 +1,4 @@
-"""What every assembly gives to the agent: its routes, its repeated work, its counts, its listeners."""
+"""An assembly: the routes, sweeps, counts and listeners that a system gives to the agent."""
 
 from __future__ import annotations
 

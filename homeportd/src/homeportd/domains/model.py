@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How far a domain has come. Without TLS, `verified` is the end."""
+    """The state of a domain. Without TLS, `verified` is the last."""
 
     PENDING = "pending"  # its DNS record does not lead here yet
     VERIFIED = "verified"  # it does; the certificate is awaited
@@ -44,7 +44,7 @@ class Certificate:
 
 
 class Destination(StrEnum):
-    """Where a domain leads, by DNS."""
+    """The machine that a domain leads to, by DNS."""
 
     HERE = "here"  # to this edge
     ELSEWHERE = "elsewhere"  # or nowhere

@@ -1,4 +1,4 @@
-"""People's own domains on an edge: which certificates Traefik gets for them, and how DNS is asked."""
+"""The settings of people's own domains: their certificates from Traefik, and the DNS server to ask."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class DomainsSettings(EdgeSettings):
 
     @property
     def probe(self) -> str:
-        """Where Traefik's TLS answers on this machine, as ADDRESS:PORT."""
+        """The address of Traefik's TLS on this machine, as ADDRESS:PORT."""
         return self.tls_probe or f"127.0.0.1:{self.port or 443}"

@@ -19,7 +19,7 @@ _MAX_DOUBLINGS = 16
 
 @dataclass(frozen=True)
 class CheckIntervals:
-    """How long until a domain is checked next, by its state; seconds. `jitter`: a part added or taken off by chance."""
+    """Seconds until a domain is checked next, by its state. `jitter`: the part that chance adds or takes off."""
 
     pending: float = 15
     pending_most: float = 600

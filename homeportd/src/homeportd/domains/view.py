@@ -21,14 +21,14 @@ class RecordView(BaseModel):
 
 
 class ErrorView(BaseModel):
-    """What is wrong, and what to do about it."""
+    """The fault of a domain, and the next step of its owner."""
 
     detail: str
     fix: str
 
 
 class CertificateView(BaseModel):
-    """What visitors are shown."""
+    """The certificate that visitors of a domain get."""
 
     issuer: str
     not_before: str

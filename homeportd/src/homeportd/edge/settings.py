@@ -1,4 +1,4 @@
-"""What makes a machine an edge: its names and ports, and how it works together with Traefik."""
+"""The settings of an edge: its names and ports, and its connection to Traefik."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Load:
 
 @dataclass(frozen=True)
 class CpuTimes:
-    """What all processors together have done since boot, in any one unit."""
+    """The time of all processors together since boot, in any one unit."""
 
     idle: float
     total: float

@@ -1,4 +1,4 @@
-"""What can go wrong with a yamux session or stream, each its own class."""
+"""The errors of a yamux session or stream."""
 
 
 class YamuxError(Exception):

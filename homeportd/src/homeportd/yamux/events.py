@@ -1,4 +1,4 @@
-"""What a session tells its owner about the bytes it received. Named tuples, as one is made for each frame."""
+"""The events that received bytes cause. Named tuples, as one is made for each frame."""
 
 from __future__ import annotations
 

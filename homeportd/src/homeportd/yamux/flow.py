@@ -1,4 +1,4 @@
-"""One stream as the session sees it: what may be sent, what may be received, what is due. No I/O."""
+"""The flow control of one stream: its windows, its unsent bytes, its due frames. No I/O."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Code(IntEnum):
 
 
 class Role(IntEnum):
-    """Which side of the connection this is; the value is the first stream id it opens."""
+    """The side of a connection; the value is the first stream id that it opens."""
 
     CLIENT = 1
     SERVER = 2

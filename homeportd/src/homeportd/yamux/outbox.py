@@ -1,4 +1,4 @@
-"""What a session has to send, and whose turn it is. No I/O.
+"""The frames that a session has to send, and the order of its streams. No I/O.
 
 Three kinds, in this order: answers and session frames, window updates, then payload of the streams in turn.
 """

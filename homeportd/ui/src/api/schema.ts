@@ -555,7 +555,7 @@ export interface components {
             kind: "not-http" | "debugger";
             text: string;
         };
-        /** @description What visitors are shown. */
+        /** @description The certificate that visitors of a domain get. */
         CertificateView: {
             issuer: string;
             not_after: string;
@@ -630,7 +630,7 @@ export interface components {
             udp_ports: string;
             url: string;
         };
-        /** @description What is wrong, and what to do about it. */
+        /** @description The fault of a domain, and the next step of its owner. */
         ErrorView: {
             detail: string;
             fix: string;

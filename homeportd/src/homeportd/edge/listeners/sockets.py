@@ -19,8 +19,10 @@ class PortInUse(Exception):
 
 
 def bind(addresses: Sequence[str], port: int, kind: socket.SocketKind) -> list[socket.socket]:
-    """One socket an address; `port` 0: the kernel chooses, for a single address. An address family that this
-    machine has not is left out. Raises PortInUse, and OSError when nothing could be bound."""
+    """Bound sockets, one for each address; `port` 0: the kernel chooses, for a single address.
+
+    An address family that this machine lacks is left out. Raises PortInUse, and OSError when nothing could be bound.
+    """
     bound: list[socket.socket] = []
     last: OSError | None = None
     try:

@@ -1,1 +1,1 @@
-"""What an edge writes for Traefik and reads from it."""
+"""Traefik in front of an edge: the files written for it, and the logs read from it."""

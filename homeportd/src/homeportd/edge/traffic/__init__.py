@@ -1,1 +1,1 @@
-"""What went through the tunnels of an edge: counts, minutes, connections."""
+"""The traffic of tunnels: counters, rates, minutes, the connection log."""
