@@ -1,4 +1,4 @@
-"""Which container is behind a port, asked of Docker or podman on their own sockets.
+"""Containers behind ports, asked of Docker or podman on their own sockets.
 
 Both answer `GET /containers/json` of the Docker Engine API. Their answers have text of whoever made the container, so
 names are cut and cleaned, and a folder is a path or nothing.

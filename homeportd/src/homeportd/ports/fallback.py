@@ -26,7 +26,7 @@ def _psutil() -> Any:
 
 
 class Psutil:
-    """The same questions as `Netlink` answers."""
+    """A source of listening sockets, in place of `Netlink`."""
 
     def __init__(self) -> None:
         self._psutil = _psutil()
@@ -83,7 +83,7 @@ class Due:
 
 
 class PsutilOwners:
-    """The same questions as `Owners` answers, by process in place of socket."""
+    """Owners of listening sockets, in place of `Owners`, known by process and not by socket."""
 
     def __init__(self) -> None:
         self._psutil = _psutil()
@@ -94,7 +94,7 @@ class PsutilOwners:
         return None if listener.pid is None else self._owners.get(listener.pid)
 
     def user(self, listener: Listener) -> str | None:
-        """The name of who runs it."""
+        """The name of a listener's user."""
         owner = self.owner(listener)
         return owner.user if owner is not None else None
 
@@ -111,7 +111,7 @@ class PsutilOwners:
         return {pid: owner for pid, owner in found.items() if owner is not None}
 
     def learn(self, found: Mapping[int, Owner], now: float) -> bool:
-        """Remember an answer; says whether any owner became another."""
+        """Remember an answer of `look_up`; whether any owner changed."""
         del now
         changed = dict(found) != self._owners
         self._owners = dict(found)

@@ -140,7 +140,7 @@ def _with_known_container(holder: SocketOwner, before: SocketOwner | None) -> So
 
 
 class Owners:
-    """The memory. Every method but `look_up` belongs to one thread and takes microseconds."""
+    """The known holders of sockets. Every method but `look_up` belongs to one thread and takes microseconds."""
 
     def __init__(self, reader: Path | None = None) -> None:
         self._reader = reader
@@ -160,7 +160,7 @@ class Owners:
         return holder.owner if holder is not None else None
 
     def user(self, listener: Listener) -> str | None:
-        """The name of who runs it, from the process or else from the socket itself."""
+        """The name of a listener's user, from the process or else from the socket itself."""
         owner = self.owner(listener)
         if owner is not None:
             return owner.user
@@ -198,7 +198,7 @@ class Owners:
         return look_up(due, frozenset(self._pidfds), self._reader)
 
     def learn(self, found: Found, now: float) -> bool:
-        """Remember an answer; says whether any owner became another."""
+        """Remember an answer of `look_up`; whether any owner changed."""
         changed = False
         for pid, descriptor in found.pidfds.items():
             self._watch(pid, descriptor)

@@ -44,7 +44,7 @@ class Stat:
 
 
 def stat(pid: int) -> Stat:
-    """Raises OSError when there is no such process."""
+    """The stat of a process. Raises OSError when there is none."""
     with open(f"/proc/{pid}/stat", "rb") as file:
         data = file.read(4096)
     # The name is in parentheses and may itself contain blanks and parentheses.
@@ -64,7 +64,7 @@ def _boot() -> tuple[int, int]:
 
 
 def describe(pid: int, started: int) -> Owner:
-    """All that an Owner says; raises OSError when the process is gone or not ours to read."""
+    """The process as an Owner. Raises OSError when it is gone or not ours to read."""
     folder = f"/proc/{pid}"
     with open(f"{folder}/cmdline", "rb") as file:
         command = file.read(MAX_COMMAND)

@@ -23,7 +23,7 @@ class ContainerView(BaseModel):
 
 
 class CautionView(BaseModel):
-    """What to know before the port is shared, and the command to use instead where there is one."""
+    """A caution before the port is shared, and the command to use instead where there is one."""
 
     kind: Kind
     text: str
@@ -73,7 +73,7 @@ EVENTS: Final[dict[str, type[BaseModel]]] = {
 def port_view(
     number: int, port: Port | None, share: Share | None, origin: Origin, outside: Outside | None = None
 ) -> PortView:
-    """`port` None: nothing listens there now."""
+    """The view of a port; `port` None: nothing listens there now."""
     owner = port.owner if port else None
     container = owner.container if owner else None
     user = port.user if port else None

@@ -548,7 +548,7 @@ export interface components {
             total: number;
             used: number;
         };
-        /** @description What to know before the port is shared, and the command to use instead where there is one. */
+        /** @description A caution before the port is shared, and the command to use instead where there is one. */
         CautionView: {
             command: string | null;
             /** @enum {string} */

@@ -1,4 +1,4 @@
-"""Giving rights up: for good in a child process, and for the length of one look at another user's process.
+"""Privileges, given up for good in a child process, and for the length of one look at another user's process.
 
 Python knows no capset(2), prctl(2) and setfsuid(2); they are called in the C library.
 """
