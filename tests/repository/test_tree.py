@@ -14,6 +14,7 @@ from homeportd.cli.command_line import build
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 MOST_SETTINGS = 6
+GENERATED = ROOT / "homeportd/ui/src/api/schema.ts"  # bin/ui-types writes it
 # What roles tell one another; a person sets none of it.
 INTERNAL = {"service"}
 ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
@@ -41,7 +42,7 @@ def documents() -> str:
 
 
 def test_no_source_file_is_too_long() -> None:
-    sources = tracked("*.py", "*.ts", "*.tsx", "bin/*")
+    sources = set(tracked("*.py", "*.ts", "*.tsx", "bin/*")) - {GENERATED}
     long = {
         str(path.relative_to(ROOT)): lines
         for path in sources
