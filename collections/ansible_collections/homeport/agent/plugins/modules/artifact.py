@@ -242,10 +242,12 @@ def is_running(folder: Path) -> bool:
     """Whether a process runs a program of a folder: one whose successor did not come up."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if (process / "exe").readlink().is_relative_to(folder):
-                return True
+            # What it was started as: a container's root may not follow the link `exe` of others.
+            program = (process / "cmdline").read_bytes().split(b"\0")[0]
         except OSError:
-            continue  # gone, or not ours to look into
+            continue  # gone
+        if Path(os.fsdecode(program)).is_relative_to(folder):
+            return True
     return False
 
 
