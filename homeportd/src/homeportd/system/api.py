@@ -1,7 +1,5 @@
 """The API of the agent's health and its machine's load."""
 
-import os
-import pwd
 import socket
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from homeportd import __version__, clock
+from homeportd.accounts import own_name
 from homeportd.auth.guard import Guard
 from homeportd.auth.model import Caller
 from homeportd.http import problems
@@ -62,20 +61,12 @@ class Status(BaseModel):
     counts: CountsView
 
 
-def _user() -> str:
-    """The name of the agent's own user: $USER may name the user who started supervisord."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
 def router(
     system: System, about: About, edge: EdgeView | None, counts: Callable[[], Counts], guard: Guard
 ) -> APIRouter:
     """The routes of health and status; `counts` is called at each request."""
     routes = APIRouter(tags=["system"])
-    hostname, user = socket.gethostname(), _user()
+    hostname, user = socket.gethostname(), own_name()
     choice, started = about.user_choice, about.started_at
 
     @routes.get("/api/health", openapi_extra={"security": []})

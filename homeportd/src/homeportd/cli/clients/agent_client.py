@@ -159,14 +159,12 @@ def connect(timeout: float = TIMEOUT) -> Agent:
 
 def _not_served(owner: str) -> Failure:
     """The Failure for a user whom the agent does not serve. `owner`: the user whom it serves, by `owner_of`."""
-    import pwd  # imports for a rare path
-    import shlex
+    import shlex  # imports for a rare path
     import sys
 
-    try:
-        me = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        me = f"uid {os.getuid()}"
+    from homeportd.accounts import user_label
+
+    me = user_label(os.getuid())
     named = " " not in owner
     command = ["sudo", *(["-u", owner] if named else []), "homeport", *sys.argv[1:]]
     asked = owner if named and owner != OWN_USER else "whoever set this machine up"
@@ -179,17 +177,14 @@ def _not_served(owner: str) -> Failure:
 
 def owner_of(path: Path) -> str:
     """The user who owns a path, by name where there is one; of its folder where the path is not there."""
-    import pwd  # an import for a rare path
+    from homeportd.accounts import user_label  # an import for a rare path
 
     for candidate in (path, path.parent):
         try:
             uid = candidate.stat().st_uid
         except OSError:
             continue
-        try:
-            return pwd.getpwuid(uid).pw_name
-        except KeyError:
-            return f"uid {uid}"
+        return user_label(uid)
     return "another user"
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from homeportd.accounts import user_label
 from homeportd.cli.clients import installation
 from homeportd.cli.clients.agent_client import Agent, is_closed, owner_of
 from homeportd.cli.errors import NOT_FOUND, Failure
@@ -97,7 +98,7 @@ def _renewed(old: Account) -> Account:
 
 def _new_token() -> dict[str, Any]:
     """A token for tunnels of this machine's agent: its `id` and the `token` itself. Raises Failure."""
-    name = _UNFIT.sub("-", f"this machine: {_user()}")[:MAX_NAME]
+    name = _UNFIT.sub("-", f"this machine: {user_label(os.geteuid())}")[:MAX_NAME]
     with Agent(installation.find()) as agent:
         made: dict[str, Any] = agent.post("/tokens", {"name": name, "scope": "tunnel"})
     return made
@@ -106,14 +107,6 @@ def _new_token() -> dict[str, Any]:
 def _revoke(token_id: str) -> None:
     with Agent(installation.find()) as agent:
         agent.delete(f"/tokens/{token_id}")
-
-
-def _user() -> str:
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 def _check_home() -> None:
