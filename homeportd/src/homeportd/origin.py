@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlsplit
 
 _PATTERN = re.compile(
     r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<number>[0-9]{1,5}))?"
@@ -48,8 +47,3 @@ class Origin:
     def of_port(self, port: int) -> str:
         """The origin of one port, without a trailing slash."""
         return self.pattern.replace("{port}", str(port))
-
-    @property
-    def listen_port(self) -> int:
-        """The port in the pattern, or the scheme's own."""
-        return urlsplit(self.dashboard).port or (443 if self.scheme == "https" else 80)
