@@ -118,8 +118,8 @@ async def python_proxy(number: int, upstream: int) -> None:
     await server.serve_forever()
 
 
-def house(stack: ExitStack, folder: Path, upstream: int) -> tuple[int, dict[str, str], psutil.Process]:
-    """Homeport, with the dev server shared by password; its front door, a visitor's headers, the agent."""
+def homeport(stack: ExitStack, folder: Path, upstream: int) -> tuple[int, dict[str, str], psutil.Process]:
+    """Homeport, with the dev server shared by password; the port of Caddy, a visitor's headers, the agent."""
     number = free_port()
     origin = f"http://{{port}}.localhost:{number}"
     sockets, data = folder / "s", folder / "data"
@@ -203,7 +203,7 @@ def measure(folder: Path, stack: ExitStack) -> dict[str, float]:
         basics + f"http://:{plain} {{\n bind 127.0.0.1\n reverse_proxy 127.0.0.1:{upstream}\n}}\n",
     )  # fmt: skip
     run(stack, folder, "python", sys.executable, __file__, "--proxy", str(python), str(upstream))
-    number, visitor, agent = house(stack, folder, upstream)
+    number, visitor, agent = homeport(stack, folder, upstream)
     ways: dict[str, tuple[int, dict[str, str]]] = {
         "plain_caddy": (plain, {}),
         "homeport": (number, visitor),

@@ -190,7 +190,7 @@ def edge(stack: ExitStack, folder: Path) -> tuple[dict[str, str], str, list[psut
     return addresses, token, [psutil.Process(agent.pid), psutil.Process(traefik.pid)], web
 
 
-def house(stack: ExitStack, folder: Path, services: peers.Services) -> dict[str, Started]:
+def homeport(stack: ExitStack, folder: Path, services: peers.Services) -> dict[str, Started]:
     """Homeport, both ways in."""
     addresses, token, processes, web = edge(stack, folder)
     agent, traefik = processes
@@ -223,13 +223,13 @@ async def client(url: str, ca: str, token: str, first: str, ready: str, *targets
     made = Client(lambda: account, rotated=lambda _old, _new: True, links=1)
     running = asyncio.create_task(made.run())
     iperf_port, http_port, udp_port, name = targets
-    wishes = [
+    specs = [
         TunnelSpec(kind=Kind.TCP, target=f"127.0.0.1:{iperf_port}", port=int(first)),
         TunnelSpec(kind=Kind.TCP, target=f"127.0.0.1:{http_port}", port=int(first) + 1),
         TunnelSpec(kind=Kind.UDP, target=f"127.0.0.1:{udp_port}", port=int(first) + 2),
         TunnelSpec(kind=Kind.HTTP, target=f"127.0.0.1:{http_port}", name=name),
     ]
-    for tunnel in [made.add(spec) for spec in wishes]:
+    for tunnel in [made.add(spec) for spec in specs]:
         if not await made.answered(tunnel, 10) or tunnel.state is not State.LIVE:
             raise SystemExit(f"a tunnel did not open: {tunnel.error}")
     await asyncio.to_thread(Path(ready).touch)
@@ -240,7 +240,7 @@ def measure(stack: ExitStack, folder: Path, turns: int, seconds: int) -> dict[st
     """Start everything, measure in turns."""
     load = round(os.getloadavg()[0], 1)
     services = peers.services(stack, folder)
-    ways: dict[str, Started] = house(stack, folder, services)
+    ways: dict[str, Started] = homeport(stack, folder, services)
     missing: dict[str, str] = {}
     for name, start in peers.STARTERS.items():
         try:

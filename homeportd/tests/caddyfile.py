@@ -1,4 +1,4 @@
-"""The front door's settings, from the role's own template, as Ansible's template module renders it."""
+"""The Caddyfile, made from the role's own template, as Ansible's template module renders it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peers that dawdle, stop half-way or send garbage at every door of the edge: shown out, each, and memory is flat."""
+"""Peers that dawdle, stop half-way or send garbage at each listener of the edge: all are refused, memory is flat."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from homeportd.tunnels import protocol
 
 from .processes import Edge, descriptors, edge, memory, peer, until, visit
 
-MOMENT_S: Final = 3.0  # beside the patience of a door
+MOMENT_S: Final = 3.0  # beside the time that a listener waits
 GROWTH_MOST: Final = 24 << 20  # bytes by which the edge may grow, however much is thrown at it,
 SLOW_MOST: Final = 64 << 10  # and for each slow connection at a time besides; uvloop's TLS has 256 KiB each
 LEFT_MOST: Final = 8 << 20  # bytes that are still there when the edge has given back what is free
@@ -45,7 +45,7 @@ async def hostile(
     rest: bool = False,
     slack: float = 0,
 ) -> dict[str, Any]:
-    """So many slow connections at each door, and so many hostile inputs over sockets.
+    """So many slow connections at each listener, and so many hostile inputs over sockets.
 
     `rest`: until the edge has given memory back, and see that it is as small as it was.
     `slack`: seconds by which a machine with other work may be late.
@@ -82,13 +82,13 @@ class _Siege:
         self.slowest = 0.0  # seconds that the good visitor waited for its first byte
         self.served = 0
 
-    # Doors
+    # Listeners
 
     async def plain(self) -> Way:
         return await asyncio.open_connection("127.0.0.1", self.edge.port)
 
     async def raw_tls(self) -> Way:
-        """The TLS door, before TLS."""
+        """The TLS listener, before TLS."""
         return await asyncio.open_connection("127.0.0.1", self.edge.tls_port)
 
     async def tls(self) -> Way:
@@ -206,12 +206,12 @@ class _Siege:
             (self.upgraded, OPEN + b"\0\0\0\0\0\0\0\1\0\0\0\x40{"),
             (self.tls, OPEN + b"\0\0\0\0\0\0\0\1\0\0\0\x40{"),
         ]
-        work = [self._slowly(door, data) for door, data in ways for _ in range(count)]
+        work = [self._slowly(connect, data) for connect, data in ways for _ in range(count)]
         return max(await asyncio.gather(*work))
 
-    async def _slowly(self, door: Callable[[], Awaitable[Way]], data: bytes) -> float:
+    async def _slowly(self, connect: Callable[[], Awaitable[Way]], data: bytes) -> float:
         await asyncio.sleep(self.dice.random())
-        reader, writer = await door()
+        reader, writer = await connect()
         begun = time.monotonic()
         ended = asyncio.create_task(_to_end(reader))
         for byte in data:
@@ -233,7 +233,7 @@ class _Siege:
             "upgraded, nonsense": (self.upgraded, self.nonsense),
             "upgraded, frames": (self.upgraded, self.frames),
             "upgraded, lines": (self.upgraded, self.line),
-            "TLS door, nonsense": (self.raw_tls, self.nonsense),
+            "TLS listener, nonsense": (self.raw_tls, self.nonsense),
             "TLS, frames": (self.tls, self.frames),
             "TLS, lines": (self.tls, self.line),
         }
@@ -244,16 +244,16 @@ class _Siege:
             for name in names:
                 if sum(done.values()) >= count:
                     return
-                door, make = kinds[name]
-                await self._throw(door, make())
+                connect, make = kinds[name]
+                await self._throw(connect, make())
                 done[name] += 1
 
         await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
         return done
 
-    async def _throw(self, door: Callable[[], Awaitable[Way]], data: bytes) -> None:
+    async def _throw(self, connect: Callable[[], Awaitable[Way]], data: bytes) -> None:
         """Send it, say no more, and be shown out."""
-        reader, writer = await door()
+        reader, writer = await connect()
         ended = asyncio.create_task(_to_end(reader))
         with contextlib.suppress(OSError):
             writer.write(data)

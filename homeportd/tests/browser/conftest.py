@@ -105,7 +105,7 @@ def contexts(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture(params=[DESKTOP, NARROW], ids=["desktop", "narrow"])
 def device(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """A desk, and the narrowest phone that counts: what fits it fits wider ones."""
+    """A wide screen, and the narrowest phone that counts: what fits it fits wider ones."""
     return dict(request.param)
 
 
@@ -218,5 +218,5 @@ def log_in(
 
 @pytest.fixture
 def page(log_in: Callable[[dict[str, Any]], Page]) -> Page:
-    """The dashboard on a desk."""
+    """The dashboard on a wide screen."""
     return log_in(DESKTOP)

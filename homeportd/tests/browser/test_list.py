@@ -213,7 +213,7 @@ def test_keys_alone_do_everything(workstation, page):
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(row(page, first).locator(link)).to_be_visible()
 
-    # Enter opens, in a tab of its own, past the hop that shows who is asking.
+    # Enter opens, in a tab of its own, by way of the hand-off, which shows who is asking.
     with page.context.expect_page() as opened:
         page.keyboard.press("Enter")
     expect(opened.value.get_by_role("heading", name="Hello from shop")).to_be_visible()

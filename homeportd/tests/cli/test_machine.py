@@ -205,16 +205,16 @@ def test_the_status(homeport, whole) -> None:
 
 
 def states(homeport: Homeport, *arguments: str) -> dict[str, str]:
-    """What `doctor` finds, by hop."""
+    """What `doctor` finds, by check."""
     return {
-        hop["name"]: hop["state"]
-        for hop in json.loads(homeport("doctor", "--json", *arguments).stdout)["checks"]
+        check["name"]: check["state"]
+        for check in json.loads(homeport("doctor", "--json", *arguments).stdout)["checks"]
     }
 
 
 def test_the_doctor_finds_a_healthy_machine(homeport, whole) -> None:
     end = time.monotonic() + 60
-    # A hop has three seconds; whether names below localhost resolve is the machine's affair (test_names_hop.py).
+    # A check has three seconds; whether names below localhost resolve is the machine's affair (test_names_check.py).
     while set(({**(found := states(homeport, str(whole.dev))), "names": "ok"}).values()) != {"ok"}:
         assert time.monotonic() < end, found
     while (done := homeport("doctor", str(whole.dev))).returncode:

@@ -128,12 +128,12 @@ class Writer(threading.Thread):
 
     def write(self, port: int) -> None:
         self._number += 1
-        wish: State = None
+        policy: State = None
         body: dict[str, object] | None = None
         if self._random.random() < 0.75:
             # A network of its own for each write tells them apart.
             network = f"10.{self._number >> 8 & 255}.{self._number & 255}.0/24"
-            wish = ("public", (network,), None)
+            policy = ("public", (network,), None)
             body = {"mode": "public", "allow": [network], "expires": "7d"}
         path = f"/api/ports/{port}/share"
         try:
@@ -142,10 +142,10 @@ class Writer(threading.Thread):
             status, text = 0, None
         if status in {0, 502, 503, 504}:  # 5xx: Caddy lives, the agent does not
             self.unanswered += 1
-            self.possible[port].add(wish)
+            self.possible[port].add(policy)
         elif status in {200, 201, 204}:
             self.acknowledged += 1
-            self.possible[port] = {wish}
+            self.possible[port] = {policy}
         elif body is None and status == 404 and None in self.possible[port]:
             self.possible[port] = {None}
         else:

@@ -12,7 +12,7 @@ from edge_helper import PATIENCE_S, over_socket
 from homeportd.app import agent
 
 ADMIN = "http://admin.tunnel.localhost:8081"
-DESK = "http://localhost:8080"
+DASHBOARD = "http://localhost:8080"
 HOST = ADMIN.removeprefix("http://")
 
 
@@ -46,7 +46,7 @@ async def test_a_link_logs_in_at_the_admin_origin(admin, peer):
     assert "Domain" not in answer.headers["set-cookie"]
     assert (await admin.get("/api/tunnels")).json() == []
     status = (await admin.get("/api/status")).json()
-    assert status["dashboard_url"] == DESK
+    assert status["dashboard_url"] == DASHBOARD
     assert status["edge"]["admin_url"] == ADMIN
     assert status["edge"]["url"] == "http://{name}.tunnel.localhost:8081"
 
@@ -64,8 +64,8 @@ async def test_the_cookie_is_that_of_the_origin_and_not_of_the_workstation(runni
 
 
 async def test_links_lead_where_they_were_asked_for(admin, peer, browser):
-    assert (await peer.post("/api/login-links")).json()["url"].startswith(f"{DESK}/login/")
-    assert (await browser.post("/api/login-links")).json()["url"].startswith(f"{DESK}/login/")
+    assert (await peer.post("/api/login-links")).json()["url"].startswith(f"{DASHBOARD}/login/")
+    assert (await browser.post("/api/login-links")).json()["url"].startswith(f"{DASHBOARD}/login/")
     await log_in(peer, admin)
     made = await admin.post("/api/login-links", headers={"Origin": ADMIN})
     assert made.json()["url"].startswith(f"{ADMIN}/login/")
@@ -74,7 +74,7 @@ async def test_links_lead_where_they_were_asked_for(admin, peer, browser):
 @pytest.mark.parametrize(
     "origin",
     [
-        DESK,  # the other dashboard has its own API
+        DASHBOARD,  # the other dashboard has its own API
         "http://evil.tunnel.localhost:8081",  # a tunnel, same site: its requests carry the cookie
         "http://admin.tunnel.localhost",
         "https://admin.tunnel.localhost:8081",

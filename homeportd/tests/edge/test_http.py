@@ -392,5 +392,5 @@ async def test_a_visitor_cannot_say_where_it_comes_from(visit, connect, devserve
     for name in names:
         value = "for=203.0.113.7" if name == "Forwarded" else "203.0.113.7"
         assert (await visit("listed", headers={name: value})).status_code == 403
-    hop = {"Connection": "X-Forwarded-For, X-Real-Ip", "X-Forwarded-For": "203.0.113.7"}
-    assert (await visit("listed", headers=hop)).status_code == 403
+    connection = {"Connection": "X-Forwarded-For, X-Real-Ip", "X-Forwarded-For": "203.0.113.7"}
+    assert (await visit("listed", headers=connection)).status_code == 403

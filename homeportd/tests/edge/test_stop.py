@@ -23,12 +23,12 @@ WATCH = (
 
 @pytest.fixture
 def edge_settings(edge_settings, tmp_path):
-    """With a door for TLS."""
+    """Settings with a listener for TLS."""
     certificate = trustme.CA().issue_cert("localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "edge.pem")
     pem = tmp_path / "edge.pem"
-    door = {"tls_listen": f"127.0.0.1:{free_port()}", "tls_cert": pem, "tls_key": pem}
-    return edge_settings.model_copy(update=door)
+    listener = {"tls_listen": f"127.0.0.1:{free_port()}", "tls_cert": pem, "tls_key": pem}
+    return edge_settings.model_copy(update=listener)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_it_ends_in_time_whoever_is_there(
     sockets(tcp).sendall(b"GET / HTTP/1.1\r\n\r\nmore")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         datagrams.sendto(b"x", ("127.0.0.1", udp))
-    # The edge's own doors: nothing said, half a head, a link that says nothing; TLS amid its handshake.
+    # The edge's own listeners: nothing said, half a head, a link that says nothing; TLS amid its handshake.
     await say(port)
     await say(port, HEAD[:-2])
     await say(port, HEAD, answer=b"HTTP/1.1 101")

@@ -64,9 +64,9 @@ class Gateway:
         """GET by Host."""
         return await self.ask("GET", port, path, **options)
 
-    async def share(self, port: int, mode: str = "public", **wish: object) -> dict[str, object]:
+    async def share(self, port: int, mode: str = "public", **request: object) -> dict[str, object]:
         """Share a port."""
-        answer = await self.owner.post(f"/api/ports/{port}/share", json={"mode": mode, **wish})
+        answer = await self.owner.post(f"/api/ports/{port}/share", json={"mode": mode, **request})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 

@@ -273,8 +273,8 @@ async def test_uses_run_out(gateway, dev):
 async def test_an_expired_share_says_so(gateway, dev):
     for left_s in (4, 16, 60):  # a pause of this machine may outlast the first
         soon = datetime.now(UTC) + timedelta(seconds=left_s)
-        wish = {"mode": "password", "password": PASSWORD, "expires": soon.isoformat()}
-        await gateway.owner.post(f"/api/ports/{dev.port}/share", json=wish)
+        body = {"mode": "password", "password": PASSWORD, "expires": soon.isoformat()}
+        await gateway.owner.post(f"/api/ports/{dev.port}/share", json=body)
         answer = await gateway.ask("POST", dev.port, "/.homeport/password", data={"password": PASSWORD})
         if answer.status_code == 303:
             break

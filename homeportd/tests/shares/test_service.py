@@ -37,8 +37,8 @@ async def shares(database, passwords, clock):
 
 
 async def test_a_share_survives_a_restart_in_every_detail(shares, database, passwords, clock):
-    wish = ShareRequest(Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3)
-    share = await shares.set(3000, wish)
+    request = ShareRequest(Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3)
+    share = await shares.set(3000, request)
     assert await shares.prove(3000, "secret", ip_address("10.0.0.1")) is Decision.LOGIN
     again = Shares(ShareStore(database), passwords, clock)
     await again.load()
@@ -68,7 +68,7 @@ async def test_a_password_left_out_is_kept(shares):
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "policy",
     [
         ShareRequest(Mode.PASSWORD),
         ShareRequest(Mode.PASSWORD, ""),
@@ -82,9 +82,9 @@ async def test_a_password_left_out_is_kept(shares):
         ShareRequest(Mode.PUBLIC, expires="yesterday"),
     ],
 )
-async def test_a_wish_that_cannot_be_granted_changes_nothing(shares, wish):
+async def test_a_policy_that_cannot_be_changes_nothing(shares, policy):
     with pytest.raises(Problem) as caught:
-        await shares.set(3000, wish)
+        await shares.set(3000, policy)
     assert caught.value.status in (409, 422)
     assert caught.value.fix
     assert shares.all() == []

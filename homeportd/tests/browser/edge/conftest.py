@@ -67,7 +67,7 @@ class Edge(Workstation):
         return dict(wait_for(find, f"tunnel {label} is live"))
 
     def routed(self, name: str) -> None:
-        """Wait until the front door leads to a live HTTP name: Traefik takes a route in after a moment."""
+        """Wait until Traefik leads to a live HTTP name, which reads a route after a moment."""
         self.tunnel(name)
         wait_for(lambda: self.visit(name)[0] == 200, f"{name} is routed")
 

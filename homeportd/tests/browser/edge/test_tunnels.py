@@ -153,8 +153,8 @@ def test_a_name_is_reserved_and_its_networks_are_changed(workstation, client, we
     expect(mine).to_contain_text("at most 7 connections")
     (kept,) = workstation.call("GET", "/api/reservations")
     assert (kept["allow"], kept["limits"]["connections"]) == (["203.0.113.0/24"], 7)
-    # It holds at the front door: we are not of that network.
-    wait_for(lambda: workstation.visit("docs")[0] == 403, "the front door has the rule")
+    # Traefik keeps the rule: this test is not of that network.
+    wait_for(lambda: workstation.visit("docs")[0] == 403, "Traefik has the rule")
 
 
 def test_a_late_answer_does_not_undo_what_is_newer(workstation, at_edge):
@@ -247,15 +247,15 @@ def test_a_token_is_made_replaced_and_revoked(workstation, client, web_server, a
     workstation.routed("myapp")
     (laptop,) = workstation.call("GET", "/api/tokens")
     page = at_edge("tokens")
-    page.get_by_label("Name of the new token").fill("desk")
+    page.get_by_label("Name of the new token").fill("laptop")
     page.get_by_role("button", name="Create").click()
     secret = page.locator("[data-secret] code").first.inner_text()
     assert secret.startswith("hp_")
     expect(page.locator("[data-secret]")).to_contain_text("homeport init --edge")
-    made = next(token for token in workstation.call("GET", "/api/tokens") if token["name"] == "desk")
+    made = next(token for token in workstation.call("GET", "/api/tokens") if token["name"] == "laptop")
     assert made["scope"] == "tunnel"
     page.reload()
-    expect(page.get_by_text("desk", exact=False).first).to_be_visible()
+    expect(page.get_by_text("laptop", exact=False).first).to_be_visible()
     expect(page.get_by_text(secret)).to_have_count(0)
 
     page.get_by_role("button", name="Replace laptop").click()

@@ -236,7 +236,7 @@ def test_the_daemon_and_a_passcode_from_a_pipe(homeport, edge, web) -> None:
     assert homeport("daemon", "start").returncode == 0
     done = homeport("tunnels", "add", "http", f"{web}=vault", "--passcode-stdin", input="open sesame\n")
     assert (done.returncode, done.stdout) == (0, f"https://vault.tunnel.localhost:{edge.web}\n"), done.stderr
-    until(lambda: curl(edge, "vault")[0] == 401, "the door is shut")
+    until(lambda: curl(edge, "vault")[0] == 401, "the passcode is asked for")
     assert curl(edge, "vault", "/", "-u", ":open")[0] == 401
     assert curl(edge, "vault", "/", "-u", ":open sesame")[0] == 200
     shown = homeport("daemon", "status", "--json").stdout
