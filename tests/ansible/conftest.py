@@ -70,7 +70,7 @@ def components() -> list[Any]:
 
 @pytest.fixture(scope="session")
 def rules(components: list[Any]) -> SimpleNamespace:
-    """The rules of a layout, for all components: folders(place) and so on."""
+    """The rules of a layout, for all components: folders(fact) and so on."""
     module = plugin("module_utils.layout")
     names = ("folders", "links", "service_users", "retired", "written_folders")
     return SimpleNamespace(**{name: partial(getattr(module, name), components=components) for name in names})

@@ -1,4 +1,4 @@
-"""Files are checked before they take their place, by the plugin that all roles write them with; in previews too."""
+"""Files are checked before they take their fact, by the plugin that all roles write them with; in previews too."""
 
 import json
 import os

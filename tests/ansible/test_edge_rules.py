@@ -34,38 +34,38 @@ def errors(problems: list[dict[str, str]]) -> str:
 
 def test_a_vps_is_an_edge_alone(decide: Decide, rules: SimpleNamespace) -> None:
     # Debian's cloud images have a person with every right, who is nobody's agent.
-    place, problems = decide({}, VPS)
+    fact, problems = decide({}, VPS)
     assert problems == []
-    assert (place["agent"]["user"], place["agent"]["owner_reader"], place["firewall"]["enabled"]) == (
+    assert (fact["agent"]["user"], fact["agent"]["owner_reader"], fact["firewall"]["enabled"]) == (
         "homeport",
         "",
         True,
     )
-    edge, traefik = place["edge"], place["traefik"]
+    edge, traefik = fact["edge"], fact["traefik"]
     assert (traefik["web"], traefik["secure"], traefik["metrics"]) == (":80", ":443", "127.0.0.1:7071")
     assert (traefik["resolver"], traefik["wildcard"]) == ("homeport-domains", "")
     assert edge["open_tcp"] == ["80", "443", "20000-29999"]
-    assert place["agent"]["dashboard"] == edge["admin"] == "https://admin.tunnel.example.com"
-    assert place["own_ports"] == [80, 443, 7070, 7071]
-    assert place["caddy"] == {}
-    assert "/srv/homeport/caddy" not in [row.path for row in rules.folders(place)]
-    assert [user["name"] for user in rules.service_users(place)] == ["homeport-traefik"]
+    assert fact["agent"]["dashboard"] == edge["admin"] == "https://admin.tunnel.example.com"
+    assert fact["own_ports"] == [80, 443, 7070, 7071]
+    assert fact["caddy"] == {}
+    assert "/srv/homeport/caddy" not in [row.path for row in rules.folders(fact)]
+    assert [user["name"] for user in rules.service_users(fact)] == ["homeport-traefik"]
 
 
 @pytest.mark.parametrize("observed", [{}, {"systemd": False}, ALICE])
 def test_a_laptop_is_both_and_nobody_elses_business(
     decide: Decide, rules: SimpleNamespace, observed: dict[str, Any]
 ) -> None:
-    place, problems = decide(observed, LAPTOP)
+    fact, problems = decide(observed, LAPTOP)
     assert problems == []
-    edge, traefik = place["edge"], place["traefik"]
+    edge, traefik = fact["edge"], fact["traefik"]
     assert (traefik["web"], traefik["secure"], edge["bind"]) == ("127.0.0.1:8081", "", ["127.0.0.1", "::1"])
     assert (edge["host"], edge["connect"]) == ("localhost", "http://tunnel.localhost:8081")
-    assert (edge["open_tcp"], edge["open_udp"], place["firewall"]["enabled"]) == ([], [], False)
-    assert place["agent"]["dashboard"] == "http://localhost:8080"
-    assert place["own_ports"] == [7070, 7071, 8080, 8081]
-    assert len(rules.service_users(place)) == (2 if place["rootful"] else 0)
-    paths = [row.path for row in rules.folders(place)]
+    assert (edge["open_tcp"], edge["open_udp"], fact["firewall"]["enabled"]) == ([], [], False)
+    assert fact["agent"]["dashboard"] == "http://localhost:8080"
+    assert fact["own_ports"] == [7070, 7071, 8080, 8081]
+    assert len(rules.service_users(fact)) == (2 if fact["rootful"] else 0)
+    paths = [row.path for row in rules.folders(fact)]
     assert [paths.index(traefik[key]) for key in ("data", "routes")] == sorted(
         paths.index(traefik[key]) for key in ("data", "routes")
     )
@@ -74,27 +74,27 @@ def test_a_laptop_is_both_and_nobody_elses_business(
 def test_the_agent_and_traefik_share_a_group_and_nobody_else_reads(
     decide: Decide, rules: SimpleNamespace
 ) -> None:
-    place, _ = decide({}, VPS)
-    rows = {row.path: row for row in rules.folders(place)}
-    assert rows[place["traefik"]["routes"]][1:] == ("homeport", "homeport", "2750")
+    fact, _ = decide({}, VPS)
+    rows = {row.path: row for row in rules.folders(fact)}
+    assert rows[fact["traefik"]["routes"]][1:] == ("homeport", "homeport", "2750")
     assert rows["/var/lib/homeport-traefik/acme"].mode == "0700"
 
 
 def test_a_provider_makes_it_one_certificate_for_all(decide: Decide) -> None:
-    place, problems = decide({}, {**VPS, "traefik_dns_provider": "ovh"})
+    fact, problems = decide({}, {**VPS, "traefik_dns_provider": "ovh"})
     assert problems == []
-    assert place["traefik"]["wildcard"] == "homeport-wildcard"
+    assert fact["traefik"]["wildcard"] == "homeport-wildcard"
 
 
 def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: SimpleNamespace) -> None:
-    place, problems = decide({}, {"homeport_edge_url": "nonsense", "homeportd_tcp_ports": "nonsense"})
+    fact, problems = decide({}, {"homeport_edge_url": "nonsense", "homeportd_tcp_ports": "nonsense"})
     assert problems == []
-    assert (place["edge"], place["traefik"], place["edge_host"]) == ({}, {}, {})
-    assert not any("traefik" in row.path for row in rules.folders(place))
+    assert (fact["edge"], fact["traefik"], fact["edge_host"]) == ({}, {}, {})
+    assert not any("traefik" in row.path for row in rules.folders(fact))
 
 
 @pytest.mark.parametrize(
-    ("wishes", "word"),
+    ("variables", "word"),
     [
         ({"homeport_edge_url": "https://tunnel.example.com"}, "no pattern of names"),
         ({"homeport_edge_url": "https://{name}.example.com:99999"}, "names port 99999"),
@@ -125,8 +125,8 @@ def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: SimpleNamespac
         ),
     ],
 )
-def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:
-    _, problems = decide({}, {**VPS, **wishes})
+def test_wrong_variables(decide: Decide, variables: dict[str, Any], word: str) -> None:
+    _, problems = decide({}, {**VPS, **variables})
     assert word in errors(problems)
 
 
@@ -176,14 +176,14 @@ def test_a_machine_without_ipv6_binds_none(decide: Decide) -> None:
     ],
 )
 def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, udp: str, kept: str) -> None:
-    place, problems = decide({}, {**VPS, "homeportd_tcp_ports": tcp, "homeportd_udp_ports": udp})
+    fact, problems = decide({}, {**VPS, "homeportd_tcp_ports": tcp, "homeportd_udp_ports": udp})
     assert problems == []
-    assert place["edge"]["reserved_ports"] == kept
+    assert fact["edge"]["reserved_ports"] == kept
 
 
 def test_kernel_settings_name_them_only_where_it_matters(decide: Decide, render: Callable[..., str]) -> None:
-    for wishes, kept in (({}, False), ({"homeportd_tcp_ports": "20000-40000"}, True)):
-        place, _ = decide({}, {**VPS, **wishes})
-        text = render("edge_host", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=place)
+    for variables, kept in (({}, False), ({"homeportd_tcp_ports": "20000-40000"}, True)):
+        fact, _ = decide({}, {**VPS, **variables})
+        text = render("edge_host", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=fact)
         assert ("net.ipv4.ip_local_reserved_ports = 20000-40000" in text) is kept
         assert "net.core.rmem_max = 8388608" in text

@@ -33,7 +33,7 @@ def listener(user: str, installation: str | None, address: str = "127.0.0.1") ->
 
 
 @pytest.mark.parametrize(
-    ("wishes", "refused", "error", "fix"),
+    ("variables", "refused", "error", "fix"),
     [
         (
             {"caddy_bind": ["127.0.0.1", "10.9.9.9"]},
@@ -56,17 +56,17 @@ def listener(user: str, installation: str | None, address: str = "127.0.0.1") ->
     ],
 )
 def test_an_address_of_another_machine_is_named_with_those_that_are_here(
-    decide: Decide, wishes: dict[str, Any], refused: list[str], error: str, fix: str
+    decide: Decide, variables: dict[str, Any], refused: list[str], error: str, fix: str
 ) -> None:
-    _, [problem] = decide({"refused_addresses": refused}, wishes)
+    _, [problem] = decide({"refused_addresses": refused}, variables)
     assert error in problem["error"]
     assert "no address of this machine" in problem["error"]
     assert fix in problem["fix"]
 
 
 def test_a_machine_without_ipv6_is_told_so(decide: Decide) -> None:
-    wishes = {"groups": ["workstation", "edge"], "homeportd_edge_listen": "[::1]:7070"}
-    _, [problem] = decide({"refused_addresses": ["::1"], "ipv6": False}, wishes)
+    variables = {"groups": ["workstation", "edge"], "homeportd_edge_listen": "[::1]:7070"}
+    _, [problem] = decide({"refused_addresses": ["::1"], "ipv6": False}, variables)
     assert problem["error"] == "homeportd_edge_listen has ::1, but this machine has no IPv6"
     # Caddy's default ::1 is left out there, and is no problem.
     assert decide({"refused_addresses": ["::1"], "ipv6": False})[1] == []
@@ -144,9 +144,9 @@ def test_accounts_that_cannot_be_added(decide: Decide) -> None:
 
 
 def test_every_folder_of_a_run_is_looked_at(decide: Decide, rules: SimpleNamespace) -> None:
-    def looked_at(wishes: dict[str, Any], **observed: Any) -> set[str]:
-        place, _ = decide(observed, wishes)
-        return set(rules.written_folders(place))
+    def looked_at(variables: dict[str, Any], **observed: Any) -> set[str]:
+        fact, _ = decide(observed, variables)
+        return set(rules.written_folders(fact))
 
     system = looked_at({})
     assert {"/etc/homeport", "/usr/local/bin", "/etc/systemd/system", "/etc/tmpfiles.d"} <= system

@@ -49,8 +49,8 @@ def test_only_accounts_that_were_made_here_go(
     expected: tuple[list[str], str, str],
 ) -> None:
     observed = {"users": users, "groups": {"homeport": []} if has_group else {}}
-    place, _ = decide(observed)
-    found = removal.accounts(make_host(observed), place, components)
+    fact, _ = decide(observed)
+    found = removal.accounts(make_host(observed), fact, components)
     assert (found["services"], found["own"], found["group"]) == expected
 
 
@@ -58,19 +58,19 @@ def test_everything_that_is_made_is_removed(
     decide: Decide, rules: SimpleNamespace, removal: ModuleType, components: list[Any]
 ) -> None:
     """Whatever the host is today: each folder of an installation goes, by itself or with one above it."""
-    for wishes in (
+    for variables in (
         {},
         {"groups": ["workstation", "edge"]},
         {"groups": ["edge"]},
         {"homeport_rootless": True, "groups": ["workstation", "edge"]},
     ):
         for observed in ({}, {"systemd": False}):
-            place, _ = decide(observed, wishes)
-            given = removal.removals(place, components)
-            gone = {*removal.paths(place, given), *removal.data(given), *removal.parents(given)}
+            fact, _ = decide(observed, variables)
+            given = removal.removals(fact, components)
+            gone = {*removal.paths(fact, given), *removal.data(given), *removal.parents(given)}
             # What a distribution or a home has anyway.
-            anyway = {place["bin"], place["share"]}
-            for row in rules.folders(place):
+            anyway = {fact["bin"], fact["share"]}
+            for row in rules.folders(fact):
                 above = {row.path, *map(str, Path(row.path).parents)}
                 assert above & gone or row.path in anyway, row.path
 
@@ -79,14 +79,14 @@ def test_a_person_without_root_keeps_what_is_theirs(
     decide: Decide, removal: ModuleType, make_host: Callable[..., Any], components: list[Any]
 ) -> None:
     alice = {"home": "/home/alice", "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    place, _ = decide(alice, {"homeport_rootless": True})
-    paths = removal.paths(place, removal.removals(place, components))
+    fact, _ = decide(alice, {"homeport_rootless": True})
+    paths = removal.paths(fact, removal.removals(fact, components))
     assert all(path.startswith("/home/alice/") for path in paths)
     assert not {"/home/alice", "/home/alice/.local", "/home/alice/.local/share", "/home/alice/.config"} & set(
         paths
     )
-    assert place["software"] not in paths
-    assert removal.accounts(make_host({"users": ROOT}), place, components) == {
+    assert fact["software"] not in paths
+    assert removal.accounts(make_host({"users": ROOT}), fact, components) == {
         "services": [],
         "own": "",
         "group": "",
@@ -104,16 +104,16 @@ def home(
 ) -> tuple[Path, Callable[[], Any]]:
     """A home with an installation without root, and what would be removed of it."""
     observed = {"home": str(tmp_path), "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    place, _ = decide(observed, {"homeport_rootless": True})
-    rows = rules.folders(place)
+    fact, _ = decide(observed, {"homeport_rootless": True})
+    rows = rules.folders(fact)
     assert all(row.path.startswith(f"{tmp_path}/") for row in rows)  # nothing of this machine's is touched
     for row in rows:
         Path(row.path).mkdir(parents=True, exist_ok=True)
-    for link in rules.links(place):
+    for link in rules.links(fact):
         Path(link["path"]).symlink_to(link["target"])
 
     def look() -> Any:
-        return facts.removal(make_host({"users": ROOT}), place, components)
+        return facts.removal(make_host({"users": ROOT}), fact, components)
 
     return tmp_path, look
 

@@ -24,18 +24,18 @@ def fixes(problems: list[dict[str, str]]) -> str:
 
 
 def test_a_fresh_debian_has_no_problem(decide: Decide) -> None:
-    place, problems = decide()
+    fact, problems = decide()
     assert problems == []
-    assert (place["manager"], place["agent"]["user"], place["software"]) == (
+    assert (fact["manager"], fact["agent"]["user"], fact["software"]) == (
         "systemd",
         "homeport",
         "/opt/homeport",
     )
-    assert place["agent"]["dashboard"] == "http://localhost:8080"
+    assert fact["agent"]["dashboard"] == "http://localhost:8080"
 
 
 @pytest.mark.parametrize(
-    ("observed", "wishes", "rootful", "elevate", "manager"),
+    ("observed", "variables", "rootful", "elevate", "manager"),
     [
         ({}, {}, True, False, "systemd"),
         ({"systemd": False}, {}, True, False, "supervisor"),
@@ -49,14 +49,14 @@ def test_a_fresh_debian_has_no_problem(decide: Decide) -> None:
 def test_root_is_used_where_it_can_be_had(
     decide: Decide,
     observed: dict[str, Any],
-    wishes: dict[str, Any],
+    variables: dict[str, Any],
     rootful: bool,
     elevate: bool,
     manager: str,
 ) -> None:
-    place, problems = decide(observed, wishes)
+    fact, problems = decide(observed, variables)
     assert problems == []
-    assert (place["rootful"], place["elevate"], place["manager"]) == (rootful, elevate, manager)
+    assert (fact["rootful"], fact["elevate"], fact["manager"]) == (rootful, elevate, manager)
 
 
 def test_all_problems_come_at_once(decide: Decide) -> None:
@@ -75,7 +75,7 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "word"),
+    ("variables", "word"),
     [
         ({"homeport_origin": "http://{port}.localhost:9000"}, "Caddy listens on 8080"),
         ({"homeport_origin": "http://{port}.localhost"}, "names port 80"),
@@ -91,8 +91,8 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
         ({"homeport_rootless": True, "localhost_names_enabled": True}, "localhost_names_enabled needs root"),
     ],
 )
-def test_wrong_variables(decide: Decide, wishes: dict[str, Any], word: str) -> None:
-    _, problems = decide({}, wishes)
+def test_wrong_variables(decide: Decide, variables: dict[str, Any], word: str) -> None:
+    _, problems = decide({}, variables)
     assert word in fixes(problems)
 
 
@@ -176,11 +176,11 @@ def test_a_home_too_long_for_a_socket(decide: Decide) -> None:
     "observed", [{}, {"systemd": False}, {**ALICE, "sudo": "none", "rootless_here": True}]
 )
 def test_folders_are_safe(decide: Decide, rules: SimpleNamespace, observed: dict[str, Any]) -> None:
-    place, _ = decide(observed)
-    rows = {row.path: row for row in rules.folders(place)}
-    assert rows[place["agent"]["data"]].mode == "0700"
-    assert rows[place["agent"]["data"]].owner == place["agent"]["user"]
-    assert (rows[place["sockets"]].mode, rows[place["sockets"]].group) == ("2750", place["group"])
+    fact, _ = decide(observed)
+    rows = {row.path: row for row in rules.folders(fact)}
+    assert rows[fact["agent"]["data"]].mode == "0700"
+    assert rows[fact["agent"]["data"]].owner == fact["agent"]["user"]
+    assert (rows[fact["sockets"]].mode, rows[fact["sockets"]].group) == ("2750", fact["group"])
     paths = list(rows)
     assert all(
         parent in paths[: paths.index(path)]
@@ -196,10 +196,10 @@ def test_what_earlier_releases_ran_is_taken_off(rules: SimpleNamespace, decide: 
         "/etc/homeport/programs/homeport-witness.conf",
         "/run/homeport-witness",
     )
-    for observed, wishes, files in (
+    for observed, variables, files in (
         ({}, {}, [unit, folder]),
         ({"systemd": False}, {}, [program, folder]),
         ({**ALICE, "sudo": "none"}, {"homeport_rootless": True}, []),
     ):
-        place, _ = decide(observed, wishes)
-        assert rules.retired(place) == files
+        fact, _ = decide(observed, variables)
+        assert rules.retired(fact) == files

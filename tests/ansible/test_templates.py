@@ -53,7 +53,7 @@ def homeport(
         "bare": {"systemd": False},
         "rootless": {**ALICE, "sudo": "none", "rootless_here": True},
     }[request.param]
-    place, problems = decide(observed, {"groups": ["workstation", "edge"]})
+    fact, problems = decide(observed, {"groups": ["workstation", "edge"]})
     assert problems == []
     moved = {
         "": ("software", "state", "settings", "sockets", "logs"),
@@ -62,18 +62,18 @@ def homeport(
         "traefik": ("data", "routes", "logs", "log", "access_log"),
     }
     for name, keys in moved.items():
-        part = place[name] if name else place
+        part = fact[name] if name else fact
         for key in keys:
             part[key] = str(tmp_path / part[key].lstrip("/"))
             if not key.endswith("log"):
                 Path(part[key]).mkdir(parents=True, exist_ok=True)
-    (Path(place["settings"]) / "programs").mkdir()
+    (Path(fact["settings"]) / "programs").mkdir()
     tools = [f"tools/{name}/{artifacts[name]['version']}/bin/{name}" for name in ("caddy", "traefik")]
     for program in ("current/bin/homeportd", *tools):
-        path = Path(place["software"]) / program
+        path = Path(fact["software"]) / program
         path.parent.mkdir(parents=True)
         path.symlink_to("/bin/true")
-    return {**place, "preview": False}
+    return {**fact, "preview": False}
 
 
 @pytest.fixture
@@ -139,9 +139,9 @@ def test_caddy_accepts_its_file(
     proxies: list[str],
 ) -> None:
     caddy = need("caddy")
-    place = {**homeport, "caddy": {**homeport["caddy"], "origin": origin, "trusted_proxies": proxies}}
+    fact = {**homeport, "caddy": {**homeport["caddy"], "origin": origin, "trusted_proxies": proxies}}
     file = tmp_path / "Caddyfile"
-    file.write_text(render("caddy", "{{ caddy_text }}", homeport=place))
+    file.write_text(render("caddy", "{{ caddy_text }}", homeport=fact))
     run(caddy, "validate", "--adapter", "caddyfile", "--config", file)
 
 
@@ -210,9 +210,9 @@ def test_a_changed_dependency_changes_the_fingerprint(
 def test_nft_accepts_the_firewall(decide: Decide, render: Render, tmp_path: Path) -> None:
     nft = need("nft")
     wanted = {"groups": ["workstation", "edge"], "firewall_open_tcp": ["80"], "firewall_open_udp": ["53"]}
-    place, problems = decide({"ssh_ports": [2222]}, wanted)
+    fact, problems = decide({"ssh_ports": [2222]}, wanted)
     assert problems == []
-    text = render("firewall", "{{ firewall_text }}", homeport=place)
+    text = render("firewall", "{{ firewall_text }}", homeport=fact)
     assert "tcp dport { 2222, 80, 8081, 20000-29999 } accept" in text
     assert "udp dport { 53, 20000-29999 } accept" in text
     assert "flush ruleset" not in text
@@ -225,8 +225,8 @@ def test_nft_accepts_the_firewall(decide: Decide, render: Render, tmp_path: Path
 
 def test_ssh_stays_open_whatever_is_known_of_it(decide: Decide, render: Render) -> None:
     for found, wanted, expected in (([], [], "22"), ([2222], [], "2222"), ([2222], [22], "22, 2222")):
-        place, _ = decide({"ssh_ports": found}, {"firewall_ssh_ports": wanted})
-        text = render("firewall", "{{ firewall_text }}", homeport=place)
+        fact, _ = decide({"ssh_ports": found}, {"firewall_ssh_ports": wanted})
+        text = render("firewall", "{{ firewall_text }}", homeport=fact)
         assert f"tcp dport {{ {expected} }} accept" in text
 
 

@@ -33,10 +33,10 @@ LAPTOP = {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"}
 def files(render: Render, decide: Decide, defaults: Defaults, tmp_path: Path) -> Files:
     """Traefik's settings and the edge's routes for a host, and what is in the first."""
 
-    def rendered(wishes: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
-        place, problems = decide({}, wishes)
+    def rendered(variables: dict[str, Any]) -> tuple[Path, Path, dict[str, Any]]:
+        fact, problems = decide({}, variables)
         assert problems == []
-        values: dict[str, Any] = {"homeport": place}
+        values: dict[str, Any] = {"homeport": fact}
         static, routes = tmp_path / "traefik.yml", tmp_path / "edge.yml"
         static.write_text(render("traefik", "{{ traefik_text }}", **values))
         routes.write_text(render("traefik", "{{ traefik_routes_text }}", **values))
@@ -52,9 +52,9 @@ def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("wishes", [VPS, WILDCARD, LAPTOP], ids=["vps", "wildcard", "laptop"])
-def test_traefik_accepts_its_files(files: Files, wishes: dict[str, Any]) -> None:
-    static, routes, _ = files(wishes)
+@pytest.mark.parametrize("variables", [VPS, WILDCARD, LAPTOP], ids=["vps", "wildcard", "laptop"])
+def test_traefik_accepts_its_files(files: Files, variables: dict[str, Any]) -> None:
+    static, routes, _ = files(variables)
     for arguments in ((static,), (static, "--routes", routes)):
         result = check(*arguments)
         assert (result.returncode, result.stderr) == (0, "")
@@ -195,24 +195,24 @@ def test_the_log_keeps_what_the_agent_reads_and_no_header(files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "resolver"), [(VPS, "homeport-domains"), (WILDCARD, None), (LAPTOP, None)]
+    ("variables", "resolver"), [(VPS, "homeport-domains"), (WILDCARD, None), (LAPTOP, None)]
 )
 def test_the_agent_reads_its_settings(
-    render: Render, decide: Decide, tmp_path: Path, wishes: dict[str, Any], resolver: str | None
+    render: Render, decide: Decide, tmp_path: Path, variables: dict[str, Any], resolver: str | None
 ) -> None:
-    place, _ = decide({}, wishes)
+    fact, _ = decide({}, variables)
     file = tmp_path / "agent.toml"
-    file.write_text(render("homeportd", "{{ lookup('template', 'agent.toml.j2') }}", homeport=place))
+    file.write_text(render("homeportd", "{{ lookup('template', 'agent.toml.j2') }}", homeport=fact))
     read = settings.load(file)
     assert read.edge is not None
     assert read.edge.cert_resolver == resolver
-    assert (read.origin is not None) is ("workstation" in wishes["groups"])
+    assert (read.origin is not None) is ("workstation" in variables["groups"])
 
 
 def test_secrets_are_in_a_file_of_roots_and_nowhere_else(render: Render, decide: Decide) -> None:
-    place, _ = decide({}, WILDCARD)
+    fact, _ = decide({}, WILDCARD)
     values = {
-        "homeport": place,
+        "homeport": fact,
         "service_name": "homeport-traefik",
         "service_command": ["/bin/true"],
         "service_secrets": {"RFC2136_TSIG_SECRET": 'top "secret" $x'},

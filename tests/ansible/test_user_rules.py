@@ -24,7 +24,7 @@ def texts(problems: list[dict[str, str]], key: str = "error") -> str:
 
 
 @pytest.mark.parametrize(
-    ("observed", "wishes", "user", "reason"),
+    ("observed", "variables", "user", "reason"),
     [
         # The images of clouds have an account, which is nobody's word.
         ({}, {}, "homeport", "root"),
@@ -53,18 +53,18 @@ def texts(problems: list[dict[str, str]], key: str = "error") -> str:
     ],
 )
 def test_the_agents_user_is_the_person(
-    decide: Decide, observed: dict[str, Any], wishes: dict[str, Any], user: str, reason: str
+    decide: Decide, observed: dict[str, Any], variables: dict[str, Any], user: str, reason: str
 ) -> None:
-    place, problems = decide(observed, wishes)
-    assert (place["agent"]["user"], place["agent"]["user_reason"]) == (user, reason)
+    fact, problems = decide(observed, variables)
+    assert (fact["agent"]["user"], fact["agent"]["user_reason"]) == (user, reason)
     assert problems == []
 
 
 @pytest.mark.parametrize("reason", ["setting", "sudo", "root", "data"])
 @pytest.mark.parametrize("who", [{}, {"sudo_user": "alice"}, ALICE])
 def test_a_second_run_by_anybody_keeps_the_reason(decide: Decide, who: dict[str, Any], reason: str) -> None:
-    place, _ = decide({**who, **BOBS, "recorded": {"user": "bob", "reason": reason}})
-    assert (place["agent"]["user"], place["agent"]["user_reason"], place["agent"]["handover"]) == (
+    fact, _ = decide({**who, **BOBS, "recorded": {"user": "bob", "reason": reason}})
+    assert (fact["agent"]["user"], fact["agent"]["user_reason"], fact["agent"]["handover"]) == (
         "bob",
         reason,
         {},
@@ -86,11 +86,11 @@ def test_a_reason_that_no_longer_holds_is_not_kept(
 
 
 def test_another_user_is_handed_what_the_agent_has(decide: Decide) -> None:
-    place, problems = decide(
+    fact, problems = decide(
         BOBS, {"homeport_user": "alice", "groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"}
     )
     assert problems == []
-    handover = place["agent"]["handover"]
+    handover = fact["agent"]["handover"]
     assert (handover["from"], handover["to"]) == (["bob"], "alice")
     assert {folder["path"]: folder["group"] for folder in handover["folders"]} == {
         "/srv/homeport/repos": "alice",
@@ -101,10 +101,10 @@ def test_another_user_is_handed_what_the_agent_has(decide: Decide) -> None:
 
 
 def test_our_own_user_gets_it_back_without_its_home(decide: Decide) -> None:
-    place, problems = decide(BOBS, {"homeport_user": "homeport"})
+    fact, problems = decide(BOBS, {"homeport_user": "homeport"})
     assert problems == []
-    assert place["agent"]["handover"]["from"] == ["bob"]
-    assert "/srv/homeport/home" not in [folder["path"] for folder in place["agent"]["handover"]["folders"]]
+    assert fact["agent"]["handover"]["from"] == ["bob"]
+    assert "/srv/homeport/home" not in [folder["path"] for folder in fact["agent"]["handover"]["folders"]]
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_our_own_user_gets_it_back_without_its_home(decide: Decide) -> None:
 def test_an_interrupted_handover_goes_on(decide: Decide, wished: str, user: str, sources: list[str]) -> None:
     """Whoever owns the folder by then, whoever runs it, and whatever is wished for now."""
     for owner in ("bob", "alice"):
-        place, problems = decide(
+        fact, problems = decide(
             {"data_owner": owner, "users": USERS, "handover": {"from": ["bob"], "to": "alice"}},
             {"homeport_user": wished},
         )
         assert problems == []
-        assert (place["agent"]["user"], place["agent"]["handover"]["from"]) == (user, sources)
+        assert (fact["agent"]["user"], fact["agent"]["handover"]["from"]) == (user, sources)
 
 
 def test_the_agent_of_the_earlier_user_is_no_stranger_on_the_edges_ports(decide: Decide) -> None:
@@ -161,18 +161,18 @@ def test_a_name_without_an_account_is_refused(decide: Decide) -> None:
 def test_without_root_nobody_is_installed_for_by_silence(
     decide: Decide, sudo: str, given: bool, error: str, fix: str
 ) -> None:
-    observed, wishes = (
+    observed, variables = (
         {**ALICE, "sudo": sudo},
         {"become_password": given, "command": "bin/site -i inventory/mine"},
     )
-    place, [problem] = decide(observed, wishes)
-    assert place["rootful"] is True
+    fact, [problem] = decide(observed, variables)
+    assert fact["rootful"] is True
     assert error in problem["error"]
     assert fix in problem["fix"]
-    assert decide(observed, {**wishes, "homeport_rootless": True})[1] == []
+    assert decide(observed, {**variables, "homeport_rootless": True})[1] == []
     # What was installed without root stays so.
-    place, problems = decide({**observed, "rootless_here": True}, wishes)
-    assert (place["rootful"], problems) == (False, [])
+    fact, problems = decide({**observed, "rootless_here": True}, variables)
+    assert (fact["rootful"], problems) == (False, [])
 
 
 def test_the_agent_and_the_end_of_a_run_give_the_same_reasons() -> None:

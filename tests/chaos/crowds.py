@@ -37,20 +37,20 @@ async def crowd(folder: Path, tunnels: int, visitors: int) -> dict[str, Any]:
     visitors = min(visitors, limit - tunnels - SPARE)
     assert 0 < tunnels <= min(MAX_TUNNELS, 2 * SPAN)
     async with edge(folder) as here:
-        wishes: list[dict[str, Any]] = [
+        specs: list[dict[str, Any]] = [
             {"kind": "tcp", "port": here.first + number} for number in range(tunnels // 2)
         ]
-        wishes += [{"kind": "http", "name": f"crowd-{number}"} for number in range(tunnels - len(wishes))]
+        specs += [{"kind": "http", "name": f"crowd-{number}"} for number in range(tunnels - len(specs))]
         server = await peer(here, [])  # its echo alone is used
-        clients = [await peer(here, wishes, name=n, links=4, target=server.echo_port) for n in ("one", "two")]
+        clients = [await peer(here, specs, name=n, links=4, target=server.echo_port) for n in ("one", "two")]
         try:
-            return await _crowd(here, clients, wishes, visitors)
+            return await _crowd(here, clients, specs, visitors)
         finally:
             for each in (server, *clients):
                 await each.kill()
 
 
-async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: int) -> dict[str, Any]:
+async def _crowd(here: Edge, clients: list[Any], specs: list[Any], visitors: int) -> dict[str, Any]:
     client, newer = clients
     pids = {"edge": here.pid, "client": client.process.pid}
     empty = _memory(pids)
@@ -58,7 +58,7 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     opened = await client.next("live", 120) - begun
     await until(lambda: _links(here), 60)
     idle, files = _memory(pids), descriptors(here.pid).total()
-    ports = [spec["port"] for spec in wishes if "port" in spec]
+    ports = [spec["port"] for spec in specs if "port" in spec]
     guests: list[Visitor] = []
     room = asyncio.Semaphore(AT_A_TIME)
 
@@ -99,12 +99,12 @@ async def _crowd(here: Edge, clients: list[Any], wishes: list[Any], visitors: in
     await until(lambda: _without_carriers(here), 60)
     left = memory(here.pid)
     figures = {
-        "tunnels": len(wishes),
+        "tunnels": len(specs),
         "visitors": visitors,
         "edge_rss_mb": round(full["edge"] / 1e6, 1),
         "client_rss_mb": round(full["client"] / 1e6, 1),
         "edge_rss_after_mb": round(left / 1e6, 1),
-        **{f"{who}_bytes_per_tunnel": (idle[who] - empty[who]) // len(wishes) for who in pids},
+        **{f"{who}_bytes_per_tunnel": (idle[who] - empty[who]) // len(specs) for who in pids},
         **{f"{who}_bytes_per_visitor": (full[who] - idle[who]) // visitors for who in pids},
         "open_all_s": round(opened, 2),
         "take_over_all_s": round(taken, 2),

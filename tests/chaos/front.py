@@ -183,11 +183,11 @@ async def front(folder: Path, dawdlers: int, seconds: float, *, slack: float = 0
         site = await stack.enter_async_context(_Site().serving())
         listed = await stack.enter_async_context(_Site().serving())
         here = await stack.enter_async_context(edge(folder))
-        wishes = [
+        specs = [
             {"kind": "http", "name": "open", "target": str(site.port)},
             {"kind": "http", "name": "listed", "target": str(listed.port), "allow": [f"{ALLOWED}/32"]},
         ]
-        client = await peer(here, wishes, links=2)
+        client = await peer(here, specs, links=2)
         stack.push_async_callback(client.kill)
         client.go()
         await client.next("live")

@@ -30,8 +30,8 @@ def test_no_lock_names_an_index(lock: Path) -> None:
 
 
 def test_every_wish_has_a_lock() -> None:
-    wishes = {path.stem for path in (ROOT / "requirements").glob("*.in")}
-    assert wishes == {path.stem for path in LOCKS}
+    wanted = {path.stem for path in (ROOT / "requirements").glob("*.in")}
+    assert wanted == {path.stem for path in LOCKS}
 
 
 def test_all_locks_agree_on_versions() -> None:
