@@ -62,6 +62,8 @@ class Edge:
         self.first = free_ports(SPAN)[0] if machine is None else 20_000
         self.process: asyncio.subprocess.Process | None = None
         self.token = ""
+        # Of its clients. One that outlived the edge would keep the event loop from closing for ever.
+        self.clients: list[asyncio.subprocess.Process] = []
         # A socket's path has 107 bytes at most, fewer than a folder of pytest's may need.
         self._short = tempfile.TemporaryDirectory(prefix="hp")
         self.sockets = Path(self._short.name)
@@ -196,6 +198,10 @@ async def edge(
         await made.start()
         yield made
     finally:
+        for process in made.clients:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
         await made.stop()
     log = (folder / "edge.log").read_text()
     for bad in ("Traceback", "never retrieved", "was destroyed but it is pending"):
@@ -273,6 +279,7 @@ async def peer(
             stderr=errors,
             preexec_fn=machine.enter if machine else None,
         )
+    edge.clients.append(process)
     made = Peer(process, name)
     made.echo_port = await made.next("ready")
     return made

@@ -360,7 +360,8 @@ def test_root_is_the_same_client_of_its_own_edge(machine: Any, made: Made, upgra
 
 
 def test_a_second_run_changes_nothing(machine: Any, upgraded: Upgraded) -> None:
-    assert changed(machine.site()) == 0
+    again = machine.site()
+    assert changed(again) == 0, again
 
 
 def test_the_new_daemon_has_the_tunnels_of_the_old_one(machine: Any, made: Made, upgraded: Upgraded) -> None:

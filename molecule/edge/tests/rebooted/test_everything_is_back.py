@@ -16,7 +16,8 @@ def test_unit_came_back(host: Host, unit: str) -> None:
 
 def test_firewall_came_back(edge: Edge) -> None:
     assert edge.host.run("nft list table inet homeport").rc == 0
-    assert edge.visit("open", edge.base, "22") == "open"
+    # The network between two machines that have just begun takes a moment.
+    wait_for(lambda: edge.visit("open", edge.base, "22") == "open")
 
 
 def test_tunnels_came_back_with_their_names_and_certificates(connected: Edge) -> None:
