@@ -132,7 +132,7 @@ def npm(
 def crate(
     name: str, crate: str, version: str, *, about: str, seconds: int, megabytes: int, locked: bool = True
 ) -> Part:
-    """A program of crates.io. Not `locked`: its own lock does not compile with the compilers of today."""
+    """A program that cargo builds. Not `locked`: its own lock does not compile with the compilers of today."""
     command = ["cargo", "install", f"{crate}@{version}", "--root", "{part}", "--jobs", "1", "--quiet"]
     command += ["--locked"] if locked else []
     env = (("CARGO_TARGET_DIR", "{work}/target"),)
