@@ -15,7 +15,8 @@ class ByMachine(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)
-        return f"{scope}{nodeid[nodeid.rfind('[') :]}" if nodeid.startswith(OF_MACHINES) else scope
+        _, _, machine = nodeid.partition("[")  # empty where a file has one machine
+        return scope + machine if nodeid.startswith(OF_MACHINES) else scope
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByMachine:

@@ -247,15 +247,15 @@ def test_a_token_is_made_replaced_and_revoked(workstation, client, web_server, a
     workstation.routed("myapp")
     (laptop,) = workstation.call("GET", "/api/tokens")
     page = at_edge("tokens")
-    page.get_by_label("Name of the new token").fill("laptop")
+    page.get_by_label("Name of the new token").fill("tablet")
     page.get_by_role("button", name="Create").click()
     secret = page.locator("[data-secret] code").first.inner_text()
     assert secret.startswith("hp_")
     expect(page.locator("[data-secret]")).to_contain_text("homeport init --edge")
-    made = next(token for token in workstation.call("GET", "/api/tokens") if token["name"] == "laptop")
+    made = next(token for token in workstation.call("GET", "/api/tokens") if token["name"] == "tablet")
     assert made["scope"] == "tunnel"
     page.reload()
-    expect(page.get_by_text("laptop", exact=False).first).to_be_visible()
+    expect(page.get_by_text("tablet", exact=False).first).to_be_visible()
     expect(page.get_by_text(secret)).to_have_count(0)
 
     page.get_by_role("button", name="Replace laptop").click()
