@@ -178,7 +178,7 @@ async def test_idle_visitors_are_forgotten(connect, visit, peer, monkeypatch):
     assert client.session.streams == 2
     monkeypatch.setattr(udp, "IDLE_S", 0.2)
     await until(lambda: client.session.streams == 1)
-    monkeypatch.setattr(udp, "IDLE_S", 60)
+    monkeypatch.setattr(udp, "IDLE_S", 120)
     rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
     assert [row["event"] for row in rows] == ["close", "open"]
     visitor.send(b"y")
@@ -271,3 +271,21 @@ async def test_forged_addresses_do_not_lock_others_out(connect, monkeypatch):
     assert met.count(real.getsockname()[1]) == 1  # its stream is the one it had
     for sock in (real, late, *flood):
         sock.close()
+
+
+async def test_a_length_that_no_datagram_has_ends_the_visitor(connect, visit, peer):
+    async def lies(_introduction, stream):
+        stream.write(b"\xff\xff" + bytes(70_000))
+        await stream.wait_closed()
+
+    client = await connect(lies)
+    opened = await client.open("udp")
+    visitor = await visit(opened.port)
+    visitor.send(b"x")
+
+    async def over():
+        rows = (await peer.get(f"/api/tunnels/{opened.tunnel}/logs")).json()
+        return [row["event"] for row in rows] == ["close", "open"]
+
+    await until_async(over)
+    assert not visitor.heard

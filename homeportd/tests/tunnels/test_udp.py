@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from homeportd.tunnels import udp
+from homeportd.tunnels import datagrams, udp
+from homeportd.tunnels.datagrams import BadLength, Datagrams
 from homeportd.tunnels.protocol import MAX_DATAGRAM, Kind
 from homeportd.yamux.stream import Stream
 
@@ -107,7 +108,7 @@ def _receive(local: socket.socket) -> tuple[bytes, object]:
 
 
 async def test_an_idle_visitor_is_forgotten(edge, client, server, monkeypatch) -> None:
-    monkeypatch.setattr(udp, "IDLE_S", 1.0)
+    monkeypatch.setattr(udp, "CLIENT_IDLE_S", 1.0)
     tunnel = await opened(client, Kind.UDP, server.port)
     for _ in range(ATTEMPTS):  # after a second in which the machine stood still, this one is idle, too
         async with await edge.visit(tunnel.id) as stream:
@@ -126,3 +127,102 @@ async def test_a_length_that_no_datagram_has_ends_the_visit(edge, client, server
     stream.write(b"\xff\xff" + bytes(70000))
     await stream.wait_closed()
     await until(lambda: tunnel.connections == 0)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, port))
+    return sock
+
+
+async def until_heard(stream: Stream, local: socket.socket, payload: bytes) -> None:
+    """Send until the server has it, as a program that gets no answer does; then its answer comes back."""
+    local.settimeout(0.2)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            send(stream, payload)
+            try:
+                data, peer = await asyncio.to_thread(local.recvfrom, 100)
+            except TimeoutError:
+                continue
+            break
+    local.sendto(data, peer)
+    assert await receive(stream) == payload
+
+
+@pytest.mark.parametrize(
+    ("target", "again"),
+    [
+        ("127.0.0.1:{}", ["127.0.0.1"]),
+        ("{}", ["127.0.0.1"]),
+        ("{}", ["::1"]),
+        ("{}", ["::1", "127.0.0.1", "::1"]),
+    ],
+)
+async def test_a_server_that_restarts_has_its_visitors_again(
+    edge, client, nothing_left, target, again
+) -> None:
+    local = bound("127.0.0.1", 0)
+    port = local.getsockname()[1]
+    tunnel = await opened(client, Kind.UDP, target.format(port))
+    async with await edge.visit(tunnel.id) as stream:
+        await until_heard(stream, local, b"first")
+        for host in again:
+            local.close()
+            for _ in range(5):  # each is refused a moment later
+                send(stream, b"nobody")
+                await asyncio.sleep(0.02)
+            local = bound(host, port)
+            await until_heard(stream, local, host.encode())
+        assert tunnel.connections == tunnel.total == 1  # it is the visitor of before
+    local.close()
+
+
+async def test_a_server_that_starts_late_is_found(edge, client, nothing_left) -> None:
+    with bound("127.0.0.1", 0) as sock:
+        port = sock.getsockname()[1]
+    tunnel = await opened(client, Kind.UDP, port)
+    async with await edge.visit(tunnel.id) as stream:
+        for _ in range(10):
+            send(stream, b"nobody")
+            await asyncio.sleep(0.02)
+        with bound("127.0.0.1", port) as local:
+            await until_heard(stream, local, b"late")
+
+
+async def test_a_server_that_is_down_costs_two_datagrams_for_one(
+    edge, client, nothing_left, monkeypatch
+) -> None:
+    sent = []
+    really = udp.UdpConnection._send
+
+    def send_and_note(self, data: bytes) -> None:
+        sent.append(data)
+        really(self, data)
+
+    monkeypatch.setattr(udp.UdpConnection, "_send", send_and_note)
+    with bound("127.0.0.1", 0) as sock:
+        port = sock.getsockname()[1]
+    tunnel = await opened(client, Kind.UDP, port)
+    async with await edge.visit(tunnel.id) as stream:
+        for number in range(20):
+            send(stream, b"%d" % number)
+        await until(lambda: len(sent) >= 20)
+        await asyncio.sleep(0.3)
+        assert max(map(sent.count, sent)) <= 2
+
+
+def test_a_visitor_is_remembered_for_two_minutes() -> None:
+    assert 120 <= datagrams.IDLE_S < datagrams.CLIENT_IDLE_S
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_datagrams_come_whole_from_any_pieces(cut: int) -> None:
+    wanted = [b"hello", b"", b"you", bytes(MAX_DATAGRAM)]
+    stream = b"".join(map(datagrams.framed, wanted))
+    reader, found = Datagrams(), []
+    for at in range(0, len(stream), cut):
+        found += reader.feed(stream[at : at + cut])
+    assert found == wanted
+    with pytest.raises(BadLength):
+        list(reader.feed(b"\xff\xff"))

@@ -8,13 +8,14 @@ import socket
 from time import monotonic
 from typing import Final
 
+from homeportd.socket_reader import SocketReader, socket_reader
+from homeportd.tunnels.datagrams import CLIENT_IDLE_S, BadLength, Datagrams
 from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.tunnels.resolver import look_up
 from homeportd.tunnels.tunnel import Tunnel
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
-IDLE_S: Final = 120.0  # seconds without a datagram; the edge forgets a visitor after one minute
 SOCKET_BUFFER: Final = 1024 * 1024  # bytes; the system's own may be less than one datagram (macOS)
 MAX_UNANSWERED: Final = 64  # datagrams that are kept for another address, until the server has answered
 MAX_UNANSWERED_BYTES: Final = 256 * 1024
@@ -27,8 +28,9 @@ class UdpConnection:
     """The datagrams of one visitor: the socket to the local server, and the `Sink` of the stream.
 
     Datagrams for which there is no room are dropped, as UDP does; the others keep their order. A local server may
-    listen on one loopback address alone, which only an ICMP answer shows: as long as the server has not answered,
-    the next address then gets the datagrams that were sent so far.
+    listen on one loopback address alone, and stop and start again: only an ICMP answer shows either. After one, the
+    other addresses get what the server has not answered yet; when all have refused it, it is dropped, and the
+    next datagram goes round again.
 
     The socket is a plain one: asyncio's and uvloop's transports do not send empty datagrams, and queue others.
     """
@@ -40,14 +42,16 @@ class UdpConnection:
         self._stream = stream
         self._tunnel = tunnel
         self._loop = stream.session.loop
+        self._reader: SocketReader = socket_reader()
         self._addresses = tunnel.addresses()
-        self._address = ""
+        self._at = -1  # the index of the present one
+        self._refused = 0  # addresses that refused what is unanswered
         self._socket: socket.socket | None = None
         self._unanswered: list[bytes] = []
         self._unanswered_bytes = 0
         self._answered = False
         self._full = False  # the stream takes no more for now
-        self._partial = bytearray()
+        self._datagrams = Datagrams()
         self._moved_at = monotonic()
         self._idle: asyncio.TimerHandle | None = None
         self._switching: asyncio.Task[None] | None = None
@@ -69,10 +73,10 @@ class UdpConnection:
     async def _connect_next(self) -> None:
         """Connect a socket to the next address that can be reached. Raises OSError."""
         failure: OSError | None = None
-        while self._addresses:
-            self._address = self._addresses.pop(0)
+        for _ in self._addresses:
+            self._at = (self._at + 1) % len(self._addresses)
             try:
-                made = await self._connect(self._address)
+                made = await self._connect(self._addresses[self._at])
             except OSError as error:
                 failure = error
                 continue
@@ -81,7 +85,7 @@ class UdpConnection:
                 made.close()
                 return
             self._socket = made
-            self._loop.add_reader(made, self._readable)
+            self._reader.add(made, self._readable)
             return
         raise failure or OSError("no address")
 
@@ -111,7 +115,7 @@ class UdpConnection:
         self._end()
 
     def _check_idle(self) -> None:
-        left = IDLE_S - (monotonic() - self._moved_at)
+        left = CLIENT_IDLE_S - (monotonic() - self._moved_at)
         if left <= 0:
             self._stream.close()
             self._end()
@@ -131,7 +135,7 @@ class UdpConnection:
 
     def _drop_socket(self) -> None:
         if self._socket is not None:
-            self._loop.remove_reader(self._socket)
+            self._reader.remove(self._socket)
             self._socket.close()
             self._socket = None
 
@@ -168,50 +172,49 @@ class UdpConnection:
         self._moved_at = monotonic()
         if not self._answered:
             self._answered = True
-            self._unanswered.clear()
-            self._tunnel.prefer(self._address)
+            self._forget_unanswered()
+            self._tunnel.prefer(self._addresses[self._at])
+
+    def _forget_unanswered(self) -> None:
+        self._refused = self._unanswered_bytes = 0
+        self._unanswered.clear()
 
     def _failed(self, error: OSError) -> None:
         """Handle an error of the socket: ECONNREFUSED is an ICMP answer, nothing listens at this address."""
-        refused = isinstance(error, ConnectionRefusedError)
-        if refused and not self._answered and self._addresses and self._switching is None and not self._over:
+        if not isinstance(error, ConnectionRefusedError) or self._switching is not None or self._over:
+            return
+        if self._answered:  # the server has stopped: the next datagram looks for it, here first
+            self._answered = False
+            return
+        self._refused += 1
+        if self._refused < len(self._addresses):
             self._switching = self._loop.create_task(self._switch())
+        else:
+            self._forget_unanswered()
 
     async def _switch(self) -> None:
-        """Send the datagrams so far to the next address."""
+        """Send the unanswered datagrams to the next address."""
         with contextlib.suppress(OSError):
             await self._connect_next()
-            datagrams, self._unanswered = self._unanswered, []
-            for payload in datagrams:
-                self._send(payload)
         self._switching = None
+        for payload in list(self._unanswered):
+            self._send(payload)
 
     # Called by the stream
 
     def received(self, data: bytes) -> None:
         self._stream.consumed(len(data))
         self._moved_at = monotonic()
-        if self._partial:
-            self._partial += data
-            data = bytes(self._partial)
-            self._partial.clear()
-        at, end = 0, len(data)
-        while end - at >= 2:
-            size = int.from_bytes(data[at : at + 2], "big")
-            if end - at - 2 < size:
-                break
-            if size > MAX_DATAGRAM:  # no datagram can be so long: the stream is not what the protocol says
-                self.abort()
-                return
-            self._take(data[at + 2 : at + 2 + size])
-            at += 2 + size
-        self._partial += data[at:]
+        try:
+            for payload in self._datagrams.feed(data):
+                self._take(payload)
+        except BadLength:
+            self.abort()
 
     def _take(self, payload: bytes) -> None:
         size = len(payload)
         self.bytes_in += size
-        more = self._addresses or self._switching is not None
-        if more and not self._answered and len(self._unanswered) < MAX_UNANSWERED:
+        if len(self._addresses) > 1 and not self._answered and len(self._unanswered) < MAX_UNANSWERED:
             self._unanswered_bytes += size
             if self._unanswered_bytes <= MAX_UNANSWERED_BYTES:
                 self._unanswered.append(payload)

@@ -14,11 +14,12 @@ from homeportd.edge.connections.client import Offline
 from homeportd.edge.listeners.sockets import IP_PKTINFO
 from homeportd.edge.tunnel import Tunnel
 from homeportd.networks import Address
+from homeportd.socket_reader import socket_reader
+from homeportd.tunnels.datagrams import IDLE_S, BadLength, Datagrams, framed
 from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
 
-IDLE_S: Final = 60  # without a datagram either way: then a visitor is forgotten
 SWEEP_S: Final = 5
 UNANSWERED_S: Final = 2.0  # without an answer: then a visitor makes room for others, where there is none
 CLEAR_EVERY_S: Final = 1.0  # between two searches for such visitors, at least
@@ -50,7 +51,7 @@ class UdpListener:
     async def start(self) -> None:
         """Begin to receive."""
         loop = asyncio.get_running_loop()
-        self._receivers = [_Receiver(self, sock, loop) for sock in self._sockets]
+        self._receivers = [_Receiver(self, sock) for sock in self._sockets]
         self._sweep = loop.call_later(SWEEP_S, self._forget_idle, loop)
 
     def _forget_idle(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -105,22 +106,22 @@ class UdpListener:
 class _Receiver:
     """Receives the datagrams of one socket, and gives them to their visitors."""
 
-    def __init__(self, listener: UdpListener, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, listener: UdpListener, sock: socket.socket) -> None:
         self.listener = listener
         # By their address, and the address of this edge that they write to, at `_ours` in the kernel's pktinfo.
         self.visitors: dict[tuple[Peer, bytes], _Visitor] = {}
         self._ours = slice(0, 16) if sock.family == socket.AF_INET6 else slice(4, 8)
         self._sock = sock
         self._buffer = bytearray(MAX_DATAGRAM + 1)
-        self._loop = loop
-        loop.add_reader(sock, self._readable)
+        self._reader = socket_reader()
+        self._reader.add(sock, self._readable)
 
     def _readable(self) -> None:
         """Receive what has come. Not by asyncio's transport, which does not say to which address a datagram came."""
         for _ in range(BATCH):
             try:
                 size, came, _, peer = self._sock.recvmsg_into((self._buffer,), ANCILLARY)
-            except OSError:  # no more, or an ICMP answer to what was sent: such a visitor goes by IDLE_S
+            except OSError:  # no more
                 return
             asked = came[0][2][self._ours] if came else b""
             visitor = self.visitors.get((peer, asked)) or self._visitor(peer, asked)
@@ -153,7 +154,7 @@ class _Receiver:
     def close(self) -> None:
         """Close the socket."""
         if self._sock.fileno() != -1:
-            self._loop.remove_reader(self._sock)
+            self._reader.remove(self._sock)
             self._sock.close()
 
 
@@ -181,7 +182,7 @@ class _Visitor:
         self._full = False
         self._early: deque[bytes] = deque()
         self._early_bytes = 0
-        self._partial = bytearray()
+        self._datagrams = Datagrams()
         self._bytes_in = 0
         self._bytes_out = 0
         self._over = False
@@ -224,7 +225,7 @@ class _Visitor:
             self._stats.total.dropped += 1
             return
         try:
-            self._full = not self._stream.write(size.to_bytes(2, "big") + data)
+            self._full = not self._stream.write(framed(data))
         except YamuxError:
             self._stats.total.dropped += 1
             return
@@ -243,18 +244,13 @@ class _Visitor:
         if self._stream is not None:
             self._stream.consumed(len(data))
         self.moved_at = monotonic()
-        if self._partial:
-            self._partial += data
-            data = bytes(self._partial)
-            self._partial.clear()
-        at, end = 0, len(data)
-        while end - at >= 2:
-            size = int.from_bytes(data[at : at + 2], "big")
-            if end - at - 2 < size:
-                break
-            self._answer(data[at + 2 : at + 2 + size])
-            at += 2 + size
-        self._partial += data[at:]
+        try:
+            for payload in self._datagrams.feed(data):
+                self._answer(payload)
+        except BadLength:
+            if self._stream is not None:
+                self._stream.reset()
+            self.end()
 
     def _answer(self, data: bytes) -> None:
         size, rate = len(data), self._tunnel.rate_out
