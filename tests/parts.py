@@ -10,9 +10,9 @@ import functools
 from pathlib import Path
 
 import pytest
-from realparts import cache
-from realparts.catalogue import PARTS, with_needs
-from realparts.making import environment
+from third_party import cache
+from third_party.catalogue import PARTS, with_needs
+from third_party.making import environment
 
 
 def part(name: str) -> Path:

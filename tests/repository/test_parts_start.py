@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 from parts import environment_of, part
-from realparts.catalogue import PARTS
+from third_party.catalogue import PARTS
 
 UP_S = 60  # for a server to answer
 

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from realparts import cache, making
-from realparts.catalogue import PARTS, QUICK_S, quick, with_needs
-from realparts.making import PartError, make
-from realparts.model import LOCKS, Part, Step
+from third_party import cache, making
+from third_party.catalogue import PARTS, QUICK_S, quick, with_needs
+from third_party.making import PartError, make
+from third_party.model import LOCKS, Part, Step
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / "bin" / "real-parts"
@@ -161,8 +161,8 @@ def test_two_runs_make_it_once(folder, tmp_path):
     script = f"""
 import sys
 sys.path[:0] = [{str(ROOT / "bin")!r}]
-from realparts.making import make
-from realparts.model import Part, Step
+from third_party.making import make
+from third_party.model import Part, Step
 step = Step("count", ("sh", "-euc", "sleep 0.5; mkdir bin; echo x >> {tmp_path}/made; touch bin/tool"))
 make(Part("tool", "1", "", (step,), ("bin/tool",), 1, 1), lambda title, seconds: None)
 """

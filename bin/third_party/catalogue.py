@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from realparts.model import ROOT, Part, Step, crate, go, image, npm
+from third_party.model import ROOT, Part, Step, crate, go, image, npm
 
 QUICK_S = 300  # all of the quick parts together
 

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from realparts import cache
-from realparts.catalogue import PARTS
-from realparts.model import ROOT, Part, Step
+from third_party import cache
+from third_party.catalogue import PARTS
+from third_party.model import ROOT, Part, Step
 
 STEP_S = 3600  # for one step, on a machine with other work
 SAID_LINES = 25  # of a step that failed
@@ -66,7 +66,7 @@ def make(part: Part, report: Report, deadline: float | None = None) -> float:
         if gone := cache.missing_program(part, made):
             cache.remove(work)
             raise PartError(
-                f"error: the recipe of {part.name} left no {gone}\nfix: see bin/realparts/catalogue.py"
+                f"error: the recipe of {part.name} left no {gone}\nfix: see bin/third_party/catalogue.py"
             )
         cache.keep(part, made, progress.seconds)
         cache.remove(work.parent)  # with what was begun by earlier recipes
@@ -159,7 +159,7 @@ def _run(part: Part, step: Step, work: Path, deadline: float | None) -> float:
     if step.prints not in said:
         raise PartError(
             f"{said.rstrip()}\nerror: what was downloaded for {part.name} is not what it was: {step.prints} is not in"
-            " the answer\nfix: find out why; the checksum is in bin/realparts/catalogue.py"
+            " the answer\nfix: find out why; the checksum is in bin/third_party/catalogue.py"
         )
     return time.monotonic() - began
 

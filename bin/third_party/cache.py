@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from realparts.model import Part
+from third_party.model import Part
 
 MANIFEST = ".part.json"
 CHUNK = 1 << 20  # bytes
