@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shlex
@@ -11,14 +12,15 @@ import sys
 import time
 from pathlib import Path
 
-from testing.environment import environment
+from testing.environment import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
+COLLECTION = Path("collections/ansible_collections/homeport/agent")  # below ROOT
 TOOLS = ROOT / ".venv-test"
 LOGS = ROOT / ".cache" / "test"
 LOCK = ROOT / "requirements" / "test.txt"
 # bin/site's lock; its Node.js serves where the machine has none.
 SITE_LOCK = ROOT / "requirements" / "site.txt"
+BUSY_S, POLL_S = 900, 0.5  # a whole run; and between two looks whether it has ended
 
 # Debian package -> why, asked of whoever is not root.
 PACKAGES = {
@@ -86,13 +88,48 @@ def install_packages() -> None:
 
 
 def install_tools() -> None:
-    """Make .venv-test equal to the lock, once for each state of lock and Python."""
-    stamp = TOOLS / "lock.sha256"
+    """Make .venv-test equal to the lock, once for each state of lock and Python.
+
+    This process holds it from then on: another one that would make it anew waits, for BUSY_S at most.
+    """
     locks = [LOCK] if shutil.which("npm") else [LOCK, SITE_LOCK]
     contents = b"".join(lock.read_bytes() for lock in locks)
     state = hashlib.sha256(contents + sys.version.encode()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == state:
-        return
+    stamp = TOOLS / "lock.sha256"
+    LOGS.mkdir(parents=True, exist_ok=True)
+    held = os.open(LOGS / "tools.lock", os.O_RDWR | os.O_CREAT, 0o644)  # until this process ends
+    fcntl.flock(held, fcntl.LOCK_SH)
+    while not stamp.is_file() or stamp.read_text() != state:
+        hold_alone(held)
+        if not stamp.is_file() or stamp.read_text() != state:
+            make_tools(locks)
+            stamp.write_text(state)
+        fcntl.flock(held, fcntl.LOCK_SH)
+
+
+def hold_alone(held: int) -> None:
+    """Take the lock on .venv-test when no other process uses it."""
+    deadline = time.monotonic() + BUSY_S
+    said = False
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise SystemExit(
+                    "error: another process of this checkout uses .venv-test, and the lock has changed since\n"
+                    "fix: wait for that bin/test to end, or end it"
+                ) from None
+        else:
+            return
+        if not said:
+            print("waits for another bin/test, which uses .venv-test", file=sys.stderr, flush=True)
+            said = True
+        time.sleep(POLL_S)
+
+
+def make_tools(locks: list[Path]) -> None:
+    """Make .venv-test anew."""
     started = time.monotonic()
     python = TOOLS / "bin" / "python"
     env = environment(os.environ, TOOLS, LOGS)
@@ -110,5 +147,4 @@ def install_tools() -> None:
             f"error: {shlex.join(error.cmd)} ended with {error.returncode}\n"
             "fix: read its message above; the usual causes are no network and a full disk"
         ) from None
-    stamp.write_text(state)
     print(f"ok       {'tools':<14}{time.monotonic() - started:7.1f} s", flush=True)

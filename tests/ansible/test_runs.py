@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from .conftest import plugin
+
 ROOT = Path(__file__).parents[2]
 ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
 # A no-op run takes 0.3 to 0.5 s for each of these, and shall take 15 s at most.
@@ -133,6 +135,22 @@ def test_each_role_has_a_tag_and_preflight_runs_with_all() -> None:
     tags = {tag for words in re.findall(r"TASK TAGS: \[(.*)\]", listed) for tag in words.split(", ")}
     roles = {path.name for path in (ROOT / "roles").iterdir()} - {"homeport", "preflight", "service"}
     assert tags == {"always", "workstation", "edge", *roles}
+
+
+@pytest.mark.parametrize(
+    ("run", "skipped", "leaves_out"),
+    [
+        ({"all"}, set(), False),
+        ({"homeportd"}, set(), False),
+        ({"workstation"}, set(), False),
+        ({"caddy"}, set(), True),
+        ({"edge"}, set(), True),
+        ({"all"}, {"caddy"}, False),
+        ({"all"}, {"homeportd"}, True),
+    ],
+)
+def test_tags_that_leave_the_agent_out(run: set[str], skipped: set[str], leaves_out: bool) -> None:
+    assert plugin("action.preflight").leaves_agent_out(run, skipped, {"workstation"}) is leaves_out
 
 
 def test_a_playbook_runs_from_another_folder_and_without_warnings(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -17,10 +17,15 @@ from ansible.template import trust_as_template
 from supervisor.options import ServerOptions
 
 from homeportd import settings
+from homeportd.system.served_user import REASONS
+from homeportd.system.settings import UserReason
+
+from .conftest import plugin
 
 ROOT = Path(__file__).parents[2]
 ROLES = ROOT / "roles"
 ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice"}
+VPS = {"groups": ["edge"], "homeport_edge_url": "https://{name}.tunnel.example.com"}
 
 Render = Callable[..., str]
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
@@ -230,6 +235,14 @@ def test_ssh_stays_open_whatever_is_known_of_it(decide: Decide, render: Render) 
         assert f"tcp dport {{ {expected} }} accept" in text
 
 
+def test_kernel_settings_name_them_only_where_it_matters(decide: Decide, render: Render) -> None:
+    for variables, kept in (({}, False), ({"homeportd_tcp_ports": "20000-40000"}, True)):
+        fact, _ = decide({}, {**VPS, **variables})
+        text = render("edge_host", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=fact)
+        assert ("net.ipv4.ip_local_reserved_ports = 20000-40000" in text) is kept
+        assert "net.core.rmem_max = 8388608" in text
+
+
 def test_the_firewalls_unit_is_valid(render: Render, homeport: dict[str, Any], tmp_path: Path) -> None:
     analyze = need("systemd-analyze")
     need("nft")
@@ -251,3 +264,8 @@ def test_the_agents_requirements_are_those_of_its_package() -> None:
     declared = tomllib.loads((ROOT / "homeportd/pyproject.toml").read_text())["project"]["dependencies"]
     lines = (ROOT / "requirements/agent.in").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == declared
+
+
+def test_the_agent_and_the_end_of_a_run_give_the_same_reasons() -> None:
+    assert plugin("module_utils.user_rules").REASONS == REASONS
+    assert set(get_args(UserReason)) == set(REASONS)

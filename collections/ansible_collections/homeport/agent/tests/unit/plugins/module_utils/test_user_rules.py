@@ -1,14 +1,11 @@
 """Which user the agent serves, why, and what is handed over: decided without a host."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-
-from homeportd.system.served_user import REASONS
-from homeportd.system.settings import UserReason
-
-from .conftest import plugin
 
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 ALICE = {"uid": 1000, "user": "alice", "group": "alice", "home": "/home/alice", "sudo": "free"}
@@ -63,7 +60,7 @@ def test_the_agents_user_is_the_person(
 @pytest.mark.parametrize("reason", ["setting", "sudo", "root", "data"])
 @pytest.mark.parametrize("who", [{}, {"sudo_user": "alice"}, ALICE])
 def test_a_second_run_by_anybody_keeps_the_reason(decide: Decide, who: dict[str, Any], reason: str) -> None:
-    fact, _ = decide({**who, **BOBS, "recorded": {"user": "bob", "reason": reason}})
+    fact, _problems = decide({**who, **BOBS, "recorded": {"user": "bob", "reason": reason}})
     assert (fact["agent"]["user"], fact["agent"]["user_reason"], fact["agent"]["handover"]) == (
         "bob",
         reason,
@@ -144,7 +141,7 @@ def test_the_agent_of_the_earlier_user_is_no_stranger_on_the_edges_ports(decide:
 
 
 def test_a_name_without_an_account_is_refused(decide: Decide) -> None:
-    _, problems = decide(BOBS, {"homeport_user": "carol"})
+    _fact, problems = decide(BOBS, {"homeport_user": "carol"})
     assert "carol, who has no account here" in texts(problems)
     assert "adduser carol" in texts(problems, "fix")
 
@@ -173,8 +170,3 @@ def test_without_root_nobody_is_installed_for_by_silence(
     # What was installed without root stays so.
     fact, problems = decide({**observed, "rootless_here": True}, variables)
     assert (fact["rootful"], problems) == (False, [])
-
-
-def test_the_agent_and_the_end_of_a_run_give_the_same_reasons() -> None:
-    assert plugin("module_utils.user_rules").REASONS == REASONS
-    assert set(get_args(UserReason)) == set(REASONS)

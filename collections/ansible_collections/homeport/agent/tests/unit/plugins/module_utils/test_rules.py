@@ -1,5 +1,7 @@
 """What an installation is to be, and what stands in its way: decided without a host."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -60,7 +62,7 @@ def test_root_is_used_where_it_can_be_had(
 
 
 def test_all_problems_come_at_once(decide: Decide) -> None:
-    _, problems = decide(
+    _fact, problems = decide(
         {"os": {"id": "fedora", "version": "41", "name": "Fedora 41"}, "listeners": {"8080": [LISTENER]}},
         {
             "homeport_origin": "ftp://x",
@@ -92,7 +94,7 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
     ],
 )
 def test_wrong_variables(decide: Decide, variables: dict[str, Any], word: str) -> None:
-    _, problems = decide({}, variables)
+    _fact, problems = decide({}, variables)
     assert word in fixes(problems)
 
 
@@ -106,7 +108,7 @@ def test_wrong_variables(decide: Decide, variables: dict[str, Any], word: str) -
     ],
 )
 def test_unfit_machines(decide: Decide, observed: dict[str, Any], word: str) -> None:
-    _, problems = decide(observed)
+    _fact, problems = decide(observed)
     assert word in fixes(problems)
 
 
@@ -120,7 +122,7 @@ def test_debian_testing_has_no_number(decide: Decide) -> None:
 
 
 def test_rootless_cannot_have_a_low_port_nor_another_user(decide: Decide) -> None:
-    _, problems = decide(
+    _fact, problems = decide(
         {**ALICE, "sudo": "none"},
         {
             "caddy_port": 80,
@@ -134,7 +136,7 @@ def test_rootless_cannot_have_a_low_port_nor_another_user(decide: Decide) -> Non
 
 
 def test_disks(decide: Decide) -> None:
-    _, [problem] = decide({"disk": {"free": 100 * 1024 * 1024}})
+    _fact, [problem] = decide({"disk": {"free": 100 * 1024 * 1024}})
     assert "100 MiB are free at /, and 640 are needed" in problem["error"]
 
 
@@ -150,7 +152,7 @@ def test_disks(decide: Decide) -> None:
     ],
 )
 def test_an_occupied_port(decide: Decide, listener: dict[str, Any], bind: list[str], collides: bool) -> None:
-    _, problems = decide({"listeners": {"8080": [{**LISTENER, **listener}]}}, {"caddy_bind": bind})
+    _fact, problems = decide({"listeners": {"8080": [{**LISTENER, **listener}]}}, {"caddy_bind": bind})
     assert bool(problems) is collides
 
 
@@ -168,7 +170,7 @@ def test_without_ipv6_its_loopback_is_left_out(decide: Decide) -> None:
 
 def test_a_home_too_long_for_a_socket(decide: Decide) -> None:
     home = "/home/" + "x" * 80
-    _, problems = decide({**ALICE, "home": home}, {"homeport_rootless": True})
+    _fact, problems = decide({**ALICE, "home": home}, {"homeport_rootless": True})
     assert "too long for the name of a unix socket" in fixes(problems)
 
 
@@ -176,7 +178,7 @@ def test_a_home_too_long_for_a_socket(decide: Decide) -> None:
     "observed", [{}, {"systemd": False}, {**ALICE, "sudo": "none", "rootless_here": True}]
 )
 def test_folders_are_safe(decide: Decide, rules: SimpleNamespace, observed: dict[str, Any]) -> None:
-    fact, _ = decide(observed)
+    fact, _problems = decide(observed)
     rows = {row.path: row for row in rules.folders(fact)}
     assert rows[fact["agent"]["data"]].mode == "0700"
     assert rows[fact["agent"]["data"]].owner == fact["agent"]["user"]
@@ -201,5 +203,5 @@ def test_what_earlier_releases_ran_is_taken_off(rules: SimpleNamespace, decide: 
         ({"systemd": False}, {}, [program, folder]),
         ({**ALICE, "sudo": "none"}, {"homeport_rootless": True}, []),
     ):
-        fact, _ = decide(observed, variables)
+        fact, _problems = decide(observed, variables)
         assert rules.retired(fact) == files

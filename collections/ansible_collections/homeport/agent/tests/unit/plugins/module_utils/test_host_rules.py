@@ -1,15 +1,18 @@
 """The machine itself: its addresses, its read-only folders, another installation of Homeport."""
 
+from __future__ import annotations
+
 import os
 import pwd
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.homeport.agent.plugins.module_utils import host_facts as facts
 
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 BOB = "/home/bob/.local/share/homeport"
@@ -58,7 +61,7 @@ def listener(user: str, installation: str | None, address: str = "127.0.0.1") ->
 def test_an_address_of_another_machine_is_named_with_those_that_are_here(
     decide: Decide, variables: dict[str, Any], refused: list[str], error: str, fix: str
 ) -> None:
-    _, [problem] = decide({"refused_addresses": refused}, variables)
+    _fact, [problem] = decide({"refused_addresses": refused}, variables)
     assert error in problem["error"]
     assert "no address of this machine" in problem["error"]
     assert fix in problem["fix"]
@@ -66,24 +69,26 @@ def test_an_address_of_another_machine_is_named_with_those_that_are_here(
 
 def test_a_machine_without_ipv6_is_told_so(decide: Decide) -> None:
     variables = {"groups": ["workstation", "edge"], "homeportd_edge_listen": "[::1]:7070"}
-    _, [problem] = decide({"refused_addresses": ["::1"], "ipv6": False}, variables)
+    _fact, [problem] = decide({"refused_addresses": ["::1"], "ipv6": False}, variables)
     assert problem["error"] == "homeportd_edge_listen has ::1, but this machine has no IPv6"
     # Caddy's default ::1 is left out there, and is no problem.
     assert decide({"refused_addresses": ["::1"], "ipv6": False})[1] == []
 
 
 def test_an_address_that_is_none_is_reported_once(decide: Decide) -> None:
-    _, problems = decide({"refused_addresses": ["nonsense"]}, {"caddy_bind": ["nonsense"]})
+    _fact, problems = decide({"refused_addresses": ["nonsense"]}, {"caddy_bind": ["nonsense"]})
     assert len(problems) == 1
 
 
 def test_a_long_list_of_addresses_is_cut(decide: Decide) -> None:
     own = [f"10.0.0.{number}" for number in range(1, 31)]
-    _, [problem] = decide({"addresses": own, "refused_addresses": ["10.9.9.9"]}, {"caddy_bind": ["10.9.9.9"]})
+    _fact, [problem] = decide(
+        {"addresses": own, "refused_addresses": ["10.9.9.9"]}, {"caddy_bind": ["10.9.9.9"]}
+    )
     assert "10.0.0.8 and 22 more" in problem["fix"]
 
 
-def test_the_kernel_is_asked_for_addresses(facts: ModuleType) -> None:
+def test_the_kernel_is_asked_for_addresses() -> None:
     own = facts.own_addresses()
     assert "127.0.0.1" in own
     assert len(own) == len(set(own))
@@ -99,7 +104,7 @@ def test_the_kernel_is_asked_for_addresses(facts: ModuleType) -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"\1" * 15, b"\0" * 64, b"\xff" * 64, bytes([20, 0, 0, 0, 20, 0]) * 9]
 )
-def test_a_strange_answer_of_the_kernel_ends(facts: ModuleType, answer: bytes) -> None:
+def test_a_strange_answer_of_the_kernel_ends(answer: bytes) -> None:
     found: list[str] = []
     facts._read_addresses(answer, found)
     assert found == []
@@ -126,7 +131,7 @@ def folder(nearest: str, why: str, mount: str = "/") -> dict[str, str]:
 def test_a_folder_that_cannot_be_written(
     decide: Decide, folders: list[dict[str, str]], container: bool, error: str, fix: str
 ) -> None:
-    _, [problem] = decide({"folders": folders, "container": container})
+    _fact, [problem] = decide({"folders": folders, "container": container})
     assert error in problem["error"]
     assert fix in problem["fix"]
 
@@ -134,18 +139,18 @@ def test_a_folder_that_cannot_be_written(
 def test_a_read_only_file_system_is_one_problem(decide: Decide) -> None:
     names = ["/etc", "/opt", "/srv", "/usr/local/bin"]
     found = [folder(name, "read-only") for name in [*names, "/etc"]]
-    _, [problem] = decide({"folders": [*found, folder("/var", "")]})
+    _fact, [problem] = decide({"folders": [*found, folder("/var", "")]})
     assert problem["error"] == "/etc, /opt, /srv, /usr/local/bin cannot be written: / is mounted read-only"
 
 
 def test_accounts_that_cannot_be_added(decide: Decide) -> None:
-    _, [problem] = decide({"account_mounts": ["/etc/passwd"]})
+    _fact, [problem] = decide({"account_mounts": ["/etc/passwd"]})
     assert "/etc/passwd is a mount of its own" in problem["error"]
 
 
 def test_every_folder_of_a_run_is_looked_at(decide: Decide, rules: SimpleNamespace) -> None:
     def looked_at(variables: dict[str, Any], **observed: Any) -> set[str]:
-        fact, _ = decide(observed, variables)
+        fact, _problems = decide(observed, variables)
         return set(rules.written_folders(fact))
 
     system = looked_at({})
@@ -157,7 +162,7 @@ def test_every_folder_of_a_run_is_looked_at(decide: Decide, rules: SimpleNamespa
     assert all(path.startswith("/home/alice/") for path in own)
 
 
-def test_folders_are_looked_at_without_a_change(facts: ModuleType, tmp_path: Path) -> None:
+def test_folders_are_looked_at_without_a_change(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     before = tmp_path.stat().st_mtime_ns
     asked = [f"{tmp_path}/new/deep", f"{tmp_path}/file/new"]
@@ -166,7 +171,7 @@ def test_folders_are_looked_at_without_a_change(facts: ModuleType, tmp_path: Pat
     assert tmp_path.stat().st_mtime_ns == before
 
 
-def test_an_immutable_folder_is_seen(facts: ModuleType, tmp_path: Path) -> None:
+def test_an_immutable_folder_is_seen(tmp_path: Path) -> None:
     if not shutil.which("chattr") or subprocess.run(["chattr", "+i", tmp_path], check=False).returncode:
         pytest.skip("left out: no attributes on this file system, or not root")
     try:
@@ -187,7 +192,7 @@ def test_anothers_ports_are_named_once_with_the_account(decide: Decide) -> None:
             "8081": [listener("bob", BOB)],
         },
     }
-    _, [problem] = decide(observed, {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"})
+    _fact, [problem] = decide(observed, {"groups": ["workstation", "edge"], "traefik_bind": "127.0.0.1"})
     assert problem["error"] == (
         f"Homeport is installed here already, for bob, in {BOB}, on port 7070, 8080, 8081"
     )
@@ -212,13 +217,13 @@ def test_anothers_installation_on_other_ports_is_let_be(decide: Decide) -> None:
 
 def test_one_account_has_one_installation(decide: Decide) -> None:
     own = {"software": "/home/alice/.local/share/homeport", "user": "alice"}
-    _, [problem] = decide({"installations": [own], "sudo_user": "alice"})
+    _fact, [problem] = decide({"installations": [own], "sudo_user": "alice"})
     assert "for alice, in /home/alice/.local/share/homeport" in problem["error"]
     assert "bin/site -e homeport_rootless=true" in problem["fix"]
     assert "other ports" not in problem["fix"]
     # The other way round: without root, where root's is there.
     rootful = {"software": "/opt/homeport", "user": "alice"}
-    _, [problem] = decide({**ALICE, "installations": [rootful]}, {"homeport_rootless": True})
+    _fact, [problem] = decide({**ALICE, "installations": [rootful]}, {"homeport_rootless": True})
     assert "for alice, in /opt/homeport" in problem["error"]
     assert "bin/site -K" in problem["fix"]
     assert "as root: .venv/bin/ansible-playbook playbooks/remove.yml (" in problem["fix"]
@@ -233,12 +238,12 @@ def test_roots_installation_is_known_by_its_caddy(decide: Decide) -> None:
         "installations": [{"software": "/opt/homeport", "user": "bob"}],
         "listeners": {"8080": [caddy]},
     }
-    _, [problem] = decide(observed, {"homeport_rootless": True})
+    _fact, [problem] = decide(observed, {"homeport_rootless": True})
     assert "for bob, in /opt/homeport, on port 8080" in problem["error"]
 
 
 def test_a_stranger_is_still_a_stranger(decide: Decide) -> None:
-    _, [problem] = decide({"listeners": {"8080": [listener("www-data", None)]}})
+    _fact, [problem] = decide({"listeners": {"8080": [listener("www-data", None)]}})
     assert "port 8080 at 127.0.0.1 is taken by a process of user www-data" in problem["error"]
     # Whoever only says that he is root's installation is not believed.
     liar = {
@@ -246,7 +251,7 @@ def test_a_stranger_is_still_a_stranger(decide: Decide) -> None:
         "command": "/opt/homeport/tools/caddy/1/bin/caddy",
         "pid": 7,
     }
-    _, [problem] = decide({"listeners": {"8080": [liar]}})
+    _fact, [problem] = decide({"listeners": {"8080": [liar]}})
     assert "is taken by" in problem["error"]
 
 
@@ -261,17 +266,13 @@ def test_a_stranger_is_still_a_stranger(decide: Decide) -> None:
         ("/usr/bin/python3", "/opt/\x1b[31m/homeport/tools/caddy", None),
     ],
 )  # fmt: skip
-def test_an_installation_is_known_by_its_programs(
-    facts: ModuleType, exe: str, command: str, installation: str | None
-) -> None:
+def test_an_installation_is_known_by_its_programs(exe: str, command: str, installation: str | None) -> None:
     row = {"pid": 7, "uid": 1001, "user": "bob", "exe": exe, "command": command}
     facts.name_installations([row])
     assert row["installation"] == installation
 
 
-def test_an_installation_is_known_by_command_lines_where_sockets_are_hidden(
-    facts: ModuleType, tmp_path: Path
-) -> None:
+def test_an_installation_is_known_by_command_lines_where_sockets_are_hidden(tmp_path: Path) -> None:
     program = tmp_path / "homeport/tools/caddy/1/bin/caddy"
     program.parent.mkdir(parents=True)
     program.symlink_to(shutil.which("sleep") or "/bin/sleep")
@@ -286,7 +287,7 @@ def test_an_installation_is_known_by_command_lines_where_sockets_are_hidden(
     assert facts._installation_of(4_000_000_000) is None
 
 
-def test_installations_are_found_in_homes(facts: ModuleType, tmp_path: Path) -> None:
+def test_installations_are_found_in_homes(tmp_path: Path) -> None:
     software = tmp_path / ".local/share/homeport"
     software.mkdir(parents=True)
     account = pwd.struct_passwd(("bob", "x", 1001, 1001, "", str(tmp_path), "/bin/bash"))

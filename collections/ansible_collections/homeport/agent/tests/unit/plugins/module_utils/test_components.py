@@ -1,14 +1,18 @@
 """The components of an installation: one file each, and nothing beside them that names one."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.homeport.agent.plugins.module_utils import components as package
+from ansible_collections.homeport.agent.plugins.module_utils import layout as rules
+from ansible_collections.homeport.agent.plugins.module_utils import removal_rules as removal
 
-from .conftest import PLUGINS, plugin
-
+PLUGINS = Path(package.__file__).parents[2]
 NAMES = sorted(path.stem for path in (PLUGINS / "module_utils/components").glob("[a-z]*.py"))
 # What loops over them.
 GENERAL = [
@@ -58,7 +62,6 @@ def test_a_file_is_a_component_of_its_name(components: list[Any]) -> None:
 
 
 def test_a_host_makes_the_same_components_of_their_texts(components: list[Any]) -> None:
-    package = plugin("module_utils.components")
     made = package.compiled(package.sources())
     assert [component.name for component in made] == [component.name for component in components]
 
@@ -76,7 +79,7 @@ def test_components_import_only_what_the_module_brings() -> None:
         brought.add(name)
         file = PLUGINS / f"module_utils/{name}.py"
         waiting |= (imports(file.read_text()) if file.is_file() else set()) - brought
-    for text in plugin("module_utils.components").sources().values():
+    for text in package.sources().values():
         assert imports(text) <= brought
 
 
@@ -91,7 +94,6 @@ def test_what_loops_over_components_names_none(file: str) -> None:
 
 
 def test_a_new_component_is_a_new_file(make_host: Callable[..., Any]) -> None:
-    package, rules = plugin("module_utils.components"), plugin("module_utils.layout")
     components = package.compiled({**package.sources(), "editor": NEW})
     host = make_host({"listeners": {"7777": []}})
     layout = rules.layout(host, components)
@@ -103,23 +105,6 @@ def test_a_new_component_is_a_new_file(make_host: Callable[..., Any]) -> None:
     disk = {"nearest": "/", "device": 1, "free": 10**10}
     host.observed["disks"] = {layout["software"]: disk, layout["state"]: disk}
     assert ("the editor is unhappy", "make it happy") in rules.problems(host, layout, components)
-    removal = plugin("module_utils.removal_rules")
     given = removal.removals(layout, components)
     assert "homeport-editor.service" in removal.units(layout, given)
     assert str(Path("/srv/homeport/editor")) in removal.paths(layout, given)
-
-
-@pytest.mark.parametrize(
-    ("run", "skipped", "leaves_out"),
-    [
-        ({"all"}, set(), False),
-        ({"homeportd"}, set(), False),
-        ({"workstation"}, set(), False),
-        ({"caddy"}, set(), True),
-        ({"edge"}, set(), True),
-        ({"all"}, {"caddy"}, False),
-        ({"all"}, {"homeportd"}, True),
-    ],
-)
-def test_tags_that_leave_the_agent_out(run: set[str], skipped: set[str], leaves_out: bool) -> None:
-    assert plugin("action.preflight").leaves_agent_out(run, skipped, {"workstation"}) is leaves_out

@@ -1,26 +1,23 @@
 """What is taken off a host, and what stays."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-from .conftest import plugin
+from ansible_collections.homeport.agent.plugins.module_utils import removal_facts
+from ansible_collections.homeport.agent.plugins.module_utils import removal_rules as removal
 
 Decide = Callable[..., tuple[dict[str, Any], list[dict[str, str]]]]
 OWN = {"uid": 998, "group": "homeport", "home": "/srv/homeport/home", "comment": "Homeport"}
 ROOT = {"root": {"uid": 0, "group": "root", "home": "/root", "comment": "root"}}
 SERVICE = {"uid": 997, "group": "homeport", "home": "/x", "comment": ""}
 SERVICES = {"homeport-caddy": SERVICE, "homeport-traefik": SERVICE}
-
-
-@pytest.fixture(scope="session")
-def removal() -> ModuleType:
-    return plugin("module_utils.removal_rules")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +38,6 @@ def removal() -> ModuleType:
 )  # fmt: skip
 def test_only_accounts_that_were_made_here_go(
     decide: Decide,
-    removal: ModuleType,
     make_host: Callable[..., Any],
     components: list[Any],
     users: dict[str, Any],
@@ -49,13 +45,13 @@ def test_only_accounts_that_were_made_here_go(
     expected: tuple[list[str], str, str],
 ) -> None:
     observed = {"users": users, "groups": {"homeport": []} if has_group else {}}
-    fact, _ = decide(observed)
+    fact, _problems = decide(observed)
     found = removal.accounts(make_host(observed), fact, components)
     assert (found["services"], found["own"], found["group"]) == expected
 
 
 def test_everything_that_is_made_is_removed(
-    decide: Decide, rules: SimpleNamespace, removal: ModuleType, components: list[Any]
+    decide: Decide, rules: SimpleNamespace, components: list[Any]
 ) -> None:
     """Whatever the host is today: each folder of an installation goes, by itself or with one above it."""
     for variables in (
@@ -65,7 +61,7 @@ def test_everything_that_is_made_is_removed(
         {"homeport_rootless": True, "groups": ["workstation", "edge"]},
     ):
         for observed in ({}, {"systemd": False}):
-            fact, _ = decide(observed, variables)
+            fact, _problems = decide(observed, variables)
             given = removal.removals(fact, components)
             gone = {*removal.paths(fact, given), *removal.data(given), *removal.parents(given)}
             # What a distribution or a home has anyway.
@@ -76,10 +72,10 @@ def test_everything_that_is_made_is_removed(
 
 
 def test_a_person_without_root_keeps_what_is_theirs(
-    decide: Decide, removal: ModuleType, make_host: Callable[..., Any], components: list[Any]
+    decide: Decide, make_host: Callable[..., Any], components: list[Any]
 ) -> None:
     alice = {"home": "/home/alice", "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    fact, _ = decide(alice, {"homeport_rootless": True})
+    fact, _problems = decide(alice, {"homeport_rootless": True})
     paths = removal.paths(fact, removal.removals(fact, components))
     assert all(path.startswith("/home/alice/") for path in paths)
     assert not {"/home/alice", "/home/alice/.local", "/home/alice/.local/share", "/home/alice/.config"} & set(
@@ -98,13 +94,12 @@ def home(
     tmp_path: Path,
     decide: Decide,
     rules: SimpleNamespace,
-    facts: ModuleType,
     make_host: Callable[..., Any],
     components: list[Any],
 ) -> tuple[Path, Callable[[], Any]]:
     """A home with an installation without root, and what would be removed of it."""
     observed = {"home": str(tmp_path), "user": "alice", "uid": 1000, "sudo": "none", "group": "alice"}
-    fact, _ = decide(observed, {"homeport_rootless": True})
+    fact, _problems = decide(observed, {"homeport_rootless": True})
     rows = rules.folders(fact)
     assert all(row.path.startswith(f"{tmp_path}/") for row in rows)  # nothing of this machine's is touched
     for row in rows:
@@ -113,14 +108,9 @@ def home(
         Path(link["path"]).symlink_to(link["target"])
 
     def look() -> Any:
-        return facts.removal(make_host({"users": ROOT}), fact, components)
+        return removal_facts.removal(make_host({"users": ROOT}), fact, components)
 
     return tmp_path, look
-
-
-@pytest.fixture(scope="session")
-def facts() -> ModuleType:
-    return plugin("module_utils.removal_facts")
 
 
 def remove(paths: list[str]) -> None:

@@ -1,5 +1,7 @@
 """What an edge is to be, and what stands in its way: decided without a host."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -74,7 +76,7 @@ def test_a_laptop_is_both_and_nobody_elses_business(
 def test_the_agent_and_traefik_share_a_group_and_nobody_else_reads(
     decide: Decide, rules: SimpleNamespace
 ) -> None:
-    fact, _ = decide({}, VPS)
+    fact, _problems = decide({}, VPS)
     rows = {row.path: row for row in rules.folders(fact)}
     assert rows[fact["traefik"]["routes"]][1:] == ("homeport", "homeport", "2750")
     assert rows["/var/lib/homeport-traefik/acme"].mode == "0700"
@@ -126,13 +128,13 @@ def test_what_is_no_edge_has_nothing_of_it(decide: Decide, rules: SimpleNamespac
     ],
 )
 def test_wrong_variables(decide: Decide, variables: dict[str, Any], word: str) -> None:
-    _, problems = decide({}, {**VPS, **variables})
+    _fact, problems = decide({}, {**VPS, **variables})
     assert word in errors(problems)
 
 
 @pytest.mark.parametrize("observed", [{"systemd": False}, ALICE])
 def test_low_ports_take_root_and_systemd(decide: Decide, observed: dict[str, Any]) -> None:
-    _, problems = decide(observed, VPS)
+    _fact, problems = decide(observed, VPS)
     assert "port 80 and 443, which takes root and systemd" in errors(problems)
 
 
@@ -153,7 +155,7 @@ def test_low_ports_take_root_and_systemd(decide: Decide, observed: dict[str, Any
     ],
 )
 def test_occupied_ports(decide: Decide, port: int, listener: dict[str, Any], problem: str) -> None:
-    _, problems = decide({"listeners": {str(port): [{**NGINX, **listener}]}}, VPS)
+    _fact, problems = decide({"listeners": {str(port): [{**NGINX, **listener}]}}, VPS)
     assert problem in errors(problems)
     assert bool(problems) is bool(problem)
 
@@ -179,11 +181,3 @@ def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, 
     fact, problems = decide({}, {**VPS, "homeportd_tcp_ports": tcp, "homeportd_udp_ports": udp})
     assert problems == []
     assert fact["edge"]["reserved_ports"] == kept
-
-
-def test_kernel_settings_name_them_only_where_it_matters(decide: Decide, render: Callable[..., str]) -> None:
-    for variables, kept in (({}, False), ({"homeportd_tcp_ports": "20000-40000"}, True)):
-        fact, _ = decide({}, {**VPS, **variables})
-        text = render("edge_host", "{{ lookup('template', 'sysctl.conf.j2') }}", homeport=fact)
-        assert ("net.ipv4.ip_local_reserved_ports = 20000-40000" in text) is kept
-        assert "net.core.rmem_max = 8388608" in text
