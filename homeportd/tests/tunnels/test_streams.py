@@ -106,7 +106,7 @@ async def test_a_reset_is_passed_on_both_ways(edge, client, serve) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_either_loopback_address_is_found(edge, client, serve, host) -> None:
-    tunnel = await opened(client, Kind.HTTP, await serve(host=host))
+    tunnel = await opened(client, Kind.TCP, await serve(host=host))
     for _ in range(2):
         async with await edge.visit(tunnel.id) as stream:
             stream.write(b"hello")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final
 
+from homeportd.tunnels.http.messages import TooManyRequests
 from homeportd.tunnels.protocol import MAX_INTRODUCTION, BadMessage, Introduction, Kind, introduction
 from homeportd.tunnels.resolver import look_up
 from homeportd.tunnels.tunnel import Tunnel
@@ -46,6 +47,46 @@ class Connection(Bridge):
         self._tunnel.remove(self)
 
 
+class HttpConnection(Connection):
+    """A connection whose heads of HTTP/1.1 are rewritten, both ways."""
+
+    def __init__(self, stream: Stream, tunnel: Tunnel, introduction_size: int) -> None:
+        super().__init__(stream, tunnel, introduction_size)
+        self._exchange = tunnel.exchange()
+
+    def received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        try:
+            request = self._exchange.request(data)
+        except TooManyRequests:
+            self.abort()
+            return
+        if request:
+            self._transport.write(request)
+        if self._blocked:
+            self._unused += len(data)
+        else:
+            self.stream.consumed(len(data))
+
+    def finished(self) -> None:
+        rest = self._exchange.request_end()
+        if rest and self._transport is not None:
+            self._transport.write(rest)
+        super().finished()
+
+    def data_received(self, data: bytes) -> None:
+        response = self._exchange.response(data)
+        if response:
+            super().data_received(response)
+
+    def eof_received(self) -> bool:
+        rest = self._exchange.response_end()
+        if rest:
+            super().data_received(rest)
+        return super().eof_received()
+
+
 async def serve(stream: Stream, find: Callable[[str], Awaitable[Tunnel | None]]) -> None:
     """Join one stream that the edge opened with the local server of its tunnel. Returns when the two are joined, or
     the stream is reset. Raises CancelledError alone.
@@ -77,7 +118,8 @@ async def _join(stream: Stream, tunnel: Tunnel, visitor: Introduction, introduct
     if tunnel.spec.kind is Kind.UDP:
         await UdpConnection.open(stream, tunnel)
         return
-    connection = Connection(stream, tunnel, introduction_size)
+    kind = HttpConnection if tunnel.spec.kind is Kind.HTTP else Connection
+    connection = kind(stream, tunnel, introduction_size)
     tunnel.add(connection)
     reason = "no address"
     for address in tunnel.addresses():

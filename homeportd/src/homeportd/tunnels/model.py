@@ -30,7 +30,8 @@ FINAL = frozenset((State.TAKEN_OVER, State.KILLED, State.REVOKED))
 class TunnelSpec(BaseModel):
     """A tunnel as a person asked for it: kind, local server, name or port at the edge, rules.
 
-    `target` is dialled from `source`, an address of this machine, where that is set. `host`: see `protocol.Open`.
+    `target` is dialled from `source`, an address of this machine, where that is set. `host`: what an HTTP server sees
+    as its own host and port, such as `localhost:3000`; None: the public name.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -60,7 +61,6 @@ class TunnelSpec(BaseModel):
             port=self.port or port,
             reserve=self.name is not None or self.port is not None,
             again=again,
-            host=self.host,
             allow=self.allow,
             passcode=self.passcode,
             limits=self.limits,

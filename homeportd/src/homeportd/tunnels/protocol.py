@@ -101,8 +101,8 @@ class Open(_Message):
     that the edge chose before, and may give to others. `again`: the client had this tunnel already, and has lost its
     links since; it does not take the tunnel over from a newer client, as a client that starts does.
 
-    `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to, `localhost:3000`, so
-    that dev servers accept them; None leaves them.
+    `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to by the edge, `localhost:3000`; None
+    leaves them. Clients since December 2026 leave it out, and rewrite requests and responses themselves.
     """
 
     type: Literal["open"] = "open"

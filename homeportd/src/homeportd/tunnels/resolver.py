@@ -47,3 +47,14 @@ async def look_up(host: str, port: int, kind: socket.SocketKind) -> list[Info]:
 
     threading.Thread(target=ask, name="resolver", daemon=True).start()
     return await answer
+
+
+def is_own_address(text: str) -> bool:
+    """Whether an IP address is one of this machine's. Asked of the kernel, since addresses come and go."""
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((text, 0))
+    except OSError:
+        return False
+    return True

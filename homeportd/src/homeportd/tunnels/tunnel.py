@@ -8,10 +8,13 @@ from typing import Final, Protocol
 
 from homeportd import clock
 from homeportd.token_bucket import TokenBucket
-from homeportd.tunnels.address import Target
+from homeportd.tunnels.address import Target, is_loopback
 from homeportd.tunnels.backoff import Backoff
 from homeportd.tunnels.errors import TunnelError
+from homeportd.tunnels.http.messages import Exchange
+from homeportd.tunnels.http.names import DEFAULT_PORTS, LocalNames
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
+from homeportd.tunnels.resolver import is_own_address
 from homeportd.tunnels.status import TunnelStatus
 
 REOPEN_FIRST_S: Final = 1.0  # seconds after which a refused tunnel is asked for again, at first
@@ -42,6 +45,12 @@ class Tunnel:
         self.key = key  # within this client
         self.spec = spec
         self.target = Target.parse(spec.target)
+        self._names = LocalNames(
+            self.target.host,
+            self.target.port,
+            spec.host,
+            is_own_address if is_loopback(self.target.host) else lambda _address: False,
+        )
         self.state = State.OFFLINE
         self.error: TunnelError | None = None
         self.id: str | None = None  # of the edge, once it is open
@@ -111,6 +120,11 @@ class Tunnel:
     def prefer(self, address: str) -> None:
         """Dial this one of the target's addresses first: the local server answered there."""
         self._preferred = self.target.addresses.index(address)
+
+    def exchange(self) -> Exchange:
+        """The rewriting of the messages on one connection of an HTTP tunnel."""
+        scheme, _, _ = (self.address or "").partition("://")
+        return Exchange(self._names, scheme if scheme in DEFAULT_PORTS else "http")
 
     def add(self, connection: VisitorConnection) -> None:
         """Count a connection that begins."""

@@ -96,9 +96,9 @@ class TunnelOptions:
         str,
         typer.Option(
             "--host-header",
-            metavar="auto|keep|VALUE",
-            help="What a web server sees as Host and Origin: auto is localhost and its port, which dev servers"
-            " accept; keep is the public name.",
+            metavar="localhost|keep|NAME",
+            help="What a web server sees as its own name: localhost and its port, which dev servers accept (a server"
+            " of another machine: its address), keep, the public name, or another, such as myapp.test:3000.",
         ),
     ] = field(default="auto", metadata=_HTTP)
     yes: Annotated[
@@ -234,4 +234,6 @@ def _of_target(kind: str, text: str, options: TunnelOptions) -> dict[str, Any]:
 def _host(header: str, target: Target) -> str | None:
     if header == "keep":
         return None
+    if header == "localhost":
+        return f"localhost:{target.port}"
     return str(target) if header == "auto" else header

@@ -61,7 +61,9 @@ class Route:
     tls: bool
     cert_resolver: str | None
     allow: tuple[tuple[Network, ...], ...]
-    rewrite_host: str | None  # what Host, X-Forwarded-Host and our own Origin become
+    rewrite_host: (
+        str | None
+    )  # what Host, X-Forwarded-Host and our own Origin become, for a client that cannot do it
     passcode: bool
     domains: tuple[Domain, ...] = ()
 
@@ -99,7 +101,12 @@ def route(wanted: Route) -> dict[str, Any]:
         )
     same_origin = list(chain)
     if wanted.rewrite_host is not None:
-        hosts = {"Host": wanted.rewrite_host, "X-Forwarded-Host": wanted.rewrite_host}
+        hosts = {
+            "Host": wanted.rewrite_host,
+            "X-Forwarded-Host": wanted.rewrite_host,
+            "X-Forwarded-Proto": "http",
+            "X-Forwarded-Port": str(_port(f"http://{wanted.rewrite_host}")),
+        }
         chain.append(add("host", {"headers": {"customRequestHeaders": hosts}}))
         hosts = {**hosts, "Origin": f"http://{wanted.rewrite_host}"}
         same_origin.append(add("origin", {"headers": {"customRequestHeaders": hosts}}))

@@ -1,0 +1,108 @@
+"""The names by which a local server calls itself, and what they become for its visitors. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Final
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+# What browsers take for the authority of an URL; they read \ as /. User names are left out: such an URL is foreign.
+_URL: Final = re.compile(
+    r"(?:(https?):)?[/\\]{2}([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?(?=[/\\?#]|$)(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_IGNORED: Final = str.maketrans("", "", "\t\r\n")  # characters that browsers leave out of an URL,
+_AROUND: Final = "".join(map(chr, range(33)))  # and at its ends
+
+
+@dataclass(frozen=True)
+class Url:
+    """An absolute URL of the web: its scheme (empty where it is left to the page), host, port, and what follows."""
+
+    scheme: str
+    host: str
+    port: int | None
+    rest: str  # path, query and fragment
+
+    @classmethod
+    def parse(cls, text: str) -> Url | None:
+        """The URL as a browser reads it; None for anything else, such as a path."""
+        match = _URL.fullmatch(text.translate(_IGNORED).strip(_AROUND))
+        if match is None:
+            return None
+        scheme = (match[1] or "").lower()
+        port = int(match[3]) if match[3] else DEFAULT_PORTS.get(scheme)
+        return cls(scheme, match[2].lower().removesuffix("."), port, match[4])
+
+    def is_at(self, origin: Url) -> bool:
+        """Whether the URL belongs to an origin."""
+        return (self.scheme, self.host, self.port) == (origin.scheme, origin.host, origin.port)
+
+
+@dataclass(frozen=True)
+class LocalNames:
+    """The names of one local server, which listens on `port` of `host`.
+
+    `netloc`: host and port that its requests name, where these are rewritten; None: it sees the public name.
+    `scheme`: what it speaks. `is_own_address`: whether an IP address that is not loopback is the server's machine.
+    """
+
+    host: str
+    port: int
+    netloc: str | None
+    is_own_address: Callable[[str], bool]
+    scheme: str = "http"
+
+    @cached_property
+    def origin(self) -> Url | None:
+        """The origin that the server sees as its own; None where it sees the public one."""
+        return None if self.netloc is None else Url.parse(f"{self.scheme}://{self.netloc}")
+
+    def is_own(self, url: Url) -> bool:
+        """Whether an URL leads to this server by one of its own names."""
+        port = url.port or DEFAULT_PORTS[url.scheme or self.scheme]
+        if self.origin is not None and (url.host, port) == (self.origin.host, self.origin.port):
+            return True
+        return port == self.port and self._is_own_host(url.host)
+
+    def relative(self, text: str) -> str:
+        """The reference without scheme and host where an URL leads to this server; any other as it is."""
+        url = Url.parse(text)
+        if url is None or not self.is_own(url):
+            return text
+        path = "/" + url.rest[1:] if url.rest[:1] in ("/", "\\") else "/" + url.rest
+        # A reference that begins with // would name a host.
+        return f"/.{path}" if path[1:2] in ("/", "\\") else path
+
+    def is_own_domain(self, domain: str) -> bool:
+        """Whether a cookie's domain is one of this server's names, or one above the name that its requests have."""
+        host = domain.strip().lstrip(".").lower()
+        if self.origin is not None and host and f".{self.origin.host}".endswith(f".{host}"):
+            return True
+        return self._is_own_host(host)
+
+    @cached_property
+    def _is_one_of_many(self) -> bool:
+        """Whether the server tells sites apart by names below localhost: the others are not this one."""
+        return self.origin is not None and self.origin.host.endswith(".localhost")
+
+    def _is_own_host(self, host: str) -> bool:
+        if self._is_one_of_many:
+            return False
+        if host in ("localhost", self.host):
+            return True
+        try:
+            address = ip_address(host.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            return False
+        return (
+            address.is_loopback
+            or address.is_unspecified
+            or str(address) == self.host
+            or self.is_own_address(str(address))
+        )

@@ -1,0 +1,133 @@
+"""One story to the dev server and the same back: the real client behind the real Traefik, on http and https edges."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from edge_helper import PATIENCE_S, until_async
+
+from homeportd.tunnels.account import Account
+from homeportd.tunnels.client import Client
+from homeportd.tunnels.model import State, TunnelSpec
+from homeportd.tunnels.protocol import Kind
+
+HTTP, HTTPS = {"url": "http://{name}.tunnel.localhost:8081"}, {"url": "https://{name}.tunnel.localhost"}
+
+
+@pytest.fixture
+def edge_settings(edge_settings, request):
+    return edge_settings.model_copy(update=getattr(request, "param", {}))
+
+
+async def server(reader, writer):
+    """A dev server that keeps connections: it answers with the request's fields, and the fields of its query."""
+    try:
+        while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+            lines = head.split("\r\n")
+            fields = dict(line.lower().split(": ", 1) for line in lines[1:-2])
+            await reader.readexactly(int(fields.get("content-length", 0)))
+            asked = httpx.URL(lines[0].split(" ")[1]).params.get_list("field")
+            port = writer.get_extra_info("sockname")[1]
+            more = "".join(f"{field}\r\n" for field in asked).replace("PORT", str(port))
+            body = json.dumps(fields)
+            writer.write(f"HTTP/1.1 200 OK\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def target():
+    listening = await asyncio.start_server(server, "127.0.0.1", 0)
+    yield listening.sockets[0].getsockname()[1]
+    listening.close()
+
+
+@asynccontextmanager
+async def tunnelled(port, token, **spec):
+    """The real client with one HTTP tunnel, that is live."""
+    client = Client(
+        lambda: Account(f"http://127.0.0.1:{port}", token, links=1), rotated=lambda _old, _new: True
+    )
+    running = asyncio.create_task(client.run())
+    try:
+        tunnel = client.add(TunnelSpec(kind=Kind.HTTP, **spec))
+        assert await client.answered(tunnel, PATIENCE_S)
+        assert tunnel.state is State.LIVE, tunnel.error
+        yield tunnel
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def visiting(traefik, origin):
+    """A function that asks for a path as a browser at `origin` does, once the tunnel is up."""
+    url = httpx.URL(origin)
+    secure = url.scheme == "https"
+    async with httpx.AsyncClient(verify=False, timeout=PATIENCE_S) as http:  # noqa: S501 - Traefik's own certificate
+
+        async def ask(method="GET", fields=(), **headers):
+            return await http.request(
+                method,
+                f"{url.scheme}://127.0.0.1:{traefik.tls_port if secure else traefik.port}/",
+                params=[("field", field) for field in fields],
+                headers={"Host": url.netloc.decode()} | headers,
+                extensions={"sni_hostname": url.host},
+                content=b"a=b" if method == "POST" else None,
+            )
+
+        async def up():
+            return (await ask()).status_code == 200
+
+        await until_async(up)
+        yield ask
+
+
+@pytest.mark.parametrize("edge_settings", [HTTP, HTTPS], indirect=True)
+@pytest.mark.parametrize("host", ["localhost", None, "my.test:81"])
+async def test_the_way_in_and_back(traefik, port, token, edge_settings, target, host):
+    own = edge_settings.url.format(name="app")
+    public, secure = httpx.URL(own).netloc.decode(), own.startswith("https")
+    netloc = f"localhost:{target}" if host == "localhost" else host
+    local = own if netloc is None else f"http://{netloc}"
+    async with (
+        tunnelled(port, token["token"], target=str(target), name="app", host=netloc),
+        visiting(traefik, own) as ask,
+    ):
+        seen = (await ask("POST", Origin=own, Referer=f"{own}/form?a=b")).json()
+        assert {name: seen[name] for name in ("host", "x-forwarded-host")} == dict.fromkeys(
+            ("host", "x-forwarded-host"), netloc or public
+        )
+        assert (seen["origin"], seen["referer"]) == (local, f"{local}/form?a=b")
+        scheme = ("https" if secure else "http") if netloc is None else "http"
+        ports = {"localhost": str(target), "my.test:81": "81"}
+        assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == (
+            scheme,
+            ports.get(str(host), "443" if secure else "8081"),
+        )
+        foreign = (await ask("POST", Origin="https://evil.example", Referer="https://evil.example/")).json()
+        assert (foreign["origin"], foreign["referer"]) == ("https://evil.example", "https://evil.example/")
+        answer = await ask(
+            fields=(
+                "Location: http://localhost:PORT/next",
+                "Content-Location: http://127.0.0.1:PORT/a",
+                "Refresh: 5; url=http://[::1]:PORT/b",
+                "Link: <http://0.0.0.0:PORT/c>; rel=preload",
+                "Set-Cookie: a=b; Domain=localhost; Path=/",
+                "Set-Cookie: c=d; Path=/",
+                "Access-Control-Allow-Origin: http://localhost:PORT",
+            )
+        )
+        headers = answer.headers
+        assert headers["location"] == "/next"
+        assert headers["content-location"] == "/a"
+        assert headers["refresh"] == "5; url=/b"
+        assert headers["link"] == "</c>; rel=preload"
+        assert headers.get_list("set-cookie") == ["a=b; Path=/", "c=d; Path=/"]
+        assert headers["access-control-allow-origin"] == own
