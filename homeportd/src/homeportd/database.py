@@ -9,11 +9,12 @@ that was acknowledged is lost to a crash. https://www.sqlite.org/pragma.html#pra
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from homeportd.database_copies import DamagedError, take_copy
 from homeportd.errors import HomeportError
 
 BUSY_TIMEOUT_S = 10
+RESERVE = 1024 * 1024  # bytes beside the database, given up when an end of a right finds the disk full
 
 
 class DatabaseError(HomeportError):
@@ -45,8 +47,10 @@ def restore_command(database: Path) -> str:
 class Database:
     """A connection to the database, used from one event loop; sqlite3 itself runs in a thread of aiosqlite."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
+        self._reserve = path.with_suffix(".reserve")
+        self._has_reserve = False
         self._writing = asyncio.Lock()
 
     @classmethod
@@ -59,12 +63,13 @@ class Database:
         # A thread that never ends would hold up the end of the process.
         connection._thread.daemon = True
         await connection
-        database = cls(connection)
+        database = cls(connection, path)
         try:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
                 await connection.execute(f"PRAGMA {pragma}")
             await asyncio.to_thread(path.chmod, 0o600)
             await database._migrate(path)
+            await database.keep_reserve()
         except aiosqlite.DatabaseError as error:
             await connection.close()
             raise DatabaseError(
@@ -128,6 +133,39 @@ class Database:
                 await self._connection.rollback()
                 raise
 
+    async def keep_reserve(self) -> None:
+        """Make the file of RESERVE bytes, where it is missing and the disk has room for twice as much."""
+        if not self._has_reserve:
+            self._has_reserve = await asyncio.to_thread(_write_reserve, self._reserve)
+
+    async def free_reserve(self) -> None:
+        """Give up the reserve, so that a small write finds room on a full disk."""
+        self._has_reserve = False
+        with suppress(OSError):
+            await asyncio.to_thread(self._reserve.unlink, missing_ok=True)
+
     async def close(self) -> None:
         """Close the file; nothing acknowledged is still in memory."""
         await self._connection.close()
+
+
+def _write_reserve(path: Path) -> bool:
+    """Whether the reserve is there now."""
+    try:
+        if path.stat().st_size == RESERVE:
+            return True
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    try:
+        system = os.statvfs(path.parent)
+        if system.f_bavail * system.f_frsize < 2 * RESERVE:
+            return False
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(os.urandom(RESERVE))  # neither a hole nor compressed to nothing
+    except OSError:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+    return True

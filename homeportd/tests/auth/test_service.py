@@ -14,6 +14,7 @@ from homeportd.auth.signing import Signer, read_key
 from homeportd.auth.store import AuthStore
 from homeportd.clock import now
 from homeportd.database import Database, migrations
+from homeportd.endings import Endings
 from homeportd.errors import Problem
 
 HERE = ip_address("203.0.113.7")
@@ -35,14 +36,14 @@ def clock():
 
 @pytest.fixture
 async def auth(database, passwords, clock):
-    made = Auth(AuthStore(database), passwords, KEY, clock)
+    made = Auth(AuthStore(database), passwords, KEY, Endings(database), clock)
     await made.load()
     yield made
     await made.close()
 
 
 async def reopened(database, passwords, clock):
-    made = Auth(AuthStore(database), passwords, KEY, clock)
+    made = Auth(AuthStore(database), passwords, KEY, Endings(database), clock)
     await made.load()
     return made
 

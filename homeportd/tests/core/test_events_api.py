@@ -10,6 +10,7 @@ from homeportd import events_api
 from homeportd.auth.guard import guard
 from homeportd.auth.service import LOGIN_SESSION_DAYS, Auth
 from homeportd.auth.store import AuthStore
+from homeportd.endings import Endings
 from homeportd.events import Events
 
 DASHBOARD = "http://localhost:8080"
@@ -18,7 +19,7 @@ PATIENCE = 60
 
 @pytest.fixture
 async def auth(database, passwords):
-    made = Auth(AuthStore(database), passwords, b"k" * 32)
+    made = Auth(AuthStore(database), passwords, b"k" * 32, Endings(database))
     await made.load()
     yield made
     await made.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from homeportd.endings import Endings
 from homeportd.ports.model import Port
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.service import Relay
@@ -74,7 +75,7 @@ async def relay(database, passwords):
     number = server.sockets[0].getsockname()[1]
     known = Known()
     known.ports[number] = Port(number, ("127.0.0.1",), datetime.now(UTC))
-    shares = Shares(ShareStore(database), passwords)
+    shares = Shares(ShareStore(database), passwords, Endings(database))
     made = Relay(known, shares, Owner())
     await made.start(folder / "relay.sock")
     share = await shares.set(number, ShareRequest(Mode.PUBLIC))

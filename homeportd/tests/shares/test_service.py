@@ -6,6 +6,7 @@ import pytest
 
 from homeportd.auth.limiter import FAILURES
 from homeportd.auth.passwords import WAITING
+from homeportd.endings import Endings
 from homeportd.errors import Problem
 from homeportd.shares.model import Decision, Mode
 from homeportd.shares.service import ShareRequest, Shares
@@ -31,7 +32,7 @@ def clock():
 
 @pytest.fixture
 async def shares(database, passwords, clock):
-    made = Shares(ShareStore(database), passwords, clock)
+    made = Shares(ShareStore(database), passwords, Endings(database), clock)
     await made.load()
     return made
 
@@ -40,7 +41,7 @@ async def test_a_share_survives_a_restart_in_every_detail(shares, database, pass
     request = ShareRequest(Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3)
     share = await shares.set(3000, request)
     assert await shares.prove(3000, "secret", ip_address("10.0.0.1")) is Decision.LOGIN
-    again = Shares(ShareStore(database), passwords, clock)
+    again = Shares(ShareStore(database), passwords, Endings(database), clock)
     await again.load()
     assert again.get(3000) == shares.get(3000)
     assert again.get(3000).uses == 1
@@ -181,3 +182,48 @@ async def test_removing_what_is_not_shared_says_so(shares):
     with pytest.raises(Problem) as caught:
         await shares.remove(3000)
     assert caught.value.status == 404
+
+
+async def test_a_right_ends_before_the_disk_has_heard_of_it(shares, monkeypatch):
+    share = await shares.set(3000, ShareRequest(Mode.PUBLIC))
+    other = await shares.set(3001, ShareRequest(Mode.PUBLIC))
+    slow, begun, end = asyncio.Event(), asyncio.Event(), shares._store.delete
+
+    async def hangs(port):
+        begun.set()
+        await slow.wait()
+        await end(port)
+
+    monkeypatch.setattr(shares._store, "delete", hangs)
+    removal = asyncio.create_task(shares.remove(3000))
+    await begun.wait()
+    assert not shares.alive(3000, share.grant)
+    narrower = asyncio.create_task(shares.set(3001, ShareRequest(Mode.PUBLIC, expires="1h")))
+    await asyncio.sleep(0)
+    assert not shares.alive(3001, other.grant)
+    slow.set()
+    await asyncio.gather(removal, narrower)
+    assert shares.get(3001).expires_at is not None
+
+
+async def test_a_share_removed_while_a_wider_one_is_written_stays_removed(shares, database, passwords, clock):
+    await shares.set(3000, ShareRequest(Mode.PUBLIC, expires="1h"))
+    written, save = asyncio.Event(), shares._store.save
+
+    async def saves(share):
+        await save(share)
+        await written.wait()
+
+    shares._store.save = saves
+    wider = asyncio.create_task(shares.set(3000, ShareRequest(Mode.PUBLIC)))
+    await asyncio.sleep(0.01)
+    removal = asyncio.create_task(shares.remove(3000))
+    await asyncio.sleep(0)
+    written.set()
+    with pytest.raises(Problem):
+        await wider
+    await removal
+    assert shares.get(3000) is None
+    again = Shares(ShareStore(database), passwords, Endings(database), clock)
+    await again.load()
+    assert again.all() == []

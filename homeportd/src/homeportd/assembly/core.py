@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from homeportd import clock, events_api
+from homeportd import clock, endings, events_api
 from homeportd.assembly.model import Assembly, Sweep
 from homeportd.auth import api as auth_api
 from homeportd.auth.guard import Guard, guard
@@ -18,6 +18,7 @@ from homeportd.auth.signing import read_key
 from homeportd.auth.store import AuthStore
 from homeportd.data_lock import data_lock
 from homeportd.database import Database
+from homeportd.endings import Endings
 from homeportd.events import Events
 from homeportd.http_server import UnixServer
 from homeportd.settings import Settings
@@ -44,6 +45,7 @@ class Core:
     key: bytes
     events: Events
     guard: Guard
+    endings: Endings
 
 
 @asynccontextmanager
@@ -61,10 +63,11 @@ async def open(settings: Settings, *, bcrypt_rounds: int | None = None) -> Async
         key = read_key(settings.data_dir / "secret.key")
         passwords = Passwords(bcrypt_rounds) if bcrypt_rounds else Passwords()
         stack.callback(passwords.close)
-        auth = Auth(AuthStore(database), passwords, key)
+        ends = Endings(database)
+        auth = Auth(AuthStore(database), passwords, key, ends)
         await auth.load()
         stack.push_async_callback(auth.close)
-        yield Core(settings, database, auth, passwords, key, Events(), guard(auth, settings.dashboard))
+        yield Core(settings, database, auth, passwords, key, Events(), guard(auth, settings.dashboard), ends)
 
 
 def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
@@ -83,7 +86,11 @@ def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
             system_api.router(system, _about(settings), _edge_view(settings), counts, core.guard),
             events_api.router(events, auth, core.guard),
         ),
-        sweeps=(Sweep("logins and tokens", SWEEP_S, auth.sweep), Sweep("load", LOAD_S, show_load)),
+        sweeps=(
+            Sweep("logins and tokens", SWEEP_S, auth.sweep),
+            Sweep("ends of rights", endings.SWEEP_S, core.endings.sweep),
+            Sweep("load", LOAD_S, show_load),
+        ),
         listeners=lambda web: (
             UnixServer(settings.socket("web"), 0o660, uvicorn_config(web)),
             UnixServer(settings.socket("cli"), 0o600, uvicorn_config(web, PeerProtocol, websockets=False)),

@@ -41,6 +41,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         shares = Shares(
             ShareStore(core.database),
             core.passwords,
+            core.endings,
             refusal=lambda port: refusal(port, settings, edge=settings.edge is not None),
         )
         await shares.load()

@@ -124,7 +124,7 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
     async def log_in(body: LoginBody, request: Request, response: Response) -> None:
         set_cookie(request, response, await auth.log_in(body.password, client_address(request)))
 
-    @routes.delete("/api/session", status_code=204, responses=problems(401, 403))
+    @routes.delete("/api/session", status_code=204, responses=problems(401, 403, 503))
     async def log_out(caller: Owner, request: Request, response: Response) -> None:
         origin = arrived_at(request, dashboard)
         if caller.kind is Kind.LOGIN_SESSION:
@@ -152,7 +152,7 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
         token, secret = await auth.create_token(body.name, Scope(body.scope))
         return NewToken(**_view(token).model_dump(), token=secret)
 
-    @routes.delete("/api/tokens/{token_id}", status_code=204, responses=problems(401, 403, 404, 422))
+    @routes.delete("/api/tokens/{token_id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
     async def revoke_token(_caller: Owner, token_id: str) -> None:
         await auth.revoke_token(token_id)
 

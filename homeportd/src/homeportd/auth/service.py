@@ -17,6 +17,7 @@ from homeportd.auth.model import LoginSession, Scope, Token
 from homeportd.auth.passwords import SHORTEST, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
+from homeportd.endings import Endings
 from homeportd.errors import Problem, invalid, not_found
 from homeportd.signal import Signal
 from homeportd.tasks import TaskSet
@@ -39,9 +40,11 @@ class Auth:
         store: AuthStore,
         passwords: Passwords,
         key: bytes,
+        endings: Endings,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._store = store
+        self._endings = endings
         self._passwords = passwords
         self._now = now
         self._login_sessions: dict[bytes, LoginSession] = {}
@@ -58,7 +61,7 @@ class Auth:
         self._owner_cookies = Signer(key, "owner cookie of a port")
         self._writes = TaskSet()  # uses and ends of tokens, on their way to the disk
         self._entering = asyncio.Lock()  # held while the password changes, or opens a login session
-        self._ending = asyncio.Lock()  # held while a token is made, revoked or replaced: one at a time
+        self._ending = asyncio.Lock()  # held while a token is made or replaced: one at a time
 
     async def load(self) -> None:
         """Read what the database holds."""
@@ -84,17 +87,26 @@ class Auth:
         session = LoginSession(
             secrets.token_hex(8), _hash(cookie), now, now + timedelta(days=LOGIN_SESSION_DAYS)
         )
-        await self._store.add_login_session(session)
+        # In memory first: what ends others meanwhile keeps on disk those that memory has.
         self._login_sessions = {h: s for h, s in self._login_sessions.items() if now < s.expires_at} | {
             session.hash: session
         }
+        try:
+            await self._store.add_login_session(session)
+        except BaseException:
+            self._login_sessions.pop(session.hash, None)
+            raise
         return cookie
 
     async def close_login_session(self, session_id: str) -> None:
-        """End one login session."""
-        await self._store.delete_login_session(session_id)
+        """End one login session. Raises Problem 503: it has ended, and the disk does not know."""
         self._login_sessions = {h: s for h, s in self._login_sessions.items() if s.id != session_id}
         self.revoked.emit()
+        await self._endings.write(
+            f"login session {session_id}",
+            "the login session has ended",
+            lambda: self._store.delete_login_session(session_id),
+        )
 
     # One-time login links
 
@@ -114,15 +126,24 @@ class Auth:
         return self._password is not None
 
     async def set_password(self, password: str, kept_session: str | None) -> None:
-        """Set the dashboard's password and end every session but `kept_session`."""
+        """Set the dashboard's password and end every session but `kept_session`.
+
+        Raises Problem 422, and 503: the old password and the sessions have ended, and the disk does not know.
+        """
         if len(password) < SHORTEST:
             raise invalid(f"the password is shorter than {SHORTEST} characters", "choose a longer one")
         hashed = await self._passwords.hash(password)
-        async with self._entering:
-            await self._store.set_password(hashed, kept_session)
-            self._password = hashed
-            self._login_sessions = {h: s for h, s in self._login_sessions.items() if s.id == kept_session}
+        self._password = hashed
+        self._login_sessions = {h: s for h, s in self._login_sessions.items() if s.id == kept_session}
         self.revoked.emit()
+        async with self._entering:
+            await self._endings.write(
+                "password",
+                "the old password and the other login sessions have ended",
+                lambda: self._store.set_password(
+                    self._password or hashed, [s.id for s in self._login_sessions.values()]
+                ),
+            )
 
     async def log_in(self, password: str, address: IPv4Address | IPv6Address | None) -> str:
         """As `open_login_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
@@ -207,18 +228,23 @@ class Auth:
             old = replace(old, expires_at=self._now() + timedelta(seconds=grace_s))
             token, secret = self._mint(old.name, old.scope, old.lineage)
             await self._store.add_token(token, old)
-            self._tokens |= {old.hash: old, token.hash: token}
+            self._tokens[token.hash] = token
+            if old.hash in self._tokens:  # and was not revoked meanwhile
+                self._tokens[old.hash] = old
         self.rotated.emit(old, token, secret)
         return token, secret
 
     async def revoke_token(self, token_id: str) -> None:
-        """End a token; raises Problem 404 for an unknown one."""
-        async with self._ending:
-            if not self.token_alive(token_id):
-                raise not_found(f"token {token_id}", "homeport token list shows the ids")
-            await self._store.delete_token(token_id)
-            self._forget(token_id)
+        """End a token. Raises Problem 404 for an unknown one, and 503: it has ended, and the disk does not know."""
+        if not self.token_alive(token_id):
+            raise not_found(f"token {token_id}", "homeport token list shows the ids")
+        self._forget(token_id)
         self.revoked.emit()
+        await self._endings.write(
+            f"token {token_id}",
+            f"token {token_id} is revoked",
+            lambda: self._store.delete_token(token_id),
+        )
 
     def sweep(self) -> None:
         """Emit `revoked` for login sessions whose time is over; delete tokens whose grace is over."""

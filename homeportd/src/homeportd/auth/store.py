@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from homeportd import clock
 from homeportd.auth.model import LoginSession, Scope, Token
 from homeportd.database import Database
@@ -70,13 +73,16 @@ class AuthStore:
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM login_sessions WHERE id = ?", (session_id,))
 
-    async def set_password(self, hashed: str, kept_session: str | None) -> None:
-        """Replace the password and delete every login session but `kept_session`, in one transaction."""
+    async def set_password(self, hashed: str, kept: Iterable[str]) -> None:
+        """Replace the password and delete every login session whose id is not in `kept`, in one transaction."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT OR REPLACE INTO owner_password (id, hash) VALUES (1, ?)", (hashed,)
             )
-            await connection.execute("DELETE FROM login_sessions WHERE id IS NOT ?", (kept_session,))
+            await connection.execute(
+                "DELETE FROM login_sessions WHERE id NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(kept)),),
+            )
 
     async def add_token(self, token: Token, replaced: Token | None = None) -> None:
         """Insert one token; in the same transaction write `expires_at` of the token that it replaces."""

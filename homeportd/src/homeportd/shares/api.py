@@ -98,7 +98,7 @@ def router(shares: Shares, log: AccessLog, guard: Guard, origin: Origin) -> APIR
         request = ShareRequest(Mode(body.mode), secret[0], body.expires, tuple(body.allow), secret[1])
         return share_view(port, await shares.set(port, request), origin)
 
-    @routes.delete("/share", status_code=204, responses=problems(401, 403, 404, 422))
+    @routes.delete("/share", status_code=204, responses=problems(401, 403, 404, 422, 503))
     async def remove_share(port: PortNumber) -> None:
         await shares.remove(port)
 

@@ -11,10 +11,12 @@ from datetime import datetime
 from homeportd import clock
 from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.passwords import Passwords
+from homeportd.endings import Endings
 from homeportd.errors import Problem, invalid, not_found
 from homeportd.networks import Address, Network, NetworkError, parse_networks, within
 from homeportd.shares import expiry
 from homeportd.shares.basic import Basic
+from homeportd.shares.changes import narrows
 from homeportd.shares.model import Decision, Mode, Share
 from homeportd.shares.store import ShareStore
 from homeportd.signal import Signal
@@ -40,12 +42,14 @@ class Shares:
         self,
         store: ShareStore,
         passwords: Passwords,
+        endings: Endings,
         now: Callable[[], datetime] = clock.now,
         refusal: Callable[[int], Problem | None] = lambda port: None,
     ) -> None:
         """`refusal` says why a port cannot be shared, if it cannot."""
         self._store = store
         self._passwords = passwords
+        self._endings = endings
         self._now = now
         self._refusal = refusal
         self._shares: dict[int, Share] = {}
@@ -75,8 +79,12 @@ class Shares:
         return share is not None and share.grant == grant and not share.expired(self._now())
 
     async def set(self, port: int, request: ShareRequest) -> Share:
-        """Make or change the share of a port. Raises Problem 422 for a request that cannot be granted, 409 for a port
-        that is not looked at."""
+        """Make or change the share of a port.
+
+        A change that takes something from somebody holds before it is written. Raises Problem 422 for a request that
+        cannot be granted, 409 for a port that is not looked at, 503 where a narrower share cannot be written: then
+        the port is private. A wider one that cannot be written raises sqlite3.Error, and leaves the share as it was.
+        """
         if not 1 <= port <= 65535:
             raise invalid(f"{port} is not a port", "give a number from 1 to 65535")
         refused = self._refusal(port)
@@ -94,14 +102,14 @@ class Shares:
         if request.max_uses is not None and request.mode is not Mode.PASSWORD:
             raise invalid("max_uses counts passwords", "use mode password, or leave max_uses out")
         fresh_hash = await self._passwords.hash(request.password) if request.password is not None else None
-        async with self._writing:
-            before = self._shares.get(port)
+
+        def made_of(before: Share | None) -> Share:
             password_hash = fresh_hash or (before.password_hash if before else None)
             if request.mode is not Mode.PASSWORD:
                 password_hash = None
             elif password_hash is None:
                 raise Problem(409, "a password share needs a password", "give one with the request")
-            share = Share(
+            return Share(
                 port=port,
                 id=before.id if before else secrets.token_hex(8),
                 generation=before.generation + 1 if before else 1,
@@ -113,19 +121,56 @@ class Shares:
                 uses=0,
                 updated_at=now,
             )
+
+        before = self._shares.get(port)
+        share = made_of(before)
+        if narrows(before, share, now):
+            await self._narrow(share)
+            return share
+        async with self._writing:
+            before = self._shares.get(port)
+            share = made_of(before)
             await self._store.save(share)
+            if self._shares.get(port) is not before:
+                # What came meanwhile is written next, and stays.
+                raise Problem(409, f"the share of port {port} was changed at the same moment", "try again")
             self._shares[port] = share
         self.changed.emit(port, share)
         return share
 
+    async def _narrow(self, share: Share) -> None:
+        """Replace a wider share, in memory at once. Where that cannot be written the port becomes private."""
+        port = share.port
+        self._hold(port, share)
+        try:
+            await self._write(port, f"the share of port {port} was not changed, but has ended")
+        except Problem:
+            held = self._shares.get(port)
+            if held is not None and held.grant == share.grant:
+                self._hold(port, None)
+            raise
+
     async def remove(self, port: int) -> None:
-        """Back to private; raises Problem 404 when the port has no share."""
-        async with self._writing:
-            if port not in self._shares:
-                raise not_found(f"a share of port {port}", "homeport list shows what is shared")
-            await self._store.delete(port)
+        """Back to private. Raises Problem 404 when there is no share, 503: it has ended, and the disk does not know."""
+        if port not in self._shares:
+            raise not_found(f"a share of port {port}", "homeport list shows what is shared")
+        self._hold(port, None)
+        await self._write(port, f"the share of port {port} has ended")
+
+    def _hold(self, port: int, share: Share | None) -> None:
+        if share is None:
             del self._shares[port]
-        self.changed.emit(port, None)
+        else:
+            self._shares[port] = share
+        self.changed.emit(port, share)
+
+    async def _write(self, port: int, ended: str) -> None:
+        async def write() -> None:
+            async with self._writing:
+                share = self._shares.get(port)
+                await (self._store.delete(port) if share is None else self._store.save(share))
+
+        await self._endings.write(f"share of port {port}", ended, write)
 
     async def prove(self, port: int, password: str, address: Address) -> Decision:
         """Check a visitor's password: LOGIN when it is right, else the denial.
@@ -155,9 +200,11 @@ class Shares:
                 return Decision.LOGIN
             if share.uses >= share.max_uses:
                 return Decision.DENIED_USES
-            share = replace(share, uses=share.uses + 1)
-            await self._store.save(share)
-            self._shares[port] = share
+            used = replace(share, uses=share.uses + 1)
+            await self._store.save(used)
+            if self._shares.get(port) is not share:
+                return Decision.DENIED_LOGIN  # ended while the use was being written
+            self._shares[port] = share = used
         self.changed.emit(port, share)
         return Decision.LOGIN
 
