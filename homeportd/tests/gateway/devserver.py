@@ -95,6 +95,9 @@ class DevServer:
         if path == "/mjpeg":
             await self._stream(writer, "multipart/x-mixed-replace; boundary=x")
             return False
+        if path == "/endless":
+            await self._stream(writer, target.partition("?")[2])
+            return False
         if path == "/drip":
             await self._drip(writer)
             return True

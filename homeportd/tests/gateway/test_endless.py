@@ -54,6 +54,9 @@ KINDS = [
     {"Accept": "*/*"},
     {},
     {"path": "/mjpeg"},
+    {"path": "/endless?text/plain;charset=utf-8"},
+    {"path": "/endless?application/x-ndjson"},
+    {"path": "/endless?audio/mpeg"},
     {"method": "POST", "Content_Length": "0"},
     {"method": "POST", "Content_Length": "0", "Accept": "application/json, text/event-stream"},
 ]
