@@ -267,6 +267,23 @@ async def test_uses_run_out(gateway, dev):
     assert (await gateway.get(dev.port, headers=HTML)).status_code == 403
 
 
+async def test_uses_by_basic_are_counted_by_address(dev, tmp_path, make_gateway):
+    async with make_gateway(tmp_path, trusted=("127.0.0.1",)) as gateway:
+        await gateway.share(dev.port, "password", password=PASSWORD, max_uses=2)
+
+        async def asks(address: str) -> int:
+            headers = {**basic(PASSWORD), "X-Forwarded-For": address}
+            return (await gateway.get(dev.port, headers=headers)).status_code
+
+        first = [await asks("203.0.113.1") for _ in range(3)]
+        assert first == [200, 200, 200], "one address is one use, however often it asks"
+        together = await asyncio.gather(*(asks("2001:db8::1") for _ in range(5)), asks("2001:db8::ffff"))
+        assert together == [200] * 6, "an IPv6 /64 is one client"
+        assert [await asks(address) for address in ("203.0.113.2", "203.0.113.3")] == [403, 403]
+        assert await asks("203.0.113.1") == 200, "who has counted stays in"
+        assert "authorization" not in {name.lower() for name, _ in dev.requests[-1].headers}
+
+
 # Expiry, networks, nobody home
 
 

@@ -38,7 +38,10 @@ class PasswordProofs(Protocol):
         """The share of a port."""
 
     def knows_basic(self, share: Share, password: str) -> bool:
-        """Whether this password was accepted before."""
+        """Whether this password was accepted before, from anybody."""
+
+    def basic_lets_in(self, share: Share, password: str, address: Address) -> bool:
+        """Whether this client's password needs no check."""
 
     async def prove_basic(self, port: int, password: str, address: Address) -> Decision:
         """Check a password given as HTTP Basic."""
@@ -110,7 +113,7 @@ class Authenticator:
             if password is not None:
                 credential_is_ours = self._shares.knows_basic(share, password)
                 if decision in (Decision.DENIED_PASSWORD, Decision.DENIED_USES):
-                    if not credential_is_ours:
+                    if not self._shares.basic_lets_in(share, password, request.address):
                         return None
                     decision = authorize(Visitor(request.address, Proof.BASIC), share, now)
         if not decision.allowed:

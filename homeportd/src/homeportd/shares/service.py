@@ -213,8 +213,12 @@ class Shares:
         return self._limiter.wait_s((port, neighbourhood(address)))
 
     def knows_basic(self, share: Share, password: str) -> bool:
-        """Whether `prove_basic` accepted this password for this very generation."""
+        """Whether `prove_basic` accepted this password for this very generation, from anybody."""
         return self._basic.knows(share, password)
+
+    def basic_lets_in(self, share: Share, password: str, address: Address) -> bool:
+        """Whether this client's password needs no check: `prove_basic` accepted it, from this client if uses count."""
+        return self._basic.lets_in(share, password, address)
 
     async def prove_basic(self, port: int, password: str, address: Address) -> Decision:
         """As `prove`, remembered, so that a script's next request costs no bcrypt."""
