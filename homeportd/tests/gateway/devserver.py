@@ -89,14 +89,13 @@ class DevServer:
                 await writer.drain()
             writer.write(b"bye")
             return False
-        if path == "/events":
-            await self._stream(writer, "text/event-stream")
-            return False
-        if path == "/mjpeg":
-            await self._stream(writer, "multipart/x-mixed-replace; boundary=x")
-            return False
-        if path == "/endless":
-            await self._stream(writer, target.partition("?")[2])
+        streams = {
+            "/events": "text/event-stream",
+            "/mjpeg": "multipart/x-mixed-replace; boundary=x",
+            "/endless": target.partition("?")[2],
+        }
+        if path in streams:
+            await self._stream(writer, streams[path])
             return False
         if path == "/drip":
             await self._drip(writer)

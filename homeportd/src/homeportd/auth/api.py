@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from homeportd import clock
-from homeportd.auth.guard import Guard, arrived_at, client_address, session_cookie
+from homeportd.auth.guard import Guard, arrived_at, client_address, login_session, session_cookie
 from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
 from homeportd.auth.paths import local_path
@@ -188,7 +188,7 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
         port: Annotated[int, Query(ge=1, le=65535)],
         next: Annotated[str, Query(max_length=4096)] = "/",
     ) -> Response:
-        session = auth.login_session(request.cookies.get(session_cookie(arrived_at(request, dashboard)), ""))
+        session = login_session(auth, request, arrived_at(request, dashboard))
         if session is None:
             here = f"/handoff?{urlencode({'port': port, 'next': next})}"
             return RedirectResponse(f"/?next={quote(here, safe='')}", 303)

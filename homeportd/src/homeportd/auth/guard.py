@@ -5,7 +5,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
-from homeportd.auth.model import Caller, Kind
+from homeportd.auth.cookies import values_of
+from homeportd.auth.model import Caller, Kind, LoginSession
 from homeportd.auth.peer_protocol import SCOPE_KEY, trusted
 from homeportd.auth.service import Auth
 from homeportd.errors import Problem
@@ -36,6 +37,12 @@ def client_address(connection: HTTPConnection) -> IPv4Address | IPv6Address | No
         return None
 
 
+def login_session(auth: Auth, connection: HTTPConnection, origin: str) -> LoginSession | None:
+    """The login session that a request to this origin brings, whatever else there is under its cookie's name."""
+    values = values_of(connection.headers.getlist("cookie"), session_cookie(origin))
+    return next((session for value in values if (session := auth.login_session(value)) is not None), None)
+
+
 def guard(auth: Auth, dashboard: str) -> Guard:
     """A FastAPI dependency that returns the caller, or raises Problem 401 or 403.
 
@@ -64,7 +71,7 @@ def guard(auth: Auth, dashboard: str) -> Guard:
                 )
             return Caller(Kind.TOKEN, token.id)
         origin = arrived_at(connection, dashboard)
-        session = auth.login_session(connection.cookies.get(session_cookie(origin), ""))
+        session = login_session(auth, connection, origin)
         if session is None:
             raise Problem(
                 401, "you are not logged in", "run homeport login-link on the machine and open its address"

@@ -30,6 +30,7 @@ UNCHANGED = 200
 WITHOUT_COOKIES = 203  # Cookie is to be deleted
 REWRITTEN = 207  # Cookie, Authorization and Origin are to be as the answer has them
 QUESTION_KINDS = ("port", "api")
+MAX_COOKIES = 32 * 1024  # bytes for a dev server; most take 16 KiB or less
 RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 
 Scope = MutableMapping[str, Any]
@@ -124,6 +125,8 @@ class Gateway:
         return self._allow(request, result) if decision.allowed else self._deny(request, decision)
 
     def _allow(self, request: AuthRequest, result: AuthResult) -> Answer:
+        if len(result.cookie) > MAX_COOKIES:
+            return self._too_many_cookies(request, len(result.cookie))
         port = self._ports.get(request.port)
         if port is None:
             return self._not_listening(request)
@@ -148,6 +151,13 @@ class Gateway:
             origin = f"http://localhost:{request.port}" if same_origin else request.origin
             headers.append((b"origin", origin.encode("latin-1")))
         return Answer(REWRITTEN, headers)
+
+    def _too_many_cookies(self, request: AuthRequest, size: int) -> Answer:
+        """The answer to a browser with more cookies than a server takes: no proof is lost, and there is a way out."""
+        if request.wants_page:
+            return pages.too_many_cookies(size)
+        fix = f"open {self._origins.of_port(request.port)}/.homeport/cookies and delete them"
+        return problem(431, f"the cookies of this site are {size} bytes", fix)
 
     def _not_listening(self, request: AuthRequest) -> Answer:
         """The answer to a visitor who is allowed, while no listener is known on the port."""

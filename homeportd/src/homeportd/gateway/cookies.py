@@ -1,13 +1,15 @@
 """Homeport's cookies at the origin of a port: found among those of the app, and taken out.
 
-A neighbouring origin may toss cookies of the same name at us (RFC 6265 §8.6), so that every value is tried.
+A neighbouring origin may toss cookies of the same name at us, so that every value is tried (auth/cookies.py).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from homeportd.auth.cookies import MAX_TRIES
 from homeportd.auth.signing import Signer
 from homeportd.shares.model import Share
 
@@ -15,11 +17,11 @@ SHARE = "homeport_share"  # a visitor who knew the password
 OWNER = "homeport_owner"  # the owner, by a hand-off from the dashboard
 SESSION = "homeport_session"  # the dashboard's own; never meant for a port
 HOST_PREFIX = "__Host-"  # keeps neighbours from setting it; browsers want https for it
-MAX_TRIES = 8  # values of one name
 SHARE_COOKIE_S = 30 * 24 * 3600
 
 _OURS = frozenset(prefix + name for name in (SHARE, OWNER, SESSION) for prefix in ("", HOST_PREFIX))
 _MARK = b"homeport_"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ def take_apart(header: bytes, secure: bool) -> Jar:
         elif name in found and len(found[name]) < MAX_TRIES:
             found[name].append(value.strip(' \t"'))
     return Jar(tuple(found[share]), tuple(found[owner]), ";".join(rest).strip(" \t;").encode("latin-1"))
+
+
+def names_in(header: bytes) -> list[str]:
+    """The names of all cookies of a header that can be named in an answer, each once."""
+    names = (part.partition("=")[0].strip(" \t") for part in header.decode("latin-1").split(";"))
+    return list(dict.fromkeys(name for name in names if _TOKEN.fullmatch(name)))
 
 
 def setting(name: str, value: str, secure: bool, max_age_s: int) -> str:

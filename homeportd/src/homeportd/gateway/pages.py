@@ -37,6 +37,12 @@ _POLICY = (
 )
 
 
+_DELETE_COOKIES = (
+    "<p>Deleting them logs you out of the apps of this site, and of Homeport.</p>"
+    '<form method="post" action="/.homeport/cookies"><button>Delete the cookies of this site</button></form>'
+)
+
+
 def _page(status: int, title: str, content: str, *, owner_link: str | None, refresh: bool = False) -> Answer:
     again = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if refresh else ""
     foot = (
@@ -134,6 +140,33 @@ def link_used(owner_link: str) -> Answer:
         "This link was used already",
         "<p>Such a link works once, within a minute.</p>",
         owner_link=owner_link,
+    )
+
+
+def too_many_cookies(size: int) -> Answer:
+    """More cookies than a server takes; the form deletes them."""
+    return _page(
+        431,
+        "This site has too many cookies",
+        f"<p>Your browser sends {-(-size // 1024)} KiB of them with each request, more than a dev server takes. Any"
+        " page of a neighbouring name can have set them.</p>" + _DELETE_COOKIES,
+        owner_link=None,
+    )
+
+
+def delete_cookies() -> Answer:
+    """The way out where a dev server itself refuses the cookies: the form deletes them."""
+    return _page(200, "Delete the cookies of this site", _DELETE_COOKIES, owner_link=None)
+
+
+def cookies_deleted() -> Answer:
+    """The cookies were deleted."""
+    return _page(
+        200,
+        "The cookies of this site are deleted",
+        "<p>You may have to log in again. Where they come back, or are still there, delete them in the settings of your"
+        ' browser.</p><p><a href="/">Open the page again</a></p>',
+        owner_link=None,
     )
 
 

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from homeportd.errors import Problem
 from homeportd.networks import Address
 
-MAX_HEADERS = 64 * 1024  # bytes of all names and values
+MAX_HEADERS = 64 * 1024  # bytes of all names and values but cookies, of which Caddy lets a megabyte through
 MAX_URI = 2048  # characters of an address that we send a visitor back to
 MAX_AUTHORIZATION = 4096
 
@@ -99,12 +99,14 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
     fields: dict[bytes, bytes] = {}
     size = 0
     for name, value in headers:
-        size += len(name) + len(value)
-        if name in fields:
-            if name == b"cookie":
+        if name == b"cookie":
+            if name in fields:
                 value = fields[name] + b"; " + value  # noqa: PLW2901
-            elif name in (b"authorization", b"origin"):
-                raise BadRequest(400, f"the header {name.decode()} is there twice")
+            fields[name] = value
+            continue
+        size += len(name) + len(value)
+        if name in fields and name in (b"authorization", b"origin"):
+            raise BadRequest(400, f"the header {name.decode()} is there twice")
         fields[name] = value
     if size > MAX_HEADERS:
         raise BadRequest(431, "the headers of the request are too large")

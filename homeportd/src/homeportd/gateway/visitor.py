@@ -12,13 +12,14 @@ from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import OwnerProofs, PasswordProofs
-from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, setting
+from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, names_in, setting
 from homeportd.gateway.request import AuthRequest, safe_next
 from homeportd.origin import Origin
 from homeportd.shares.model import Decision, Share
 
 MAX_FORM = 8 * 1024  # bytes
 MAX_FIELDS = 8
+MAX_DELETED = 256  # cookies by name; more than browsers keep for a site
 MAX_QUERY = 8 * 1024  # bytes
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -58,7 +59,9 @@ class VisitorPages:
         self._cookies = cookies
         self._now = now
 
-    async def answer(self, request: AuthRequest, query: bytes, receive: Receive) -> Answer:
+    async def answer(  # noqa: PLR0911 - one a page
+        self, request: AuthRequest, query: bytes, receive: Receive
+    ) -> Answer:
         """The answer to one request. Raises Problem 503 when too many passwords are being checked."""
         match request.method, request.uri:
             case "POST", "/.homeport/password":
@@ -69,6 +72,10 @@ class VisitorPages:
                 return self._redeem_handoff(request, query)
             case "GET", "/.homeport/logout":
                 return self._logout(request)
+            case "GET", "/.homeport/cookies":
+                return pages.delete_cookies()
+            case "POST", "/.homeport/cookies":
+                return self._delete_cookies(request)
         return pages.message(404, "Nothing here", "Homeport has no such page.", None)
 
     async def _password(self, request: AuthRequest, receive: Receive) -> Answer:
@@ -129,6 +136,20 @@ class VisitorPages:
         answer = redirect(303, self._origins.of_port(request.port) + next_path)
         return answer.add("set-cookie", setting(OWNER, cookie, self._secure, LOGIN_SESSION_DAYS * 24 * 3600))
 
+    def _delete_cookies(self, request: AuthRequest) -> Answer:
+        """Delete every cookie that came: by Clear-Site-Data where browsers heed it, else those without a path."""
+        if not self._from_own_page(request):
+            fix = "open /.homeport/cookies at this port and delete them there"
+            return problem(403, "the form was sent from another site", fix)
+        answer = pages.cookies_deleted().add("clear-site-data", '"cookies"')
+        host = self._origins.of_port(request.port).partition("://")[2].partition(":")[0]
+        domains = ("", *(f"; Domain={parent}" for parent in _parents(host)))
+        for name in names_in(request.cookie)[:MAX_DELETED]:
+            secure = "; Secure" if self._secure or name.startswith(("__Host-", "__Secure-")) else ""
+            for domain in domains:
+                answer.add("set-cookie", f"{name}=; Path=/; Max-Age=0{domain}{secure}")
+        return answer
+
     def _logout(self, request: AuthRequest) -> Answer:
         answer = pages.message(
             200, "Logged out", f"This browser is no longer let in at port {request.port}.", None
@@ -136,6 +157,12 @@ class VisitorPages:
         for name in (SHARE, OWNER):
             answer.add("set-cookie", setting(name, "", self._secure, 0))
         return answer
+
+
+def _parents(host: str) -> list[str]:
+    """The host and the names above it, for which a neighbour can have set cookies, without the last label alone."""
+    labels = host.split(".")
+    return [".".join(labels[first:]) for first in range(max(1, len(labels) - 1))]
 
 
 async def _body(receive: Receive) -> bytes | None:
