@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from homeportd.auth.codes import MAX_CODES, Codes
+from homeportd.auth.codes import MAX_CODES, Codes, browser_of
 from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
 from homeportd.auth.passwords import WAITING
 from homeportd.auth.paths import local_path
@@ -218,15 +218,24 @@ async def test_a_login_link_works_once(auth):
 
 async def test_a_handoff_carries_a_login_session_to_one_port_once(auth):
     session = auth.login_session(await auth.open_login_session())
-    code = auth.make_handoff(session.id, 3000)
-    assert auth.redeem_handoff(code, 4000) is None
-    assert auth.redeem_handoff(code, 3000) is None, "a code shown to the wrong port is spent"
-    cookie = auth.redeem_handoff(auth.make_handoff(session.id, 3000), 3000)
+    code = auth.make_handoff(session.id, 3000, "browser")
+    assert auth.redeem_handoff(code, 4000, "browser") is None
+    assert auth.redeem_handoff(code, 3000, "browser") is None, "a code shown to the wrong port is spent"
+    assert auth.redeem_handoff(auth.make_handoff(session.id, 3000, "browser"), 3000, "another") is None
+    cookie = auth.redeem_handoff(auth.make_handoff(session.id, 3000, "browser"), 3000, "browser")
     assert auth.owner_of(cookie, 3000) == session.id
     assert auth.owner_of(cookie, 4000) is None
     assert auth.owner_of(cookie[:-1] + "x", 3000) is None
     await auth.close_login_session(session.id)
     assert auth.owner_of(cookie, 3000) is None
+
+
+def test_a_browser_is_an_address_and_a_user_agent():
+    here = browser_of(ip_address("203.0.113.7"), "Firefox")
+    assert here != browser_of(ip_address("203.0.113.8"), "Firefox")
+    assert here != browser_of(ip_address("203.0.113.7"), "Chrome")
+    assert browser_of(ip_address("2001:db8::1"), "") == browser_of(ip_address("2001:db8::2"), "")
+    assert browser_of(ip_address("127.0.0.1"), "") == browser_of(ip_address("::1"), "") == browser_of(None, "")
 
 
 def test_codes_end_by_time_and_are_bounded():

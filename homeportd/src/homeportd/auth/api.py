@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from homeportd import clock
+from homeportd.auth.codes import browser_of
 from homeportd.auth.guard import Guard, arrived_at, client_address, login_session, session_cookie
 from homeportd.auth.model import Caller, Kind, Scope, Token
 from homeportd.auth.passwords import LONGEST, SHORTEST
@@ -192,7 +193,8 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
         if session is None:
             here = f"/handoff?{urlencode({'port': port, 'next': next})}"
             return RedirectResponse(f"/?next={quote(here, safe='')}", 303)
-        query = urlencode({"code": auth.make_handoff(session.id, port), "next": local_path(next)})
+        browser = browser_of(client_address(request), request.headers.get("user-agent", ""))
+        query = urlencode({"code": auth.make_handoff(session.id, port, browser), "next": local_path(next)})
         return RedirectResponse(f"{ports.of_port(port)}/.homeport/enter?{query}", 303)
 
     return routes

@@ -7,6 +7,9 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
+from homeportd.auth.limiter import neighbourhood
 
 MAX_CODES = 256
 
@@ -36,6 +39,12 @@ class Codes:
             return None
         deadline, purpose = self._codes.pop(_hash(code), (0.0, None))
         return purpose if purpose is not None and self._time_s() < deadline else None
+
+
+def browser_of(address: IPv4Address | IPv6Address | None, user_agent: str) -> str:
+    """A text for the browser at this address (an IPv4 address, an IPv6 /64, this machine) with this user agent."""
+    place = "here" if address is None or address.is_loopback else neighbourhood(address)
+    return hashlib.sha256(f"{place} {user_agent}".encode()).hexdigest()
 
 
 def _hash(code: str) -> bytes:

@@ -277,14 +277,18 @@ class Auth:
 
     # The hand-off of a login session to the origin of a port
 
-    def make_handoff(self, session_id: str, port: int) -> str:
-        """A one-time code that carries a login session to the origin of a port, within HANDOFF_S."""
-        return self._handoffs.make(f"{session_id}.{port}")
+    def make_handoff(self, session_id: str, port: int, browser: str) -> str:
+        """A one-time code that carries a login session to the origin of a port, within HANDOFF_S.
 
-    def redeem_handoff(self, code: str, port: int) -> str | None:
+        It is good for that browser (`codes.browser_of`): a page of the port's origin, or its service worker, can read
+        the code, and could send it elsewhere.
+        """
+        return self._handoffs.make(f"{session_id}.{port}.{browser}")
+
+    def redeem_handoff(self, code: str, port: int, browser: str) -> str | None:
         """The value of the owner cookie for the origin of this port, or None."""
         session_id, _, made_for = (self._handoffs.redeem(code) or "").partition(".")
-        if made_for != str(port) or not self.login_session_alive(session_id):
+        if made_for != f"{port}.{browser}" or not self.login_session_alive(session_id):
             return None
         return self._owner_cookies.sign(f"{session_id}.{port}")
 

@@ -27,8 +27,8 @@ class OwnerProofs(Protocol):
     def owner_of(self, cookie: str, port: int) -> str | None:
         """The id of the login session behind an owner cookie, while it lives."""
 
-    def redeem_handoff(self, code: str, port: int) -> str | None:
-        """The owner cookie for the one-time code of a hand-off."""
+    def redeem_handoff(self, code: str, port: int, browser: str) -> str | None:
+        """The owner cookie for the one-time code of a hand-off, which is good for one browser."""
 
 
 class PasswordProofs(Protocol):

@@ -138,7 +138,7 @@ def link_used(owner_link: str) -> Answer:
     return _page(
         410,
         "This link was used already",
-        "<p>Such a link works once, within a minute.</p>",
+        "<p>Such a link works once, within a minute, in the browser and from the address that it was made for.</p>",
         owner_link=owner_link,
     )
 

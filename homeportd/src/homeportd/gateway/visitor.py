@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote
 
+from homeportd.auth.codes import browser_of
 from homeportd.auth.service import LOGIN_SESSION_DAYS
 from homeportd.errors import Problem
 from homeportd.gateway import pages
@@ -130,7 +131,13 @@ class VisitorPages:
     def _redeem_handoff(self, request: AuthRequest, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}
         next_path = safe_next(fields.get("next", "/"))
-        cookie = self._auth.redeem_handoff(fields.get("code", ""), request.port)
+        if request.fetch_mode not in ("", "navigate"):
+            # A script of the origin asks, or its service worker: the owner's browser comes by a navigation.
+            return problem(
+                403, "the end of a hand-off is no page for scripts", "open the port from the dashboard"
+            )
+        browser = browser_of(request.address, request.user_agent)
+        cookie = self._auth.redeem_handoff(fields.get("code", ""), request.port, browser)
         if cookie is None:
             return pages.link_used(handoff_url(self._origins, request.port, next_path))
         answer = redirect(303, self._origins.of_port(request.port) + next_path)
@@ -152,11 +159,15 @@ class VisitorPages:
 
     def _logout(self, request: AuthRequest) -> Answer:
         answer = pages.message(
-            200, "Logged out", f"This browser is no longer let in at port {request.port}.", None
+            200,
+            "Logged out",
+            f"This browser is no longer let in at port {request.port}, and has forgotten what apps there stored in it.",
+            None,
         )
         for name in (SHARE, OWNER):
             answer.add("set-cookie", setting(name, "", self._secure, 0))
-        return answer
+        # Service workers and what they have kept, too: they would answer for the origin without asking anybody.
+        return answer.add("clear-site-data", '"cache", "storage"')
 
 
 def _parents(host: str) -> list[str]:
