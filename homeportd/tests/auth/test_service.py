@@ -7,7 +7,7 @@ import pytest
 
 from homeportd.auth.codes import MAX_CODES, Codes, browser_of
 from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
-from homeportd.auth.passwords import WAITING
+from homeportd.auth.passwords import A_CLIENT, WAITING, WAITING_LOGINS
 from homeportd.auth.paths import local_path
 from homeportd.auth.service import LOGIN_SESSION_DAYS, MAX_TOKENS, Auth
 from homeportd.auth.signing import Signer, read_key
@@ -172,8 +172,8 @@ async def test_a_password_that_is_replaced_while_it_is_checked_lets_nobody_in(au
     await auth.set_password("correct horse", None)
     matches = passwords.matches
 
-    async def slowly(password, hashed):
-        right = await matches(password, hashed)
+    async def slowly(password, hashed, waiting):
+        right = await matches(password, hashed, waiting)
         await auth.set_password("another horse", None)
         return right
 
@@ -202,7 +202,7 @@ async def test_a_password_that_is_replaced_while_it_lets_somebody_in_ends_that_s
 async def test_a_guess_that_nobody_could_check_does_not_count(auth, passwords, monkeypatch):
     await auth.set_password("correct horse", None)
     with monkeypatch.context() as busy:
-        busy.setattr(passwords, "_busy", WAITING)
+        busy.setattr(passwords, "_busy", WAITING_LOGINS)
         for _ in range(FAILURES):
             with pytest.raises(Problem) as caught:
                 await auth.log_in("correct horse", HERE)
@@ -235,7 +235,9 @@ def test_a_browser_is_an_address_and_a_user_agent():
     assert here != browser_of(ip_address("203.0.113.8"), "Firefox")
     assert here != browser_of(ip_address("203.0.113.7"), "Chrome")
     assert browser_of(ip_address("2001:db8::1"), "") == browser_of(ip_address("2001:db8::2"), "")
-    assert browser_of(ip_address("127.0.0.1"), "") == browser_of(ip_address("::1"), "") == browser_of(None, "")
+    assert (
+        browser_of(ip_address("127.0.0.1"), "") == browser_of(ip_address("::1"), "") == browser_of(None, "")
+    )
 
 
 def test_codes_end_by_time_and_are_bounded():
@@ -254,7 +256,7 @@ def test_the_limit_slides():
     limiter = Limiter(lambda: now[0])
     for _ in range(FAILURES):
         assert limiter.wait_s("k") == 0
-        limiter.guess("k")
+        limiter.note("k", right=False)
         now[0] += 1
     assert limiter.wait_s("k") == WINDOW_S - FAILURES
     now[0] = WINDOW_S
@@ -297,3 +299,42 @@ def test_local_paths_are_kept(text):
 )
 def test_ways_off_this_origin_lead_home(text):
     assert local_path(text) == "/"
+
+
+async def test_one_client_takes_neither_the_queue_nor_the_owners_part_of_it(passwords, monkeypatch):
+    hashed = await passwords.hash("secret")
+    busiest, run = [0], passwords._run
+
+    async def counted(*arguments):
+        busiest[0] = max(busiest[0], passwords._busy + 1)
+        return await run(*arguments)
+
+    monkeypatch.setattr(passwords, "_run", counted)
+
+    async def guess(client):
+        async with passwords.turn(client):
+            return await passwords.matches("secret", hashed)
+
+    results = await asyncio.gather(
+        *(guess("203.0.113.7") for _ in range(A_CLIENT + 3)), return_exceptions=True
+    )
+    assert results[:A_CLIENT] == [True] * A_CLIENT
+    assert [error.status for error in results[A_CLIENT:]] == [503] * 3
+    assert busiest == [1]
+    assert passwords._queues == {}
+
+    crowd = await asyncio.gather(*(guess(str(n)) for n in range(WAITING + 5)), return_exceptions=True)
+    assert crowd.count(True) == WAITING
+    monkeypatch.setattr(passwords, "_busy", WAITING)  # full of visitors
+    assert await passwords.matches("secret", hashed, WAITING_LOGINS)
+    assert await passwords.hash("another")
+    with pytest.raises(Problem):
+        await passwords.matches("secret", hashed)
+
+
+async def test_right_passwords_side_by_side_are_no_guesses(auth):
+    await auth.set_password("correct horse", None)
+    cookies = await asyncio.gather(*(auth.log_in("correct horse", HERE) for _ in range(3 * FAILURES)))
+    assert len(set(cookies)) == 3 * FAILURES
+    wrong = await asyncio.gather(*(auth.log_in("no", HERE) for _ in range(12)), return_exceptions=True)
+    assert sorted(error.status for error in wrong) == [401] * FAILURES + [429] * (12 - FAILURES)

@@ -15,6 +15,7 @@ import pytest
 
 from homeportd.endings import Endings
 from homeportd.ports.model import Port
+from homeportd.relay import service
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.service import Relay
 from homeportd.shares.model import Mode
@@ -58,7 +59,10 @@ async def relay(database, passwords):
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             heard.append(head)
-            if b"/flood" in head:
+            if b"/idle" in head:
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+                await reader.read()
+            elif b"/flood" in head:
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
                 for _ in range(FLOOD >> 16):
                     writer.write(bytes(1 << 16))
@@ -85,8 +89,9 @@ async def relay(database, passwords):
     shutil.rmtree(folder)
 
 
-def head(share, *lines: str, path: str = "/", right: str | None = None) -> bytes:
+def head(share, *lines: str, path: str = "/", right: str | None = None, client: str = "203.0.113.7") -> bytes:
     fields = [f"GET {path} HTTP/1.1", "Host: x", f"X-Homeport-Port: {share.port}"]
+    fields += [f"X-Homeport-Client: {client}"] if client else []
     fields += [f"X-Homeport-Grant: {right if right is not None else 'share:' + share.grant}", *lines]
     return ("\r\n".join(fields) + "\r\n\r\n").encode()
 
@@ -173,3 +178,45 @@ async def test_nothing_there_is_said_so(relay):
     made._ports.ports.clear()
     assert (await say(path, head(share))).startswith(b"HTTP/1.1 502 ")
     assert not made._connections
+
+
+UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
+
+
+async def status(writers: list[asyncio.StreamWriter], path: Path, data: bytes) -> int:
+    """The status of the answer to one request, 0 when it is carried; its connection stays open among `writers`."""
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writers.append(writer)
+    writer.write(data)
+    async with asyncio.timeout(30):
+        line = await reader.readline()
+    return 0 if b" 101 " in line else int(line.split()[1])
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The bounds of the relay, so small that a test reaches them at once."""
+    for name, value in {"MAX_LIVE": 12, "FOR_OWNER": 4, "MAX_A_PORT": 7, "MAX_A_CLIENT": 3}.items():
+        monkeypatch.setattr(service, name, value)
+
+
+async def test_no_visitor_takes_what_is_the_others_and_none_what_is_the_owners(small, relay, monkeypatch):
+    made, path, share, _ = relay
+    monkeypatch.setattr(made._auth, "login_session_alive", lambda name: name == "me")
+    writers: list[asyncio.StreamWriter] = []
+
+    async def visits(client: str, times: int = 1) -> list[int]:
+        data = head(share, *UPGRADE, path="/idle", client=client)
+        return [await status(writers, path, data) for _ in range(times)]
+
+    owner = head(share, *UPGRADE, path="/idle", right="owner:me")
+    assert await visits("2001:db8::1", 2) + await visits("2001:db8::2", 2) == [0, 0, 0, 429]
+    assert await visits("203.0.113.7", 4) == [0, 0, 0, 429]
+    assert await visits("203.0.113.8", 2) == [0, 503], "the port is full"
+    assert [await status(writers, path, owner) for _ in range(6)] == [0, 0, 0, 0, 0, 503]
+    writers[0].close()
+    async with asyncio.timeout(30):
+        while await visits("203.0.113.8") != [0]:  # noqa: ASYNC110 - its end is noticed in a moment
+            await asyncio.sleep(0.01)
+    for writer in writers:
+        writer.close()

@@ -123,6 +123,12 @@ async def test_guesses_made_side_by_side_do_not_slip_through(shares):
     assert answers.count(Decision.DENIED_LIMIT) == 12 - FAILURES
 
 
+async def test_right_passwords_side_by_side_are_no_guesses(shares):
+    await shares.set(3000, LOCKED)
+    answers = await asyncio.gather(*(shares.prove(3000, "secret", HERE) for _ in range(3 * FAILURES)))
+    assert answers == [Decision.LOGIN] * (3 * FAILURES)
+
+
 async def test_uses_are_counted_and_never_exceeded(shares):
     await shares.set(3000, ShareRequest(Mode.PASSWORD, "secret", max_uses=3))
     addresses = [ip_address(f"10.0.0.{n}") for n in range(8)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 FAILURES = 5
@@ -21,8 +21,11 @@ def neighbourhood(address: IPv4Address | IPv6Address) -> str:
 
 
 class Limiter:
-    """Counts failures in a sliding window; a success clears them. A guess is counted before it is checked, so
-    that guesses made side by side cannot exceed the limit."""
+    """Counts failures in a sliding window; a success clears them.
+
+    One guess of a client is to be checked after the other (`Passwords.turn`): then guesses made side by side cannot
+    exceed the limit, and right ones do not count.
+    """
 
     def __init__(self, time_s: Callable[[], float] = time.monotonic) -> None:
         self._time_s = time_s
@@ -38,27 +41,13 @@ class Limiter:
             times.popleft()
         return WINDOW_S - (now - times[0]) if len(times) >= FAILURES else 0.0
 
-    def guess(self, key: Hashable) -> None:
-        """Count one guess as failed until `clear` says otherwise."""
+    def note(self, key: Hashable, *, right: bool) -> None:
+        """Count a guess that was checked: a wrong one, or a right one, which forgives those before it."""
+        if right:
+            self._failures.pop(key, None)
+            return
         times = self._failures.setdefault(key, deque(maxlen=FAILURES))
         times.append(self._time_s())
         self._failures.move_to_end(key)
         if len(self._failures) > MAX_KEYS:
             self._failures.popitem(last=False)
-
-    async def attempt(self, key: Hashable, check: Awaitable[bool]) -> bool:
-        """Whether a guess is right. A guess that could not be checked, as `check` raised, is not counted."""
-        self.guess(key)
-        try:
-            right = await check
-        except BaseException:
-            if times := self._failures.get(key):
-                times.pop()
-            raise
-        if right:
-            self.clear(key)
-        return right
-
-    def clear(self, key: Hashable) -> None:
-        """Forget this client's failures: it knew the password."""
-        self._failures.pop(key, None)

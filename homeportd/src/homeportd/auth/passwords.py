@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import bcrypt
@@ -17,7 +18,11 @@ ROUNDS = 12  # about a quarter of a second a check
 SHORTEST = 8  # characters of the dashboard's password
 LONGEST = 1024  # characters of any password
 WORKERS = 2
-WAITING = 16  # checks that may wait; further ones are turned away
+WAITING = 16  # checks of visitors that may wait; further ones are turned away
+WAITING_LOGINS = WAITING + 4  # as above for the dashboard's password, for which visitors leave room
+WAITING_OWNER = WAITING_LOGINS + 4  # as above for what the owner sets, for which logins leave room
+A_CLIENT = 32  # checks of one client, of which one is under way and the others wait for it
+CLIENTS = 1024  # with checks at one time
 
 _T = TypeVar("_T")
 
@@ -27,6 +32,14 @@ def _digest(password: str) -> bytes:
     return b64encode(hashlib.sha256(password.encode()).digest())
 
 
+class _Queue:
+    """The checks of one client: `length` of them, one of which holds `lock`."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.length = 0
+
+
 class Passwords:
     """Hashing and checking of passwords; `rounds` is bcrypt's cost, lower only in tests."""
 
@@ -34,6 +47,7 @@ class Passwords:
         self._rounds = rounds
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="bcrypt")
         self._busy = 0
+        self._queues: dict[str, _Queue] = {}  # by client
 
     async def hash(self, password: str) -> str:
         """A new hash; raises Problem 422 for an empty or overlong password."""
@@ -42,16 +56,39 @@ class Passwords:
         if len(password) > LONGEST:
             raise invalid(f"the password is longer than {LONGEST} characters", "choose a shorter one")
         salt = bcrypt.gensalt(self._rounds)
-        return (await self._run(bcrypt.hashpw, _digest(password), salt)).decode()
+        return (await self._run(WAITING_OWNER, bcrypt.hashpw, _digest(password), salt)).decode()
 
-    async def matches(self, password: str, hashed: str) -> bool:
-        """Compare in constant time; raises Problem 503 when too many checks are waiting."""
+    @asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[None]:
+        """Check passwords of a client in the block, which one of its blocks at a time does: nobody takes all threads.
+
+        Raises Problem 503 when too many of the client's, or too many clients, are waiting.
+        """
+        queue = self._queues.get(client) or _Queue()
+        if queue.length >= A_CLIENT or (not queue.length and len(self._queues) >= CLIENTS):
+            raise Problem(503, "too many passwords are being checked", "try again in a few seconds")
+        self._queues[client] = queue
+        queue.length += 1
+        try:
+            async with queue.lock:
+                yield
+        finally:
+            queue.length -= 1
+            if not queue.length:
+                del self._queues[client]
+
+    async def matches(self, password: str, hashed: str, waiting: int | None = None) -> bool:
+        """Compare in constant time; raises Problem 503 when `waiting` checks (WAITING) are under way or wait."""
         if not password or len(password) > LONGEST:
             return False
-        return await self._run(bcrypt.checkpw, _digest(password), hashed.encode())
+        return await self._run(
+            WAITING if waiting is None else waiting, bcrypt.checkpw, _digest(password), hashed.encode()
+        )
 
-    async def _run(self, function: Callable[[bytes, bytes], _T], first: bytes, second: bytes) -> _T:
-        if self._busy >= WAITING:
+    async def _run(
+        self, waiting: int, function: Callable[[bytes, bytes], _T], first: bytes, second: bytes
+    ) -> _T:
+        if self._busy >= waiting:
             raise Problem(503, "too many passwords are being checked", "try again in a few seconds")
         self._busy += 1
         try:

@@ -14,7 +14,7 @@ from homeportd import clock
 from homeportd.auth.codes import Codes
 from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.model import LoginSession, Scope, Token
-from homeportd.auth.passwords import SHORTEST, Passwords
+from homeportd.auth.passwords import SHORTEST, WAITING_LOGINS, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
 from homeportd.endings import Endings
@@ -149,6 +149,20 @@ class Auth:
         """As `open_login_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
         hashed = self._password
         client = neighbourhood(address) if address else "local"
+        self._refuse_guesses(client)
+        async with self._passwords.turn(client):
+            self._refuse_guesses(client)  # others of this client may have been wrong meanwhile
+            right = hashed is not None and await self._passwords.matches(password, hashed, WAITING_LOGINS)
+            if hashed is not None:
+                self._limiter.note(client, right=right)
+        async with self._entering:
+            if not right or self._password != hashed:  # it was changed while this one was being checked
+                raise Problem(
+                    401, "the password is wrong", "try again, or run homeport login-link on the machine"
+                )
+            return await self.open_login_session()
+
+    def _refuse_guesses(self, client: str) -> None:
         wait_s = self._limiter.wait_s(client)
         if wait_s:
             raise Problem(
@@ -156,15 +170,6 @@ class Auth:
                 "too many wrong passwords",
                 f"wait {int(wait_s) // 60 + 1} minutes, or use homeport login-link",
             )
-        right = hashed is not None and await self._limiter.attempt(
-            client, self._passwords.matches(password, hashed)
-        )
-        async with self._entering:
-            if not right or self._password != hashed:  # it was changed while this one was being checked
-                raise Problem(
-                    401, "the password is wrong", "try again, or run homeport login-link on the machine"
-                )
-            return await self.open_login_session()
 
     # Tokens
 

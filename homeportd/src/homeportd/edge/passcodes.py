@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from homeportd import clock
 from homeportd.auth.limiter import Limiter, neighbourhood
-from homeportd.auth.passwords import Passwords
+from homeportd.auth.passwords import WAITING_OWNER, Passwords
 from homeportd.edge.model import Refused
 from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem, invalid
@@ -63,7 +63,7 @@ class Passcodes:
             return None
         before = known.options.passcode_hash if known is not None else None
         try:
-            if before is not None and await self._passwords.matches(passcode, before):
+            if before is not None and await self._passwords.matches(passcode, before, WAITING_OWNER):
                 return before
             return await self._passwords.hash(passcode)
         except Problem as error:
@@ -143,11 +143,15 @@ class Passcodes:
         return answer.add("www-authenticate", 'Basic realm="Homeport", charset="UTF-8"')
 
     async def _prove(self, share: Share, passcode: str, address: Address) -> Decision:
-        client = (share.id, neighbourhood(address))
-        if self._limiter.wait_s(client):
+        if self._wait_s(share, address):
             return Decision.DENIED_LIMIT
         assert share.password_hash is not None  # noqa: S101 - by `_share`
-        right = await self._limiter.attempt(client, self._passwords.matches(passcode, share.password_hash))
+        client = neighbourhood(address)
+        async with self._passwords.turn(client):
+            if self._wait_s(share, address):  # others of this client were wrong meanwhile
+                return Decision.DENIED_LIMIT
+            right = await self._passwords.matches(passcode, share.password_hash)
+            self._limiter.note((share.id, client), right=right)
         return Decision.LOGIN if right else Decision.DENIED_PASSWORD
 
     async def _prove_basic(self, share: Share, passcode: str, address: Address) -> Decision:

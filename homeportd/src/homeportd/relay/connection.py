@@ -47,6 +47,7 @@ class RelayedConnection(asyncio.Protocol):
         self._answer: bytes | None = None  # to an upgrade, as far as it has come; None: of no interest
         self._raw = False  # after 101: bytes in both directions are no HTTP
         self._half_open = False
+        self._finished = 0  # sides that have ended their stream
         self._dialled = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
@@ -140,8 +141,7 @@ class RelayedConnection(asyncio.Protocol):
             return False
         if self._upstream.can_write_eof() and not self._upstream.is_closing():
             self._upstream.write_eof()
-        self._wait_half_open()
-        return True
+        return self._finish()
 
     def pause_writing(self) -> None:
         """Read no more from the dev server while the visitor is slow."""
@@ -195,8 +195,7 @@ class RelayedConnection(asyncio.Protocol):
             return False
         if self._caddy.can_write_eof():
             self._caddy.write_eof()
-        self._wait_half_open()
-        return True
+        return self._finish()
 
     def upstream_full(self) -> None:
         """Read no more from Caddy while the dev server is slow."""
@@ -227,6 +226,17 @@ class RelayedConnection(asyncio.Protocol):
             self._upstream.abort()
         if self._caddy is not None:
             self._caddy.abort()
+
+    def _finish(self) -> bool:
+        """Note that a side has ended its stream; whether the transports stay open, which they do until both have."""
+        self._finished += 1
+        if self._finished < 2:
+            self._wait_half_open()
+            return True
+        for transport in (self._upstream, self._caddy):
+            if transport is not None:
+                transport.close()
+        return False
 
     def _wait_half_open(self) -> None:
         self._half_open = True

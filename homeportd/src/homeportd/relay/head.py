@@ -42,9 +42,15 @@ class Head:
 
     port: int
     right: str
+    client: str  # the visitor's address; empty where Caddy does not say it, in the Caddyfile of an earlier release
     upgrade: bool
     length: int  # bytes of body that follow
     raw: bytes
+
+    @property
+    def of_visitor(self) -> bool:
+        """Whether it lives by a share; the owner has a right of their own."""
+        return self.right.startswith("share:")
 
 
 def parse(block: bytes) -> Head:
@@ -80,6 +86,7 @@ def parse(block: bytes) -> Head:
     return Head(
         port=_port(ours.get(b"x-homeport-port", b"")),
         right=ours.get(b"x-homeport-grant", b"").decode("latin-1"),
+        client=ours.get(b"x-homeport-client", b"").decode("latin-1"),
         upgrade=upgrade,
         length=length,
         raw=b"\r\n".join(kept) + b"\r\n\r\n",

@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
 from homeportd import sockets
+from homeportd.auth.limiter import neighbourhood
 from homeportd.ports.model import Port
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.head import BadHead, Head
@@ -21,7 +24,10 @@ from homeportd.shares.model import Share
 from homeportd.signal import Signal
 
 MAX_LIVE = 1024  # connections in all
-MAX_A_PORT = 512
+FOR_OWNER = 256  # of these, which visitors cannot take
+MAX_A_PORT = 512  # visitors' of one port
+MAX_A_CLIENT = 128  # visitors' of one client: an IPv4 address, an IPv6 /64
+UNREAD = 256  # connections above MAX_LIVE whose head says next whether they may stay
 RECHECK_S = 1.0  # how late an end that nobody announced is seen
 FILES = 4096  # open files wanted: two a connection, and some for the rest of the agent
 
@@ -116,13 +122,28 @@ class Relay:
         """(Host, port) to dial for this request. Raises BadHead when its right has ended, or nothing listens there."""
         if not self._alive(head.port, head.right):
             raise BadHead(403, "the right to this port has ended")
-        if sum(one.head is not None and one.head.port == head.port for one in self._connections) > MAX_A_PORT:
-            raise BadHead(503, f"port {head.port} has {MAX_A_PORT} live connections already")
+        self._bound(head)
         port = self._ports.get(head.port)
         if port is None:
             raise BadHead(502, f"nothing listens on port {head.port}")
         host, _, number = port.upstream.rpartition(":")
         return host.strip("[]"), int(number)
+
+    def _bound(self, head: Head) -> None:
+        """Raise BadHead where there are too many connections: of visitors', the owner has some in reserve."""
+        admitted = [one.head for one in self._connections if one.head is not None]  # this one among them
+        if len(admitted) > MAX_LIVE:
+            raise BadHead(503, f"there are {MAX_LIVE} live connections already")
+        if not head.of_visitor:
+            return
+        visitors = [other for other in admitted if other.of_visitor]
+        client = _client(head.client)
+        if client and sum(_client(other.client) == client for other in visitors) > MAX_A_CLIENT:
+            raise BadHead(429, f"{head.client} has {MAX_A_CLIENT} live connections already")
+        if sum(other.port == head.port for other in visitors) > MAX_A_PORT:
+            raise BadHead(503, f"port {head.port} has {MAX_A_PORT} live connections already")
+        if len(visitors) > MAX_LIVE - FOR_OWNER:
+            raise BadHead(503, f"there are {MAX_LIVE - FOR_OWNER} live connections of visitors already")
 
     def still_allowed(self, head: Head) -> bool:
         """Whether the right of a request still holds."""
@@ -132,8 +153,8 @@ class Relay:
         """Count a connection; False when there are too many, or the relay is closing."""
         if self._closing:  # it was accepted just before
             return False
-        if len(self._connections) >= MAX_LIVE:
-            _log.warning("the relay has %d connections and takes no more", MAX_LIVE)
+        if len(self._connections) >= MAX_LIVE + UNREAD:
+            _log.warning("the relay has %d connections and takes no more", len(self._connections))
             return False
         self._connections.add(connection)
         return True
@@ -155,6 +176,15 @@ class Relay:
         await asyncio.gather(*(one.gone.wait() for one in everyone))
         if self._server is not None:
             await self._server.wait_closed()
+
+
+@lru_cache(maxsize=4096)
+def _client(address: str) -> str:
+    """The client of a visitor's address, empty where it is none."""
+    try:
+        return neighbourhood(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return ""
 
 
 def _allow_files() -> None:

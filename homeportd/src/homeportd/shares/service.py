@@ -172,7 +172,9 @@ class Shares:
 
         await self._endings.write(f"share of port {port}", ended, write)
 
-    async def prove(self, port: int, password: str, address: Address) -> Decision:
+    async def prove(  # noqa: PLR0911 - one a rule
+        self, port: int, password: str, address: Address
+    ) -> Decision:
         """Check a visitor's password: LOGIN when it is right, else the denial.
 
         A right password counts as one use, on disk before anyone is let in. Raises Problem 503 under load.
@@ -184,10 +186,15 @@ class Shares:
             return Decision.DENIED_EXPIRED
         if share.allow and not within(address, share.allow):
             return Decision.DENIED_NETWORK
-        client = (port, neighbourhood(address))
-        if self._limiter.wait_s(client):
+        if self.wait_s(port, address):
             return Decision.DENIED_LIMIT
-        if not await self._limiter.attempt(client, self._passwords.matches(password, share.password_hash)):
+        client = neighbourhood(address)
+        async with self._passwords.turn(client):
+            if self.wait_s(port, address):  # others of this client were wrong meanwhile
+                return Decision.DENIED_LIMIT
+            right = await self._passwords.matches(password, share.password_hash)
+            self._limiter.note((port, client), right=right)
+        if not right:
             return Decision.DENIED_PASSWORD
         return await self._use(port, share.grant)
 
