@@ -62,7 +62,7 @@ def hand_over(data: Path) -> Run:
             "folders": [{"path": str(data), "group": group}, {"path": f"{data}-missing", "group": NEW}],
             "marker": f"{data.parent}/handover.json",
             "lock": f"{data}/lock",
-            "group": "nogroup",
+            "groups": ["nogroup", "nosuchgroup"],
             "_ansible_check_mode": check,
         }
         result = subprocess.run(

@@ -183,7 +183,9 @@ def test_a_server_sees_what_the_visitor_asked_for(front: int) -> None:
 def test_only_the_dashboard_is_compressed(files: Files) -> None:
     _, routes, _ = files(VPS)
     routers = json.loads(routes.read_text().partition("\n")[2])["http"]["routers"]
-    assert [name for name, router in routers.items() if "middlewares" in router] == ["edge-admin"]
+    compressed = [name for name, router in routers.items() if "edge-compress" in router["middlewares"]]
+    assert compressed == ["edge-admin"]
+    assert all("edge-headers" in router["middlewares"] for router in routers.values())
 
 
 def test_the_log_keeps_what_the_agent_reads_and_no_header(files: Files) -> None:

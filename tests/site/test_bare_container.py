@@ -323,7 +323,9 @@ def test_it_is_installed_again_by_one_run_at_a_time(machine: Any) -> None:
     assert "failed=0" in output
     acme = "/var/lib/homeport-traefik/acme"
     assert machine.check(f"cat {acme}/domains.json") == "certificate\n"
-    assert machine.check(f"stat -c '%U %G %a' {acme}/domains.json") == "homeport-traefik homeport 600\n"
+    assert (
+        machine.check(f"stat -c '%U %G %a' {acme}/domains.json") == "homeport-traefik homeport-traefik 600\n"
+    )
     homeport(machine, "doctor")
     machine.check("userdel other")
 

@@ -242,7 +242,7 @@ async def test_a_passcode_of_before_does_not_let_in_after(running, peer, port, m
     id_ = (await peer.post("/api/reservations", json=options)).json()["id"]
     monkeypatch.setattr(Passwords, "matches", slowly)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as traefik:
-        headers = {"X-Forwarded-For": "203.0.113.7"}
+        headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "app.tunnel.localhost:8081"}
         asking = asyncio.create_task(
             traefik.get(f"/.homeport/passcode/{id_}", headers=headers, auth=("", "sesame"))
         )

@@ -91,7 +91,7 @@ async def prove(running, peer, port):
     """Ask as Traefik does, with HTTP Basic; the status."""
     options = {"kind": "http", "name": "app", "passcode": "sesame"}
     id_ = (await peer.post("/api/reservations", json=options)).json()["id"]
-    headers = {"X-Forwarded-For": "203.0.113.7"}
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "app.tunnel.localhost:8081"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as traefik:
 
         async def make(passcode):

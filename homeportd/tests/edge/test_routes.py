@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from homeportd.edge.model import MAX_CONNECTIONS, Rules, stricter
-from homeportd.edge.traefik.routes import Domain, Route, Routes, route
+from homeportd.edge.traefik.routes import UNTRUSTED_HEADERS, Domain, Route, Routes, route
 
 PLAIN = Route(
     id="0a1b2c",
@@ -43,13 +43,7 @@ def test_a_plain_name_is_one_router_and_one_service():
                 "homeport-0a1b2c-forwarded": {
                     "headers": {
                         "customRequestHeaders": {
-                            "Forwarded": "",
-                            "X-Forwarded": "",
-                            "X-Forwarded-Scheme": "",
-                            "X-Forwarded-Server": "",
-                            "X-Forwarded-Ssl": "",
-                            "X-Scheme": "",
-                            "Front-End-Https": "",
+                            **dict.fromkeys(UNTRUSTED_HEADERS, ""),
                             "X-Forwarded-Port": "443",
                         }
                     }

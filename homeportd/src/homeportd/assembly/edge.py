@@ -9,6 +9,7 @@ from typing import Final
 
 from homeportd.assembly.core import Core
 from homeportd.assembly.model import Assembly, Sweep
+from homeportd.connection_peers import ConnectionPeers
 from homeportd.domains import api as domains_api
 from homeportd.domains.lookup import Lookup
 from homeportd.domains.mappings import Mappings
@@ -53,7 +54,9 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         stack.push_async_callback(log.close)
         passcodes = Passcodes(core.passwords, core.key, secure=settings.scheme == "https")
         mappings = await Mappings.load(DomainStore(core.database), settings.domain_resolver)
-        endpoints = Endpoints(settings, Routes(settings.routes_dir), mappings.routes_of)
+        traefik = ConnectionPeers(settings.traefik_user)
+        stack.callback(traefik.close)
+        endpoints = Endpoints(settings, Routes(settings.routes_dir), mappings.routes_of, traefik)
         links = Links(settings, core.auth)
         tunnels = Tunnels(settings, ReservationStore(core.database), core.auth, passcodes, endpoints, log)
         stack.push_async_callback(tunnels.close)
@@ -95,7 +98,8 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 _EdgeListener(
                     settings,
                     handler,
-                    EdgeWeb(settings, tunnels.registry, passcodes, web, mappings.is_routed),
+                    EdgeWeb(settings, tunnels.registry, passcodes, web, mappings.tunnel_of),
+                    traefik,
                 ),
             ),
         )
@@ -104,10 +108,12 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
 class _EdgeListener:
     """The listener for clients and for Traefik."""
 
-    def __init__(self, settings: EdgeSettings, handler: ConnectionHandler, web: EdgeWeb) -> None:
+    def __init__(
+        self, settings: EdgeSettings, handler: ConnectionHandler, web: EdgeWeb, traefik: ConnectionPeers
+    ) -> None:
         self._settings = settings
         self._http = HttpProtocols(web)
-        self._clients = ClientListener(handler.serve, self._http)
+        self._clients = ClientListener(handler.serve, self._http, traefik, settings.url_of("admin"))
 
     async def open(self) -> None:
         """Begin to accept connections. Raises OSError, ssl.SSLError."""

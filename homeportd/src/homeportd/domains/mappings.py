@@ -46,10 +46,10 @@ class Mappings:
             if mapping.routed
         ]
 
-    def is_routed(self, host: str) -> bool:
-        """Whether a host name is a domain with a route, which Traefik may not have read yet."""
+    def tunnel_of(self, host: str) -> str | None:
+        """The id of the tunnel that a host name leads to; None for one that is no domain with a route."""
         mapping = self._by_domain.get(host)
-        return mapping is not None and mapping.routed
+        return mapping.tunnel if mapping is not None and mapping.routed else None
 
     async def add(self, mapping: Mapping) -> None:
         """Keep a new mapping. Raises sqlite3.Error; then it is not kept."""

@@ -16,6 +16,7 @@ from homeportd.edge.error_page import document
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.edge.settings import EdgeSettings
+from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem
 from homeportd.gateway.answers import problem
 from homeportd.gateway.request import BadRequest
@@ -28,6 +29,7 @@ from homeportd.uvicorn_shutdown import STOP_S, ended
 
 CLIENT: Final = b"x-homeport-client"
 TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a passcode
+FORWARDED_HOST: Final = b"x-forwarded-host"  # Traefik's word; it deletes the visitor's
 OWN_PATHS: Final = "/.homeport/"
 PASSCODE_CHECK: Final = "/.homeport/passcode/"  # Traefik's question about a request; the tunnel's id follows
 PASSCODE_FORM: Final = "/.homeport/password"
@@ -53,7 +55,7 @@ _OPENING = document(
 
 
 class EdgeWeb:
-    """An ASGI application. `admin`: the dashboard and its API; `is_domain`: whether a host is a domain with a route."""
+    """An ASGI application. `admin`: the dashboard and its API; `domain_tunnel`: the id of the tunnel of a domain."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class EdgeWeb:
         registry: Registry,
         passcodes: Passcodes,
         admin: ASGIApp,
-        is_domain: Callable[[str], bool],
+        domain_tunnel: Callable[[str], str | None],
     ) -> None:
         self._below = f".{settings.base}".encode()
         self._admin_host = settings.host_of("admin").encode()
@@ -70,12 +72,12 @@ class EdgeWeb:
         self._registry = registry
         self._passcodes = passcodes
         self._admin = admin
-        self._is_domain = is_domain
+        self._domain_tunnel = domain_tunnel
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").lower().partition(b":")[0]
+        host = _host(headers, b"host")
         if host == self._admin_host:
             await self._answer_admin(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -89,16 +91,16 @@ class EdgeWeb:
                 426, "clients connect here", "use homeport", {"Upgrade": protocol.UPGRADE}
             )
             await answer(scope, receive, send)
-        elif self._is_known(host):  # and Traefik has not read its route yet
+        elif self._tunnel_of(host) is not None:  # and Traefik has not read its route yet
             await self._page(503, _OPENING, send, (b"retry-after", b"1"))
         else:
             await self._page(404, _UNKNOWN, send)
 
-    def _is_known(self, host: bytes) -> bool:
+    def _tunnel_of(self, host: bytes) -> Tunnel | None:
+        """The tunnel that a host name, without a port, leads to."""
         if not host.endswith(self._below):
-            return self._is_domain(host.decode("latin-1"))
-        name = host.removesuffix(self._below).decode("latin-1")
-        return self._registry.called(Kind.HTTP, name) is not None
+            return self._registry.get(self._domain_tunnel(host.decode("latin-1")) or "")
+        return self._registry.called(Kind.HTTP, host.removesuffix(self._below).decode("latin-1"))
 
     async def _answer_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
@@ -145,11 +147,17 @@ class EdgeWeb:
         return not self._admin_allow or within(address, self._admin_allow)
 
     async def _answer_visitor(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> bool:
-        """Answer Traefik's question about a passcode, or the form with one; False when the request is neither."""
+        """Answer Traefik's question about a passcode, or the form with one; False when the request is neither.
+
+        Either is about the tunnel whose name the visitor asked for, and no other: a name without a passcode leads here
+        as well, and must not be a way to try those of others.
+        """
         asked, path = scope["path"].startswith(PASSCODE_CHECK), scope["path"]
         id_ = path[len(PASSCODE_CHECK) :] if asked else headers.get(TUNNEL, b"").decode("latin-1")
-        tunnel = self._registry.get(id_)
-        if tunnel is None or not (asked or (scope["method"], path) == ("POST", PASSCODE_FORM)):
+        if not (asked or (scope["method"], path) == ("POST", PASSCODE_FORM)):
+            return False
+        tunnel = self._tunnel_of(_host(headers, FORWARDED_HOST if asked else b"host"))
+        if tunnel is None or tunnel.id != id_:
             return False
         try:
             if asked:
@@ -176,6 +184,10 @@ class EdgeWeb:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _host(headers: Headers, name: bytes) -> bytes:
+    return headers.get(name, b"").lower().partition(b":")[0]
 
 
 async def _body(receive: Receive) -> bytes:

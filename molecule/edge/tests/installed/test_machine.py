@@ -55,9 +55,9 @@ def test_keys_are_traefiks_alone_and_logs_are_shared(host: Host) -> None:
     assert host.file("/var/lib/homeport-traefik/acme/domains.json").mode == 0o600
     for name, mode in (("access.json", 0o660), ("traefik.json", 0o640)):
         log = host.file(f"/var/log/homeport-traefik/{name}")
-        assert (log.user, log.group, log.mode) == ("homeport-traefik", "homeport", mode)
+        assert (log.user, log.group, log.mode) == ("homeport-traefik", "homeport-traefik", mode)
     routes = host.file("/var/lib/homeport-traefik/routes")
-    assert (routes.user, routes.group, routes.mode) == ("homeport", "homeport", 0o2750)
+    assert (routes.user, routes.group, routes.mode) == ("homeport", "homeport-traefik", 0o2750)
 
 
 def test_nothing_else_listens_beyond_loopback(host: Host, listening: Callable[[], set[str]]) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
 from typing import Final, cast
 
+from homeportd.connection_peers import ConnectionPeers, forbidden
 from homeportd.edge.connections.admission import Admission, PendingConnection
 from homeportd.edge.connections.link import CONFIG
 from homeportd.edge.listeners.sockets import PortInUse, bind
@@ -95,9 +96,14 @@ def _is_loopback(address: str) -> bool:
 
 
 class ClientListener:
-    """Accepts connections until `stop`; links that were made live until `close`."""
+    """Accepts connections until `stop`; links that were made live until `close`.
 
-    def __init__(self, handler: Handler, http: HttpProtocol) -> None:
+    Plain connections are `traefik`'s alone: their heads say who the visitor is. Others learn that clients use `url`.
+    """
+
+    def __init__(self, handler: Handler, http: HttpProtocol, traefik: ConnectionPeers, url: str) -> None:
+        self.traefik = traefik
+        self.refusal = forbidden(f"use {url}")
         self._handler = handler
         self._http = http
         self._servers: list[asyncio.Server] = []
@@ -215,6 +221,10 @@ class _UpgradeDetector(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         made = cast("asyncio.Transport", transport)
+        if not self._listener.traefik.admits(made):
+            made.write(self._listener.refusal)
+            made.close()
+            return
         self._address = str((made.get_extra_info("peername") or ("",))[0])
         self._pending = self._listener.admit(self._address)
         if self._pending is None:

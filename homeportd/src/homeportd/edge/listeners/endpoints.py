@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from homeportd.connection_peers import ConnectionPeers
 from homeportd.edge.listeners.sockets import PortInUse, bind
 from homeportd.edge.listeners.tcp import TcpListener
 from homeportd.edge.listeners.udp import UdpListener
@@ -28,12 +29,18 @@ _log = logging.getLogger(__name__)
 class Endpoints:
     """Opens and closes the listeners of tunnels, writes and removes their routes.
 
-    `domains` gives the host names that lead to a tunnel, by its id, besides its own.
+    `domains` gives the host names that lead to a tunnel, by its id, besides its own. `traefik`: its connections, which
+    alone are let through at HTTP names.
     """
 
     def __init__(
-        self, settings: EdgeSettings, routes: Routes, domains: Callable[[str], Sequence[Domain]]
+        self,
+        settings: EdgeSettings,
+        routes: Routes,
+        domains: Callable[[str], Sequence[Domain]],
+        traefik: ConnectionPeers,
     ) -> None:
+        self._traefik = traefik
         self._settings = settings
         self._routes = routes
         self._domains = domains
@@ -57,7 +64,7 @@ class Endpoints:
             else:
                 web = reservation.kind is Kind.HTTP
                 sockets = bind(LOOPBACK if web else addresses, reservation.port or 0, socket.SOCK_STREAM)
-                listener = TcpListener(tunnel, sockets)
+                listener = TcpListener(tunnel, sockets, self._traefik if web else None)
         except PortInUse as error:
             raise Refused(
                 Refusal.PORT_TAKEN,

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import Final, cast
 
+from homeportd.connection_peers import ConnectionPeers
 from homeportd.edge import error_page
 from homeportd.edge.connections.client import Offline
 from homeportd.edge.error_page import ErrorPage
@@ -26,10 +27,16 @@ MAX_EARLY: Final = 256 * 1024  # bytes that a loop may hand over before reading 
 
 
 class TcpListener:
-    """Joins each connection with a stream to the client that holds the tunnel."""
+    """Joins each connection with a stream to the client that holds the tunnel.
 
-    def __init__(self, tunnel: Tunnel, sockets: list[socket.socket]) -> None:
+    `peers`: whose programs may connect, for an HTTP name, where that is Traefik's user.
+    """
+
+    def __init__(
+        self, tunnel: Tunnel, sockets: list[socket.socket], peers: ConnectionPeers | None = None
+    ) -> None:
         self._tunnel = tunnel
+        self.peers = peers
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
         self._bridges: dict[MeteredBridge, Address] = {}
@@ -199,7 +206,8 @@ class _PendingVisitor(asyncio.Protocol):
             return
         address, port = ip_address(peer[0]), int(peer[1])
         tunnel = self._tunnel
-        if not tunnel.admits(address):
+        peers = self._listener.peers
+        if not tunnel.admits(address) or (peers is not None and not peers.admits(self._transport)):
             tunnel.refuse(address, port)
             reset(self._transport)
         elif self._listener.retired:

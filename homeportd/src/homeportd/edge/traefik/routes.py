@@ -24,16 +24,68 @@ PRIORITY: Final = 10_000
 # Traefik reads .yml alone, but looks into folders too: what is not finished lies beside the others, with another end.
 UNFINISHED: Final = ".new"
 
-# Headers about the way of a request that a visitor may have sent and Traefik leaves: dev servers must not believe them.
-# X-Forwarded-Server would tell the name of this machine.
-_UNTRUSTED_HEADERS: Final = (
+# Headers by which proxies say who a visitor is and how the request came. A visitor may have sent them, Traefik leaves
+# them (it deletes but those that it sets itself), and servers behind proxies believe them. X-Forwarded-Server would
+# tell the name of this machine. roles/traefik deletes X-Homeport-Tunnel on the edge's own routes.
+UNTRUSTED_HEADERS: Final = (
     "Forwarded",
     "X-Forwarded",
     "X-Forwarded-Scheme",
     "X-Forwarded-Server",
     "X-Forwarded-Ssl",
+    "X-Forwarded-Path",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Access-Token",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Client-Dn",
     "X-Scheme",
+    "X-Client-Ip",
+    "X-Cluster-Client-Ip",
+    "X-Original-Forwarded-For",
+    "X-Original-Host",
+    "X-Original-Url",
+    "X-Rewrite-Url",
+    "Cf-Connecting-Ip",
+    "Cf-Access-Authenticated-User-Email",
+    "Cf-Access-Jwt-Assertion",
+    "True-Client-Ip",
+    "Fastly-Client-Ip",
+    "Tailscale-User-Login",
+    "Tailscale-User-Name",
+    "X-Auth-Request-User",
+    "X-Auth-Request-Email",
+    "X-Auth-Request-Groups",
+    "X-Authenticated-User",
+    "X-Webauth-User",
+    "X-Remote-User",
+    "Remote-User",
+    "Remote-Groups",
+    "Remote-Email",
+    "Remote-Name",
+    "X-Ssl-Client-Cert",
+    "X-Ssl-Client-Verify",
+    "X-Ssl-Client-S-Dn",
+    "X-Client-Cert",
+    "Ssl-Client-Cert",
     "Front-End-Https",
+    *(
+        f"X-Homeport-{name}"
+        for name in (
+            "Client",
+            "Door",
+            "Grant",
+            "Kind",
+            "Lane",
+            "Length",
+            "Port",
+            "Tunnel",
+            "Upgrade",
+            "Upstream",
+        )
+    ),
 )
 
 _SAFE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -84,7 +136,7 @@ def route(wanted: Route) -> dict[str, Any]:
         )
     guarded = list(chain)
     # Traefik would make X-Forwarded-Port of the visitor's Host.
-    forwarded = {**dict.fromkeys(_UNTRUSTED_HEADERS, ""), "X-Forwarded-Port": str(_port(wanted.origin))}
+    forwarded = {**dict.fromkeys(UNTRUSTED_HEADERS, ""), "X-Forwarded-Port": str(_port(wanted.origin))}
     chain.append(add("forwarded", {"headers": {"customRequestHeaders": forwarded}}))
     if wanted.passcode:
         chain.append(

@@ -108,14 +108,27 @@ def links(found: Json, components: list[Component]) -> list[Json]:
 
 
 def service_users(found: Json, components: list[Component]) -> list[Json]:
-    """The system users that components run as: name, comment, home. Without root there are none."""
+    """The system users that components run as: name, comment, group, home. Without root there are none."""
     if not found["rootful"]:
         return []
     return [
-        {"name": component.user, "comment": component.user_comment, "home": found[component.name]["data"]}
+        {
+            "name": component.user,
+            "comment": component.user_comment,
+            "group": component.group or found["group"],
+            "home": found[component.name]["data"],
+        }
         for component in present(found, components)
         if component.user
     ]
+
+
+def shared_groups(found: Json, components: list[Component]) -> list[str]:
+    """The groups that the agent's user shares with components. Without root there are none."""
+    if not found["rootful"]:
+        return []
+    own = [component.group for component in present(found, components) if component.group]
+    return [found["group"], *own]
 
 
 def retired(found: Json, components: list[Component]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GROUP = "homeport"  # shared by the agent and the reverse proxies
+GROUP = "homeport"  # shared by the agent and Caddy
 OWN_USER = "homeport"  # made where root itself installs, and on an edge that is no workstation
 OWN_COMMENT = "Homeport"  # of the account that the role homeportd makes, and of no person's
 

@@ -16,7 +16,7 @@ from ansible_collections.homeport.agent.plugins.module_utils.names import UNITS
 def removal(host: Host, layout: Json, components: list[Component]) -> Json:
     """What playbooks/remove.yml does on this host, all of it there now.
 
-    paths and data (the latter with remove_data alone), units, accounts (services, own, group), certificates that
+    paths and data (the latter with remove_data alone), units, accounts (services, own, groups), certificates that
     stay without remove_data, the folders `kept` for them, and whether Homeport is `here` at all.
     """
     given = rules.removals(layout, components)
@@ -94,7 +94,7 @@ def foreign_certificates(layout: Json, components: list[Component]) -> list[Json
     if not layout["rootful"]:
         return []
     return [
-        {"path": path, "owner": component.user, "group": layout["group"]}
+        {"path": path, "owner": component.user, "group": component.group or layout["group"]}
         for component in present(layout, components)
         for path in component.removal(layout).certificates
         if os.path.lexists(path) and not _belongs_to(Path(path), component.user)

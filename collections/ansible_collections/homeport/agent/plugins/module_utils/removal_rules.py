@@ -48,13 +48,13 @@ def parents(given: list[Removal]) -> list[str]:
 
 
 def accounts(host: Host, layout: Json, components: list[Component]) -> Json:
-    """The accounts and the group that were made here: services, own, group, each empty where there is none.
+    """The accounts and groups that were made here: services, own, groups, each empty where there is none.
 
     `own` goes with remove_data, or where nothing is left that it owns. An account of a person's is never among them,
     whatever its name.
     """
     if not layout["rootful"]:
-        return {"services": [], "own": "", "group": ""}
+        return {"services": [], "own": "", "groups": []}
     users = host.observed["users"]
     services = [component.user for component in components if component.user in users]
     own = users.get(OWN_USER)
@@ -64,5 +64,8 @@ def accounts(host: Host, layout: Json, components: list[Component]) -> Json:
     return {
         "services": services,
         "own": OWN_USER if is_ours else "",
-        "group": GROUP if group_is_free and GROUP in host.observed["groups"] else "",
+        "groups": [
+            *(component.group for component in components if component.group in host.observed["groups"]),
+            *([GROUP] if group_is_free and GROUP in host.observed["groups"] else []),
+        ],
     }

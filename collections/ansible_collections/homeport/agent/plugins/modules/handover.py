@@ -36,9 +36,10 @@ options:
     description: The file that a running agent has locked.
     type: path
     required: true
-  group:
-    description: The group that earlier users leave.
-    type: str
+  groups:
+    description: The groups that earlier users leave; one may not be there yet.
+    type: list
+    elements: str
     required: true
 author: Homeport (@homeport)
 """
@@ -51,7 +52,7 @@ EXAMPLES = r"""
     folders: [{path: /srv/homeport/data, group: bob}]
     marker: /srv/homeport/handover.json
     lock: /srv/homeport/data/lock
-    group: homeport
+    groups: [homeport]
 """
 
 RETURN = r"""
@@ -173,7 +174,7 @@ def main() -> None:
             "folders": {"type": "list", "elements": "dict", "required": True},
             "marker": {"type": "path", "required": True},
             "lock": {"type": "path", "required": True},
-            "group": {"type": "str", "required": True},
+            "groups": {"type": "list", "elements": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -190,8 +191,9 @@ def main() -> None:
             with no_agent(Path(given["lock"])):
                 for path, group in folders:
                     handed += hand_over(path, Change(sources, uid, grp.getgrnam(group).gr_gid))
-            for name in set(given["sources"]).intersection(grp.getgrnam(given["group"]).gr_mem):
-                module.run_command(["gpasswd", "--delete", name, given["group"]], check_rc=True)
+            for group in (entry for entry in grp.getgrall() if entry.gr_name in given["groups"]):
+                for name in set(given["sources"]).intersection(group.gr_mem):
+                    module.run_command(["gpasswd", "--delete", name, group.gr_name], check_rc=True)
             Path(given["marker"]).unlink()
         else:
             handed = sum(hand_over(path, Change(sources, -1, -1), really=False) for path, _unused in folders)

@@ -100,6 +100,7 @@ from ansible_collections.homeport.agent.plugins.module_utils.layout import (
     problems,
     retired,
     service_users,
+    shared_groups,
     written_folders,
 )
 from ansible_collections.homeport.agent.plugins.module_utils.release_facts import releases
@@ -301,16 +302,26 @@ def look_closer(host: Host, place: Json, components: list[Component]) -> None:
 def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
     """What of the layout is not there yet."""
     users, groups, agent = host.observed["users"], host.observed["groups"], place["agent"]
-    rootful, group = place["rootful"], place["group"]
+    rootful, shared = place["rootful"], shared_groups(place, components)
+
+    def is_right(user: Json) -> bool:
+        """Whether an account is in its own group, and in no other that is shared."""
+        is_in = users.get(user["name"], {}).get("group") == user["group"]
+        return is_in and not any(user["name"] in groups.get(group, ()) for group in shared)
+
     handed = {
         folder["path"] for folder in agent["handover"].get("folders", ()) if Path(folder["path"]).is_dir()
     }
     return {
         "handover": bool(agent["handover"]),
-        "group": rootful and group not in groups,
+        "groups": [group for group in shared if group not in groups],
         "user": rootful and agent["user"] not in users,
-        "membership": rootful and agent["user"] not in groups.get(group, ()) and agent["user_group"] != group,
-        "service_users": [row for row in service_users(place, components) if row["name"] not in users],
+        "memberships": [
+            group
+            for group in shared
+            if agent["user"] not in groups.get(group, ()) and agent["user_group"] != group
+        ],
+        "service_users": [row for row in service_users(place, components) if not is_right(row)],
         "directories": [
             row._asdict() for row in folders(place, components) if row.path not in handed and differs(row)
         ],
@@ -350,7 +361,7 @@ def main() -> None:
     place = layout(host, components)
     look_closer(host, place, components)
     todo = outstanding(host, place, components)
-    needs_accounts = todo["group"] or todo["user"] or todo["membership"] or todo["service_users"]
+    needs_accounts = todo["groups"] or todo["user"] or todo["memberships"] or todo["service_users"]
     host.observed["account_mounts"] = host_facts.account_mounts() if needs_accounts else []
     software = Path(place["software"])
     found = (path.name for path in (software / "tools").glob("*"))

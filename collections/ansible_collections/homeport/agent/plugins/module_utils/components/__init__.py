@@ -96,6 +96,9 @@ class Component:
     roles: tuple[str, ...] = ()  # whose variables it reads
     user = ""  # the system user that it runs as where there is root; its home is `data` of its part
     user_comment = ""
+    group = (
+        ""  # of its user where there is root, and of the agent's besides; "": the one that all others share
+    )
     tool = ""  # the third-party program that it runs, by its name among the artifacts
     proxy_settings = ""  # of a reverse proxy: the file of its settings
     probes: dict[str, str] = {}  # noqa: RUF012 - constant; key in `observed["probes"][name]` -> path, with *, that may exist

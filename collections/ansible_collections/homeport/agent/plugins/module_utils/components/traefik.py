@@ -26,6 +26,7 @@ class Traefik(Component):
     roles = ("traefik",)
     user = "homeport-traefik"
     user_comment = "Homeport's edge"
+    group = "homeport-traefik"  # not Caddy's: whoever is in that may ask the agent's sockets in any visitor's name
     tool = "traefik"
     proxy_settings = "traefik.yml"
 
@@ -48,6 +49,7 @@ class Traefik(Component):
             "acme_email": settings["traefik_acme_email"],
             "acme_directory": settings["traefik_acme_directory"],
             "user": self.user if layout["rootful"] else layout["root_user"],
+            "group": self.group if layout["rootful"] else layout["root_group"],
             "data": data,
             "routes": f"{data}/routes",
             "logs": logs,
@@ -56,7 +58,7 @@ class Traefik(Component):
         }
 
     def folders(self, layout: Json) -> list[Folder]:
-        traefik, group = layout["traefik"], layout["group"]
+        traefik, group = layout["traefik"], layout["traefik"]["group"]
         return [
             Folder(traefik["data"], traefik["user"], group, "0755"),
             Folder(f"{traefik['data']}/acme", traefik["user"], group, "0700"),
@@ -67,7 +69,7 @@ class Traefik(Component):
 
     def files(self, layout: Json) -> list[Folder]:
         """Its logs, before it makes them for itself alone; the agent empties that of requests."""
-        traefik, group = layout["traefik"], layout["group"]
+        traefik, group = layout["traefik"], layout["traefik"]["group"]
         return [
             Folder(traefik["log"], traefik["user"], group, "0640"),
             Folder(traefik["access_log"], traefik["user"], group, "0660"),

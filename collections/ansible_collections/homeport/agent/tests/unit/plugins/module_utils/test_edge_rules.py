@@ -78,7 +78,14 @@ def test_the_agent_and_traefik_share_a_group_and_nobody_else_reads(
 ) -> None:
     fact, _problems = decide({}, VPS)
     rows = {row.path: row for row in rules.folders(fact)}
-    assert rows[fact["traefik"]["routes"]][1:] == ("homeport", "homeport", "2750")
+    assert rows[fact["traefik"]["routes"]][1:] == ("homeport", "homeport-traefik", "2750")
+    assert rows[fact["sockets"]][1:] == (
+        "homeport",
+        "homeport",
+        "2750",
+    )  # Caddy's way to the agent is not Traefik's
+    assert rules.shared_groups(fact) == ["homeport", "homeport-traefik"]
+    assert {user["group"] for user in rules.service_users(fact)} == {"homeport-traefik"}
     assert rows["/var/lib/homeport-traefik/acme"].mode == "0700"
 
 

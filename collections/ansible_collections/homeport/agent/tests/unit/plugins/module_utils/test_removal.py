@@ -23,17 +23,17 @@ SERVICES = {"homeport-caddy": SERVICE, "homeport-traefik": SERVICE}
 @pytest.mark.parametrize(
     ("users", "has_group", "expected"),
     [
-        ({**ROOT, **SERVICES, "homeport": OWN}, True, (list(SERVICES), "homeport", "homeport")),
-        ({**ROOT, **SERVICES}, True, (list(SERVICES), "", "homeport")),
-        (ROOT, True, ([], "", "homeport")),
-        (ROOT, False, ([], "", "")),
+        ({**ROOT, **SERVICES, "homeport": OWN}, True, (list(SERVICES), "homeport", ["homeport"])),
+        ({**ROOT, **SERVICES}, True, (list(SERVICES), "", ["homeport"])),
+        (ROOT, True, ([], "", ["homeport"])),
+        (ROOT, False, ([], "", [])),
         # A person of that name, with a group of that name.
-        ({**ROOT, "homeport": {**OWN, "uid": 1000, "home": "/home/homeport", "comment": "H."}}, True, ([], "", "")),
-        ({**ROOT, "homeport": {**OWN, "comment": "Homeport,,,"}}, True, ([], "", "")),
-        ({**ROOT, "homeport": {**OWN, "uid": 0}}, True, ([], "", "")),
+        ({**ROOT, "homeport": {**OWN, "uid": 1000, "home": "/home/homeport", "comment": "H."}}, True, ([], "", [])),
+        ({**ROOT, "homeport": {**OWN, "comment": "Homeport,,,"}}, True, ([], "", [])),
+        ({**ROOT, "homeport": {**OWN, "uid": 0}}, True, ([], "", [])),
         # A person's account in our group keeps it.
         ({**ROOT, **SERVICES, "bob": {"uid": 1001, "group": "homeport", "home": "/home/bob", "comment": ""}}, True,
-         (list(SERVICES), "", "")),
+         (list(SERVICES), "", [])),
     ],
 )  # fmt: skip
 def test_only_accounts_that_were_made_here_go(
@@ -42,12 +42,12 @@ def test_only_accounts_that_were_made_here_go(
     components: list[Any],
     users: dict[str, Any],
     has_group: bool,
-    expected: tuple[list[str], str, str],
+    expected: tuple[list[str], str, list[str]],
 ) -> None:
     observed = {"users": users, "groups": {"homeport": []} if has_group else {}}
     fact, _problems = decide(observed)
     found = removal.accounts(make_host(observed), fact, components)
-    assert (found["services"], found["own"], found["group"]) == expected
+    assert (found["services"], found["own"], found["groups"]) == expected
 
 
 def test_everything_that_is_made_is_removed(
@@ -85,7 +85,7 @@ def test_a_person_without_root_keeps_what_is_theirs(
     assert removal.accounts(make_host({"users": ROOT}), fact, components) == {
         "services": [],
         "own": "",
-        "group": "",
+        "groups": [],
     }
 
 

@@ -93,7 +93,7 @@ def test_another_user_is_handed_what_the_agent_has(decide: Decide) -> None:
         "/srv/homeport/repos": "alice",
         "/srv/homeport/data": "alice",
         "/run/homeport": "homeport",
-        "/var/lib/homeport-traefik/routes": "homeport",
+        "/var/lib/homeport-traefik/routes": "homeport-traefik",
     }
 
 
