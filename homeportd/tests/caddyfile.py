@@ -25,6 +25,7 @@ def write(
         caddy_trusted_proxies=list(trusted),
         caddy_data_dir=str(folder / "caddy"),
     )
+    (sockets / "visitors").mkdir(mode=0o700, exist_ok=True)
     path = folder / "Caddyfile"
     path.write_text(text)
     return path

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
+
+from .conftest import changed
+from .visitors import WAIT_S, api, at, at_edge, form, homeport, visit, wait_for, web
 
 pytestmark = pytest.mark.slow
 
@@ -26,9 +29,16 @@ ROOT = Path(__file__).parents[2]
 CLIENT = "debian"  # an account that neither is root nor runs the agent
 PASSWORD = "correct horse battery"
 BASIC = {"Authorization": f"Basic {b64encode(f'me:{PASSWORD}'.encode()).decode()}"}
-WEB, ECHO, DATAGRAMS, PAGES, NOBODY = 3000, 3001, 3002, 4000, 4001  # ports; nobody listens on the last
+WEB, ECHO, DATAGRAMS, PAGES, SHARED, NOBODY = (
+    3000,
+    3001,
+    3002,
+    4000,
+    4002,
+    4001,
+)  # ports; nobody listens on the last
+SOCKET = "/run/homeport/visitors/visitors.sock"
 TCP, UDP = 20022, 20053  # at the edge
-WAIT_S = 30  # for what comes by itself
 NETWORKS = ["127.0.0.0/8", "192.0.2.0/24"]
 
 
@@ -56,63 +66,7 @@ class Made:
     daemon: int  # pid
     release: str
     shown: dict[str, Any]
-
-
-def changed(output: str) -> int:
-    """The sum of changed= in Ansible's recap."""
-    counts = re.findall(r"ok=\d+\s+changed=(\d+)", output)
-    assert counts, output
-    return sum(map(int, counts))
-
-
-def visit(machine: Any, *requests: dict[str, Any]) -> list[Any]:
-    """What visit.py answers inside the machine, in order."""
-    sent = json.dumps(requests)
-    answers: list[Any] = json.loads(machine.check(f"python3 /var/tmp/visit.py <<'JSON'\n{sent}\nJSON"))
-    return answers
-
-
-def at(port: int, *, cookies: dict[str, str] | None = None, path: str = "/", **more: Any) -> dict[str, Any]:
-    """A request to the origin of a shared port."""
-    return web(f"{port}.localhost:8080", path=path, cookies=cookies, **more)
-
-
-def at_edge(name: str, **more: Any) -> dict[str, Any]:
-    """A request to a tunnel."""
-    return web(f"{name}.tunnel.localhost:8081", **more)
-
-
-def web(host: str, *, cookies: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    headers = more.pop("headers", {})
-    if cookies:
-        headers = {**headers, "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
-    return {"http": int(host.rpartition(":")[2]), "host": host, "headers": headers, **more}
-
-
-def form(host: str, path: str, **fields: str) -> dict[str, Any]:
-    """A page's form, as a browser sends it."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
-    return web(host, method="POST", path=path, headers=headers, body=urlencode(fields))
-
-
-def api(token: str, path: str) -> dict[str, Any]:
-    """A question to the API."""
-    return web("localhost:8080", path=path, headers={"Authorization": f"Bearer {token}"})
-
-
-def homeport(machine: Any, command: str, user: str = "root") -> str:
-    """The output of a command, found as a login shell finds it."""
-    output: str = machine.check(f"bash -lc {json.dumps('homeport ' + command)}", user=user)
-    return output
-
-
-def wait_for(check: Callable[[], Any]) -> Any:
-    """The first true value that `check` returns within WAIT_S."""
-    end = time.monotonic() + WAIT_S
-    while not (found := check()) and time.monotonic() < end:
-        time.sleep(0.3)
-    assert found
-    return found
+    shared: str  # the name of SHARED at the edge
 
 
 def carried(machine: Any) -> bool:
@@ -136,7 +90,8 @@ def shown(machine: Any, token: str) -> dict[str, Any]:
     found = dict(zip(paths, visit(machine, *(api(token, path) for path in paths)), strict=True))
     assert all(answer["status"] == 200 for answer in found.values()), found
     bodies = {path: json.loads(answer["body"]) for path, answer in found.items()}
-    tunnels = [f"/api/tunnels/{each['id']}" for each in bodies.pop("/api/tunnels")]
+    # One that the edge named by itself is another after each start of the edge.
+    tunnels = [f"/api/tunnels/{each['id']}" for each in bodies.pop("/api/tunnels") if each["reserved"]]
     more = [f"{path}/{what}" for path in tunnels for what in ("logs?limit=1000", "minutes?hours=24")]
     for path, answer in zip(more, visit(machine, *(api(token, path) for path in more)), strict=True):
         bodies[path] = json.loads(answer["body"])
@@ -165,8 +120,15 @@ def made(machine: Any) -> Made:
     background = "</dev/null >/dev/null 2>&1 &"
     machine.check("cp homeport/molecule/edge/files/test-servers /var/tmp")
     machine.check(f"setsid python3 /var/tmp/test-servers {background}")
-    machine.check(f"cd /usr/share/doc && setsid python3 -m http.server --bind 127.0.0.1 {PAGES} {background}")
-    wait_for(lambda: {WEB, PAGES} <= {port["port"] for port in json.loads(homeport(machine, "ports --json"))})
+    for port in (PAGES, SHARED):
+        machine.check(
+            f"cd /usr/share/doc && setsid python3 -m http.server --bind 127.0.0.1 {port} {background}"
+        )
+    wait_for(
+        lambda: (
+            {WEB, PAGES, SHARED} <= {port["port"] for port in json.loads(homeport(machine, "ports --json"))}
+        )
+    )
     homeport(machine, f"password --password-stdin <<< '{PASSWORD}'")
     homeport(machine, f"share {WEB} --password-stdin <<< '{PASSWORD}'")
     homeport(machine, f"share {PAGES} --public --expires 2h")
@@ -183,11 +145,12 @@ def made(machine: Any) -> Made:
         homeport(machine, f"reservations add {kind} {address} {options}")
     homeport(machine, "domains add app.example.org guarded")
     connect_client(machine)
+    shared = share_through_the_edge(machine)
     wait_for(lambda: carried(machine))
     assert [answer["status"] for answer in visit(machine, *visitors(logins, owner, knows))] == EXPECTED
     pid, _ = daemon(machine)
     found = settled(machine, token)
-    return Made(token, logins, owner, knows, leaves, pid, release(machine), found)
+    return Made(token, logins, owner, knows, leaves, pid, release(machine), found, shared)
 
 
 def log_in(machine: Any) -> tuple[dict[str, str], dict[str, str]]:
@@ -214,6 +177,15 @@ def connect_client(machine: Any) -> None:
     homeport(machine, f"tunnels add udp {DATAGRAMS}={UDP}", CLIENT)
     # Root uses this machine's edge with a token that the agent gave by itself.
     homeport(machine, "init")
+
+
+def share_through_the_edge(machine: Any) -> str:
+    """Share SHARED with a network; root's daemon keeps its tunnel. Returns the name at the edge."""
+    homeport(machine, "daemon start")
+    done = homeport(
+        machine, f"share {SHARED} --public --via edge --allow {NETWORKS[1]} --allow 127.0.0.1 --json"
+    )
+    return str(urlsplit(json.loads(done)["edge_url"]).netloc.partition(".")[0])
 
 
 def visitors(
@@ -362,6 +334,29 @@ def test_root_is_the_same_client_of_its_own_edge(machine: Any, made: Made, upgra
 def test_a_second_run_changes_nothing(machine: Any, upgraded: Upgraded) -> None:
     again = machine.site()
     assert changed(again) == 0, again
+
+
+def test_a_port_shared_through_the_edge_is_reached_as_before(
+    machine: Any, made: Made, upgraded: Upgraded
+) -> None:
+    """By root's daemon of before, for which all visitors have one address; then by its successor."""
+    path = f"/api/ports/{SHARED}"
+
+    def addresses() -> set[str]:
+        assert visit(machine, at_edge(made.shared))[0]["status"] == 200
+        rows = json.loads(visit(machine, api(made.token, f"{path}/logs"))[0]["body"])
+        return {row["address"] for row in rows}
+
+    wait_for(lambda: visit(machine, at_edge(made.shared))[0]["status"] == 200)
+    assert addresses() == {"127.77.0.1"}
+    homeport(machine, "daemon stop")
+    homeport(machine, "daemon start")
+    wait_for(lambda: visit(machine, at_edge(made.shared))[0]["status"] == 200)
+    assert wait_for(lambda: addresses() > {"127.77.0.1"})
+    share = json.loads(visit(machine, api(made.token, f"{path}/share"))[0]["body"])
+    assert share["allow"] == [NETWORKS[1], "127.0.0.1/32"]
+    stranger = f"python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{SOCKET}\")'"
+    assert "PermissionError" in machine.run(stranger, user=CLIENT).stdout
 
 
 def test_the_new_daemon_has_the_tunnels_of_the_old_one(machine: Any, made: Made, upgraded: Upgraded) -> None:

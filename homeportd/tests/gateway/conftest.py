@@ -41,6 +41,7 @@ class Gateway:
     owner: httpx.AsyncClient  # the API over cli.sock
     client: httpx.AsyncClient  # a program that asks Caddy
     caddy: subprocess.Popen[bytes]
+    sockets: Path  # the folder of the agent's sockets, and Caddy's for tunnels
 
     @property
     def base(self) -> str:
@@ -137,7 +138,7 @@ async def open_gateway(folder: Path, *, pattern: str | None = None, trusted: tup
         )
         client = await outer.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # each test says what it sends
-        yield Gateway(made.front, stack, owner, client, made.programs["caddy"])
+        yield Gateway(made.front, stack, owner, client, made.programs["caddy"], sockets)
 
 
 @pytest.fixture

@@ -61,6 +61,30 @@ async def test_a_file_and_a_command_line_of_then_at_a_daemon_of_now(edge, files:
     assert [set(item) & {"spec", "wish"} for item in stored] == [{"spec"}, {"spec"}]
 
 
+async def test_the_tunnel_of_a_shared_port_of_then_leads_to_the_socket_for_visitors(
+    files: DaemonFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = files.folder / "agent.toml"
+    settings.write_text('origin = "http://{port}.localhost:8080"\nsocket_dir = "/run/homeport"\n')
+    monkeypatch.setenv("HOMEPORT_CONFIG", str(settings))
+    shared = {"kind": "http", "host": "4800.localhost:8080", "label": "share 4800", "source": "127.77.0.1"}
+    specs = [{**shared, "target": "127.0.0.1:8080"}, {**SPEC, "label": "another"}]
+    files.tunnels.write_text(
+        json.dumps({"format": 1, "tunnels": [{"spec": spec, "name": "shop"} for spec in specs]})
+    )
+    account.store(Account("http://127.0.0.1:1", "hp_good", links=1))
+    serving = asyncio.create_task(Daemon(files).serve())
+    await until(files.socket.exists)
+
+    tunnels = (await ask({"do": "status"}))["tunnels"]
+    assert [(each["target"], each["name"]) for each in tunnels] == [
+        ("unix:/run/homeport/visitors/visitors.sock", "shop"),
+        ("localhost:1", "shop"),
+    ]
+    await ask({"do": "stop"})
+    await serving
+
+
 async def test_a_command_line_of_now_at_a_daemon_of_then(files: DaemonFiles) -> None:
     async def answer(request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:

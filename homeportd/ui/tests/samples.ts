@@ -55,6 +55,7 @@ export const tunnel = (name: string, part: Partial<Tunnel> = {}): Tunnel => ({
   allow: [],
   limits: { bytes_per_second: null, connections: null },
   passcode: false,
+  proxy_protocol: null,
   reserved: false,
   links: 2,
   round_trip_ms: 12.5,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from homeportd.errors import HomeportError
 from homeportd.networks import Network, NetworkError, parse_networks
-from homeportd.tunnels.protocol import Kind, Limits, Refusal
+from homeportd.tunnels.protocol import Kind, Limits, ProxyProtocol, Refusal
 
 MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
 NO_LIMITS = Limits()
@@ -56,6 +56,7 @@ class ClientOptions:
     allow: tuple[Network, ...] = ()
     limits: Limits = NO_LIMITS
     passcode_hash: str | None = None
+    proxy_protocol: ProxyProtocol | None = None  # what its server reads at the head of a TCP connection
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Tunnels:
         known = self.registry.called(message.kind, label) if label else None
         ours = known if known is not None and known.reservation.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
-        options = ClientOptions(message.host, allow, message.limits, passcode)
+        options = ClientOptions(message.host, allow, message.limits, passcode, message.proxy_protocol)
         async with self.hold():
             tunnel = self.registry.called(message.kind, label) if label else None
             ownership.check_client(client, tunnel)

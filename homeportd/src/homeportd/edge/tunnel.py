@@ -92,9 +92,9 @@ class Tunnel:
             return True
         return all(within(address, networks) for networks in self.rules.allow)
 
-    async def dial(self, address: Address, port: int) -> Stream:
-        """A stream to the client for one visitor. Raises Offline."""
-        introduction = Introduction(tunnel=self.id, address=address, port=port)
+    async def dial(self, address: Address, port: int, server: Address | None = None) -> Stream:
+        """A stream to the client for one visitor; `server`: this machine's address there. Raises Offline."""
+        introduction = Introduction(tunnel=self.id, address=address, port=port, server=server)
         while (holder := self.holder) is not None:
             try:
                 stream = await holder.dial(introduction)

@@ -46,6 +46,7 @@ class TunnelView(BaseModel):
     allow: list[str]
     limits: LimitsView
     passcode: bool
+    proxy_protocol: Literal["v1", "v2"] | None
     reserved: bool
     links: int
     round_trip_ms: float | None
@@ -163,6 +164,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
             connections=_least(reservation.limits.connections, tunnel.options.limits.connections),
         ),
         passcode=tunnel.rules.passcode_hash is not None,
+        proxy_protocol=tunnel.options.proxy_protocol,
         reserved=reservation.reserved,
         links=len(holder.links) if holder else 0,
         round_trip_ms=_round_trip(tunnel),

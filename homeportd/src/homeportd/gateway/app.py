@@ -19,7 +19,7 @@ from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
 from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
-from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
+from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url, own_origin
 from homeportd.origin import Origin
 from homeportd.ports.model import Port
 from homeportd.ports.settings import Outside
@@ -112,6 +112,8 @@ class Gateway:
 
     def _respond(self, request: AuthRequest, result: AuthResult) -> Answer:
         decision = result.decision
+        if request.by_tunnel:
+            self._shares.retire_tunnel_source(request.port)
         # What strangers try at ports that nobody shares would only fill the log.
         if result.share is not None or decision.allowed:
             self._log.record(
@@ -137,7 +139,7 @@ class Gateway:
             (b"x-homeport-grant", result.right.encode()),
         ]
         # A foreign origin goes through as it is: the dev server's own checks need it.
-        same_origin = request.origin == self._origins.of_port(request.port)
+        same_origin = request.origin == own_origin(request, self._origins)
         if not same_origin and not (request.authorization and result.credential_is_ours):
             if result.cookie == request.cookie:
                 return Answer(UNCHANGED, headers)
@@ -182,6 +184,8 @@ class Gateway:
             next_path = safe_next(request.uri)
             owner_link = handoff_url(self._origins, request.port, next_path)
             match decision:
+                case Decision.DENIED_LOGIN if request.by_tunnel:
+                    return pages.private(owner_link)  # the dashboard is at no name of the edge
                 case Decision.DENIED_LOGIN:
                     return redirect(302, owner_link)
                 case Decision.DENIED_PASSWORD:

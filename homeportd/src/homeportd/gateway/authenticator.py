@@ -52,6 +52,9 @@ class PasswordProofs(Protocol):
     def wait_s(self, port: int, address: Address) -> float:
         """Seconds until this address may try again."""
 
+    def retire_tunnel_source(self, port: int) -> None:
+        """Note that visitors of a tunnel come with their own addresses."""
+
 
 @dataclass(slots=True)
 class AuthResult:

@@ -102,6 +102,16 @@ def too_many(wait_s: float, owner_link: str | None) -> Answer:
     return answer.add("retry-after", str(max(1, int(wait_s))))
 
 
+def private(owner_link: str) -> Answer:
+    """The port is its owner's alone, who is asked to come by another way."""
+    return _page(
+        401,
+        "This port is private",
+        "<p>Only the owner of the machine can open it.</p>",
+        owner_link=owner_link,
+    )
+
+
 def expired(owner_link: str) -> Answer:
     """The share's time is over."""
     return _page(

@@ -35,6 +35,7 @@ class AuthRequest:
 
     `kind`, as Caddy names it: `port`, for the port's own origin; `api`, below /api/proxy of the dashboard's;
     `visitor`, for a page of Homeport's below /.homeport/; `silent`, that the dev server has not answered.
+    `by_tunnel`: a tunnel brought it, so that the browser knows the port by a name of an edge.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class AuthRequest:
     fetch_site: str
     upgrade: str
     length: str
+    by_tunnel: bool
 
     @property
     def from_browser(self) -> bool:
@@ -136,6 +138,7 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         fetch_site=text(b"sec-fetch-site"),
         upgrade=text(b"x-homeport-upgrade"),
         length=text(b"x-homeport-length"),
+        by_tunnel=text(b"x-homeport-listener") == "tunnel",
     )
 
 

@@ -40,6 +40,12 @@ def handoff_url(origins: Origin, port: int, next_path: str) -> str:
     return f"{origins.dashboard}/handoff?port={port}&next={quote(next_path, safe='/')}"
 
 
+def own_origin(request: AuthRequest, origins: Origin) -> str:
+    """The port's origin as the request names it: an edge writes `http` for its own name, whatever the port has."""
+    origin = origins.of_port(request.port)
+    return f"http://{origin.partition('://')[2]}" if request.by_tunnel else origin
+
+
 class VisitorPages:
     """Answers requests below /.homeport/, which Caddy passes on whole."""
 
@@ -68,7 +74,7 @@ class VisitorPages:
             case "POST", "/.homeport/password":
                 return await self._password(request, receive)
             case "GET", "/.homeport/password":
-                return redirect(303, self._origins.of_port(request.port) + "/")
+                return redirect(303, "/")
             case "GET", "/.homeport/enter":
                 return self._redeem_handoff(request, query)
             case "GET", "/.homeport/logout":
@@ -111,13 +117,13 @@ class VisitorPages:
         match decision:
             case Decision.LOGIN if share is not None:
                 value, lifetime = self._cookies.make(share, self._now())
-                answer = redirect(303, self._origins.of_port(request.port) + next_path)
+                answer = redirect(303, next_path)
                 return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime))
             case Decision.DENIED_PASSWORD:
                 return pages.password(request.port, next_path, owner_link, wrong=True)
             case Decision.DENIED_LOGIN:
                 # There is no password (any more): its page says how things are now.
-                return redirect(303, self._origins.of_port(request.port) + next_path)
+                return redirect(303, next_path)
         return pages.refusal(
             decision, request.client, self._shares.wait_s(request.port, request.address), owner_link
         )
@@ -126,7 +132,7 @@ class VisitorPages:
         """Whether no other site made the browser send the form, which could log a visitor in as somebody else."""
         if request.fetch_site:
             return request.fetch_site in ("same-origin", "none")
-        return not request.origin or request.origin == self._origins.of_port(request.port)
+        return request.origin in ("", own_origin(request, self._origins))
 
     def _redeem_handoff(self, request: AuthRequest, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}
@@ -140,7 +146,7 @@ class VisitorPages:
         cookie = self._auth.redeem_handoff(fields.get("code", ""), request.port, browser)
         if cookie is None:
             return pages.link_used(handoff_url(self._origins, request.port, next_path))
-        answer = redirect(303, self._origins.of_port(request.port) + next_path)
+        answer = redirect(303, next_path)
         return answer.add("set-cookie", setting(OWNER, cookie, self._secure, LOGIN_SESSION_DAYS * 24 * 3600))
 
     def _delete_cookies(self, request: AuthRequest) -> Answer:

@@ -13,7 +13,7 @@ from homeportd.auth.limiter import Limiter, neighbourhood
 from homeportd.auth.passwords import Passwords
 from homeportd.endings import Endings
 from homeportd.errors import Problem, invalid, not_found
-from homeportd.networks import Address, Network, NetworkError, parse_networks, within
+from homeportd.networks import Address, Network, NetworkError, parse_network, parse_networks, within
 from homeportd.shares import expiry
 from homeportd.shares.basic import Basic
 from homeportd.shares.changes import narrows
@@ -22,6 +22,7 @@ from homeportd.shares.store import ShareStore
 from homeportd.signal import Signal
 
 MAX_USES = 1_000_000
+TUNNEL_SOURCE = parse_network("127.77.0.1/32")
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,16 @@ class Shares:
     def wait_s(self, port: int, address: Address) -> float:
         """Seconds until this client may give a password for this port again; 0 when it may now."""
         return self._limiter.wait_s((port, neighbourhood(address)))
+
+    def retire_tunnel_source(self, port: int) -> None:
+        """Take the address that all visitors of a tunnel had out of an allowlist: this tunnel names their own.
+
+        A release before December 2026 put it in, and its daemon may need it until it is started anew. Until 0.3.
+        """
+        share = self._shares.get(port)
+        if share is not None and TUNNEL_SOURCE in share.allow and len(share.allow) > 1:
+            kept = tuple(network for network in share.allow if network != TUNNEL_SOURCE)
+            self._shares[port] = replace(share, allow=kept)  # on disk with its next change
 
     def knows_basic(self, share: Share, password: str) -> bool:
         """Whether `prove_basic` accepted this password for this very generation, from anybody."""

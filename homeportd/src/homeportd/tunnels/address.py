@@ -12,6 +12,8 @@ Scheme = Literal["https", "http", "tls"]
 DEFAULT_PORTS: dict[str, int] = {"https": 443, "http": 80, "tls": 443}
 LOOPBACK = ("127.0.0.1", "::1")
 MAX_HOST = 253  # characters, RFC 1035
+UNIX = "unix:"
+MAX_SOCKET_PATH = 107  # bytes, sockaddr_un without its closing zero
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
@@ -65,7 +67,10 @@ class EdgeAddress:
 
 @dataclass(frozen=True)
 class Target:
-    """A local server: `3000`, `localhost:3000`, `192.168.1.5:22`, `[::1]:3000`."""
+    """A local server: `3000`, `localhost:3000`, `192.168.1.5:22`, `[::1]:3000`; or a unix socket, `unix:/run/a.sock`.
+
+    A unix socket has its path as `host`, and port 0.
+    """
 
     host: str
     port: int
@@ -73,6 +78,11 @@ class Target:
     @classmethod
     def parse(cls, text: str) -> Target:
         """Parse a target. Raises ValueError, whose text is for people."""
+        if text.startswith(UNIX):
+            path = text.removeprefix(UNIX)
+            if not path.startswith("/") or not path.isprintable() or len(path.encode()) > MAX_SOCKET_PATH:
+                raise ValueError(f"{text!r} is not a target: a unix socket is written as unix:/path")
+            return cls(path, 0)
         host, separator, digits = text.strip().rpartition(":")
         host = host.removeprefix("[").removesuffix("]") if separator else ""
         number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
@@ -85,10 +95,20 @@ class Target:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The hosts to dial, in this order: dev servers listen on either loopback address, or on both."""
+        """The hosts to dial, in this order: dev servers listen on either loopback address, or on both.
+
+        Of a unix socket: its path.
+        """
         return LOOPBACK if is_local(self.host) else (self.host,)
 
+    @property
+    def is_unix(self) -> bool:
+        """Whether it is a unix socket."""
+        return self.port == 0
+
     def __str__(self) -> str:
+        if self.is_unix:
+            return f"{UNIX}{self.host}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 

@@ -7,8 +7,9 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Final
+from typing import Final, cast
 
+from homeportd.tunnels import proxy_protocol
 from homeportd.tunnels.http.messages import TooManyRequests
 from homeportd.tunnels.protocol import MAX_INTRODUCTION, BadMessage, Introduction, Kind, introduction
 from homeportd.tunnels.resolver import look_up
@@ -27,9 +28,10 @@ _log = logging.getLogger(__name__)
 class Connection(Bridge):
     """A bridge that leaves its tunnel at its end. The stream counts its bytes: no code runs here for each."""
 
-    def __init__(self, stream: Stream, tunnel: Tunnel, introduction_size: int) -> None:
+    def __init__(self, stream: Stream, tunnel: Tunnel, introduction_size: int, preface: bytes = b"") -> None:
         super().__init__(stream)
         self._tunnel = tunnel
+        self._preface = preface  # bytes for the local server ahead of the visitor's
         self._introduction_size = introduction_size  # bytes of the stream that are no payload
 
     @property
@@ -42,6 +44,11 @@ class Connection(Bridge):
         """Bytes to the visitor."""
         return self.stream.bytes_sent
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._preface:
+            cast(asyncio.Transport, transport).write(self._preface)
+        super().connection_made(transport)
+
     def ended(self, error: YamuxError | None) -> None:
         super().ended(error)
         self._tunnel.remove(self)
@@ -50,8 +57,8 @@ class Connection(Bridge):
 class HttpConnection(Connection):
     """A connection whose heads of HTTP/1.1 are rewritten, both ways."""
 
-    def __init__(self, stream: Stream, tunnel: Tunnel, introduction_size: int) -> None:
-        super().__init__(stream, tunnel, introduction_size)
+    def __init__(self, stream: Stream, tunnel: Tunnel, introduction_size: int, preface: bytes = b"") -> None:
+        super().__init__(stream, tunnel, introduction_size, preface)
         self._exchange = tunnel.exchange()
 
     def received(self, data: bytes) -> None:
@@ -119,7 +126,7 @@ async def _join(stream: Stream, tunnel: Tunnel, visitor: Introduction, introduct
         await UdpConnection.open(stream, tunnel)
         return
     kind = HttpConnection if tunnel.spec.kind is Kind.HTTP else Connection
-    connection = kind(stream, tunnel, introduction_size)
+    connection = kind(stream, tunnel, introduction_size, _preface(tunnel, visitor))
     tunnel.add(connection)
     reason = "no address"
     for address in tunnel.addresses():
@@ -141,13 +148,22 @@ async def _join(stream: Stream, tunnel: Tunnel, visitor: Introduction, introduct
         _log.warning("%s: visitor %s turned away: %s", tunnel.spec.target, visitor.address, reason)
 
 
+def _preface(tunnel: Tunnel, visitor: Introduction) -> bytes:
+    if tunnel.spec.proxy_protocol is None:
+        return b""
+    server = visitor.server, tunnel.port or 0
+    return proxy_protocol.header(tunnel.spec.proxy_protocol, (visitor.address, visitor.port), server)
+
+
 async def _dial(connection: Connection, host: str, tunnel: Tunnel) -> None:
-    """Connect to the first address of the host that answers. Raises OSError."""
-    source = (tunnel.spec.source, 0) if tunnel.spec.source else None
+    """Connect to the first address of the host that answers, or to a unix socket. Raises OSError."""
     loop, failure = asyncio.get_running_loop(), OSError("no address")
+    if tunnel.target.is_unix:
+        await loop.create_unix_connection(lambda: connection, host)
+        return
     for *_, address in await look_up(host, tunnel.target.port, socket.SOCK_STREAM):
         try:
-            await loop.create_connection(lambda: connection, address[0], address[1], local_addr=source)
+            await loop.create_connection(lambda: connection, address[0], address[1])
         except OSError as error:
             failure = error
             continue

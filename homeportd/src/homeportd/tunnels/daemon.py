@@ -13,7 +13,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from homeportd import __version__, clock, sd_notify
-from homeportd.tunnels import account, state
+from homeportd.tunnels import account, local_edge, state
+from homeportd.tunnels.address import UNIX
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.control import ControlServer
 from homeportd.tunnels.errors import Reason, TunnelError
@@ -81,7 +82,7 @@ class Daemon:
     def _restore(self) -> None:
         for item in state.load_tunnels(self._files):
             try:
-                spec = TunnelSpec.model_validate(_spec_of(item))
+                spec = _by_socket(TunnelSpec.model_validate(_spec_of(item)))
             except ValidationError as error:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)
@@ -235,6 +236,14 @@ def _spec_of(item: dict[str, Any]) -> Any:
     this daemon; until 0.3.
     """
     return item.get("spec", item.get("wish"))
+
+
+def _by_socket(spec: TunnelSpec) -> TunnelSpec:
+    """The tunnel of a shared port, which led to a port of Caddy's before December 2026. Until 0.3."""
+    shared = spec.label is not None and spec.label.startswith(local_edge.SHARE)
+    if not shared or spec.target.startswith(UNIX) or (path := local_edge.visitors_socket()) is None:
+        return spec
+    return spec.model_copy(update={"target": f"{UNIX}{path}"})
 
 
 def _names(tunnel: Tunnel) -> set[str]:

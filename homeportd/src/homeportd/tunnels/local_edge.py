@@ -1,6 +1,6 @@
-"""The edge of this machine, if it is one: its address in the agent's settings file.
+"""The installation of this machine, if there is one: its edge, and where its Caddy takes visitors of tunnels.
 
-The agent's own `settings` module checks the whole file, and costs 60 ms of imports; here two keys are read.
+The agent's own `settings` module checks the whole file, and costs 60 ms of imports; here a few keys are read.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from homeportd.tunnels.address import EdgeAddress
 
 CANDIDATES: Final = ("~/.config/homeport/agent.toml", "/etc/homeport/agent.toml")  # as in `settings`
 MAX_FILE: Final = 64 * 1024  # bytes, as in `settings`
+SHARE: Final = "share "  # begins the label of a tunnel to a shared port, whose number follows
+VISITORS: Final = "visitors/visitors.sock"  # below the folder of the agent's sockets; as in roles/caddy
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,31 @@ class LocalEdge:
 
 def find() -> LocalEdge | None:
     """The edge of this machine and user; None where there is none, or the settings file cannot be read."""
+    return _of(_settings().get("edge"))
+
+
+def visitors_socket() -> str | None:
+    """The unix socket on which Caddy takes visitors of shared ports from a tunnel; None where there is no workstation.
+
+    Who may connect to it may say who a visitor is: the user of the agent, root, and no others.
+    """
+    keys = _settings()
+    folder = keys.get("socket_dir")
+    return f"{folder}/{VISITORS}" if isinstance(folder, str) and "origin" in keys else None
+
+
+def _settings() -> dict[str, Any]:
+    """The settings file of the agent; empty where there is none, or it cannot be read."""
     named = os.environ.get("HOMEPORT_CONFIG")
     for text in (named,) if named else CANDIDATES:
         try:
             with Path(text).expanduser().open("rb") as file:
-                keys = tomllib.loads(file.read(MAX_FILE).decode())
+                return tomllib.loads(file.read(MAX_FILE).decode())
         except FileNotFoundError:
             continue
         except (OSError, ValueError):
-            return None
-        return _of(keys.get("edge"))
-    return None
+            return {}
+    return {}
 
 
 def _of(table: object) -> LocalEdge | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from homeportd.networks import parse_network
 from homeportd.tunnels.address import Target
-from homeportd.tunnels.protocol import Kind, Limits, Open
+from homeportd.tunnels.protocol import Kind, Limits, Open, ProxyProtocol
 
 
 class State(StrEnum):
@@ -25,13 +25,19 @@ class State(StrEnum):
 
 
 FINAL = frozenset((State.TAKEN_OVER, State.KILLED, State.REVOKED))
+# Why a tunnel of another kind than TCP has no PROXY protocol.
+NO_PROXY_PROTOCOL = {
+    Kind.HTTP: "an HTTP connection of the edge carries requests of many visitors: their addresses are in the header"
+    " X-Forwarded-For of each request",
+    Kind.UDP: "the PROXY protocol is about connections, and UDP has none",
+}
 
 
 class TunnelSpec(BaseModel):
     """A tunnel as a person asked for it: kind, local server, name or port at the edge, rules.
 
-    `target` is dialled from `source`, an address of this machine, where that is set. `host`: what an HTTP server sees
-    as its own host and port, such as `localhost:3000`; None: the public name.
+    `host`: what an HTTP server sees as its own host and port, such as `localhost:3000`; None: the public name.
+    `proxy_protocol`: see `protocol.Open`. A label is of one tunnel at most.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -44,13 +50,21 @@ class TunnelSpec(BaseModel):
     allow: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     limits: Limits = Limits()
-    source: Annotated[str, Field(max_length=64)] | None = None
+    proxy_protocol: ProxyProtocol | None = None
     label: Annotated[str, Field(max_length=64)] | None = None  # what made it, such as `share 3000`
 
     @field_validator("allow")
     @classmethod
     def _networks(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(parse_network(text)) for text in allow)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> TunnelSpec:
+        if self.proxy_protocol is not None and self.kind is not Kind.TCP:
+            raise ValueError(NO_PROXY_PROTOCOL[self.kind])
+        if self.kind is Kind.UDP and Target.parse(self.target).is_unix:
+            raise ValueError("datagrams have no unix socket to go to")
+        return self
 
     def open_message(self, request: int, name: str | None, port: int | None, *, again: bool = False) -> Open:
         """The `open` for this tunnel. `name`, `port`: what it had before, if it was open (`again`)."""
@@ -64,10 +78,16 @@ class TunnelSpec(BaseModel):
             allow=self.allow,
             passcode=self.passcode,
             limits=self.limits,
+            proxy_protocol=self.proxy_protocol,
         )
 
     def same_endpoint(self, other: TunnelSpec) -> bool:
-        """Whether both ask for the same name or port, or without either for the same local server."""
+        """Whether both ask for the same name or port, or without either for the same local server.
+
+        Those with a label: whether both have the same one.
+        """
+        if self.label is not None and self.label == other.label:
+            return True
         if self.kind is not other.kind or (self.name, self.port) != (other.name, other.port):
             return False
         if self.name is not None or self.port is not None:

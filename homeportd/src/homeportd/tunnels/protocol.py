@@ -55,6 +55,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)  # a later version may say more
 
 
+ProxyProtocol = Literal["v1", "v2"]
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -103,6 +104,7 @@ class Open(_Message):
 
     `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to by the edge, `localhost:3000`; None
     leaves them. Clients since December 2026 leave it out, and rewrite requests and responses themselves.
+    `proxy_protocol`: the version of the PROXY header with which the client begins each connection to its TCP server.
     """
 
     type: Literal["open"] = "open"
@@ -116,6 +118,7 @@ class Open(_Message):
     allow: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] = ()
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     limits: Limits = Limits()
+    proxy_protocol: ProxyProtocol | None = None
 
 
 class Opened(_Message):
@@ -214,15 +217,19 @@ def _decode(adapter: TypeAdapter[_T], line: bytes) -> _T:
 
 
 class Introduction(_Message):
-    """The head of a visitor's stream: two bytes of length, then JSON. `address`, `port`: the visitor's."""
+    """The head of a visitor's stream: two bytes of length, then JSON. `address`, `port`: the visitor's.
+
+    `server`: the address of the edge that the visitor connected to, of TCP tunnels.
+    """
 
     tunnel: Id
     address: IPv4Address | IPv6Address
     port: Annotated[int, Field(ge=0, le=65535)]
+    server: IPv4Address | IPv6Address | None = None
 
     def encode(self) -> bytes:
         """The introduction as bytes of the stream."""
-        data = self.model_dump_json().encode()
+        data = self.model_dump_json(exclude_none=True).encode()
         return struct.pack("!H", len(data)) + data
 
 

@@ -31,6 +31,7 @@ class TunnelStatus(TypedDict):
     allow: list[str]
     passcode: bool
     host: str | None
+    proxy_protocol: str | None
     connections: int
     total: int
     failed: int

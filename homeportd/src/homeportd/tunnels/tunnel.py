@@ -177,6 +177,7 @@ class Tunnel:
             "allow": list(self.spec.allow),
             "passcode": self.spec.passcode is not None,
             "host": self.spec.host,
+            "proxy_protocol": self.spec.proxy_protocol,
             "connections": self.connections,
             "total": self.total,
             "failed": self.failed,

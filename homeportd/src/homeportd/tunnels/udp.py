@@ -99,8 +99,6 @@ class UdpConnection:
             try:
                 made.setblocking(False)
                 _enlarge_buffers(made)
-                if self._tunnel.spec.source:
-                    made.bind((self._tunnel.spec.source, 0))
                 made.connect(address)
             except OSError as error:
                 made.close()

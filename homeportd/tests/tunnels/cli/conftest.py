@@ -54,7 +54,7 @@ class Edge:
             "edge",
             url=f"{self.scheme}://{{name}}.tunnel.localhost:{self.web}",
             host="localhost",
-            bind=["127.0.0.1"],
+            bind=["127.0.0.1", "::1"],
             listen=f"127.0.0.1:{self.listen}",
             tcp_ports=f"{self.first}-{last}",
             udp_ports=f"{self.first}-{last}",

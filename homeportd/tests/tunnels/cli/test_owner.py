@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import http.client
 import json
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlencode
 
 from ...cli.conftest import Homeport
 from .conftest import until
@@ -162,10 +165,44 @@ def test_a_port_shared_through_the_edge(owner, edge, token, homeport) -> None:
     here("share", port, "--public", "--via", "edge", "--allow", "192.0.2.0/24")
     until(lambda: edge.visit(name)[0] == 403, "the edge turns others away")
 
+    chosen = here("share", port, "--password-stdin", "--via", "edge", "--domain", "shop", input="open sesame")
+    assert chosen.stdout.splitlines()[-1] == f"http://shop.tunnel.localhost:{edge.web}", chosen.stderr
+    until(lambda: edge.visit(name)[0] in (404, 502, 503), "the other name is given up")
+    until(lambda: edge.visit("shop", Accept="text/html")[0] == 401, "the chosen name leads there")
+    kept = here("share", port, "--password-stdin", "--via", "edge", input="open sesame")
+    assert kept.stdout.splitlines()[-1] == f"http://shop.tunnel.localhost:{edge.web}"
+    alone = here("share", port, "--public", "--domain", "shop")
+    assert (alone.returncode, "--via edge" in alone.stderr) == (2, True)
+
+    # Guesses of one stranger lock out nobody else, and the log names both.
+    stranger, friend = "127.0.0.7", "127.0.0.8"
+    assert [type_password(edge, stranger, "wrong")[0] for _ in range(6)] == [401] * 5 + [429]
+    assert type_password(edge, stranger, "open sesame")[0] == 429
+    assert type_password(edge, friend, "open sesame") == (303, "/app?x=1")
+    rows = json.loads(here("logs", port, "--json").stdout)
+    assert {stranger, friend} <= {row["address"] for row in rows}
+
     assert here("unshare", port).returncode == 0
     assert json.loads(here("daemon", "status", "--json").stdout)["tunnels"] == []
     assert edge.visit(name)[0] in (404, 502, 503)
     assert Path(here.environment["HOME"], ".local/state/homeport/tunnels.json").exists()
+
+
+def type_password(edge, source: str, password: str) -> tuple[int, str | None]:
+    """Status and Location for a visitor with this address who sends the form of the name `shop`."""
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", edge.web, 30, source_address=(source, 0))
+    ) as connection:
+        headers = {
+            "Host": f"shop.tunnel.localhost:{edge.web}",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Sec-Fetch-Site": "same-origin",
+            "X-Forwarded-For": "203.0.113.99",  # its own word
+        }
+        form = urlencode({"password": password, "next": "/app?x=1"})
+        connection.request("POST", "/.homeport/password", form, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Location"]
 
 
 def test_the_doctor_and_the_lists_still_work_on_an_edge(owner) -> None:

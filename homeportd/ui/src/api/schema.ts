@@ -1011,6 +1011,7 @@ export interface components {
             name: string | null;
             passcode: boolean;
             port: number | null;
+            proxy_protocol: ("v1" | "v2") | null;
             rate_in: number;
             rate_out: number;
             refused: number;

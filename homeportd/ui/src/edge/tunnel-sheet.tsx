@@ -109,6 +109,7 @@ function Facts({ tunnel }: { tunnel: Tunnel }) {
       ? []
       : [`${tunnel.round_trip_ms.toFixed(1)} ms to its client and back`]),
     describeLimits(tunnel.limits),
+    tunnel.proxy_protocol ? `tells its server who comes by PROXY ${tunnel.proxy_protocol}` : "",
     tunnel.reserved ? "reserved" : "not reserved",
   ];
   return (

@@ -62,6 +62,16 @@ def test_socket_folder_keeps_strangers_out(host: Host) -> None:
     assert (folder.user, folder.group, folder.mode) == (USER, "homeport", 0o2750)
 
 
+def test_nobody_else_says_who_a_visitor_is(host: Host) -> None:
+    folder, socket = host.file("/run/homeport/visitors"), host.file("/run/homeport/visitors/visitors.sock")
+    group = host.user(USER).group
+    assert (folder.user, folder.group, folder.mode) == ("homeport-caddy", group, 0o2750)
+    assert (socket.user, socket.group, socket.mode) == ("homeport-caddy", group, 0o660)
+    script = f"import socket; socket.socket(socket.AF_UNIX).connect('{socket.path}')"
+    assert host.run(f"runuser -u {USER} -- python3 -c %s", script).rc == 0
+    assert "PermissionError" in host.run("runuser -u nobody -- python3 -c %s", script).stderr
+
+
 def test_data_is_the_persons_alone(host: Host) -> None:
     folder = host.file("/srv/homeport/data")
     assert (folder.user, folder.mode) == (USER, 0o700)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Final
 from urllib.parse import urlsplit
 
 from homeportd.cli.clients import daemon_client, installation
-from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
-
-# The address that visitors through the tunnel have for Caddy, when a share has an allowlist: the edge enforces
-# that list, and the share has to let this address in without letting in others on loopback.
-SOURCE: Final = "127.77.0.1"
+from homeportd.cli.errors import REQUEST, UNREACHABLE, USAGE, Failure
+from homeportd.tunnels import local_edge
+from homeportd.tunnels.address import UNIX
 
 
 def check(via: str) -> None:
@@ -21,26 +18,39 @@ def check(via: str) -> None:
     daemon_client.status()
 
 
-def open_tunnel(port: int, allow: list[str]) -> str:
-    """Add the tunnel of a port to the daemon; returns its public address. Raises Failure."""
+def open_tunnel(port: int, allow: list[str], name: str | None) -> str:
+    """Add the tunnel of a port to the daemon; returns its public address. Without `name` it keeps the one that it has.
+
+    Raises Failure.
+    """
     from homeportd.tunnels.model import TunnelSpec  # pydantic: too slow for other shares
     from homeportd.tunnels.protocol import Kind
 
-    origin, caddy = _caddy(port)
+    path = local_edge.visitors_socket()
+    if path is None:
+        raise Failure(
+            "this machine is no workstation, whose Caddy would take visitors", "run bin/site", UNREACHABLE
+        )
     spec = TunnelSpec(
         kind=Kind.HTTP,
-        target=f"127.0.0.1:{caddy}",
-        host=urlsplit(origin).netloc,
+        target=f"{UNIX}{path}",
+        name=name,
+        host=urlsplit(_origin(port)).netloc,
         allow=tuple(allow),
         label=_label(port),
-        source=SOURCE if allow else None,
     )
-    return str(daemon_client.add_tunnel(spec)["address"])
-
-
-def with_source(allow: list[str]) -> list[str]:
-    """The share's own allowlist: the given one, and the tunnel."""
-    return [*allow, f"{SOURCE}/32"] if allow else []
+    try:
+        return str(daemon_client.add_tunnel(spec)["address"])
+    except Failure as failure:
+        if failure.detail.startswith(
+            "target: "
+        ):  # the daemon of a release before December 2026 knows no unix sockets
+            raise Failure(
+                "the tunnel daemon is that of an earlier release; the share is made, and not yet at the edge",
+                "homeport daemon stop; homeport daemon start; then share it again",
+                REQUEST,
+            ) from None
+        raise
 
 
 def close_tunnel(port: int) -> bool:
@@ -52,19 +62,12 @@ def close_tunnel(port: int) -> bool:
 
 
 def _label(port: int) -> str:
-    return f"share {port}"
+    return f"{local_edge.SHARE}{port}"
 
 
-def _caddy(port: int) -> tuple[str, int]:
-    """The port's own origin, and where Caddy listens: Homeport's first own port. Raises Failure."""
+def _origin(port: int) -> str:
+    """The port's own origin. Raises Failure."""
     found = installation.find()
     with found.config.open("rb") as file:
         keys = tomllib.load(file)
-    origin = str(keys.get("origin", "")).replace("{port}", str(port))
-    own = keys.get("own_ports") or []
-    number = own[0] if isinstance(own, list) and own else urlsplit(origin).port
-    if not origin or not isinstance(number, int):
-        raise Failure(
-            f"{found.config} does not say where this workstation's Caddy listens", "run bin/site", UNREACHABLE
-        )
-    return origin, number
+    return str(keys.get("origin", "")).replace("{port}", str(port))

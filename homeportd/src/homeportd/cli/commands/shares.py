@@ -17,6 +17,7 @@ from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
 from homeportd.cli.options import passwords
 from homeportd.cli.options.arguments import Json, PortArgument
+from homeportd.cli.options.targets import parse_name
 from homeportd.cli.output import phrases, tables
 from homeportd.cli.output.terminal import screen, write, write_json
 from homeportd.cli.registry import Commands
@@ -48,6 +49,10 @@ Via = Annotated[
         "--via", metavar="edge", help="Give it an address at the edge, too; the daemon keeps it there."
     ),
 ]
+Domain = Annotated[
+    str | None,
+    typer.Option("--domain", metavar="NAME", help="With --via edge: the name to have there, such as myapp."),
+]
 Yes = Annotated[
     bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
 ]
@@ -64,6 +69,7 @@ MaxUses = Annotated[
     "homeport share 5173 --public --allow 203.0.113.0/24",
     "homeport share 5173 --expires 7d",
     "homeport share 5173 --public --via edge",
+    "homeport share 5173 --password --via edge --domain myapp",
     "homeport share 9229 --public --yes",
 )
 def share(
@@ -77,6 +83,7 @@ def share(
     allow: Allow = None,
     max_uses: MaxUses = None,
     via: Via = None,
+    domain: Domain = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -99,9 +106,11 @@ def share(
     if len(chosen) > 1:
         raise Failure(f"{' and '.join(chosen)} exclude each other", f"choose one, such as {chosen[0]}", USAGE)
     request: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
+    name = None if domain is None else parse_name(domain)
     if via:
         via_edge.check(via)
-        request["allow"] = via_edge.with_source(allow or [])
+    elif name is not None:
+        raise Failure("--domain is the name at the edge", "write --via edge, too", USAGE)
     with connect() as agent:
         warned = _confirm(agent, port, _mode(chosen[0]) if chosen else None, yes=yes)
         if chosen:
@@ -112,7 +121,7 @@ def share(
         present = _shared(
             lambda: _post(agent, port, request) if chosen else _adjust(agent, port, request), port
         )
-        address = via_edge.open_tunnel(port, allow or []) if via else None
+        address = via_edge.open_tunnel(port, allow or [], name) if via else None
         _report(agent, present, json, address, warned=warned)
 
 

@@ -55,7 +55,12 @@ def http(targets: Targets, *, options: TunnelOptions, json: JsonLines = False) -
     _open("http", targets, options, json)
 
 
-@commands.command("tcp", "homeport tcp 22 --reserve-port 20022", "homeport tcp 5432=25432 6379=26379")
+@commands.command(
+    "tcp",
+    "homeport tcp 22 --reserve-port 20022",
+    "homeport tcp 5432=25432 6379=26379",
+    "homeport tcp 25 --proxy-protocol v2",
+)
 @takes_options("tcp")
 def tcp(targets: Targets, *, options: TunnelOptions, json: JsonLines = False) -> None:
     """Give local TCP servers public ports, until Ctrl-C."""
@@ -72,6 +77,7 @@ def udp(targets: Targets, *, options: TunnelOptions, json: JsonLines = False) ->
 def _open(kind: str, targets: list[str], options: TunnelOptions, json: bool) -> None:
     from homeportd.cli.clients import foreground  # asyncio, pydantic: too slow for help
 
+    options.check(kind)
     own_edge.account()
     specs = tunnel_specs(kind, targets, options)
     cautions.confirm_tunnels(specs, yes=options.yes)

@@ -6,12 +6,13 @@ options of its kinds; `tunnel_specs` makes tunnels of what a person wrote.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
@@ -35,6 +36,8 @@ _RATE: Final = re.compile(r"([0-9]{1,12})([kMG]?)B?")
 _UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
 _HTTP: Final = {"commands": frozenset({"http"})}
 _TCP_UDP: Final = {"commands": frozenset({"tcp", "udp"})}
+# Taken by all, so that http and udp say why they have it not; their help does not show it.
+_TCP: Final = {"commands": frozenset(KINDS), "hidden": frozenset({"http", "udp"})}
 _HTTP_TCP: Final = {"commands": frozenset({"http", "tcp"})}
 _EACH: Final = {"commands": frozenset({*KINDS, "reservation"})}
 _HTTP_RESERVATION: Final = {"commands": frozenset({"http", "reservation"})}
@@ -101,6 +104,14 @@ class TunnelOptions:
             " of another machine: its address), keep, the public name, or another, such as myapp.test:3000.",
         ),
     ] = field(default="auto", metadata=_HTTP)
+    proxy_protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy-protocol",
+            metavar="v1|v2",
+            help="Tell the server each visitor's address by the PROXY protocol (TCP), which it must be set to read.",
+        ),
+    ] = field(default=None, metadata=_TCP)
     yes: Annotated[
         bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
     ] = field(default=False, metadata=_HTTP_TCP)
@@ -112,6 +123,19 @@ class TunnelOptions:
             raise Failure("--reserve-port is for TCP and UDP", "use --domain for HTTP", USAGE)
         if kind != "http" and (self.domain or self.passcode or self.passcode_stdin):
             raise Failure("--domain and --passcode are for HTTP", "use --reserve-port and --allow", USAGE)
+        if self.proxy_protocol is not None:
+            self._check_proxy_protocol(kind)
+
+    def _check_proxy_protocol(self, kind: str) -> None:
+        from homeportd.tunnels.model import NO_PROXY_PROTOCOL
+        from homeportd.tunnels.protocol import Kind
+
+        if kind != "tcp":
+            reason = NO_PROXY_PROTOCOL[Kind(kind)]
+            raise Failure(f"--proxy-protocol is for TCP: {reason}", "leave it out", USAGE)
+        if self.proxy_protocol not in ("v1", "v2"):
+            fix = "write v1 or v2, whichever the server reads"
+            raise Failure(f"{self.proxy_protocol!r} is no version of the PROXY protocol", fix, USAGE)
 
     def networks(self) -> list[str]:
         """The allowlist, normalised. Raises Failure."""
@@ -148,7 +172,7 @@ def takes_options(*commands: str) -> Callable[[Callable[..., None]], Callable[..
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         options = [
-            parameter
+            _hidden(parameter) if of.metadata.get("hidden", frozenset()).issuperset(commands) else parameter
             for parameter, of in zip(_parameters(), fields(TunnelOptions), strict=True)
             if not of.metadata["commands"].isdisjoint(commands)
         ]
@@ -171,6 +195,14 @@ def takes_options(*commands: str) -> Callable[[Callable[..., None]], Callable[..
         return command
 
     return decorate
+
+
+def _hidden(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter of an option that help does not show."""
+    kind, option = get_args(parameter.annotation)
+    option = copy.copy(option)
+    option.hidden = True
+    return parameter.replace(annotation=Annotated[kind, option])
 
 
 @functools.cache
@@ -228,12 +260,14 @@ def _of_target(kind: str, text: str, options: TunnelOptions) -> dict[str, Any]:
             "host": _host(options.host_header, target),
         }
     port = options.reserve_port or (parse_external_port(external) if has_external else None)
-    return {"target": str(target), "port": port}
+    return {"target": str(target), "port": port, "proxy_protocol": options.proxy_protocol}
 
 
 def _host(header: str, target: Target) -> str | None:
     if header == "keep":
         return None
-    if header == "localhost":
-        return f"localhost:{target.port}"
-    return str(target) if header == "auto" else header
+    if header not in ("auto", "localhost"):
+        return header
+    if target.is_unix:
+        return "localhost"
+    return str(target) if header == "auto" else f"localhost:{target.port}"

@@ -129,8 +129,11 @@ class TcpListener:
         """Join a connection with a stream to the client, or answer why it cannot be."""
         tunnel = self._tunnel
         web = tunnel.reservation.kind is Kind.HTTP
+        server = None
+        if tunnel.options.proxy_protocol and (local := transport.get_extra_info("sockname")):
+            server = ip_address(local[0])
         try:
-            stream = await tunnel.dial(address, port)
+            stream = await tunnel.dial(address, port, server)
         except Offline:
             tunnel.refuse(address, port)
             if web:

@@ -30,7 +30,7 @@ RETIRED_FOLDER = f"/run/{RETIRED}"
 # A person's own, below settings where there is no root: which edge they use, and the token for it.
 CLIENT_SETTINGS = "edge.toml"
 
-LONGEST_SOCKET = "/gateway.sock"
+LONGEST_SOCKET = "/visitors/visitors.sock"
 MAX_SOCKET_PATH = 107  # bytes, sockaddr_un without its closing zero
 RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMGTPE%]?|infinity")  # as systemd reads MemoryMax

@@ -53,11 +53,18 @@ class Caddy(Component):
             "trusted_proxies": networks(settings["caddy_trusted_proxies"]),
             "user": self.user if layout["rootful"] else layout["root_user"],
             "data": _data(layout),
+            "visitors": f"{layout['sockets']}/visitors",
         }
 
     def folders(self, layout: Json) -> list[Folder]:
-        caddy = layout["caddy"]
-        return [Folder(caddy["data"], caddy["user"], layout["group"], "0700")]
+        caddy, agent = layout["caddy"], layout["agent"]
+        # setgid: Caddy's socket in it takes the group of the agent's user, whose tunnels bring visitors, and nobody
+        # else may say there who a visitor is. Without root Caddy is that user.
+        mode = "2750" if layout["rootful"] else "0700"
+        return [
+            Folder(caddy["data"], caddy["user"], layout["group"], "0700"),
+            Folder(caddy["visitors"], caddy["user"], agent["user_group"], mode),
+        ]
 
     def sockets(self, layout: Json) -> list[Socket]:
         caddy = layout["caddy"]

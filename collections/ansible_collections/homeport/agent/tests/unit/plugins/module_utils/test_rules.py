@@ -183,6 +183,9 @@ def test_folders_are_safe(decide: Decide, rules: SimpleNamespace, observed: dict
     assert rows[fact["agent"]["data"]].mode == "0700"
     assert rows[fact["agent"]["data"]].owner == fact["agent"]["user"]
     assert (rows[fact["sockets"]].mode, rows[fact["sockets"]].group) == ("2750", fact["group"])
+    # Of all accounts only the agent's user may say there who a visitor is; without root nobody else may enter.
+    visitors = (fact["caddy"]["user"], fact["agent"]["user_group"], "2750" if fact["rootful"] else "0700")
+    assert rows[fact["caddy"]["visitors"]][1:] == visitors
     paths = list(rows)
     assert all(
         parent in paths[: paths.index(path)]
