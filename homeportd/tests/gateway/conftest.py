@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 import subprocess
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -18,7 +18,7 @@ from homeportd.app import agent
 from homeportd.settings import load
 
 from ..freeports import free_port
-from ..installation import Installation, socket_folder
+from ..installation import Installation, listens, socket_folder, stop, wait_for
 
 ROUNDS = 4
 PASSWORD = "open sesame"
@@ -84,6 +84,13 @@ class Gateway:
                     return
                 await asyncio.sleep(0.05)
 
+    async def in_repos(self, *ports: int) -> None:
+        """Wait until the agent knows the repo of each port."""
+        async with asyncio.timeout(30):
+            for port in ports:
+                while not (await self.owner.get(f"/api/ports/{port}")).json().get("repo"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
     async def token(self) -> str:
         """An API token."""
         return str((await self.owner.post("/api/tokens", json={"name": "test"})).json()["token"])
@@ -139,6 +146,27 @@ async def open_gateway(folder: Path, *, pattern: str | None = None, trusted: tup
         client = await outer.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # each test says what it sends
         yield Gateway(made.front, stack, owner, client, made.programs["caddy"], sockets)
+
+
+@contextmanager
+def dev_servers(repo: Path, *ports: int):
+    """Dev servers in processes of their own, whose folder is a new repo."""
+    repo.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "-b", "main", repo], check=True)
+    started = [subprocess.Popen([sys.executable, devserver.__file__, str(port)], cwd=repo) for port in ports]
+    try:
+        for port in ports:
+            wait_for(lambda port=port: listens(port), f"a dev server on {port}")
+        yield
+    finally:
+        for process in started:
+            stop(process)
+
+
+@pytest.fixture
+def run_dev_servers():
+    """Run dev servers in a repo: `dev_servers`."""
+    return dev_servers
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import sys
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass
@@ -22,6 +24,12 @@ class Request:
     def values(self, name: str) -> list[str]:
         """Every value of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    @property
+    def asked_headers(self) -> str:
+        """The lines that the request wants in the head of its answer: `?header=Name: value`, any number of them."""
+        asked = parse_qs(urlsplit(self.target).query).get("header", [])
+        return "".join(f"{line}\r\n" for line in asked)
 
     def value(self, name: str) -> str | None:
         """The one value of a header; an error when there are more."""
@@ -83,7 +91,8 @@ class DevServer:
         self.requests.append(request)
         path = target.partition("?")[0]
         if path == "/echo-raw" and fields.get("upgrade"):
-            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+            head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
+            writer.write(f"{head}{request.asked_headers}\r\n".encode())
             while data := await reader.read(65536):
                 writer.write(data)
                 await writer.drain()
@@ -95,7 +104,7 @@ class DevServer:
             "/endless": target.partition("?")[2],
         }
         if path in streams:
-            await self._stream(writer, streams[path])
+            await self._stream(writer, streams[path], request.asked_headers)
             return False
         if path == "/drip":
             await self._drip(writer)
@@ -116,7 +125,7 @@ class DevServer:
                 "sha": request.body_sha,
             }
         ).encode()
-        status, extra = "200 OK", ""
+        status, extra = "200 OK", request.asked_headers
         if path == "/redirect":
             status, extra = "302 Found", f"Location: {request.target.partition('?to=')[2]}\r\n"
         elif path == "/cookies":
@@ -126,10 +135,11 @@ class DevServer:
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
         return head.encode() + body
 
-    async def _stream(self, writer: asyncio.StreamWriter, kind: str) -> None:
+    async def _stream(self, writer: asyncio.StreamWriter, kind: str, more: str = "") -> None:
         self.streams += 1
         try:
-            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n{more}\r\n"
+            writer.write(head.encode())
             for number in range(10_000):
                 writer.write(f"data: {number}\n\n".encode())
                 await writer.drain()
@@ -164,3 +174,14 @@ async def _read_body(reader: asyncio.StreamReader, fields: dict[str, str]) -> tu
         size += len(piece)
         left -= len(piece)
     return size, digest.hexdigest()
+
+
+async def _main(port: int) -> None:
+    server = DevServer()
+    await server.start(port=port)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":  # a process of its own, whose folder is its repo
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_main(int(sys.argv[1])))

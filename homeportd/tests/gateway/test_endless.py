@@ -218,7 +218,8 @@ async def test_the_owner_stays_when_the_share_goes(echo, echo_gateway):
     port, _ = echo
     await echo_gateway.share(port)
     cookie = await echo_gateway.owner_cookie(port)
-    async with socket_to(echo_gateway, port, additional_headers={"Cookie": cookie}) as socket:
+    origin = echo_gateway.origin(port)
+    async with socket_to(echo_gateway, port, additional_headers={"Cookie": cookie}, origin=origin) as socket:
         await echo_gateway.unshare(port)
         await asyncio.sleep(1.2)
         await socket.send("still here")

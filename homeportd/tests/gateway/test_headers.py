@@ -25,11 +25,14 @@ def sent(answer: httpx.Response) -> dict[str, list[str]]:
 
 async def test_a_dev_server_believes_that_it_was_asked_on_localhost(gateway, dev):
     await gateway.share(dev.port)
-    headers = sent(await gateway.get(dev.port, "/x", headers={"Origin": gateway.origin(dev.port)}))
+    own = gateway.origin(dev.port)
+    headers = sent(await gateway.get(dev.port, "/x", headers={"Origin": own, "Referer": own + "/y?z"}))
     assert headers["host"] == [f"localhost:{dev.port}"]
     assert headers["x-forwarded-host"] == [f"localhost:{dev.port}"]
+    assert headers["x-forwarded-port"] == [str(dev.port)]
     assert headers["x-forwarded-proto"] == ["http"]
     assert headers["origin"] == [f"http://localhost:{dev.port}"]
+    assert headers["referer"] == [f"http://localhost:{dev.port}/y?z"]
     assert headers["x-forwarded-for"] == ["127.0.0.1"]
     assert "via" not in headers
 

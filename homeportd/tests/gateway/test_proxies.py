@@ -40,7 +40,8 @@ async def test_networks_are_those_of_the_real_visitor(behind, dev, forwarded, st
     if status == 200:
         sent = {name.lower(): value for name, value in answer.json()["headers"]}
         assert sent["x-forwarded-for"].endswith("203.0.113.7")
-        assert sent["x-forwarded-proto"] == "https"
+        # One origin with Origin and Referer, which are http://localhost:PORT.
+        assert sent["x-forwarded-proto"] == "http"
         assert sent["x-forwarded-host"] == f"localhost:{dev.port}"
 
 

@@ -8,7 +8,7 @@ because the dev server did not answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -18,8 +18,12 @@ from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
+from homeportd.gateway.initiator import Initiator
+from homeportd.gateway.origin_mapping import OriginMaps
+from homeportd.gateway.own_names import OwnNames
+from homeportd.gateway.preflight import preflight
 from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
-from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url, own_origin
+from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
 from homeportd.origin import Origin
 from homeportd.ports.model import Port
 from homeportd.ports.settings import Outside
@@ -49,6 +53,9 @@ class Ports(Protocol):
     def outside(self, port: int) -> Outside | None:
         """Why a listener on this port is never shown; None where it is."""
 
+    def snapshot(self) -> Mapping[int, Port]:
+        """All ports by number; another object after each change."""
+
 
 class Gateway:
     """An ASGI application; `key` signs the visitors' cookies."""
@@ -69,7 +76,8 @@ class Gateway:
         self._ports = ports
         self._shares = shares
         self._log = log
-        self._authenticator = Authenticator(shares, auth, cookies, secure, now)
+        self._maps = OriginMaps(origins, ports, shares.get, OwnNames())
+        self._authenticator = Authenticator(shares, auth, cookies, self._maps, secure, now)
         self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,8 +122,12 @@ class Gateway:
         decision = result.decision
         if request.by_tunnel:
             self._shares.retire_tunnel_source(request.port)
+        if request.requested_method and request.method == "OPTIONS" and not decision.allowed:
+            permitted = preflight(request, self._maps.of(request.port), self._maps.visited(request))
+            if permitted is not None:
+                return permitted
         # What strangers try at ports that nobody shares would only fill the log.
-        if result.share is not None or decision.allowed:
+        if result.share is not None or decision.allowed or decision is Decision.DENIED_ORIGIN:
             self._log.record(
                 port=request.port,
                 address=request.client,
@@ -138,9 +150,17 @@ class Gateway:
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
         ]
-        # A foreign origin goes through as it is: the dev server's own checks need it.
-        same_origin = request.origin == own_origin(request, self._origins)
-        if not same_origin and not (request.authorization and result.credential_is_ours):
+        mapping, visited = self._maps.of(request.port), self._maps.visited(request)
+        headers += mapping.headers
+        if result.initiator is Initiator.SAME_REPO and request.origin:
+            # Only a request with credentials carries the cookie that let this one in.
+            headers.append((b"x-homeport-credentials", request.origin.encode("latin-1")))
+        if request.referer:
+            referer = mapping.url(_without_proxy_path(request), visited)
+            if referer != request.referer:
+                headers.append((b"referer", referer.encode("latin-1")))
+        origin = mapping.origin(request.origin, visited)
+        if origin == request.origin and not (request.authorization and result.credential_is_ours):
             if result.cookie == request.cookie:
                 return Answer(UNCHANGED, headers)
             if not result.cookie:
@@ -149,8 +169,7 @@ class Gateway:
             headers.append((b"cookie", result.cookie))
         if request.authorization and not result.credential_is_ours:
             headers.append((b"authorization", request.authorization.encode("latin-1")))
-        if request.origin:
-            origin = f"http://localhost:{request.port}" if same_origin else request.origin
+        if origin:
             headers.append((b"origin", origin.encode("latin-1")))
         return Answer(REWRITTEN, headers)
 
@@ -205,6 +224,15 @@ class Gateway:
         )
 
 
+def _without_proxy_path(request: AuthRequest) -> str:
+    """The Referer, without the path that /api/proxy has before the dev server's own."""
+    return (
+        request.referer.replace(f"/api/proxy/{request.port}", "", 1)
+        if request.kind == "api"
+        else request.referer
+    )
+
+
 def _failure(error: Exception) -> Answer:
     match error:
         case BadRequest():
@@ -239,6 +267,27 @@ def _small(request: AuthRequest) -> bool:
     )
 
 
+_DENIALS = {  # status, detail, fix
+    Decision.DENIED_EXPIRED: (410, "this share has ended", "ask the person who shared it to share it again"),
+    Decision.DENIED_NETWORK: (
+        403,
+        "{client} is in no network that this is shared with",
+        "ask its owner to add it",
+    ),
+    Decision.DENIED_USES: (
+        403,
+        "the password was used as often as it may be",
+        "ask its owner for a new one",
+    ),
+    Decision.DENIED_ORIGIN: (
+        403,
+        "the request comes from no page of port {port}, nor of another port of its repo; for such a request its cookie"
+        " does not count",
+        "ask from a page of this port, or without the cookie: with a token as Bearer, or the share's password",
+    ),
+}
+
+
 def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
     """The problem details of a denial; `wait_s`: seconds until this address may give a password again."""
     match decision:
@@ -259,14 +308,9 @@ def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
                 429, "too many wrong passwords from this address", "wait, and ask for the right password"
             )
             return answer.add("retry-after", str(max(1, int(wait_s))))
-        case Decision.DENIED_EXPIRED:
-            return problem(410, "this share has ended", "ask the person who shared it to share it again")
-        case Decision.DENIED_NETWORK:
-            return problem(
-                403, f"{request.client} is in no network that this is shared with", "ask its owner to add it"
-            )
-        case Decision.DENIED_USES:
-            return problem(403, "the password was used as often as it may be", "ask its owner for a new one")
+    if decision in _DENIALS:
+        status, detail, fix = _DENIALS[decision]
+        return problem(status, detail.format(client=request.client, port=request.port), fix)
     fix = "log in to the dashboard in this browser, or send a token (homeport token create) as Bearer"
     return problem(401, f"port {request.port} is private", fix).add(
         "www-authenticate", 'Bearer realm="Homeport"'

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from homeportd.auth.model import Token
 from homeportd.gateway.cookies import Jar, ShareCookies, take_apart
+from homeportd.gateway.initiator import Initiator, cookie_counts, initiator_of
+from homeportd.gateway.origin_mapping import OriginMaps
 from homeportd.gateway.request import AuthRequest
 from homeportd.networks import Address
 from homeportd.shares.model import Decision, Mode, Proof, Share, Visitor, authorize
@@ -62,7 +64,7 @@ class AuthResult:
 
     `right` is what the connection lives by (`share:<grant>`, `owner:<login session>`, `token:<id>`), empty when denied.
     `cookie` is the Cookie header that the dev server may see. `credential_is_ours`: Authorization holds a token or a
-    password of Homeport's, which the dev server may not see.
+    password of Homeport's, which the dev server may not see. `initiator`: whose page asked, where a cookie let it in.
     """
 
     decision: Decision
@@ -70,6 +72,7 @@ class AuthResult:
     share: Share | None
     cookie: bytes
     credential_is_ours: bool
+    initiator: Initiator = Initiator.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,14 @@ class Authenticator:
         shares: PasswordProofs,
         auth: OwnerProofs,
         cookies: ShareCookies,
+        maps: OriginMaps,
         secure: bool,
         now: Callable[[], datetime],
     ) -> None:
         self._shares = shares
         self._auth = auth
         self._cookies = cookies
+        self._maps = maps
         self._secure = secure
         self._now = now
         self._cache: OrderedDict[bytes, _Cookies] = OrderedDict()
@@ -110,6 +115,16 @@ class Authenticator:
         if request.kind == "api" and proof is not Proof.TOKEN:
             # On the dashboard's own origin even what is public is for programs alone.
             return AuthResult(Decision.DENIED_LOGIN, "", share, cookies.jar.rest, credential_is_ours)
+        initiator = Initiator.UNKNOWN
+        refused = False
+        if proof in (Proof.OWNER, Proof.COOKIE):
+            initiator = initiator_of(request, self._maps.of(request.port), self._maps.visited(request))
+            if not cookie_counts(request, initiator):
+                proof, right, refused = (
+                    Proof.NONE,
+                    "",
+                    True,
+                )  # then it is a stranger's, who may be let in as such
         decision = authorize(Visitor(request.address, proof), share, now)
         if request.authorization and share is not None and share.mode is Mode.PASSWORD:
             password = request.basic_password
@@ -120,6 +135,8 @@ class Authenticator:
                         return None
                     decision = authorize(Visitor(request.address, Proof.BASIC), share, now)
         if not decision.allowed:
+            if refused:
+                decision = Decision.DENIED_ORIGIN
             return AuthResult(decision, "", share, cookies.jar.rest, credential_is_ours)
         return AuthResult(
             decision,
@@ -127,6 +144,7 @@ class Authenticator:
             share,
             cookies.jar.rest,
             credential_is_ours,
+            initiator,
         )
 
     async def _check_password(self, request: AuthRequest) -> AuthResult:

@@ -46,7 +46,9 @@ class AuthRequest:
     uri: str
     cookie: bytes
     authorization: str
+    host: str  # as the visitor asked for it
     origin: str
+    referer: str
     accept: str
     user_agent: str
     fetch_mode: str
@@ -54,6 +56,8 @@ class AuthRequest:
     upgrade: str
     length: str
     by_tunnel: bool
+    requested_method: str  # of a CORS preflight
+    requested_headers: str
 
     @property
     def from_browser(self) -> bool:
@@ -131,7 +135,9 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         uri=text(b"x-forwarded-uri") or "/",
         cookie=fields.get(b"cookie", b""),
         authorization=authorization,
+        host=text(b"host").lower(),
         origin=text(b"origin"),
+        referer=text(b"referer"),
         accept=text(b"accept").lower(),
         user_agent=text(b"user-agent"),
         fetch_mode=text(b"sec-fetch-mode"),
@@ -139,6 +145,8 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         upgrade=text(b"x-homeport-upgrade"),
         length=text(b"x-homeport-length"),
         by_tunnel=text(b"x-homeport-listener") == "tunnel",
+        requested_method=text(b"access-control-request-method"),
+        requested_headers=text(b"access-control-request-headers"),
     )
 
 

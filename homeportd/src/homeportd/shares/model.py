@@ -8,6 +8,10 @@ from enum import StrEnum
 
 from homeportd.networks import Address, Network, within
 
+# Values of `Share.host_header` beside a name.
+LOCALHOST = "localhost"  # the dev server is asked as `localhost:<port>`
+KEEP = "keep"  # it is asked by the public name
+
 
 class Mode(StrEnum):
     """Mode of a share: for the owner alone, for those who know the password, for everybody."""
@@ -23,6 +27,7 @@ class Share:
 
     `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name
     both, so that a change ends them. `allow` empty means any address. `uses` counts passwords accepted.
+    `host_header` is LOCALHOST, KEEP, or the Host, with or without a port, that the dev server is to see.
     """
 
     port: int
@@ -35,6 +40,7 @@ class Share:
     max_uses: int | None
     uses: int
     updated_at: datetime
+    host_header: str = LOCALHOST
 
     def expired(self, now: datetime) -> bool:
         """Whether its time is over; from then on the port is private again."""
@@ -79,6 +85,7 @@ class Decision(StrEnum):
     DENIED_EXPIRED = "denied:expired"
     DENIED_LIMIT = "denied:limit"
     DENIED_USES = "denied:uses"
+    DENIED_ORIGIN = "denied:origin"  # the cookie would do, but a page of another origin used it
 
     @property
     def allowed(self) -> bool:

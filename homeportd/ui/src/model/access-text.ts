@@ -15,6 +15,7 @@ const DECISIONS: Record<AccessDecision, string> = {
   "denied:expired": "Turned away: share had ended",
   "denied:limit": "Turned away: too many attempts",
   "denied:uses": "Turned away: no uses left",
+  "denied:origin": "Turned away: asked by a page of another origin",
 };
 
 export const wasAllowed = (decision: string): boolean => !decision.startsWith("denied");

@@ -1,0 +1,172 @@
+"""Origins of ports as visitors have them, and as their dev servers have them: `http://localhost:5173`, unless the
+share says otherwise. Host, X-Forwarded-*, Origin and Referer all follow from that one origin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from homeportd.gateway.own_names import OwnNames
+from homeportd.gateway.request import AuthRequest
+from homeportd.origin import Origin
+from homeportd.ports.model import Port
+from homeportd.shares.model import KEEP, LOCALHOST, Share
+
+MAX_SIBLINGS: Final = 64  # ports of a repo that are mapped beside the one asked for
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+class Ports(Protocol):
+    """What origins need of the ports."""
+
+    def get(self, port: int) -> Port | None:
+        """The port, while something listens on it."""
+
+    def snapshot(self) -> Mapping[int, Port]:
+        """All ports by number; another object after each change."""
+
+
+def port_of(origin: str, own: str, port: int) -> int | None:
+    """The number N for which `origin` is what `own` is for `port`; None where there is none."""
+    before, found, after = own.partition(f"//{port}")
+    prefix = before + "//"
+    if not found or not origin.startswith(prefix) or not origin.endswith(after):
+        return None
+    digits = origin[len(prefix) : len(origin) - len(after)]
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and digits[0] != "0"):
+        return None
+    return int(digits)
+
+
+def origin_of_url(url: str) -> str:
+    """The origin of an absolute http(s) URL, in lower case as browsers write it; empty for anything else."""
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in _DEFAULT_PORTS:
+        return ""
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    return f"{scheme}://{rest[:end]}"
+
+
+def local_origin(scheme: str, port: int) -> str:
+    """The origin of a port for a browser on this machine."""
+    return f"{scheme}://localhost:{port}"
+
+
+def server_origin(host_header: str, public: str, port: int, scheme: str = "http") -> str:
+    """The origin that the dev server of `port`, which speaks `scheme`, is made to believe it has."""
+    if host_header == LOCALHOST:
+        return local_origin(scheme, port)
+    return public if host_header == KEEP else f"{scheme}://{host_header}"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginMap:
+    """The mapping of one port. `siblings`: other ports of its repo. `headers`: for Caddy, what the mapping says of
+    the request and of the way back."""
+
+    port: int
+    public: str
+    server: str
+    siblings: frozenset[int]
+    keep: bool
+    headers: tuple[tuple[bytes, bytes], ...]
+
+    def origin(self, origin: str, visited: str) -> str:
+        """The dev server's view of an Origin; `visited` is the port's own origin as this visitor has it.
+
+        Only the port's own origin and those of the same repo are mapped; a foreign one stays foreign.
+        """
+        if origin in (visited, self.public):
+            return self.server
+        if self.keep or not self.siblings:
+            return origin
+        number = port_of(origin, visited, self.port) or port_of(origin, self.public, self.port)
+        return local_origin("http", number) if number in self.siblings else origin
+
+    def url(self, url: str, visited: str) -> str:
+        """The same for a whole URL."""
+        origin = origin_of_url(url)
+        if not origin:
+            return url
+        return self.origin(origin, visited) + url[len(origin) :]
+
+
+class OriginMaps:
+    """The mapping of every port; made at first need, and anew when ports, shares or addresses have changed."""
+
+    def __init__(
+        self, origins: Origin, ports: Ports, share: Callable[[int], Share | None], names: OwnNames
+    ) -> None:
+        self._origins = origins
+        self._ports = ports
+        self._share = share
+        self._names = names
+        self._made_of: tuple[object, object] = (None, None)
+        self._maps: dict[int, tuple[Share | None, OriginMap]] = {}
+
+    def of(self, port: int) -> OriginMap:
+        """The mapping of a port."""
+        snapshot, names = self._ports.snapshot(), self._names.pattern()
+        if snapshot is not self._made_of[0] or names is not self._made_of[1]:
+            self._made_of = (snapshot, names)
+            self._maps.clear()
+        share = self._share(port)
+        known = self._maps.get(port)
+        if known is not None and known[0] is share:
+            return known[1]
+        made = self._make(port, share)
+        if self._ports.get(port) is not None:  # strangers ask for any number
+            self._maps[port] = (share, made)
+        return made
+
+    def visited(self, request: AuthRequest) -> str:
+        """The port's own origin as the request has it: with the number of a forwarded port, where that was used.
+
+        The client of a tunnel writes it with the scheme http, whatever the port's own has.
+        """
+        return f"{'http' if request.by_tunnel else self._origins.scheme}://{request.host}"
+
+    def _make(self, port: int, share: Share | None) -> OriginMap:
+        host_header = share.host_header if share is not None else LOCALHOST
+        public = self._origins.of_port(port)
+        server = server_origin(host_header, public, port)
+        siblings = self._siblings(port)
+        scheme, _, authority = server.partition("://")
+        forwarded_port = authority.rpartition(":")[2] if has_port(authority) else _DEFAULT_PORTS[scheme]
+        headers = {
+            "x-homeport-host": authority,
+            "x-homeport-proto": scheme,
+            "x-homeport-forwarded-port": forwarded_port,
+            "x-homeport-names": self._names.pattern(),
+            "x-homeport-ports": "|".join(map(str, (port, *sorted(siblings)))),
+        }
+        if host_header not in (LOCALHOST, KEEP):
+            headers["x-homeport-cookie-domains"] = cookie_domains(host_header)
+        return OriginMap(
+            port=port,
+            public=public,
+            server=server,
+            siblings=siblings,
+            keep=host_header == KEEP,
+            headers=tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
+        )
+
+    def _siblings(self, number: int) -> frozenset[int]:
+        port = self._ports.get(number)
+        if port is None or port.repo is None:
+            return frozenset()
+        same = [other.port for other in self._ports.snapshot().values() if other.repo == port.repo]
+        return frozenset(other for other in same[: MAX_SIBLINGS + 1] if other != number)
+
+
+def cookie_domains(authority: str) -> str:
+    """A regular expression for the domains that a server of this name may give a cookie; of two labels at least."""
+    labels = (authority.rpartition(":")[0] if has_port(authority) else authority).split(".")
+    return "|".join(re.escape(".".join(labels[at:])) for at in range(max(1, len(labels) - 1)))
+
+
+def has_port(authority: str) -> bool:
+    """Whether an authority names a port: `a:1`, `[::1]:1`."""
+    return authority.rpartition(":")[2].isdigit() and not authority.endswith("]")
