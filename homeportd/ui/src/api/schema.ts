@@ -578,7 +578,7 @@ export interface components {
          * @description The answer, as the access log writes it.
          * @enum {string}
          */
-        Decision: "owner" | "token" | "password" | "basic" | "public" | "login" | "denied:login" | "denied:password" | "denied:network" | "denied:expired" | "denied:limit" | "denied:uses";
+        Decision: "owner" | "token" | "password" | "basic" | "public" | "login" | "denied:login" | "denied:password" | "denied:network" | "denied:expired" | "denied:limit" | "denied:uses" | "denied:origin";
         /** @description A domain, and the reserved HTTP name that it shall lead to. */
         DomainBody: {
             domain: string;
