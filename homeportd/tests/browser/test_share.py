@@ -130,7 +130,7 @@ def test_a_change_keeps_the_password_that_is_set(workstation, shop, page, contex
     expect(row(page, shop)).to_contain_text("Password")  # the sheet begins with what the page knows
     sheet = open_sheet(page, shop)
     expect(sheet.get_by_text("Leave it empty to keep the one that is set.")).to_be_visible()
-    sheet.get_by_text("Narrow it further").click()
+    sheet.get_by_text("More options").click()
     networks = sheet.get_by_label("Allowed networks")
     networks.fill("127.0.0.1/33")
     sheet.get_by_role("button", name="Save changes").click()

@@ -72,6 +72,7 @@ def share(port: int, **changes: Any) -> dict[str, Any]:
         "allow": [],
         "max_uses": None,
         "uses": 0,
+        "host_header": "localhost",
         "generation": 0,
         "updated_at": None,
     } | changes

@@ -81,7 +81,10 @@ def test_a_share_changes_only_in_what_is_named(homeport, whole) -> None:
         "share", port, "--password-stdin", "--allow", "127.0.0.0/8", "--expires", "7d", input="open sesame"
     )
     before = json.loads(homeport("share", port, "--json").stdout)
+    after = json.loads(homeport("share", port, "--host-header", "keep", "--json").stdout)
+    assert after["host_header"] == "keep"
     after = json.loads(homeport("share", port, "--expires", "never", "--json").stdout)
+    assert after["host_header"] == "keep"
     again = json.loads(homeport("share", port, "--json").stdout)
 
     assert (before["mode"], before["allow"]) == ("password", ["127.0.0.0/8"])

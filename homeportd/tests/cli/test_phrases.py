@@ -42,6 +42,10 @@ SOON = "2026-11-21T14:00:00.000Z"
         ({}, "Only you can open port 3000, once you have logged in to the dashboard."),
         ({"mode": "public"}, "Anyone can open port 3000 until you unshare it."),
         (
+            {"mode": "public", "host_header": "keep"},
+            "Anyone can open port 3000 until you unshare it. The server sees the public name.",
+        ),
+        (
             {"mode": "password", "expires_at": SOON},
             "Anyone with the password can open port 3000 until tomorrow 14:00.",
         ),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import socket
+from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
 import psutil
 import pytest
 
 from homeportd.gateway import own_names
+from homeportd.gateway.host_advice import look
 from homeportd.gateway.origin_mapping import cookie_domains, origin_of_url, port_of
 
 HTTPS = "https://{port}-dev.example.com"
@@ -205,3 +209,109 @@ def test_names_of_the_machine_are_looked_up_now_and_then():
     assert names.pattern() is first
     time = own_names.REFRESH_S
     assert r"\[2001:db8::1\]" in names.pattern()
+
+
+async def test_keep_tells_the_public_origin(dev, tmp_path, make_gateway):
+    async with make_gateway(tmp_path, pattern=HTTPS) as gateway:
+        await gateway.share(dev.port, host_header="keep")
+        host = f"{dev.port}-dev.example.com"
+        own = {"Host": host, "Origin": f"https://{host}", "Referer": f"https://{host}/x"}
+        path = answer_with(Location=f"http://{host}/y", Set_Cookie=f"a=b; Domain={host}")
+        for accept in ("*/*", "text/event-stream"):
+            answer = await gateway.client.get(gateway.base + path, headers={**own, "Accept": accept})
+            told = sent(answer)
+            assert (told["host"], told["x-forwarded-host"]) == (host, host)
+            assert (told["x-forwarded-proto"], told["x-forwarded-port"]) == ("https", "443")
+            assert (told["origin"], told["referer"]) == (own["Origin"], own["Referer"])
+            # A server that trusts no proxy writes http, and cookies of the public name are its own business.
+            assert answer.headers["location"] == f"https://{host}/y"
+            assert answer.headers["set-cookie"] == f"a=b; Domain={host}"
+
+
+async def test_a_name_of_ones_own_is_told_and_mapped_back(gateway, dev):
+    share = await gateway.share(dev.port, host_header="Shop.test:3000")
+    assert share["host_header"] == "shop.test:3000"
+    own = gateway.origin(dev.port)
+    path = answer_with(
+        Location="http://shop.test:3000/y",
+        Set_Cookie="a=b; Domain=.shop.test; Path=/",
+        Access_Control_Allow_Origin="http://shop.test:3000",
+    )
+    answer = await gateway.get(dev.port, path, headers={"Origin": own, "Referer": own + "/x"})
+    told = sent(answer)
+    assert (told["host"], told["x-forwarded-host"]) == ("shop.test:3000", "shop.test:3000")
+    assert (told["x-forwarded-proto"], told["x-forwarded-port"]) == ("http", "3000")
+    assert (told["origin"], told["referer"]) == ("http://shop.test:3000", "http://shop.test:3000/x")
+    assert answer.headers["location"] == own + "/y"
+    assert answer.headers["access-control-allow-origin"] == own
+    assert answer.headers["set-cookie"] == "a=b; Path=/"
+    await gateway.share(dev.port)  # made anew
+    assert sent(await gateway.get(dev.port))["host"] == f"localhost:{dev.port}"
+
+
+async def test_what_is_no_host_is_refused(gateway, dev):
+    names = ("", "a b", "a\nb", "http://a", "a/b", "a:0", "a:65536", "a.", ".a", "x" * 256, "ä", "a\n")
+    for name in names:
+        body = {"mode": "public", "host_header": name}
+        answer = await gateway.owner.post(f"/api/ports/{dev.port}/share", json=body)
+        assert answer.status_code == 422, name
+
+
+@asynccontextmanager
+async def application(*, by_host: bool = True, links: int = 5, redirect: bool = False, only: str = ""):
+    """A web application whose page has whole addresses; `by_host`: it builds them from Host. `only`: other hosts are
+    refused."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            host = re.search(r"\r\nHost: (\S+)", head)[1]
+            name = host if by_host else f"localhost:{port}"
+            status, more, body = "200 OK", "", f'<a href="http:\\/\\/{name}/x">' * links
+            if only and not host.startswith(only):
+                status, body = "403 Forbidden", "blocked host"
+            elif redirect and head.startswith("GET / "):
+                status, more, body = "302 Found", f"Location: http://{name}/in\r\n", ""
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\n{more}\r\n{body}".encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield port
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (5, "keep")),
+        ({"redirect": True}, (5, "keep")),
+        ({"links": 2}, (2, None)),
+        ({"by_host": False}, (5, None)),  # written down: keep would change nothing
+        ({"only": "localhost"}, (5, None)),  # keep would only lock visitors out
+        ({"only": "nobody"}, (None, None)),
+    ],
+)
+async def test_a_page_that_would_be_better_with_keep_is_found(options, expected):
+    async with application(**options) as port:
+        advice = await look(f"127.0.0.1:{port}", port, f"https://{port}-dev.example.com")
+        assert (advice.local_urls, advice.suggestion) == expected
+
+
+async def test_no_page_no_advice(gateway, dev, vacant):
+    for port in (dev.port, vacant):  # JSON, nothing
+        answer = await gateway.owner.get(f"/api/ports/{port}/host-header")
+        assert answer.json() == {"local_urls": None, "suggestion": None}
+    assert (await gateway.get(None, f"/api/ports/{dev.port}/host-header")).status_code == 401
+
+
+async def test_what_speaks_no_http_has_no_page():
+    async def noise(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\0" * 100_000)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(noise, "127.0.0.1", 0) as server:
+        number = server.sockets[0].getsockname()[1]
+        assert (await look(f"127.0.0.1:{number}", number, "http://x")).local_urls is None

@@ -38,7 +38,9 @@ async def shares(database, passwords, clock):
 
 
 async def test_a_share_survives_a_restart_in_every_detail(shares, database, passwords, clock):
-    request = ShareRequest(Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3)
+    request = ShareRequest(
+        Mode.PASSWORD, "secret", "24h", ("10.0.0.0/8", "2001:db8::/32"), 3, "Shop.test:3000"
+    )
     share = await shares.set(3000, request)
     assert await shares.prove(3000, "secret", ip_address("10.0.0.1")) is Decision.LOGIN
     again = Shares(ShareStore(database), passwords, Endings(database), clock)

@@ -56,7 +56,7 @@ describe("the sentence", () => {
 describe("a draft of what is shared already", () => {
   const ends = new Date(2026, 10, 25, 9, 30);
   const shared = port(3000, {
-    share: share({ expires_at: ends.toISOString(), allow: ["10.0.0.0/8"], max_uses: 3 }),
+    share: share({ expires_at: ends.toISOString(), allow: ["10.0.0.0/8"], max_uses: 3, host_header: "keep" }),
   });
 
   test("keeps everything, and the password by not naming it", () => {
@@ -66,6 +66,7 @@ describe("a draft of what is shared already", () => {
       mode: "password",
       expires: ends.toISOString().replace(".000Z", "Z"),
       allow: ["10.0.0.0/8"],
+      host_header: "keep",
       max_uses: 3,
     });
   });
@@ -75,6 +76,7 @@ describe("a draft of what is shared already", () => {
       mode: "public",
       expires: "never",
       allow: [],
+      host_header: "localhost",
     });
   });
 
@@ -94,6 +96,8 @@ describe("what stands in the way", () => {
     ["networks", { networks: "10.0.0.1/33" }, ["networks"]],
     ["uses", { maxUses: "0" }, ["maxUses"]],
     ["uses in words", { maxUses: "two" }, ["maxUses"]],
+    ["a name for the server", { hostHeader: "myapp.test:3000" }, []],
+    ["an address for the server", { hostHeader: "http://myapp.test" }, ["hostHeader"]],
     ["uses of a public share do not count", { mode: "public", maxUses: "0" }, []],
     ["private needs nothing", { mode: "private", password: "", networks: "x" }, []],
   ])("%s", (_name, part, fields) => {
@@ -103,7 +107,7 @@ describe("what stands in the way", () => {
 
 test("a public share names neither password nor uses", () => {
   const request = shareRequestOf(draft({ mode: "public", maxUses: "3" }));
-  expect(request).toEqual({ mode: "public", expires: "24h", allow: [] });
+  expect(request).toEqual({ mode: "public", expires: "24h", allow: [], host_header: "localhost" });
 });
 
 test("a generated password is long, easy to read out, and throws uneven bytes away", () => {

@@ -70,7 +70,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 shares_api.router(shares, log, core.guard, origin),
                 ports_api.router(ports, shares, core.guard, origin),
                 repos_api.router(repos, ports.repos_of_ports, core.guard),
-                gateway_api.router(),
+                gateway_api.router(ports.get, core.guard, origin),
             ),
             sweeps=(
                 Sweep("expired shares", SWEEP_S, shares.sweep),

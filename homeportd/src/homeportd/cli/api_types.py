@@ -23,6 +23,7 @@ class Share(TypedDict):
     allow: list[str]  # CIDR; empty: every network
     max_uses: int | None
     uses: int
+    host_header: str  # localhost, keep, or a name
     generation: int
     updated_at: str | None
 

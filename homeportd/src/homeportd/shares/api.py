@@ -11,8 +11,9 @@ from homeportd.errors import not_found
 from homeportd.http import NetworkText, NoBool, problems
 from homeportd.networks import MAX_NETWORKS
 from homeportd.origin import Origin
+from homeportd.shares import host_header
 from homeportd.shares.access import AccessLog
-from homeportd.shares.model import Mode
+from homeportd.shares.model import LOCALHOST, Mode
 from homeportd.shares.service import MAX_USES, ShareRequest, Shares
 from homeportd.shares.view import AccessView, ShareView, access_view, share_view
 
@@ -36,6 +37,14 @@ Expires = Annotated[
         }
     ),
 ]
+HostHeader = Annotated[
+    str,
+    Field(
+        max_length=host_header.MAX_LENGTH,
+        pattern=host_header.PATTERN,
+        description="the Host that the dev server sees: localhost (with its port), keep (the public name), or a name",
+    ),
+]
 Allowed = Annotated[list[NetworkText], Field(max_length=MAX_NETWORKS)]
 
 
@@ -44,6 +53,7 @@ class _ShareBody(BaseModel):
 
     expires: Expires = None
     allow: Allowed = []
+    host_header: HostHeader = LOCALHOST
 
 
 class OpenShareBody(_ShareBody):
@@ -95,7 +105,8 @@ def router(shares: Shares, log: AccessLog, guard: Guard, origin: Origin) -> APIR
     @routes.post("/share", responses=problems(400, 401, 403, 409, 413, 422, 503))
     async def set_share(port: PortNumber, body: ShareBody) -> ShareView:
         secret = (body.password, body.max_uses) if isinstance(body, PasswordShareBody) else (None, None)
-        request = ShareRequest(Mode(body.mode), secret[0], body.expires, tuple(body.allow), secret[1])
+        mode, allow = Mode(body.mode), tuple(body.allow)
+        request = ShareRequest(mode, secret[0], body.expires, allow, secret[1], body.host_header)
         return share_view(port, await shares.set(port, request), origin)
 
     @routes.delete("/share", status_code=204, responses=problems(401, 403, 404, 422, 503))

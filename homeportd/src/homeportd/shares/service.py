@@ -14,7 +14,7 @@ from homeportd.auth.passwords import Passwords
 from homeportd.endings import Endings
 from homeportd.errors import Problem, invalid, not_found
 from homeportd.networks import Address, Network, NetworkError, parse_network, parse_networks, within
-from homeportd.shares import expiry
+from homeportd.shares import expiry, host_header
 from homeportd.shares.basic import Basic
 from homeportd.shares.changes import narrows
 from homeportd.shares.model import Decision, Mode, Share
@@ -27,13 +27,15 @@ TUNNEL_SOURCE = parse_network("127.77.0.1/32")
 
 @dataclass(frozen=True)
 class ShareRequest:
-    """A share as the owner asks for it; `expires` as in `expiry.parse`, `password` None keeps the one there is."""
+    """A share as the owner asks for it; `expires` as in `expiry.parse`, `password` None keeps the one there is, and
+    `host_header` as in `host_header.parse`."""
 
     mode: Mode
     password: str | None = None
     expires: str | None = None
     allow: tuple[str, ...] = ()
     max_uses: int | None = None
+    host_header: str | None = None
 
 
 class Shares:
@@ -94,6 +96,7 @@ class Shares:
         now = self._now()
         expires_at = expiry.parse(request.expires, now)
         allow = _networks(request.allow)
+        host = host_header.parse(request.host_header)
         if request.max_uses is not None and not 1 <= request.max_uses <= MAX_USES:
             raise invalid(f"max_uses is not between 1 and {MAX_USES}", "leave it out for no limit")
         if request.password is not None and request.mode is not Mode.PASSWORD:
@@ -121,6 +124,7 @@ class Shares:
                 max_uses=request.max_uses,
                 uses=0,
                 updated_at=now,
+                host_header=host,
             )
 
         before = self._shares.get(port)

@@ -9,7 +9,9 @@ from homeportd.database import Database
 from homeportd.networks import parse_network
 from homeportd.shares.model import Mode, Share
 
-_COLUMNS = "port, id, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at"
+_COLUMNS = (
+    "port, id, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at, host_header"
+)
 
 
 class ShareStore:
@@ -27,7 +29,7 @@ class ShareStore:
         """Insert or replace the share of a port."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                f"INSERT OR REPLACE INTO shares ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO shares ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 (
                     share.port,
                     share.id,
@@ -39,6 +41,7 @@ class ShareStore:
                     share.max_uses,
                     share.uses,
                     clock.to_text(share.updated_at),
+                    share.host_header,
                 ),
             )
 
@@ -49,7 +52,7 @@ class ShareStore:
 
 
 def _share(row: tuple[object, ...]) -> Share:
-    port, id_, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at = row
+    port, id_, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at, host = row
     assert isinstance(port, int) and isinstance(generation, int) and isinstance(uses, int)  # noqa: S101, PT018
     assert max_uses is None or isinstance(max_uses, int)  # noqa: S101
     return Share(
@@ -63,4 +66,5 @@ def _share(row: tuple[object, ...]) -> Share:
         max_uses=max_uses,
         uses=uses,
         updated_at=clock.from_text(str(updated_at)),
+        host_header=str(host),
     )

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from homeportd import clock
 from homeportd.origin import Origin
 from homeportd.shares.access import Access
-from homeportd.shares.model import Decision, Share
+from homeportd.shares.model import LOCALHOST, Decision, Share
 
 
 class ShareView(BaseModel):
@@ -21,6 +21,7 @@ class ShareView(BaseModel):
     allow: list[str]
     max_uses: int | None
     uses: int
+    host_header: str
     generation: int
     updated_at: str | None
 
@@ -66,6 +67,7 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
             allow=[],
             max_uses=None,
             uses=0,
+            host_header=LOCALHOST,
             generation=0,
             updated_at=None,
         )
@@ -78,6 +80,7 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
         allow=[str(network) for network in share.allow],
         max_uses=share.max_uses,
         uses=share.uses,
+        host_header=share.host_header,
         generation=share.generation,
         updated_at=clock.to_text(share.updated_at),
     )

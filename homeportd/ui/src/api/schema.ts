@@ -177,6 +177,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ports/{port}/host-header": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Advise Host Header
+         * @description Ask the port for its page, by localhost, and where that is full of such addresses, by its public name.
+         */
+        get: operations["advise_host_header_api_ports__port__host_header_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ports/{port}/logs": {
         parameters: {
             query?: never;
@@ -655,6 +675,16 @@ export interface components {
             resumed: boolean;
         };
         /**
+         * @description What a look at the page of a port found.
+         *
+         *     `local_urls`: addresses such as http://localhost:5173 in it, None where there was no page to look at. `suggestion`: the
+         *     `host_header` of a share with which the page has its public address instead.
+         */
+        HostAdviceView: {
+            local_urls: number | null;
+            suggestion: "keep" | null;
+        };
+        /**
          * @description The kind of a tunnel: the protocol that it carries.
          * @enum {string}
          */
@@ -715,6 +745,11 @@ export interface components {
             /** @description 30m, 24h, 7d, 2w, a date (its end, UTC), a moment, or never */
             expires?: string | null;
             /**
+             * @description the Host that the dev server sees: localhost (with its port), keep (the public name), or a name
+             * @default localhost
+             */
+            host_header?: string;
+            /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
@@ -730,6 +765,11 @@ export interface components {
             allow?: (string)[];
             /** @description 30m, 24h, 7d, 2w, a date (its end, UTC), a moment, or never */
             expires?: string | null;
+            /**
+             * @description the Host that the dev server sees: localhost (with its port), keep (the public name), or a name
+             * @default localhost
+             */
+            host_header?: string;
             max_uses?: number | null;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -901,6 +941,7 @@ export interface components {
             expired: boolean;
             expires_at: string | null;
             generation: number;
+            host_header: string;
             max_uses: number | null;
             /** @enum {string} */
             mode: "private" | "password" | "public";
@@ -1312,6 +1353,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PortView"];
+                };
+            };
+        };
+    };
+    advise_host_header_api_ports__port__host_header_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostAdviceView"];
                 };
             };
         };

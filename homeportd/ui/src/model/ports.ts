@@ -63,6 +63,7 @@ export const privateShare = (port: number, url: string): Share => ({
   allow: [],
   max_uses: null,
   uses: 0,
+  host_header: "localhost",
   generation: 0,
   updated_at: null,
 });

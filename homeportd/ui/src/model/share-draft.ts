@@ -16,10 +16,14 @@ export interface ShareDraft {
   expiry: Expiry;
   networks: string;
   maxUses: string;
+  /** What the server is told as its own name: `localhost`, `keep`, or a name. Empty is `localhost`. */
+  hostHeader: string;
 }
 
 /** For each field that is wrong, how to correct it. */
-export type ShareDraftErrors = Partial<Record<"password" | "expiry" | "networks" | "maxUses", string>>;
+export type ShareDraftErrors = Partial<
+  Record<"password" | "expiry" | "networks" | "maxUses" | "hostHeader", string>
+>;
 
 /** A draft that changes nothing of the share of `port`; for a port that is not shared, a day with a password. */
 export function shareDraftOf(port: Port, now: Date): ShareDraft {
@@ -36,6 +40,7 @@ export function shareDraftOf(port: Port, now: Date): ShareDraft {
     },
     networks: share.allow.join(", "),
     maxUses: share.max_uses === null ? "" : String(share.max_uses),
+    hostHeader: share.host_header === "localhost" ? "" : share.host_header,
   };
 }
 
@@ -49,6 +54,9 @@ export function validateShareDraft(draft: ShareDraft, now: Date): ShareDraftErro
   if (expiry !== null) errors.expiry = expiry;
   const networks = parseNetworks(draft.networks).error;
   if (networks !== null) errors.networks = networks;
+  if (!HOST_HEADER.test(hostHeaderOf(draft))) {
+    errors.hostHeader = "Write keep, a name such as myapp.test:3000, or leave it empty for localhost.";
+  }
   if (draft.mode === "password" && draft.maxUses.trim() !== "") {
     const uses = Number(draft.maxUses);
     if (!Number.isInteger(uses) || uses < 1 || uses > MAX_USES_LIMIT) {
@@ -58,10 +66,18 @@ export function validateShareDraft(draft: ShareDraft, now: Date): ShareDraftErro
   return errors;
 }
 
+const HOST_HEADER = /^([\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?$/i;
+
+const hostHeaderOf = (draft: ShareDraft): string => draft.hostHeader.trim() || "localhost";
+
 /** The body of the request for a draft without errors. */
 export function shareRequestOf(draft: ShareDraft): ShareRequest {
   const { mode } = draft;
-  const common = { expires: expiryRequest(draft.expiry), allow: parseNetworks(draft.networks).networks };
+  const common = {
+    expires: expiryRequest(draft.expiry),
+    allow: parseNetworks(draft.networks).networks,
+    host_header: hostHeaderOf(draft),
+  };
   if (mode !== "password") return { mode, ...common };
   return {
     mode,

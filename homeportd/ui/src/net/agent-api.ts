@@ -13,6 +13,9 @@ export const logOut = () => call("delete", "/api/session");
 export const setPassword = (password: string) => call("put", "/api/password", { body: { password } });
 export const setShare = (port: number, body: ShareRequest) =>
   call("post", "/api/ports/{port}/share", { path: { port }, body });
+/** Has the agent look at the page of a port, whether it should be asked by its public name. */
+export const getHostAdvice = (port: number) =>
+  call("get", "/api/ports/{port}/host-header", { path: { port } });
 export const getTokens = () => call("get", "/api/tokens");
 export const createToken = (name: string, scope: Token["scope"]) =>
   call("post", "/api/tokens", { body: { name, scope } });

@@ -9,10 +9,11 @@ interface Props {
   onChange: (part: Partial<ShareDraft>) => void;
 }
 
-/** Further restrictions of a share; folded away while none is set. */
+/** Further options of a share; folded away while none is set. */
 export function Restrictions({ draft, errors, onChange }: Props) {
-  const [open, setOpen] = useState(draft.networks !== "" || draft.maxUses !== "");
-  const hasError = errors.networks !== undefined || errors.maxUses !== undefined;
+  const [open, setOpen] = useState(draft.networks !== "" || draft.maxUses !== "" || draft.hostHeader !== "");
+  const hasError =
+    errors.networks !== undefined || errors.maxUses !== undefined || errors.hostHeader !== undefined;
   // Opens for a field with an error, and stays open when that is corrected.
   useEffect(() => {
     if (hasError) setOpen(true);
@@ -23,7 +24,7 @@ export function Restrictions({ draft, errors, onChange }: Props) {
         <span class="transition-transform duration-100 group-open:rotate-90">
           <ChevronIcon />
         </span>
-        Narrow it further
+        More options
       </summary>
       <div class="mt-2 space-y-4">
         <Field
@@ -45,6 +46,15 @@ export function Restrictions({ draft, errors, onChange }: Props) {
             numeric
           />
         )}
+        <Field
+          label="Name that the server sees"
+          help="Empty: localhost, which dev servers accept. keep: the public name, for one that builds whole addresses from it. Or another name, such as myapp.test:3000."
+          error={errors.hostHeader}
+          value={draft.hostHeader}
+          onInput={(hostHeader) => onChange({ hostHeader })}
+          style="font-mono"
+          placeholder="localhost"
+        />
       </div>
     </details>
   );

@@ -23,6 +23,7 @@ import { portsState } from "../state/port-state";
 import { closeSheet } from "../state/route";
 import { CautionBox } from "./caution-box";
 import { ExpiryChoice } from "./expiry-choice";
+import { HostAdvice } from "./host-advice";
 import { LinkBox } from "./link-box";
 import { ModeChoice } from "./mode-choice";
 import { Restrictions } from "./restrictions";
@@ -117,6 +118,7 @@ export function ShareSheet({ number }: { number: number }) {
               error={shownErrors.expiry}
               onChange={(expiry) => change({ expiry })}
             />
+            <HostAdvice port={port} draft={draft} onKeep={() => change({ hostHeader: "keep" })} />
             <Restrictions draft={draft} errors={shownErrors} onChange={change} />
           </>
         )}

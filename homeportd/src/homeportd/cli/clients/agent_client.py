@@ -105,6 +105,7 @@ class Agent:
                 "allow": [],
                 "max_uses": None,
                 "uses": 0,
+                "host_header": "localhost",
                 "generation": 0,
                 "updated_at": None,
             }

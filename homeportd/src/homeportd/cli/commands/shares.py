@@ -43,6 +43,15 @@ Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="CIDR", help="Let in this network alone; may be repeated."),
 ]
+HostHeader = Annotated[
+    str | None,
+    typer.Option(
+        "--host-header",
+        metavar="localhost|keep|NAME",
+        help="What the dev server sees as its own name: localhost and its port, which dev servers accept, keep, the"
+        " public name, or another, such as myapp.test:3000.",
+    ),
+]
 Via = Annotated[
     str | None,
     typer.Option(
@@ -68,6 +77,7 @@ MaxUses = Annotated[
     "homeport share 5173 --password-stdin < password.txt",
     "homeport share 5173 --public --allow 203.0.113.0/24",
     "homeport share 5173 --expires 7d",
+    "homeport share 5173 --public --host-header keep",
     "homeport share 5173 --public --via edge",
     "homeport share 5173 --password --via edge --domain myapp",
     "homeport share 9229 --public --yes",
@@ -82,6 +92,7 @@ def share(
     expires: Expires = None,
     allow: Allow = None,
     max_uses: MaxUses = None,
+    host_header: HostHeader = None,
     via: Via = None,
     domain: Domain = None,
     yes: Yes = False,
@@ -107,6 +118,8 @@ def share(
         raise Failure(f"{' and '.join(chosen)} exclude each other", f"choose one, such as {chosen[0]}", USAGE)
     request: dict[str, Any] = {"expires": expires, "allow": allow or [], "max_uses": max_uses}
     name = None if domain is None else parse_name(domain)
+    if host_header:
+        request["host_header"] = host_header
     if via:
         via_edge.check(via)
     elif name is not None:
@@ -211,6 +224,7 @@ def _adjust(agent: Agent, port: int, request: dict[str, Any]) -> Share:
         "expires": before["expires_at"],
         "allow": before["allow"],
         "max_uses": before["max_uses"],
+        "host_header": before["host_header"],
     }
     return _post(agent, port, kept | named)
 

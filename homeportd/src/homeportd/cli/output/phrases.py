@@ -107,7 +107,7 @@ def sentence(share: Share, now: datetime) -> str:
     if share["expired"]:
         return f"The share {until(share, now)}: o{alone}"
     if share["mode"] == "private":
-        return f"O{alone}"
+        return f"O{alone}{_host(share)}"
     who = "Anyone with the password" if share["mode"] == "password" else "Anyone"
     from_where = f" from {' or '.join(share['allow'])}" if share["allow"] else ""
     end = f" {until(share, now)}" if share["expires_at"] else " until you unshare it"
@@ -115,7 +115,17 @@ def sentence(share: Share, now: datetime) -> str:
     if share["max_uses"] is not None:
         left = max(0, share["max_uses"] - share["uses"])
         uses = f", {left} more time{'' if left == 1 else 's'},"
-    return f"{who}{from_where} can open port {number}{uses}{end}."
+    return f"{who}{from_where} can open port {number}{uses}{end}.{_host(share)}"
+
+
+def _host(share: Share) -> str:
+    """What the dev server is told where that is not localhost."""
+    match share["host_header"]:
+        case "localhost":
+            return ""
+        case "keep":
+            return " The server sees the public name."
+    return f" The server sees the name {share['host_header']}."
 
 
 def duration(seconds: float) -> str:
