@@ -120,11 +120,8 @@ class Authenticator:
         if proof in (Proof.OWNER, Proof.COOKIE):
             initiator = initiator_of(request, self._maps.of(request.port), self._maps.visited(request))
             if not cookie_counts(request, initiator):
-                proof, right, refused = (
-                    Proof.NONE,
-                    "",
-                    True,
-                )  # then it is a stranger's, who may be let in as such
+                # Then the request is a stranger's, who may be let in as such.
+                proof, right, refused = Proof.NONE, "", True
         decision = authorize(Visitor(request.address, proof), share, now)
         if request.authorization and share is not None and share.mode is Mode.PASSWORD:
             password = request.basic_password

@@ -46,7 +46,7 @@ async def look(upstream: str, port: int, public: str) -> HostAdvice:
         return HostAdvice(found, None)
     kept = await _page(upstream, server_origin(KEEP, public, port))
     helps = kept is not None and _count(kept, port) < found and _authority(public).encode() in kept
-    return HostAdvice(found, KEEP if helps else None)
+    return HostAdvice(found, "keep" if helps else None)
 
 
 def _authority(origin: str) -> str:
