@@ -677,8 +677,8 @@ export interface components {
         /**
          * @description What a look at the page of a port found.
          *
-         *     `local_urls`: addresses such as http://localhost:5173 in it, None where there was no page to look at. `suggestion`: the
-         *     `host_header` of a share with which the page has its public address instead.
+         *     `local_urls`: addresses such as http://localhost:5173 in it, None where there was no page to look at. `suggestion`:
+         *     the `host_header` of a share with which the page has its public address instead.
          */
         HostAdviceView: {
             local_urls: number | null;
