@@ -149,6 +149,19 @@ def test_dev_server_is_seen_shared_and_closed(machine: Any) -> None:
     assert get(machine, PASSWORD) != 200
 
 
+def test_only_its_user_says_who_a_visitor_is(machine: Any) -> None:
+    """At Caddy's socket for visitors of tunnels: its folder has the group of the agent's user, or is the person's."""
+    socket = machine.check("find / -xdev -name visitors.sock 2>/dev/null | head -1", user="root").strip()
+    caddy, group, mode = (
+        ("homeport-caddy", "homeport", "2750") if machine.user == "root" else ("dev", "dev", "700")
+    )
+    shown = machine.check(f"stat -c '%U %G %a' $(dirname {socket}) {socket}", user="root").splitlines()
+    assert shown == [f"{caddy} {group} {mode}", f"{caddy} {group} 660"]
+    connect = f"python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{socket}\")'"
+    machine.check(f"runuser -u {'homeport' if machine.user == 'root' else 'dev'} -- {connect}", user="root")
+    assert "PermissionError" in machine.run(f"runuser -u nobody -- {connect}", user="root").stdout
+
+
 def test_servers_and_repos_of_root_and_others_are_seen(machine: Any) -> None:
     if machine.user != "root":
         pytest.skip("without root there is nobody who may look")
