@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
+from websockets.asyncio.client import unix_connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from ..freeports import free_port
 
 PASSWORD = "open sesame"
 ONE, OTHER = "203.0.113.7", "2001:db8::9"
@@ -77,6 +84,29 @@ async def test_ports_alone_are_served(gateway, dev):
         assert (await visitor.request("TRACE", "/", headers=of(gateway, dev.port))).status_code == 405
         stream = await visitor.get("/x", headers=of(gateway, dev.port, Accept="text/event-stream"))
         assert stream.status_code == 200
+
+
+async def test_a_websocket_of_a_visitor_ends_with_the_share(gateway):
+    async def echo(connection: ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+
+    async with serve(echo, "127.0.0.1", free_port()) as server:
+        port = server.sockets[0].getsockname()[1]
+        await gateway.listening(port)
+        await gateway.share(port)
+        path = str(gateway.sockets / "visitors/visitors.sock")
+        uri, address = f"ws://{gateway.host(port)}/socket", {"X-Forwarded-For": ONE}
+        with pytest.raises(InvalidStatus):
+            await unix_connect(path, uri)  # without an address
+        async with unix_connect(path, uri, additional_headers=address) as visitor:
+            await visitor.send("hello")
+            assert await visitor.recv() == "hello"
+            await gateway.unshare(port)
+            with pytest.raises(ConnectionClosed):
+                async with asyncio.timeout(30):
+                    await visitor.recv()
+    assert ONE in {row["address"] for row in await gateway.log_of(port)}
 
 
 async def test_a_private_port_leads_nobody_to_localhost(gateway, dev):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import tomllib
+from typing import Final
 from urllib.parse import urlsplit
 
 from homeportd.cli.clients import daemon_client, installation
@@ -10,12 +12,25 @@ from homeportd.cli.errors import REQUEST, UNREACHABLE, USAGE, Failure
 from homeportd.tunnels import local_edge
 from homeportd.tunnels.address import UNIX
 
+CONNECT_S: Final = 5.0  # for Caddy to take a connection
+
 
 def check(via: str) -> None:
     """Raises Failure unless a tunnel could be made; called before a share is changed."""
     if via != "edge":
         raise Failure(f"{via!r} is no way to share", "write --via edge", USAGE)
     daemon_client.status()
+    path = _visitors_socket()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(CONNECT_S)
+        try:
+            connection.connect(path)
+        except OSError as error:
+            reason = error.strerror or error
+            fix = "bin/site, run by its owner, starts it; homeport doctor says more"
+            raise Failure(
+                f"Caddy takes no visitors of tunnels at {path}: {reason}", fix, UNREACHABLE
+            ) from error
 
 
 def open_tunnel(port: int, allow: list[str], name: str | None) -> str:
@@ -26,14 +41,9 @@ def open_tunnel(port: int, allow: list[str], name: str | None) -> str:
     from homeportd.tunnels.model import TunnelSpec  # pydantic: too slow for other shares
     from homeportd.tunnels.protocol import Kind
 
-    path = local_edge.visitors_socket()
-    if path is None:
-        raise Failure(
-            "this machine is no workstation, whose Caddy would take visitors", "run bin/site", UNREACHABLE
-        )
     spec = TunnelSpec(
         kind=Kind.HTTP,
-        target=f"{UNIX}{path}",
+        target=f"{UNIX}{_visitors_socket()}",
         name=name,
         host=urlsplit(_origin(port)).netloc,
         allow=tuple(allow),
@@ -59,6 +69,15 @@ def close_tunnel(port: int) -> bool:
         return bool(daemon_client.remove_tunnels(_label(port), missing_ok=True))
     except daemon_client.NoDaemon:
         return False
+
+
+def _visitors_socket() -> str:
+    """The path of Caddy's socket for visitors of tunnels. Raises Failure."""
+    path = local_edge.visitors_socket()
+    if path is None:
+        fix = "put it into the inventory's group `workstation` and run bin/site"
+        raise Failure("this machine is no workstation, whose Caddy would take visitors", fix, UNREACHABLE)
+    return path
 
 
 def _label(port: int) -> str:
