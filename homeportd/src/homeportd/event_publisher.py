@@ -7,7 +7,7 @@ from typing import Any
 from homeportd.events import Events
 from homeportd.origin import Origin
 from homeportd.ports import view as ports_view
-from homeportd.ports.model import Change
+from homeportd.ports.model import Change, Port
 from homeportd.ports.service import Ports
 from homeportd.ports.view import port_view
 from homeportd.repos import view as repos_view
@@ -41,6 +41,7 @@ class EventPublisher:
             events.declare(views)
         ports.changed.subscribe(self._port_changed)
         shares.changed.subscribe(self._share_changed)
+        shares.paused.subscribe(self._share_paused)
         repos.changed.subscribe(self._repos_changed)
         log.appended.subscribe(self._accessed)
 
@@ -49,12 +50,24 @@ class EventPublisher:
         if change.kind == "closed":
             self._events.publish("port.closed", {"port": number})
             return
-        view = port_view(number, change.port, self._shares.get(number), self._origin)
-        self._events.publish(f"port.{change.kind}", view.model_dump())
+        self._events.publish(f"port.{change.kind}", self._port(change.port))
 
     def _share_changed(self, port: int, share: Share | None) -> None:
-        data = {"port": port, "share": share_view(port, share, self._origin).model_dump()}
-        self._events.publish("share.changed", data)
+        del share  # one that an earlier subscriber has paused meanwhile is told as it is now
+        self._events.publish("share.changed", self._share(port))
+        found = self._ports.get(port)
+        if found is not None and len(found.programs) > 1:  # it may lead to another of them
+            self._events.publish("port.changed", self._port(found))
+
+    def _share_paused(self, share: Share) -> None:
+        kind = "share.resumed" if share.paused is None else "share.paused"
+        self._events.publish(kind, self._share(share.port))
+
+    def _share(self, port: int) -> dict[str, Any]:
+        return {"port": port, "share": share_view(port, self._shares.get(port), self._origin).model_dump()}
+
+    def _port(self, port: Port) -> dict[str, Any]:
+        return port_view(port.port, port, self._shares.get(port.port), self._origin).model_dump()
 
     def _repos_changed(self) -> None:
         views = repo_views(self._repos.all(), self._ports.repos_of_ports())

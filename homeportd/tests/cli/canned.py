@@ -75,12 +75,14 @@ def share(port: int, **changes: Any) -> dict[str, Any]:
         "host_header": "localhost",
         "generation": 0,
         "updated_at": None,
+        "bound_to": None,
+        "paused": None,
     } | changes
 
 
 def port(number: int, shared: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """A port as the API shows it; by default an owned, private one."""
-    return {
+    made = {
         "port": number,
         "listening": True,
         "addresses": ["127.0.0.1"],
@@ -100,6 +102,9 @@ def port(number: int, shared: dict[str, Any] | None = None, **changes: Any) -> d
         "caution": None,
         "outside": None,
     } | changes
+    names = ("addresses", "pid", "started_at", "user", "foreign", "command", "title", "container", "cwd")
+    shown = {name: made[name] for name in (*names, "repo", "subdir")}
+    return {"programs": [shown | {"dialled": True}] if made["listening"] else [], **made}
 
 
 def repo(name: str, ports: list[int], **changes: Any) -> dict[str, Any]:

@@ -101,3 +101,22 @@ def test_what_a_visitor_sent_cannot_steer_the_terminal() -> None:
     assert "\x1b[2J" not in lines[1]
     assert "\x07" not in lines[1]
     assert all(line.isprintable() for line in names)
+
+
+def test_two_programs_on_one_number_are_both_listed_with_the_one_that_is_led_to() -> None:
+    [own] = port(5052, title="vite", addresses=["::1"])["programs"]
+    theirs = own | {"title": "python", "user": "bob", "foreign": True, "dialled": False}
+    theirs |= {"addresses": ["127.0.0.1"]}
+    both = port(5052, title="vite", programs=[own, theirs])
+    page = "\n".join(tables.by_repo([], [both], PLAIN, NOW))
+    assert ":5052" in page
+    assert "python · bob's on 127.0.0.1" in page
+    assert "not led to" in page
+    assert "bob" in "\n".join(tables.port_table([both], PLAIN, NOW))
+
+
+def test_a_paused_share_says_why_and_how_it_goes_on() -> None:
+    shared = share(4230, mode="public", generation=1, paused="It was made for the repo /srv/shop.")
+    page = "\n".join(tables.by_repo([], [port(4230, shared)], PLAIN, NOW))
+    assert "paused" in page
+    assert "homeport share 4230 --resume" in page

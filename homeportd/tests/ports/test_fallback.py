@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from homeportd.ports.fallback import Psutil, PsutilOwners
-from homeportd.ports.merge import merge
+from homeportd.ports.merge import Known, merge
 from homeportd.ports.netlink import Netlink, NetlinkError
 from homeportd.ports.service import choose
 
@@ -22,8 +23,15 @@ def view(source, holders, ports):
     listeners = tuple(one for one in source.listeners() if one.port in ports)
     due = holders.due(listeners, time.monotonic())
     holders.learn(holders.look_up(due), time.monotonic())
-    found = merge(listeners, holders.owner, holders.user, lambda path: None, {}, None)
-    return {number: (port.addresses, port.owner, port.title) for number, port in found.items()}
+
+    def known(each):
+        return Known(holders.owner(each), holders.uid(each), holders.user(each))
+
+    found = merge(listeners, known, lambda path: None, {}, None, os.getuid())
+    return {
+        number: [(each.addresses, each.uid, each.owner, each.title) for each in port.programs]
+        for number, port in found.items()
+    }
 
 
 def test_both_see_the_same(netlink, owners, serve, tmp_path):

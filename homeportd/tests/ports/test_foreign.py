@@ -47,7 +47,7 @@ async def main():
     await repos.refresh_dirty()
     await ports.scan()
     seen = {number: port_view(number, ports.get(number), None, settings.origins).model_dump() for number in wanted}
-    views = repo_views(repos.all(), [(port.port, port.repo) for port in ports.snapshot().values()])
+    views = repo_views(repos.all(), ports.repos_of_ports())
     print(json.dumps([seen, [view.model_dump() for view in views]]))
     await ports.close()
     await repos.close()

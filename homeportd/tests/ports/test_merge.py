@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeportd.ports.merge import changes, merge
-from homeportd.ports.model import Kind, Owner, Port
+from homeportd.ports.merge import Known, changes, merge
+from homeportd.ports.model import Container, Kind, Owner, Port, Program
 from homeportd.ports.netlink import Listener
 from homeportd.repos.model import Repo
 
@@ -21,22 +21,47 @@ def owner(pid, *, started=0, cwd="/srv/shop/web", argv=("node", "server.js")):
     return Owner(pid, NOW + timedelta(seconds=started), "ada", argv, Path(cwd) if cwd else None)
 
 
-def user(listener):
-    return f"uid {listener.uid}"
+OWN = 1000  # the agent's uid
 
 
-def one(listeners, owners, *, repo=None, before=None):
-    found = merge(listeners, lambda each: owners.get(each.inode), user, lambda path: repo, before or {}, NOW)
+def port_of(listeners, owners, *, repo=None, before=None):
+    def known(each):
+        return Known(owners.get(each.inode), each.uid, f"uid {each.uid}")
+
+    found = merge(listeners, known, lambda path: repo, before or {}, NOW, OWN)
     assert len(found) == 1
     return next(iter(found.values()))
 
 
-def test_sockets_on_one_number_are_one_port_with_the_owner_that_is_dialled():
+def one(listeners, owners, **options):
+    """The one program of a port."""
+    [program] = port_of(listeners, owners, **options).programs
+    return program
+
+
+def test_sockets_of_one_process_on_one_number_are_one_program():
     v6, v4 = Listener("::1", 3000, 2, 1000), Listener("127.0.0.1", 3000, 1, 1000)
-    port = one([v6, v4], {1: owner(10), 2: owner(20)})
+    program = one([v6, v4], {1: owner(10), 2: owner(10)})
+    assert program.addresses == ("127.0.0.1", "::1")
+    assert program.inodes == {1, 2}
+    assert program.upstream == "127.0.0.1:3000"
+
+
+def test_each_program_on_a_number_has_its_own_owner_and_address():
+    v6, v4 = Listener("::1", 3000, 2, 1000), Listener("127.0.0.1", 3000, 1, 1001)
+    port = port_of([v6, v4], {1: owner(10), 2: owner(20)})
     assert port.addresses == ("127.0.0.1", "::1")
-    assert port.owner.pid == 10
-    assert port.upstream == "127.0.0.1:3000"
+    seen = [(each.owner.pid, each.user, each.upstream) for each in port.programs]
+    assert seen == [(20, "uid 1000", "[::1]:3000"), (10, "uid 1001", "127.0.0.1:3000")]
+
+
+def test_forwarders_of_one_container_are_one_program():
+    shop = Container("shop")
+    forwarders = [
+        Owner(pid, NOW, "root", ("docker-proxy",), None, contained=True, container=shop) for pid in (7, 8)
+    ]
+    both = [Listener("0.0.0.0", 3000, 1, 0), Listener("::", 3000, 2, 0)]
+    assert one(both, dict(enumerate(forwarders, start=1))).addresses == ("0.0.0.0", "::")
 
 
 def test_of_workers_on_one_address_the_first_one_owns():
@@ -48,7 +73,7 @@ def test_of_workers_on_one_address_the_first_one_owns():
 
 def test_an_unreadable_socket_does_not_hide_a_readable_one():
     both = [Listener("127.0.0.1", 3000, 1, 0), Listener("::1", 3000, 2, 1000)]
-    assert one(both, {2: owner(20)}).owner.pid == 20
+    assert [each.owner and each.owner.pid for each in port_of(both, {2: owner(20)}).programs] == [20, None]
 
 
 def test_without_owner_there_is_nothing_else():
@@ -79,8 +104,8 @@ def test_where_a_port_is_dialled(address, dual_stack, upstream):
 
 def test_first_seen_stays_while_it_listens():
     earlier = NOW - timedelta(hours=1)
-    before = {3000: Port(3000, ("::1",), earlier)}
-    assert one([Listener("127.0.0.1", 3000, 9, 0)], {}, before=before).first_seen == earlier
+    before = {3000: Port(3000, earlier, (Program(3000, ("::1",)),))}
+    assert port_of([Listener("127.0.0.1", 3000, 9, 0)], {}, before=before).first_seen == earlier
 
 
 addresses = st.sampled_from(["127.0.0.1", "0.0.0.0", "::1", "::"])
@@ -89,8 +114,11 @@ sockets = st.lists(st.builds(Listener, addresses, st.integers(1, 9), st.integers
 
 @given(sockets, sockets)
 def test_changes_lead_from_one_view_to_the_next(first, second):
-    old = merge(first, lambda each: None, user, lambda path: None, {}, NOW)
-    new = merge(second, lambda each: None, user, lambda path: None, old, NOW + timedelta(seconds=1))
+    def known(each):
+        return Known(None, each.uid, None)
+
+    old = merge(first, known, lambda path: None, {}, NOW, OWN)
+    new = merge(second, known, lambda path: None, old, NOW + timedelta(seconds=1), OWN)
     replayed = dict(old)
     for change in changes(old, new):
         if change.kind is Kind.CLOSED:

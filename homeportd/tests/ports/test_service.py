@@ -67,7 +67,7 @@ async def test_what_listens_already_is_known_at_once(patient, settings, repos, l
     port = listen().getsockname()[1]
     ports = Ports(settings, repos)
     await ports.start()
-    assert ports.get(port).owner.pid == os.getpid()
+    assert ports.get(port).programs[0].owner.pid == os.getpid()
     assert list(ports.snapshot()) == sorted(ports.snapshot())
     await ports.close()
 
@@ -108,8 +108,8 @@ async def test_a_server_in_a_repo_is_shown_under_it(patient, watched, settings, 
     subprocess.run(["git", "init", "-q", "-b", "trunk", str(repo)], check=True)
     started, port = await asyncio.to_thread(serve, cwd=repo / "web")
     opened = await watched.next(port)
-    assert (opened.port.repo, opened.port.subdir) == ("shop", "web")
-    assert opened.port.owner.pid == started.pid
+    assert (opened.port.programs[0].repo, opened.port.programs[0].subdir) == ("shop", "web")
+    assert opened.port.programs[0].owner.pid == started.pid
 
 
 async def test_a_restart_on_the_same_port_is_a_change_of_owner(patient, watched, serve):
@@ -121,7 +121,7 @@ async def test_a_restart_on_the_same_port_is_a_change_of_owner(patient, watched,
     change = await watched.next(port)
     while change.kind is Kind.CLOSED:  # the scan fell between the two
         change = await watched.next(port)
-    assert change.port.owner.pid == second.pid
+    assert change.port.programs[0].owner.pid == second.pid
 
 
 async def test_ports_out_of_range_and_our_own_are_left_out(settings, repos, listen):
@@ -164,11 +164,11 @@ async def test_a_look_up_that_hangs_does_not_stop_the_scan(watched, listen, monk
     monkeypatch.setattr(Owners, "look_up", slow)
     port = listen().getsockname()[1]
     opened = await watched.next(port)
-    assert opened.port.owner is None
+    assert opened.port.programs[0].owner is None
     seen_without.set()
     changed = await watched.next(port)
     assert changed.kind is Kind.CHANGED
-    assert changed.port.owner.pid == os.getpid()
+    assert changed.port.programs[0].owner.pid == os.getpid()
 
 
 async def test_300_listeners_cost_next_to_nothing(watched, listen):
@@ -199,7 +199,7 @@ async def test_psutil_in_its_place(patient, settings, repos, listen, monkeypatch
     port = listen().getsockname()[1]
     await ports.start()
     watched = Watched(ports)
-    assert ports.get(port).owner.pid == os.getpid()
+    assert ports.get(port).programs[0].owner.pid == os.getpid()
     assert "psutil" in caplog.text
     later = listen("::1").getsockname()[1]
     assert (await watched.next(later)).port.addresses == ("::1",)

@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from homeportd.endings import Endings
-from homeportd.ports.model import Port
+from homeportd.ports.model import Port, Program
 from homeportd.relay import service
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.service import Relay
+from homeportd.shares.binding import Binding
 from homeportd.shares.model import Mode
 from homeportd.shares.service import ShareRequest, Shares
 from homeportd.shares.store import ShareStore
@@ -31,9 +32,13 @@ class Known:
 
     def __init__(self) -> None:
         self.ports: dict[int, Port] = {}
+        self.taken = False  # by another program, while a connection was being made
 
     def get(self, port: int) -> Port | None:
         return self.ports.get(port)
+
+    def reaches(self, program: Program, *, fresh: bool = False) -> bool:
+        return not (fresh and self.taken)
 
 
 class Owner:
@@ -78,8 +83,9 @@ async def relay(database, passwords):
     server = await asyncio.start_server(dev, "127.0.0.1", 0)
     number = server.sockets[0].getsockname()[1]
     known = Known()
-    known.ports[number] = Port(number, ("127.0.0.1",), datetime.now(UTC))
-    shares = Shares(ShareStore(database), passwords, Endings(database))
+    known.ports[number] = Port(number, datetime.now(UTC), (Program(number, ("127.0.0.1",), uid=1),))
+    endings = Endings(database)
+    shares = Shares(ShareStore(database), passwords, endings, binding=lambda port: Binding(1, "ada"))
     made = Relay(known, shares, Owner())
     await made.start(folder / "relay.sock")
     share = await shares.set(number, ShareRequest(Mode.PUBLIC))

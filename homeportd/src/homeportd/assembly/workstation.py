@@ -14,14 +14,17 @@ from homeportd.gateway.app import Gateway
 from homeportd.gateway.fast_path import FastPathProtocol
 from homeportd.http_server import UnixServer
 from homeportd.ports import api as ports_api
+from homeportd.ports.bindings import Bindings
 from homeportd.ports.coverage import refusal
 from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.service import Ports
+from homeportd.ports.target import binding_of
 from homeportd.relay.service import Relay
 from homeportd.repos import api as repos_api
 from homeportd.repos.service import Repos
 from homeportd.shares import api as shares_api
 from homeportd.shares.access import AccessLog
+from homeportd.shares.binding import Binding
 from homeportd.shares.model import Mode
 from homeportd.shares.service import Shares
 from homeportd.shares.store import ShareStore
@@ -37,12 +40,20 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
     """The rooms of a workstation. Raises OSError."""
     settings, origin = core.settings, core.settings.origins
     assert origin is not None  # noqa: S101 - a workstation has one
+
+    def listening(port: int) -> Binding | None:
+        """What a share of a port would be made for now."""
+        found = ports.get(port)
+        settled = found is not None and found.programs[0].settled
+        return binding_of(found.programs[0]) if found is not None and settled else None
+
     async with AsyncExitStack() as stack:
         shares = Shares(
             ShareStore(core.database),
             core.passwords,
             core.endings,
             refusal=lambda port: refusal(port, settings, edge=settings.edge is not None),
+            binding=listening,
         )
         await shares.load()
         log = AccessLog(core.database)
@@ -55,6 +66,9 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         ports = Ports(settings, repos)
         await ports.start()
         stack.push_async_callback(ports.close)
+        bindings = Bindings(ports, shares)
+        bindings.start()
+        stack.push_async_callback(bindings.close)
         publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
         relay = Relay(ports, shares, core.auth)
         await relay.start(settings.socket("relay"))
@@ -68,7 +82,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         yield Assembly(
             routers=(
                 shares_api.router(shares, log, core.guard, origin),
-                ports_api.router(ports, shares, core.guard, origin),
+                ports_api.router(ports, shares, bindings, core.guard, origin),
                 repos_api.router(repos, ports.repos_of_ports, core.guard),
                 gateway_api.router(ports.get, core.guard, origin),
             ),

@@ -12,6 +12,13 @@ Mode = Literal["private", "password", "public"]
 Kind = Literal["http", "tcp", "udp"]
 
 
+class Binding(TypedDict):
+    """What a share was made for: the servers in a working tree, or else those of a user."""
+
+    user: str | None
+    repo: str | None
+
+
 class Share(TypedDict):
     """A share: who may open a port. Generation 0: there is none, so that the port is private."""
 
@@ -26,6 +33,8 @@ class Share(TypedDict):
     host_header: str  # localhost, keep, or a name
     generation: int
     updated_at: str | None
+    bound_to: Binding | None
+    paused: str | None  # why it lets in nobody but the owner
 
 
 class Container(TypedDict):
@@ -44,10 +53,28 @@ class Caution(TypedDict):
     command: str | None
 
 
+class Program(TypedDict):
+    """One of the programs on a port; `dialled`: the one that the port's address leads to."""
+
+    addresses: list[str]
+    pid: int | None
+    started_at: str | None
+    user: str | None
+    foreign: bool
+    command: str | None
+    title: str | None
+    container: Container | None
+    cwd: str | None
+    repo: str | None
+    subdir: str | None
+    dialled: bool
+
+
 class Port(TypedDict):
     """A listening or shared TCP port. `repo` is a repo id, `subdir` the folder in it.
 
-    `foreign`: another user than the agent's runs it.
+    `foreign`: another user than the agent's runs it. The fields from `pid` to `subdir` are those of the program that is
+    dialled.
     """
 
     port: int
@@ -65,6 +92,7 @@ class Port(TypedDict):
     subdir: str | None
     url: str
     first_seen: str | None
+    programs: list[Program]
     share: Share
     caution: Caution | None
     outside: Literal["own", "ranges"] | None  # not looked at: Homeport's own, or in none of the ranges
@@ -254,6 +282,7 @@ ANSWERS: Final[dict[tuple[str, str], object]] = {
     ("get", "/api/ports/{port}/share"): Share,
     ("post", "/api/ports/{port}/share"): Share,
     ("delete", "/api/ports/{port}/share"): None,
+    ("post", "/api/ports/{port}/share/resume"): Share,
     ("get", "/api/repos"): list[Repo],
     ("get", "/api/status"): Status,
     ("get", "/api/health"): None,

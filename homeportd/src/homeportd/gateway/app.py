@@ -25,8 +25,9 @@ from homeportd.gateway.preflight import preflight
 from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
 from homeportd.origin import Origin
-from homeportd.ports.model import Port
+from homeportd.ports.model import Port, Program
 from homeportd.ports.settings import Outside
+from homeportd.ports.target import target
 from homeportd.shares.model import Decision
 
 # Statuses that allow a request; Caddy changes its headers by them.
@@ -35,6 +36,7 @@ WITHOUT_COOKIES = 203  # Cookie is to be deleted
 REWRITTEN = 207  # Cookie, Authorization and Origin are to be as the answer has them
 QUESTION_KINDS = ("port", "api")
 MAX_COOKIES = 32 * 1024  # bytes for a dev server; most take 16 KiB or less
+OWNERS = (Decision.OWNER, Decision.TOKEN)
 RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 
 Scope = MutableMapping[str, Any]
@@ -55,6 +57,12 @@ class Ports(Protocol):
 
     def snapshot(self) -> Mapping[int, Port]:
         """All ports by number; another object after each change."""
+
+    def reaches(self, program: Program) -> bool:
+        """Whether a connection to a program's address would reach it now."""
+
+    async def look_again(self) -> None:
+        """Scan now: a program is not where it was."""
 
 
 class Gateway:
@@ -100,7 +108,12 @@ class Gateway:
         try:
             request = parse_request(headers)
             result = self._authenticator.from_memory(request) if request.kind in QUESTION_KINDS else None
-            return None if result is None else self._respond(request, result)
+            if result is None:
+                return None
+            program = self._program(request, result)
+            if program is not None and not self._ports.reaches(program):
+                return None
+            return self._respond(request, result, program)
         except Exception as error:
             return _failure(error)
 
@@ -108,7 +121,7 @@ class Gateway:
         request = parse_request(scope["headers"])
         match request.kind:
             case "port" | "api":
-                return self._respond(request, await self._authenticator.authenticate(request))
+                return await self._decide(request)
             case "visitor":
                 request.method = scope["method"]
                 request.uri = scope["path"]
@@ -118,7 +131,24 @@ class Gateway:
             case _:
                 raise BadRequest(400, "the kind of the request is missing")
 
-    def _respond(self, request: AuthRequest, result: AuthResult) -> Answer:
+    async def _decide(self, request: AuthRequest) -> Answer:
+        result = await self._authenticator.authenticate(request)
+        program = self._program(request, result)
+        if program is not None and not self._ports.reaches(program):
+            # It has restarted, or something else is there since the last scan.
+            await self._ports.look_again()
+            result = await self._authenticator.authenticate(request)
+            program = self._program(request, result)
+            if program is not None and not self._ports.reaches(program):
+                program = None
+        return self._respond(request, result, program)
+
+    def _program(self, request: AuthRequest, result: AuthResult) -> Program | None:
+        """The program that an allowed request is for; None while there is none."""
+        port = self._ports.get(request.port) if result.decision.allowed else None
+        return None if port is None else target(port, result.share, owner=result.decision in OWNERS)
+
+    def _respond(self, request: AuthRequest, result: AuthResult, program: Program | None) -> Answer:
         decision = result.decision
         if request.by_tunnel:
             self._shares.retire_tunnel_source(request.port)
@@ -136,17 +166,16 @@ class Gateway:
                 path=request.uri,
                 decision=decision,
             )
-        return self._allow(request, result) if decision.allowed else self._deny(request, decision)
+        return self._allow(request, result, program) if decision.allowed else self._deny(request, decision)
 
-    def _allow(self, request: AuthRequest, result: AuthResult) -> Answer:
+    def _allow(self, request: AuthRequest, result: AuthResult, program: Program | None) -> Answer:
         if len(result.cookie) > MAX_COOKIES:
             return self._too_many_cookies(request, len(result.cookie))
-        port = self._ports.get(request.port)
-        if port is None:
+        if program is None:
             return self._not_listening(request)
         lane = b"relay" if may_be_endless(request) else b"direct"
         headers = [
-            (b"x-homeport-upstream", port.upstream.encode()),
+            (b"x-homeport-upstream", program.upstream.encode()),
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
         ]
@@ -209,9 +238,8 @@ class Gateway:
                     return redirect(302, owner_link)
                 case Decision.DENIED_PASSWORD:
                     return pages.password(request.port, next_path, owner_link)
-            return pages.refusal(
-                decision, request.client, self._shares.wait_s(request.port, request.address), owner_link
-            )
+            wait_s = self._shares.wait_s(request.port, request.address)
+            return pages.refusal(decision, request.port, request.client, wait_s, owner_link)
         return denial(request, decision, self._shares.wait_s(request.port, request.address))
 
     def _no_answer(self, request: AuthRequest) -> Answer:
@@ -308,6 +336,10 @@ def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
                 429, "too many wrong passwords from this address", "wait, and ask for the right password"
             )
             return answer.add("retry-after", str(max(1, int(wait_s))))
+        case Decision.DENIED_PAUSED:
+            fix = "ask its owner, who can let it go on: homeport share PORT --resume"
+            answer = problem(503, f"the share of port {request.port} is paused", fix)
+            return answer.add("retry-after", "30")
     if decision in _DENIALS:
         status, detail, fix = _DENIALS[decision]
         return problem(status, detail.format(client=request.client, port=request.port), fix)

@@ -143,6 +143,17 @@ def used_up(owner_link: str) -> Answer:
     )
 
 
+def paused(port: int, owner_link: str) -> Answer:
+    """Something else listens on the port than what was shared."""
+    return _page(
+        503,
+        "This share is paused",
+        f"<p>What was shared on port {port} does not run now, and another program has the port."
+        " It goes on when the right one is back, or when its owner says so.</p>",
+        owner_link=owner_link,
+    ).add("retry-after", "30")
+
+
 def link_used(owner_link: str) -> Answer:
     """The one-time code of a hand-off is not good any more."""
     return _page(
@@ -229,7 +240,7 @@ def message(status: int, title: str, detail: str, owner_link: str | None) -> Ans
     return _page(status, title, f"<p>{escape(detail)}</p>", owner_link=owner_link)
 
 
-def refusal(decision: Decision, client: str, wait_s: float, owner_link: str) -> Answer:
+def refusal(decision: Decision, port: int, client: str, wait_s: float, owner_link: str) -> Answer:
     """The page for a denial that no password on this page can lift."""
     match decision:
         case Decision.DENIED_LIMIT:
@@ -240,4 +251,6 @@ def refusal(decision: Decision, client: str, wait_s: float, owner_link: str) -> 
             return network(client, owner_link)
         case Decision.DENIED_USES:
             return used_up(owner_link)
+        case Decision.DENIED_PAUSED:
+            return paused(port, owner_link)
     return message(403, "Not open to you", "This port is not shared with you.", owner_link)

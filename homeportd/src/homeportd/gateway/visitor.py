@@ -124,9 +124,8 @@ class VisitorPages:
             case Decision.DENIED_LOGIN:
                 # There is no password (any more): its page says how things are now.
                 return redirect(303, next_path)
-        return pages.refusal(
-            decision, request.client, self._shares.wait_s(request.port, request.address), owner_link
-        )
+        wait_s = self._shares.wait_s(request.port, request.address)
+        return pages.refusal(decision, request.port, request.client, wait_s, owner_link)
 
     def _from_own_page(self, request: AuthRequest) -> bool:
         """Whether no other site made the browser send the form, which could log a visitor in as somebody else."""

@@ -8,13 +8,15 @@ from homeportd.auth.guard import Guard
 from homeportd.errors import not_found
 from homeportd.http import problems
 from homeportd.origin import Origin
+from homeportd.ports.bindings import Bindings
 from homeportd.ports.model import Port
 from homeportd.ports.service import Ports
 from homeportd.ports.view import PortView, port_view
 from homeportd.shares.service import Shares
+from homeportd.shares.view import ShareView, share_view
 
 
-def router(ports: Ports, shares: Shares, guard: Guard, origin: Origin) -> APIRouter:
+def router(ports: Ports, shares: Shares, bindings: Bindings, guard: Guard, origin: Origin) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(prefix="/api/ports", tags=["ports"], dependencies=[Depends(guard)])
 
@@ -36,5 +38,10 @@ def router(ports: Ports, shares: Shares, guard: Guard, origin: Origin) -> APIRou
                 fix = f"port {port} is not looked at: it is Homeport's own, or outside homeport_port_ranges"
             raise not_found(f"a listener on port {port}", fix)
         return view(port, found)
+
+    @routes.post("/{port}/share/resume", responses=problems(401, 403, 404, 409, 422, 503), tags=["shares"])
+    async def resume_share(port: Annotated[int, Path(ge=1, le=65535)]) -> ShareView:
+        """Let a paused share go on with what listens on the port now."""
+        return share_view(port, await bindings.resume(port), origin)
 
     return routes

@@ -88,6 +88,7 @@ class PsutilOwners:
     def __init__(self) -> None:
         self._psutil = _psutil()
         self._owners: dict[int, Owner] = {}
+        self._uids: dict[int, int] = {}  # of the same processes
 
     def owner(self, listener: Listener) -> Owner | None:
         """The owner of a listener, as far as it is known now."""
@@ -97,6 +98,14 @@ class PsutilOwners:
         """The name of a listener's user."""
         owner = self.owner(listener)
         return owner.user if owner is not None else None
+
+    def uid(self, listener: Listener) -> int | None:
+        """The user of a listener's process."""
+        return None if listener.pid is None else self._uids.get(listener.pid)
+
+    def settled(self, listener: Listener) -> bool:
+        """Whether the owner of a listener has been looked up."""
+        return listener.pid is None or listener.pid in self._owners
 
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
         """The listeners to look up now."""
@@ -115,6 +124,7 @@ class PsutilOwners:
         del now
         changed = dict(found) != self._owners
         self._owners = dict(found)
+        self._uids = {pid: uid for pid, uid in self._uids.items() if pid in found}
         return changed
 
     def close(self) -> None:
@@ -126,6 +136,7 @@ class PsutilOwners:
             one = psutil.Process(pid)
             with one.oneshot():
                 started = datetime.fromtimestamp(one.create_time(), UTC)
+                self._uids[pid] = one.uids().effective
                 user, argv = one.username(), tuple(one.cmdline()[:MAX_ARGUMENTS])
                 cwd = self._cwd(one)
         except (psutil.Error, OSError):

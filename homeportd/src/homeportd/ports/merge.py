@@ -3,73 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from homeportd.ports.model import Change, Kind, Owner, Port
+from homeportd.ports.model import Change, Kind, Owner, Port, Program, address_order
 from homeportd.ports.netlink import Listener
 from homeportd.ports.title import title
 from homeportd.repos.model import Repo
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a listener: its owner, its user, and whether both have been looked for."""
+
+    owner: Owner | None
+    uid: int | None
+    user: str | None
+    settled: bool = True
+
+
 def merge(
     listeners: Iterable[Listener],
-    owner_of: Callable[[Listener], Owner | None],
-    user_of: Callable[[Listener], str | None],
+    known: Callable[[Listener], Known],
     repo_of: Callable[[Path], Repo | None],
     before: Mapping[int, Port],
     moment: datetime,
+    own_uid: int,
 ) -> dict[int, Port]:
     """A Port for each number, in order. A port that is in `before` keeps its `first_seen`, the others get `moment`.
 
-    Several sockets may share a number: IPv4 and IPv6, addresses, workers. The owner is that of the socket
-    which `Port.upstream` dials, and of several such the process that started first. Where none has a known owner, the
-    user is that of the socket which is dialled.
+    Several sockets may share a number: IPv4 and IPv6, addresses, workers. Sockets on one address are those of one
+    program, whose owner is the process that started first; addresses of one process or container are one program, too.
+    The programs of `own_uid` come first, then those on IPv4.
     """
     by_number: dict[int, list[Listener]] = {}
     for one in listeners:
         by_number.setdefault(one.port, []).append(one)
     ports = {}
     for number in sorted(by_number):
-        group = by_number[number]
-        addresses = tuple(sorted({one.address for one in group}, key=_address_order))
-        port = Port(
-            port=number,
-            addresses=addresses,
-            first_seen=before[number].first_seen if number in before else moment,
-            dual_stack=any(one.dual_stack for one in group),
-        )
-        owner = _owner(group, owner_of)
-        dialled = min(group, key=lambda one: _address_order(one.address))
-        user = owner.user if owner is not None else user_of(dialled)
-        ports[number] = _with_owner(replace(port, user=user), owner, repo_of)
+        programs = _programs(number, by_number[number], known, repo_of)
+        programs.sort(key=lambda one: (one.uid != own_uid, address_order(one.addresses[0])))
+        first_seen = before[number].first_seen if number in before else moment
+        ports[number] = Port(number, first_seen, tuple(programs))
     return ports
 
 
-def _address_order(address: str) -> tuple[bool, str]:
-    return ":" in address, address
+def _programs(
+    number: int,
+    group: Iterable[Listener],
+    known: Callable[[Listener], Known],
+    repo_of: Callable[[Path], Repo | None],
+) -> list[Program]:
+    by_address: dict[str, list[Listener]] = {}
+    for one in group:
+        by_address.setdefault(one.address, []).append(one)
+    by_program: dict[tuple[object, ...], list[tuple[Known, list[Listener]]]] = {}
+    for sockets in by_address.values():
+        first = _first([known(one) for one in sockets])
+        by_program.setdefault(_identity(first), []).append((first, sockets))
+    programs = []
+    for parts in by_program.values():
+        sockets = [one for _, each in parts for one in each]
+        first = _first([each for each, _ in parts])
+        program = Program(
+            port=number,
+            addresses=tuple(sorted({one.address for one in sockets}, key=address_order)),
+            inodes=frozenset(one.inode for one in sockets if one.inode is not None),
+            uid=first.uid,
+            user=first.user,
+            dual_stack=any(one.dual_stack for one in sockets),
+            settled=all(known(one).settled for one in sockets),
+        )
+        programs.append(_with_owner(program, first.owner, repo_of))
+    return programs
 
 
-def _owner(group: Iterable[Listener], owner_of: Callable[[Listener], Owner | None]) -> Owner | None:
-    known = [(_address_order(one.address), owner) for one in group if (owner := owner_of(one)) is not None]
-    known.sort(key=lambda pair: (pair[0], pair[1].started_at, pair[1].pid))
-    return known[0][1] if known else None
+def _first(found: list[Known]) -> Known:
+    """Of the processes that hold sockets of one program, the one that started first."""
+    readable = [(one.owner.started_at, one.owner.pid, one) for one in found if one.owner is not None]
+    return min(readable, key=lambda each: each[:2])[2] if readable else found[0]
 
 
-def _with_owner(port: Port, owner: Owner | None, repo_of: Callable[[Path], Repo | None]) -> Port:
+def _identity(known: Known) -> tuple[object, ...]:
+    owner = known.owner
     if owner is None:
-        return port
+        return known.uid, None
+    if owner.contained:  # a forwarder for each address
+        return known.uid, "container", owner.container and owner.container.name
+    return known.uid, owner.pid
+
+
+def _with_owner(program: Program, owner: Owner | None, repo_of: Callable[[Path], Repo | None]) -> Program:
+    if owner is None:
+        return program
     repo = repo_of(owner.cwd) if owner.cwd is not None else None
     subdir = None
     if repo is not None and owner.cwd is not None:
         subdir = "" if owner.cwd == repo.path else owner.cwd.relative_to(repo.path).as_posix()
+    program = replace(program, owner=owner, title=_title(owner), subdir=subdir)
+    if repo is None:
+        return program
     return replace(
-        port,
-        owner=owner,
-        title=_title(owner),
-        repo=repo.id if repo is not None else None,
-        subdir=subdir,
+        program,
+        repo=repo.id,
+        worktree=str(repo.path),
+        clone=str(repo.clone) if repo.clone else str(repo.path),
+        repo_uid=repo.uid,
+        repo_user=repo.owner,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 
@@ -35,39 +36,76 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Port:
-    """A port number with a listener.
+class Program:
+    """A program that listens on a port number: a process with its workers, or a container.
 
-    `addresses` are the bound IP addresses in text form, `0.0.0.0` and `::` for wildcards.
-    `owner` is None for a process that may not be read; `user` is known even then, from the socket.
-    `repo` is a repo id, `subdir` the folder of the process relative to the repo (empty for its root).
+    `addresses` are the bound IP addresses in text form, `0.0.0.0` and `::` for wildcards; `inodes` names the sockets,
+    as far as the system does. `uid` made the sockets, as the kernel says. `owner` is None for a process that may not
+    be read; `user` is known even then. `repo` is a repo id, `subdir` the folder of the process relative to the repo
+    (empty for its root), `worktree` the repo's path, `clone` the git folder that it shares with its other worktrees,
+    `repo_uid` and `repo_user` whose folder it is. `settled`: owner and repo have been looked for.
     """
 
     port: int
     addresses: tuple[str, ...]
-    first_seen: datetime
+    inodes: frozenset[int] = frozenset()
+    uid: int | None = None
+    user: str | None = None
     owner: Owner | None = None
-    user: str | None = None  # of the owner, or else of who made the socket
     title: str | None = None  # "vite", "next", "python": what a person would call it
     repo: str | None = None
     subdir: str | None = None
+    worktree: str | None = None
+    clone: str | None = None
+    repo_uid: int | None = None
+    repo_user: str | None = None
     dual_stack: bool = False  # `::` takes IPv4 connections too
+    settled: bool = True
 
     @property
-    def upstream(self) -> str:
-        """The address to dial on this machine, as host:port; a wildcard is reached on loopback.
+    def started(self) -> datetime:
+        """The moment at which its process began; long ago for one that may not be read."""
+        return self.owner.started_at if self.owner is not None else datetime.min.replace(tzinfo=UTC)
 
-        IPv4 first: of two sockets on one number, the IPv4 one is what `localhost` meant to most tools.
+    @cached_property
+    def dialled(self) -> tuple[str, int]:
+        """(Host, port) to dial on this machine; a wildcard is reached on loopback.
+
+        IPv4 first: of two sockets of one program, the IPv4 one is what `localhost` meant to most tools.
         """
         for address in sorted(self.addresses, key=lambda text: ":" in text):
             if address in ("0.0.0.0", "::ffff:0.0.0.0"):  # noqa: S104 - compared, not bound
-                return f"127.0.0.1:{self.port}"
+                return "127.0.0.1", self.port
             if address == "::":
-                if self.dual_stack:  # reached by IPv4 even where the loopback interface has no IPv6 address
-                    return f"127.0.0.1:{self.port}"
-                return f"[::1]:{self.port}"
-            return f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
+                # Reached by IPv4 even where the loopback interface has no IPv6 address.
+                return "127.0.0.1" if self.dual_stack else "::1", self.port
+            return address, self.port
         raise ValueError(f"port {self.port} has no address")
+
+    @cached_property
+    def upstream(self) -> str:
+        """The address to dial, as host:port."""
+        host, port = self.dialled
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port number with a listener. Of several programs on it, the first is the one that its owner is led to."""
+
+    port: int
+    first_seen: datetime
+    programs: tuple[Program, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of all programs."""
+        return tuple(sorted({each for one in self.programs for each in one.addresses}, key=address_order))
+
+
+def address_order(address: str) -> tuple[bool, str]:
+    """A key to sort addresses by: IPv4 first."""
+    return ":" in address, address
 
 
 class Kind(StrEnum):

@@ -139,6 +139,13 @@ def _with_known_container(holder: SocketOwner, before: SocketOwner | None) -> So
     return replace(holder, owner=owner)
 
 
+def _is_nameless(owner: Owner) -> bool:
+    """Whether an engine may still name the container of an owner."""
+    if not owner.contained or owner.container is not None:
+        return False
+    return owner.started_at > datetime.now(UTC) - timedelta(seconds=NAMELESS_FOR)
+
+
 class Owners:
     """The known holders of sockets. Every method but `look_up` belongs to one thread and takes microseconds."""
 
@@ -165,6 +172,17 @@ class Owners:
         if owner is not None:
             return owner.user
         return None if listener.uid is None else self._names.get(listener.uid, str(listener.uid))
+
+    def uid(self, listener: Listener) -> int | None:
+        """The user who made a listener's socket."""
+        return listener.uid
+
+    def settled(self, listener: Listener) -> bool:
+        """Whether the owner of a listener has been looked up, and a container named by its engine."""
+        holder = None if listener.inode is None else self._holders.get(listener.inode)
+        if holder is None:
+            return listener.inode is None or listener.inode in self._missing
+        return not _is_nameless(holder.owner)
 
     def due(self, listeners: tuple[Listener, ...], now: float) -> Due:
         """The sockets to look up at `now` (monotonic seconds); forgets those that are gone."""
@@ -229,12 +247,8 @@ class Owners:
         """Seconds until the known holders are read again."""
         if any(holder.pid not in self._pidfds for holder in self._holders.values()):
             return VERIFY_UNWATCHED
-        young = datetime.now(UTC) - timedelta(seconds=NAMELESS_FOR)
-        for holder in self._holders.values():
-            owner = holder.owner
-            if owner.contained and owner.container is None and owner.started_at > young:
-                return VERIFY_NAMELESS
-        return VERIFY_EVERY
+        nameless = any(_is_nameless(holder.owner) for holder in self._holders.values())
+        return VERIFY_NAMELESS if nameless else VERIFY_EVERY
 
     def _verify_due(self, now: float) -> bool:
         return self._verify_at is not None and self._verify_at <= now

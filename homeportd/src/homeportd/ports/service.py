@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,11 +12,12 @@ from typing import Any, Protocol
 
 from homeportd.clock import now
 from homeportd.ports.fallback import Psutil, PsutilOwners
-from homeportd.ports.merge import changes, merge
-from homeportd.ports.model import Change, Owner, Port
+from homeportd.ports.merge import Known, changes, merge
+from homeportd.ports.model import Change, Owner, Port, Program
 from homeportd.ports.netlink import Listener, Netlink
 from homeportd.ports.owners import Owners
 from homeportd.ports.settings import Outside, PortsSettings
+from homeportd.ports.socket_lookup import SocketLookup
 from homeportd.repos.service import Repos
 from homeportd.signal import Signal
 
@@ -44,6 +46,12 @@ class Holders(Protocol):
     def user(self, listener: Listener) -> str | None:
         """The name of a listener's user, which is known of more listeners than their process is."""
 
+    def uid(self, listener: Listener) -> int | None:
+        """The user who made a listener's socket, None where that is not known."""
+
+    def settled(self, listener: Listener) -> bool:
+        """Whether the owner of a listener has been looked up, found or not."""
+
     def due(self, listeners: tuple[Listener, ...], now: float) -> Any:
         """The work for `look_up` at `now`; false when there is none."""
 
@@ -69,6 +77,18 @@ def choose(reader: Path | None = None) -> tuple[Source, Holders, bool]:
     return netlink, Owners(reader), False
 
 
+def _lookup() -> SocketLookup | None:
+    """Questions about one socket each, where the kernel answers them."""
+    lookup = SocketLookup()
+    try:
+        lookup.inode(("127.0.0.1", 1))
+    except OSError as error:
+        lookup.close()
+        log.warning("the kernel does not say which socket a connection reaches: %s", error)
+        return None
+    return lookup
+
+
 class Ports:
     """Listeners within the port ranges of the settings, with owners and repos."""
 
@@ -82,6 +102,10 @@ class Ports:
         self._stale = True  # whether something other than the sockets changed
         self._visited: frozenset[Path] = frozenset()
         self._looking: asyncio.Task[None] | None = None
+        self._pending: frozenset[Listener] = frozenset()  # whose first look-up is under way
+        self._scanning = asyncio.Lock()
+        self._again: asyncio.Task[None] | None = None
+        self._lookup: SocketLookup | None = None  # None: the system does not answer such questions
         self._failing = False
         self._stop = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -93,6 +117,7 @@ class Ports:
         """Scan once, so that the first question has an answer, and then every second."""
         reader = self._settings.owner_reader
         self._source, self._holders, self._blocking = await asyncio.to_thread(choose, reader)
+        self._lookup = None if self._blocking else _lookup()
         await self.scan()
         self._loop = asyncio.create_task(self._run(), name="ports")
 
@@ -106,6 +131,10 @@ class Ports:
         if self._looking is not None:
             # Cancelling would lose the pidfds that a look-up opened; one that hangs in the kernel is let go.
             await asyncio.wait({self._looking}, timeout=PERIOD)
+        if self._again is not None:
+            await asyncio.wait({self._again})
+        if self._lookup is not None:
+            self._lookup.close()
         self._source.close()
         self._holders.close()
 
@@ -115,7 +144,7 @@ class Ports:
 
     def repos_of_ports(self) -> list[tuple[int, str | None]]:
         """The number of each port with the path of its repo; None: a port of no repo."""
-        return [(port.port, port.repo) for port in self._ports.values()]
+        return [(port.port, one.repo) for port in self._ports.values() for one in port.programs]
 
     def get(self, port: int) -> Port | None:
         """The port of a number, None when nothing listens there."""
@@ -125,10 +154,30 @@ class Ports:
         """Why a listener on this port is never shown: it is Homeport's own, or in none of the ranges."""
         return self._settings.outside(port)
 
+    def reaches(self, program: Program, *, fresh: bool = False) -> bool:
+        """Whether a connection to a program's address reaches one of its sockets now, and not what came after it.
+
+        True where the system does not say. `fresh`: no answer of a moment ago will do.
+        """
+        if self._lookup is None:
+            return True
+        try:
+            return self._lookup.inode(program.dialled, fresh=fresh) in program.inodes
+        except OSError as error:
+            log.error("cannot see what listens on port %d: %s", program.port, error)
+            return False
+
+    async def look_again(self) -> None:
+        """Scan now, since a program is not where it was; all who ask meanwhile wait for one scan."""
+        if self._again is None or self._again.done():
+            self._again = asyncio.create_task(self.scan(), name="ports: look again")
+        await asyncio.wait({self._again}, timeout=PATIENCE + PERIOD)
+
     async def scan(self) -> None:
         """Scan once and emit what changed. Of failures in a row the first is logged; the last view stays."""
         try:
-            await self._scan()
+            async with self._scanning:
+                await self._scan()
         except Exception as error:
             if not self._failing:
                 log.error("cannot see which ports listen: %s: %s", type(error).__name__, error)
@@ -161,12 +210,14 @@ class Ports:
         if self._looking is None:
             due = self._holders.due(self._covered, clock())
             if due:
+                self._pending = frozenset(one for one in self._covered if not self._holders.settled(one))
                 self._looking = asyncio.create_task(self._look(due), name="ports: owners")
                 # It may hang in the kernel (a process in uninterruptible sleep, a dead network file system).
                 # Then ports are shown without owner, and scanning goes on.
                 await asyncio.wait({self._looking}, timeout=PATIENCE)
         if self._looking is not None and self._looking.done():
             looked, self._looking = self._looking, None
+            self._pending = frozenset()
             self._stale = True
             looked.result()
         if self._stale:
@@ -184,10 +235,16 @@ class Ports:
 
     def _show(self) -> None:
         before = self._ports
-        after = merge(self._covered, self._holders.owner, self._holders.user, self._repos.of, before, now())
+        after = merge(self._covered, self._known, self._repos.of, before, now(), os.getuid())
         self._ports = MappingProxyType(after)
         for change in changes(before, after):
             self.changed.emit(change)
+
+    def _known(self, listener: Listener) -> Known:
+        holders = self._holders
+        # While a look-up is under way, the repo of an owner that is known may not be.
+        settled = listener not in self._pending and holders.settled(listener)
+        return Known(holders.owner(listener), holders.uid(listener), holders.user(listener), settled)
 
     def _touch(self) -> None:
         self._stale = True

@@ -10,6 +10,7 @@ import json
 from http import HTTPStatus
 from typing import Protocol, cast
 
+from homeportd.ports.model import Program
 from homeportd.relay.head import FIX, MAX_HEAD, BadHead, Head, parse, status_of
 
 BUFFER = 64 * 1024  # bytes that may wait for a slow side
@@ -28,11 +29,11 @@ class ConnectionOwner(Protocol):
     def discard(self, connection: RelayedConnection) -> None:
         """Forget a connection that is over."""
 
-    def admit(self, head: Head) -> tuple[str, int]:
-        """(Host, port) to dial for this request. Raises BadHead."""
+    def admit(self, head: Head) -> Program:
+        """The program to dial for this request. Raises BadHead."""
 
-    def still_allowed(self, head: Head) -> bool:
-        """Whether the right of a request still holds, after the dialling."""
+    def still_allowed(self, head: Head, program: Program) -> bool:
+        """Whether the right of a request still holds, after the program was dialled, and whether it was that one."""
 
 
 class RelayedConnection(asyncio.Protocol):
@@ -90,7 +91,7 @@ class RelayedConnection(asyncio.Protocol):
         try:
             head = parse(block)
             self.head = head
-            host, port = self._owner.admit(head)
+            program = self._owner.admit(head)
         except BadHead as error:
             self._refuse(error.status, error.detail)
             return
@@ -99,19 +100,19 @@ class RelayedConnection(asyncio.Protocol):
         self._answer = b"" if head.upgrade else None
         if self._caddy is not None:
             self._caddy.pause_reading()
-        self._task = self._loop.create_task(self._dial(head, host, port))
+        self._task = self._loop.create_task(self._dial(head, program))
 
-    async def _dial(self, head: Head, host: str, port: int) -> None:
+    async def _dial(self, head: Head, program: Program) -> None:
         try:
             async with asyncio.timeout(DIAL_S):
-                await self._loop.create_connection(lambda: Upstream(self), host, port)
+                await self._loop.create_connection(lambda: Upstream(self), *program.dialled)
         except (OSError, TimeoutError):
             self._refuse(502, f"port {head.port} does not answer")
             return
         if self._ended or self._upstream is None or self._caddy is None:
             self.end()
             return
-        if not self._owner.still_allowed(head):
+        if not self._owner.still_allowed(head, program):
             self._refuse(403, "the right to this port has ended")
             return
         self._dialled = True

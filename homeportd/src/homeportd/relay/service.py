@@ -17,7 +17,8 @@ from typing import Protocol
 
 from homeportd import sockets
 from homeportd.auth.limiter import neighbourhood
-from homeportd.ports.model import Port
+from homeportd.ports.model import Port, Program
+from homeportd.ports.target import target
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.head import BadHead, Head
 from homeportd.shares.model import Share
@@ -40,9 +41,15 @@ class Ports(Protocol):
     def get(self, port: int) -> Port | None:
         """The port, while something listens on it."""
 
+    def reaches(self, program: Program, *, fresh: bool = False) -> bool:
+        """Whether a connection to a program's address reaches it now."""
+
 
 class ShareRights(Protocol):
     """What the relay needs of `shares.service.Shares`."""
+
+    def get(self, port: int) -> Share | None:
+        """The share of a port."""
 
     def alive(self, port: int, grant: str) -> bool:
         """Whether a visitor let in under `grant` may stay."""
@@ -118,16 +125,15 @@ class Relay:
 
     # Called by the connections
 
-    def admit(self, head: Head) -> tuple[str, int]:
-        """(Host, port) to dial for this request. Raises BadHead when its right has ended, or nothing listens there."""
+    def admit(self, head: Head) -> Program:
+        """The program to dial for this request. Raises BadHead when its right has ended, or nothing listens there."""
         if not self._alive(head.port, head.right):
             raise BadHead(403, "the right to this port has ended")
         self._bound(head)
-        port = self._ports.get(head.port)
-        if port is None:
+        program = self._program(head)
+        if program is None or not self._ports.reaches(program):
             raise BadHead(502, f"nothing listens on port {head.port}")
-        host, _, number = port.upstream.rpartition(":")
-        return host.strip("[]"), int(number)
+        return program
 
     def _bound(self, head: Head) -> None:
         """Raise BadHead where there are too many connections: of visitors', the owner has some in reserve."""
@@ -145,9 +151,18 @@ class Relay:
         if len(visitors) > MAX_LIVE - FOR_OWNER:
             raise BadHead(503, f"there are {MAX_LIVE - FOR_OWNER} live connections of visitors already")
 
-    def still_allowed(self, head: Head) -> bool:
-        """Whether the right of a request still holds."""
-        return self._alive(head.port, head.right)
+    def still_allowed(self, head: Head, program: Program) -> bool:
+        """Whether the right of a request still holds, and what was dialled is what it was meant for.
+
+        No socket gets the inode of another, so that one which listened before and after a connection was made is the
+        one that the connection reached.
+        """
+        return self._alive(head.port, head.right) and self._ports.reaches(program, fresh=True)
+
+    def _program(self, head: Head) -> Program | None:
+        port = self._ports.get(head.port)
+        owner = not head.right.startswith("share:")
+        return None if port is None else target(port, self._shares.get(head.port), owner=owner)
 
     def add(self, connection: RelayedConnection) -> bool:
         """Count a connection; False when there are too many, or the relay is closing."""

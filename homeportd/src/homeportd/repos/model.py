@@ -17,7 +17,8 @@ class Repo:
 
     `branch` is the short commit id where HEAD is detached. `dirty` is None as long as nobody asked, and where
     git cannot tell. `remote` carries no credentials. `owner` is the user whose folder it is; `handover` are the
-    commands, for root, that make it the agent's, empty where it is that already or better stays as it is.
+    commands, for root, that make it the agent's, empty where it is that already or better stays as it is. `clone` is
+    the git folder that it shares with its other worktrees, `uid` the user whose folder it is.
     """
 
     id: str
@@ -28,6 +29,8 @@ class Repo:
     remote: str | None = None
     owner: str | None = None
     handover: tuple[tuple[str, ...], ...] = ()
+    clone: Path | None = None
+    uid: int | None = None
 
 
 @dataclass(frozen=True)

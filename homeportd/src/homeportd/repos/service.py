@@ -171,4 +171,6 @@ class Repos:
             remote=tree.remote,
             owner=described.owner,
             handover=described.handover,
+            clone=tree.common_dir,
+            uid=tree.uid,
         )

@@ -56,7 +56,7 @@ def repo_views(repos: Iterable[Repo], ports: Iterable[tuple[int, str | None]]) -
             owner=repo.owner,
             foreign=repo.owner is not None and repo.owner != own_name(),
             handover=_command(repo),
-            ports=sorted(running[repo.id]),
+            ports=sorted(set(running[repo.id])),
         )
         for repo in repos
     ]

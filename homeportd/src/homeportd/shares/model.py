@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from homeportd.networks import Address, Network, within
+from homeportd.shares.binding import Binding
 
 # Values of `Share.host_header` beside a name.
 LOCALHOST = "localhost"  # the dev server is asked as `localhost:<port>`
@@ -28,6 +29,8 @@ class Share:
     `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name
     both, so that a change ends them. `allow` empty means any address. `uses` counts passwords accepted.
     `host_header` is LOCALHOST, KEEP, or the Host, with or without a port, that the dev server is to see.
+    `binding` is what it was made for, None as long as nothing has listened there. `inherited`: a release made it that
+    noted no binding. `paused` says why visitors are refused although the share stands: something else has its number.
     """
 
     port: int
@@ -41,10 +44,17 @@ class Share:
     uses: int
     updated_at: datetime
     host_header: str = LOCALHOST
+    binding: Binding | None = None
+    inherited: bool = False
+    paused: str | None = None  # not stored: it is found again
 
     def expired(self, now: datetime) -> bool:
         """Whether its time is over; from then on the port is private again."""
         return self.expires_at is not None and now >= self.expires_at
+
+    def open(self, now: datetime) -> bool:
+        """Whether it lets anybody in but the owner, unless it is paused."""
+        return self.mode is not Mode.PRIVATE and not self.expired(now)
 
     @property
     def grant(self) -> str:
@@ -86,6 +96,7 @@ class Decision(StrEnum):
     DENIED_LIMIT = "denied:limit"
     DENIED_USES = "denied:uses"
     DENIED_ORIGIN = "denied:origin"  # the cookie would do, but a page of another origin used it
+    DENIED_PAUSED = "denied:paused"
 
     @property
     def allowed(self) -> bool:
@@ -105,6 +116,8 @@ def authorize(visitor: Visitor, share: Share | None, now: datetime) -> Decision:
         return Decision.DENIED_EXPIRED
     if share.allow and not within(visitor.address, share.allow):
         return Decision.DENIED_NETWORK
+    if share.paused is not None:
+        return Decision.DENIED_PAUSED
     if share.mode is Mode.PUBLIC:
         return Decision.PUBLIC
     if visitor.proof is Proof.COOKIE:

@@ -16,6 +16,7 @@ from homeportd.errors import Problem, invalid, not_found
 from homeportd.networks import Address, Network, NetworkError, parse_network, parse_networks, within
 from homeportd.shares import expiry, host_header
 from homeportd.shares.basic import Basic
+from homeportd.shares.binding import Binding
 from homeportd.shares.changes import narrows
 from homeportd.shares.model import Decision, Mode, Share
 from homeportd.shares.store import ShareStore
@@ -48,13 +49,15 @@ class Shares:
         endings: Endings,
         now: Callable[[], datetime] = clock.now,
         refusal: Callable[[int], Problem | None] = lambda port: None,
+        binding: Callable[[int], Binding | None] = lambda port: None,
     ) -> None:
-        """`refusal` says why a port cannot be shared, if it cannot."""
+        """`refusal` says why a port cannot be shared, if it cannot; `binding` what listens on a port now."""
         self._store = store
         self._passwords = passwords
         self._endings = endings
         self._now = now
         self._refusal = refusal
+        self._binding = binding
         self._shares: dict[int, Share] = {}
         self._writing = asyncio.Lock()
         self._limiter = Limiter()
@@ -62,6 +65,8 @@ class Shares:
         self._ended: set[str] = set()  # grants whose expiry was announced
         # A share was set, removed (None) or has expired: its port and the share.
         self.changed: Signal[[int, Share | None]] = Signal()
+        # A share has been paused, or goes on: `Share.paused` says which.
+        self.paused: Signal[[Share]] = Signal()
 
     async def load(self) -> None:
         """Read what the database holds."""
@@ -79,7 +84,9 @@ class Shares:
     def alive(self, port: int, grant: str) -> bool:
         """Whether a visitor let in under `grant` may stay."""
         share = self._shares.get(port)
-        return share is not None and share.grant == grant and not share.expired(self._now())
+        if share is None or share.paused is not None:
+            return False
+        return share.grant == grant and not share.expired(self._now())
 
     async def set(self, port: int, request: ShareRequest) -> Share:
         """Make or change the share of a port.
@@ -113,6 +120,7 @@ class Shares:
                 password_hash = None
             elif password_hash is None:
                 raise Problem(409, "a password share needs a password", "give one with the request")
+            kept = before if before is not None and before.open(now) else None
             return Share(
                 port=port,
                 id=before.id if before else secrets.token_hex(8),
@@ -125,6 +133,9 @@ class Shares:
                 uses=0,
                 updated_at=now,
                 host_header=host,
+                binding=kept.binding if kept else self._binding(port),
+                inherited=bool(kept and kept.inherited),
+                paused=kept.paused if kept and request.mode is not Mode.PRIVATE else None,
             )
 
         before = self._shares.get(port)
@@ -136,12 +147,12 @@ class Shares:
             before = self._shares.get(port)
             share = made_of(before)
             await self._store.save(share)
-            if self._shares.get(port) is not before:
+            if not _same(self._shares.get(port), before):
                 # What came meanwhile is written next, and stays.
                 raise Problem(409, f"the share of port {port} was changed at the same moment", "try again")
             self._shares[port] = share
         self.changed.emit(port, share)
-        return share
+        return self._shares.get(port, share)
 
     async def _narrow(self, share: Share) -> None:
         """Replace a wider share, in memory at once. Where that cannot be written the port becomes private."""
@@ -177,7 +188,37 @@ class Shares:
 
         await self._endings.write(f"share of port {port}", ended, write)
 
-    async def prove(  # noqa: PLR0911 - one a rule
+    async def bind(self, port: int, binding: Binding) -> Share:
+        """Let a share lead to other servers; visitors keep what they hold. Raises Problem 404 without a share."""
+        missing = not_found(f"a share of port {port}", "homeport list shows what is shared")
+        async with self._writing:
+            share = self._shares.get(port)
+            if share is None:
+                raise missing
+            await self._store.save(replace(share, binding=binding, inherited=False))
+            share = self._shares.get(port)
+            if share is None:  # ended meanwhile, which is written next
+                raise missing
+            was_paused = share.paused is not None
+            share = self._shares[port] = replace(share, binding=binding, inherited=False, paused=None)
+        self.changed.emit(port, share)
+        share = self._shares.get(port, share)
+        if was_paused and share.paused is None:
+            self.paused.emit(share)
+        return share
+
+    def pause(self, port: int, reason: str | None) -> None:
+        """Refuse visitors of a share for a reason, or let them in again (None)."""
+        share = self._shares.get(port)
+        if share is None or share.paused == reason:
+            return
+        turned = (share.paused is None) != (reason is None)
+        share = self._shares[port] = replace(share, paused=reason)
+        self.changed.emit(port, share)
+        if turned:
+            self.paused.emit(share)
+
+    async def prove(  # noqa: PLR0911 - one a reason
         self, port: int, password: str, address: Address
     ) -> Decision:
         """Check a visitor's password: LOGIN when it is right, else the denial.
@@ -191,6 +232,8 @@ class Shares:
             return Decision.DENIED_EXPIRED
         if share.allow and not within(address, share.allow):
             return Decision.DENIED_NETWORK
+        if share.paused is not None:
+            return Decision.DENIED_PAUSED
         if self.wait_s(port, address):
             return Decision.DENIED_LIMIT
         client = neighbourhood(address)
@@ -212,11 +255,11 @@ class Shares:
                 return Decision.LOGIN
             if share.uses >= share.max_uses:
                 return Decision.DENIED_USES
-            used = replace(share, uses=share.uses + 1)
-            await self._store.save(used)
-            if self._shares.get(port) is not share:
+            await self._store.save(replace(share, uses=share.uses + 1))
+            present = self._shares.get(port)
+            if present is None or not _same(present, share):
                 return Decision.DENIED_LOGIN  # ended while the use was being written
-            self._shares[port] = share = used
+            self._shares[port] = share = replace(present, uses=share.uses + 1)
         self.changed.emit(port, share)
         return Decision.LOGIN
 
@@ -257,6 +300,13 @@ class Shares:
         for share in self.all():
             if share.grant in turned:
                 self.changed.emit(share.port, share)
+
+
+def _same(one: Share | None, other: Share | None) -> bool:
+    """Whether nothing has changed between the two, pauses excepted."""
+    if one is None or other is None:
+        return one is other
+    return replace(one, paused=None) == replace(other, paused=None)
 
 
 def _networks(texts: Sequence[str]) -> tuple[Network, ...]:

@@ -7,10 +7,12 @@ import json
 from homeportd import clock
 from homeportd.database import Database
 from homeportd.networks import parse_network
+from homeportd.shares.binding import Binding
 from homeportd.shares.model import Mode, Share
 
 _COLUMNS = (
-    "port, id, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at, host_header"
+    "port, id, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at, host_header,"
+    " binding, inherited"
 )
 
 
@@ -29,7 +31,7 @@ class ShareStore:
         """Insert or replace the share of a port."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                f"INSERT OR REPLACE INTO shares ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO shares ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 (
                     share.port,
                     share.id,
@@ -42,6 +44,8 @@ class ShareStore:
                     share.uses,
                     clock.to_text(share.updated_at),
                     share.host_header,
+                    share.binding.to_json() if share.binding else None,
+                    int(share.inherited),
                 ),
             )
 
@@ -52,7 +56,8 @@ class ShareStore:
 
 
 def _share(row: tuple[object, ...]) -> Share:
-    port, id_, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at, host = row
+    port, id_, generation, mode, password_hash, expires_at, allow, max_uses, uses, *rest = row
+    updated_at, host, binding, inherited = rest
     assert isinstance(port, int) and isinstance(generation, int) and isinstance(uses, int)  # noqa: S101, PT018
     assert max_uses is None or isinstance(max_uses, int)  # noqa: S101
     return Share(
@@ -67,4 +72,6 @@ def _share(row: tuple[object, ...]) -> Share:
         uses=uses,
         updated_at=clock.from_text(str(updated_at)),
         host_header=str(host),
+        binding=None if binding is None else Binding.from_json(str(binding)),
+        inherited=bool(inherited),
     )

@@ -10,8 +10,19 @@ from homeportd.shares.access import Access
 from homeportd.shares.model import LOCALHOST, Decision, Share
 
 
+class BindingView(BaseModel):
+    """What a share was made for: the servers in a working tree and its worktrees, or else those of a user."""
+
+    user: str | None
+    repo: str | None
+
+
 class ShareView(BaseModel):
-    """The share of a port. `generation` 0: the port was never shared, so it is private."""
+    """The share of a port. `generation` 0: the port was never shared, so it is private.
+
+    `bound_to`: what it was made for; null as long as nothing has listened there. `paused`: why it lets in nobody but
+    the owner, though it stands: something else listens there.
+    """
 
     port: int
     url: str
@@ -24,6 +35,8 @@ class ShareView(BaseModel):
     host_header: str
     generation: int
     updated_at: str | None
+    bound_to: BindingView | None
+    paused: str | None
 
 
 class AccessView(BaseModel):
@@ -45,13 +58,25 @@ class ShareChangedView(BaseModel):
     share: ShareView
 
 
+class SharePausedView(BaseModel):
+    """Data of the events that a share was paused, and that it goes on."""
+
+    port: int
+    share: ShareView
+
+
 class AccessEventView(AccessView):
     """Data of the event that a visitor was let in or refused; `id` is 0, since the row is not on disk yet."""
 
     port: int
 
 
-EVENTS: Final[dict[str, type[BaseModel]]] = {"share.changed": ShareChangedView, "access": AccessEventView}
+EVENTS: Final[dict[str, type[BaseModel]]] = {
+    "share.changed": ShareChangedView,
+    "share.paused": SharePausedView,
+    "share.resumed": SharePausedView,
+    "access": AccessEventView,
+}
 
 
 def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
@@ -70,6 +95,8 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
             host_header=LOCALHOST,
             generation=0,
             updated_at=None,
+            bound_to=None,
+            paused=None,
         )
     return ShareView(
         port=port,
@@ -83,6 +110,8 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
         host_header=share.host_header,
         generation=share.generation,
         updated_at=clock.to_text(share.updated_at),
+        bound_to=BindingView(user=share.binding.user, repo=share.binding.worktree) if share.binding else None,
+        paused=share.paused,
     )
 
 

@@ -233,6 +233,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ports/{port}/share/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Share
+         * @description Let a paused share go on with what listens on the port now.
+         */
+        post: operations["resume_share_api_ports__port__share_resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/proxy/{port}/{path}": {
         parameters: {
             query?: never;
@@ -568,6 +588,11 @@ export interface components {
             total: number;
             used: number;
         };
+        /** @description What a share was made for: the servers in a working tree and its worktrees, or else those of a user. */
+        BindingView: {
+            repo: string | null;
+            user: string | null;
+        };
         /** @description A caution before the port is shared, and the command to use instead where there is one. */
         CautionView: {
             command: string | null;
@@ -656,7 +681,7 @@ export interface components {
             fix: string;
         };
         /** @description An event as it is sent. Those without an `id` show the present and are never replayed. */
-        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
+        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
         /** @description The answer of an agent that is up. */
         Health: {
             /** @constant */
@@ -803,6 +828,8 @@ export interface components {
         /**
          * @description A port that something listens on, or that is shared. Unknown is null.
          *
+         *     Several programs may listen on one number, such as on 127.0.0.1 and ::1: `programs` has each, and the fields from
+         *     `pid` to `subdir` are those of the one that is dialled.
          *     `foreign`: somebody else than the agent's user runs it.
          *     `outside`: what listens there is not looked at, for the port is Homeport's own or in none of the ranges.
          */
@@ -818,6 +845,7 @@ export interface components {
             outside: ("own" | "ranges") | null;
             pid: number | null;
             port: number;
+            programs: components["schemas"]["ProgramView"][];
             repo: string | null;
             share: components["schemas"]["ShareView"];
             started_at: string | null;
@@ -832,6 +860,21 @@ export interface components {
             fix: string;
             status: number;
             title: string;
+        };
+        /** @description One of the programs on a port. `dialled`: the address of the port leads to this one, and to no other. */
+        ProgramView: {
+            addresses: string[];
+            command: string | null;
+            container: components["schemas"]["ContainerView"] | null;
+            cwd: string | null;
+            dialled: boolean;
+            foreign: boolean;
+            pid: number | null;
+            repo: string | null;
+            started_at: string | null;
+            subdir: string | null;
+            title: string | null;
+            user: string | null;
         };
         /** @description The statistics of a tunnel that change all the time. */
         RatesView: {
@@ -935,9 +978,32 @@ export interface components {
             port: number;
             share: components["schemas"]["ShareView"];
         };
-        /** @description The share of a port. `generation` 0: the port was never shared, so it is private. */
+        SharePausedEvent: {
+            data: components["schemas"]["SharePausedView"];
+            id: number | null;
+            /** @constant */
+            type: "share.paused";
+        };
+        /** @description Data of the events that a share was paused, and that it goes on. */
+        SharePausedView: {
+            port: number;
+            share: components["schemas"]["ShareView"];
+        };
+        ShareResumedEvent: {
+            data: components["schemas"]["SharePausedView"];
+            id: number | null;
+            /** @constant */
+            type: "share.resumed";
+        };
+        /**
+         * @description The share of a port. `generation` 0: the port was never shared, so it is private.
+         *
+         *     `bound_to`: what it was made for; null as long as nothing has listened there. `paused`: why it lets in nobody but
+         *     the owner, though it stands: something else listens there.
+         */
         ShareView: {
             allow: string[];
+            bound_to: components["schemas"]["BindingView"] | null;
             expired: boolean;
             expires_at: string | null;
             generation: number;
@@ -945,6 +1011,7 @@ export interface components {
             max_uses: number | null;
             /** @enum {string} */
             mode: "private" | "password" | "public";
+            paused: string | null;
             port: number;
             updated_at: string | null;
             url: string;
@@ -1469,6 +1536,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    resume_share_api_ports__port__share_resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareView"];
+                };
             };
         };
     };

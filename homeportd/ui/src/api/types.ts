@@ -8,6 +8,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Port = Schemas["PortView"];
+export type Program = Schemas["ProgramView"];
 export type Repo = Schemas["RepoView"];
 export type Share = Schemas["ShareView"];
 export type ShareMode = Share["mode"];

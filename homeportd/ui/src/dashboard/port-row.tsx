@@ -3,10 +3,18 @@ import type { Port } from "../api/types";
 import { CopyIcon, ListIcon, OpenIcon, ShareIcon, StopIcon } from "../components/icons";
 import { Menu, type MenuItem } from "../components/menu";
 import { StatusDot, TONE_TEXT } from "../components/status-dot";
-import { describePort, effectiveMode, hasExpired, MODE_LABELS } from "../model/port-text";
+import {
+  describeOther,
+  describePort,
+  effectiveMode,
+  hasExpired,
+  isPaused,
+  MODE_LABELS,
+  otherPrograms,
+} from "../model/port-text";
 import { formatExpiry } from "../model/time-format";
 import { now } from "../state/clock";
-import { copyLink, openPort, unshare } from "../state/port-actions";
+import { copyLink, openPort, resume, unshare } from "../state/port-actions";
 import { navigate, routeHash } from "../state/route";
 
 /** The row of a port: state, number, server, who may see it, until when; then the likely action and the menu. */
@@ -34,12 +42,26 @@ export function PortRow({ port }: { port: Port }) {
         <span class={`min-w-[5ch] font-mono ${isAnonymous ? "" : "font-semibold"}`}>{port.port}</span>
         <span class={`min-w-0 [overflow-wrap:anywhere] ${isAnonymous || !port.listening ? "text-soft" : ""}`}>
           {describePort(port)}
+          {otherPrograms(port).map((each) => (
+            <small key={describeOther(each)} class="block text-small text-soft" data-other>
+              not led to: {describeOther(each)}
+            </small>
+          ))}
         </span>
       </a>
       <p class="min-w-0 [overflow-wrap:anywhere] max-sm:col-start-2 max-sm:self-start max-sm:text-small">
         <Audience port={port} />
       </p>
-      {port.listening ? (
+      {isPaused(port) ? (
+        <button
+          type="button"
+          class="button-quiet"
+          onClick={() => void resume(port)}
+          aria-label={`Resume the share of ${port.port}`}
+        >
+          Resume
+        </button>
+      ) : port.listening ? (
         <a
           class="button-quiet"
           href={port.url}
@@ -106,6 +128,14 @@ function Audience({ port }: { port: Port }) {
           ...(max_uses === null ? [] : [`${uses} of ${max_uses} uses`]),
         ];
   const text = details.join(" · ");
+  if (isPaused(port)) {
+    return (
+      <>
+        <span class={`font-semibold ${TONE_TEXT.password}`}>Paused</span>{" "}
+        <span class="text-soft">{`· ${port.share.paused}`}</span>
+      </>
+    );
+  }
   return (
     <>
       <span class={mode === "private" ? TONE_TEXT[mode] : `font-semibold ${TONE_TEXT[mode]}`}>
@@ -133,6 +163,7 @@ function menuItems(port: Port): MenuItem[] {
       hint: "l",
       run: () => navigate({ name: "log", port: number }),
     },
+    ...(isPaused(port) ? [{ label: "Resume share", icon: <ShareIcon />, run: () => void resume(port) }] : []),
     ...(port.share.mode !== "private"
       ? [{ label: "Stop sharing", icon: <StopIcon />, run: () => void unshare(port) }]
       : []),

@@ -16,6 +16,7 @@ const DECISIONS: Record<AccessDecision, string> = {
   "denied:limit": "Turned away: too many attempts",
   "denied:uses": "Turned away: no uses left",
   "denied:origin": "Turned away: asked by a page of another origin",
+  "denied:paused": "Turned away: share was paused",
 };
 
 export const wasAllowed = (decision: string): boolean => !decision.startsWith("denied");

@@ -1,6 +1,6 @@
 /** Text for ports and their shares. */
 
-import type { Port, ShareMode } from "../api/types";
+import type { Port, Program, ShareMode } from "../api/types";
 
 /** Text for a port without a title. A port that nobody listens on is listed for its share. */
 function describeUnnamed(port: Port): string {
@@ -27,6 +27,19 @@ export function describePort(port: Port): string {
     .filter(Boolean)
     .join(" · ");
 }
+
+/** A program that shares the port's number and is not what its address leads to: "python · games' · on ::1". */
+export function describeOther(program: Program): string {
+  const user = program.foreign && program.user ? possessive(program.user) : "";
+  const name = program.title ?? (program.user ? "a program" : "owner not visible");
+  return [name, program.subdir, user, `on ${program.addresses.join(", ")}`].filter(Boolean).join(" · ");
+}
+
+/** The programs on the port's number that its address does not lead to. */
+export const otherPrograms = (port: Port): Program[] => port.programs.filter((each) => !each.dialled);
+
+/** Whether the share stands, and lets in nobody but the owner, since something else listens there. */
+export const isPaused = (port: Port): boolean => isShared(port) && port.share.paused !== null;
 
 /** What to know before the port is shared; empty when there is nothing. */
 export function cautionText(port: Port): string {

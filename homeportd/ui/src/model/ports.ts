@@ -25,7 +25,9 @@ export function applyPortEvent(state: PortsState, event: EventMessage): PortsSta
       const port = state.ports.get(event.data.port);
       return port === undefined ? state : withPort(state, stopped(port));
     }
-    case "share.changed": {
+    case "share.changed":
+    case "share.paused":
+    case "share.resumed": {
       const { port, share } = event.data;
       return withPort(state, { ...(state.ports.get(port) ?? unlistedPort(state, port)), share });
     }
@@ -51,6 +53,7 @@ const stopped = (port: Port): Port => ({
   addresses: [],
   pid: null,
   started_at: null,
+  programs: [],
 });
 
 /** The share of a port that is not shared. */
@@ -66,6 +69,8 @@ export const privateShare = (port: number, url: string): Share => ({
   host_header: "localhost",
   generation: 0,
   updated_at: null,
+  bound_to: null,
+  paused: null,
 });
 
 /** A port that is not in the list: it can be shared before anything listens there. */
@@ -87,6 +92,7 @@ export function unlistedPort(state: PortsState, port: number): Port {
     subdir: null,
     url,
     first_seen: null,
+    programs: [],
     share: privateShare(port, url),
     caution: null,
     outside: null,

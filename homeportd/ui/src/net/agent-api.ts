@@ -16,6 +16,9 @@ export const setShare = (port: number, body: ShareRequest) =>
 /** Has the agent look at the page of a port, whether it should be asked by its public name. */
 export const getHostAdvice = (port: number) =>
   call("get", "/api/ports/{port}/host-header", { path: { port } });
+/** Lets a paused share go on with what listens on the port now. */
+export const resumeShare = (port: number) =>
+  call("post", "/api/ports/{port}/share/resume", { path: { port } });
 export const getTokens = () => call("get", "/api/tokens");
 export const createToken = (name: string, scope: Token["scope"]) =>
   call("post", "/api/tokens", { body: { name, scope } });

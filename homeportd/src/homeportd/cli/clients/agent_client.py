@@ -108,6 +108,8 @@ class Agent:
                 "host_header": "localhost",
                 "generation": 0,
                 "updated_at": None,
+                "bound_to": None,
+                "paused": None,
             }
         return found
 

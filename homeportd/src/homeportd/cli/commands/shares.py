@@ -65,6 +65,10 @@ Domain = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", help="Share a debugger with everybody, too, without being asked.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Let a paused share go on, with what listens on the port now."),
+]
 MaxUses = Annotated[
     int | None,
     typer.Option("--max-uses", min=1, metavar="N", help="Accept the password N times."),
@@ -81,6 +85,7 @@ MaxUses = Annotated[
     "homeport share 5173 --public --via edge",
     "homeport share 5173 --password --via edge --domain myapp",
     "homeport share 9229 --public --yes",
+    "homeport share 5173 --resume",
 )
 def share(
     port: PortArgument,
@@ -95,6 +100,7 @@ def share(
     host_header: HostHeader = None,
     via: Via = None,
     domain: Domain = None,
+    resume: Resume = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -103,6 +109,9 @@ def share(
     Only you, unless you choose otherwise. With --password, --password-stdin, --public or --private the
     share is made anew from the options given; without them it keeps its mode and changes only
     what you name. The address is alone on the last line.
+
+    A share is for what listens when it is made: the servers of that repo, or else of that user. While something
+    else has the port, the share is paused, until that has gone or you say --resume.
     """
     chosen = [
         flag
@@ -120,11 +129,18 @@ def share(
     name = None if domain is None else parse_name(domain)
     if host_header:
         request["host_header"] = host_header
+    if resume and (chosen or via or any(request.values())):
+        raise Failure(
+            "--resume changes nothing else", f"homeport share {port} --resume, then the other options", USAGE
+        )
     if via:
         via_edge.check(via)
     elif name is not None:
         raise Failure("--domain is the name at the edge", "write --via edge, too", USAGE)
     with connect() as agent:
+        if resume:
+            _report(agent, agent.post(f"/ports/{port}/share/resume"), json, None, warned=False)
+            return
         warned = _confirm(agent, port, _mode(chosen[0]) if chosen else None, yes=yes)
         if chosen:
             request["mode"] = _mode(chosen[0])
@@ -243,6 +259,8 @@ def _report(agent: Agent, present: Share, json: bool, address: str | None, *, wa
         lines.append(f"It leads nowhere: {phrases.outside(found)}.")
     elif not (found and found["listening"]):
         lines.append("Nothing listens there yet; the address works as soon as something does.")
+    else:
+        lines += phrases.led_to(found, present)
     write([*lines, present["url"], *([address] if address else [])])
 
 

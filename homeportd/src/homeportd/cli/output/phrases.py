@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime
 
-from homeportd.cli.api_types import Port, Repo, Share
+from homeportd.cli.api_types import Port, Program, Repo, Share
 from homeportd.cli.output.terminal import Cell, Style
 from homeportd.clock import from_text
 from homeportd.tunnels.status import TunnelStatus
@@ -21,16 +21,54 @@ def what(port: Port) -> str:
         return outside(port)
     if not port["listening"]:
         return "nothing listens"
-    name, user = port["title"], port["user"]
-    if not name and port["command"]:
-        name = port["command"].split()[0].rpartition("/")[2]
+    return program(port)
+
+
+def program(found: Port | Program) -> str:
+    """A program that listens, and its user if that is another one."""
+    name, user = found["title"], found["user"]
+    if not name and found["command"]:
+        name = found["command"].split()[0].rpartition("/")[2]
     if not name:
         return f"a program of {user}" if user else "owner not visible"
-    whose = possessive(user) if user and port.get("foreign") else ""
-    if port.get("container"):
+    whose = possessive(user) if user and found.get("foreign") else ""
+    if found.get("container"):
         # The system's engine runs as root for whoever uses it.
         whose = "container" if user == "root" else f"{whose} container".strip()
-    return " · ".join(part for part in (name, port["subdir"] or "", whose) if part)
+    return " · ".join(part for part in (name, found["subdir"] or "", whose) if part)
+
+
+def others(port: Port) -> list[Program]:
+    """The programs on a port's number that its address does not lead to."""
+    return [one for one in port.get("programs") or [] if not one["dialled"]]  # not in answers of older agents
+
+
+def addresses(found: Program) -> str:
+    """The addresses of a program: `on ::1`."""
+    return f"on {', '.join(found['addresses'])}"
+
+
+def led_to(port: Port, share: Share) -> list[str]:
+    """Sentences about a share that is paused, and about a number that several programs have."""
+    if paused(share):
+        return [paused(share)]
+    apart = others(port)
+    if not apart:
+        return []
+    listed = " and ".join(f"{program(one)} {addresses(one)}" for one in apart)
+    here = next(one for one in port["programs"] if one["dialled"])
+    return [f"The address leads to {program(here)} {addresses(here)}, not to {listed}."]
+
+
+def paused(share: Share) -> str:
+    """Why a share is paused, with the command that lets it go on; empty where it is not."""
+    text = share.get("paused")  # not in answers of older agents
+    number = share["port"]
+    return (
+        f"The share of {number} is paused. {text} To share that: homeport share {number} --resume"
+        if text
+        else ""
+    )
 
 
 def possessive(user: str) -> str:
@@ -56,6 +94,8 @@ def outside(port: Port) -> str:
 
 def mode(share: Share) -> Cell:
     """The mode of a share as it is now, in its colour."""
+    if share.get("paused") and not share["expired"]:
+        return Cell("paused", Style.AMBER)
     word = "private" if share["expired"] else share["mode"]
     return Cell(word, _STYLES.get(word, Style.PLAIN))
 

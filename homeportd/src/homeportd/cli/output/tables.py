@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from homeportd.cli.api_types import Access, Port, Repo, Status, Token
+from homeportd.cli.api_types import Access, Port, Program, Repo, Status, Token
 from homeportd.cli.output import phrases
 from homeportd.cli.output.terminal import Cell, Column, Row, Screen, Style, clean, clip, lay_out, width_of
 
@@ -57,26 +57,34 @@ def by_repo(
     `as_root`: the reader needs no sudo.
     """
     known = {repo["id"] for repo in repos}
-    groups = [
-        (_repo_line(repo, own, screen), own)
-        for repo in repos
-        for own in [[port for port in ports if port["repo"] == repo["id"]]]
-    ]
-    homeless = [port for port in ports if port["repo"] not in known]
+    groups: list[tuple[str, list[Row]]] = []
+    for repo in repos:
+        own = [port for port in ports if port["repo"] == repo["id"]]
+        groups.append((_repo_line(repo, own, screen), _rows(ports, own, {repo["id"]}, now)))
+    others: set[str | None] = {port["repo"] for port in ports} | {
+        one["repo"] for port in ports for one in phrases.others(port)
+    }
+    homeless = _rows(ports, [port for port in ports if port["repo"] not in known], others - known, now)
     if homeless:
         title = "Ports without a repo" if repos else "Ports"
         groups.append((screen.paint(title, Style.BOLD), homeless))
     if not groups:
         return nothing_yet()
-    rows: list[Row] = [_listed(port, now) for _, own in groups for port in own]
-    lines = iter(lay_out(_LISTED, rows, screen, indent=2, heading=False))
+    lines = iter(
+        lay_out(_LISTED, [row for _, rows in groups for row in rows], screen, indent=2, heading=False)
+    )
     page: list[str] = []
-    for title, own in groups:
+    for title, rows in groups:
         page.append(title)
-        page.extend(next(lines) for _ in own)
+        page.extend(next(lines) for _ in rows)
     if not ports:
         page += ["", *nothing_yet()]
     # Never clipped: it is there to be copied.
+    paused = [
+        screen.paint(clean(text), Style.AMBER) for port in ports if (text := phrases.paused(port["share"]))
+    ]
+    if paused:
+        page += ["", *paused]
     foreign = [
         screen.paint(clean(phrases.handover(repo, as_root)), Style.GREY)
         for repo in repos
@@ -104,6 +112,25 @@ def _repo_line(repo: Repo, ports: Sequence[Port], screen: Screen) -> str:
     return f"{line}  {screen.paint(branch, Style.GREY)}".rstrip()
 
 
+def _rows(ports: Sequence[Port], own: Sequence[Port], repos: set[str | None], now: datetime) -> list[Row]:
+    """The rows of a group: its ports, and the programs of these repos that share a number with what is dialled."""
+    rows = [(port["port"], 0, _listed(port, now)) for port in own]
+    for port in ports:
+        rows += [(port["port"], 1, _other(port, one)) for one in phrases.others(port) if one["repo"] in repos]
+    return [row for _, _, row in sorted(rows, key=lambda each: each[:2])]
+
+
+def _other(port: Port, found: Program) -> Row:
+    return (
+        Cell(f":{port['port']}", Style.GREY),
+        Cell(f"{phrases.program(found)} {phrases.addresses(found)}", Style.GREY),
+        Cell("not led to", Style.GREY),
+        Cell(""),
+        Cell(""),
+        Cell(""),
+    )
+
+
 def _listed(port: Port, now: datetime) -> Row:
     share = port["share"]
     return (
@@ -120,20 +147,37 @@ def port_table(ports: Sequence[Port], screen: Screen, now: datetime) -> list[str
     """Every port, one a line."""
     if not ports:
         return nothing_yet()
-    rows: list[Row] = [
-        (
-            Cell(str(port["port"]), Style.BOLD),
-            Cell(phrases.what(port), Style.PLAIN if port["listening"] else Style.GREY),
-            Cell(port["repo"] or ""),
-            phrases.mode(port["share"]),
-            Cell(phrases.until(port["share"], now).removeprefix("until ")),
-            Cell(" ".join(port["addresses"])),
-            Cell("" if port["pid"] is None else str(port["pid"])),
-            Cell(port["user"] or ""),
-            Cell(port["url"], Style.GREY),
+    rows: list[Row] = []
+    for port in ports:
+        apart = phrases.others(port)
+        own = [one for one in port.get("programs") or [] if one["dialled"]]
+        rows.append(
+            (
+                Cell(str(port["port"]), Style.BOLD),
+                Cell(phrases.what(port), Style.PLAIN if port["listening"] else Style.GREY),
+                Cell(port["repo"] or ""),
+                phrases.mode(port["share"]),
+                Cell(phrases.until(port["share"], now).removeprefix("until ")),
+                Cell(" ".join(own[0]["addresses"] if own else port["addresses"])),
+                Cell("" if port["pid"] is None else str(port["pid"])),
+                Cell(port["user"] or ""),
+                Cell(port["url"], Style.GREY),
+            )
         )
-        for port in ports
-    ]
+        rows += [
+            (
+                Cell(str(port["port"]), Style.GREY),
+                Cell(phrases.program(one), Style.GREY),
+                Cell(one["repo"] or ""),
+                Cell("not led to", Style.GREY),
+                Cell(""),
+                Cell(" ".join(one["addresses"])),
+                Cell("" if one["pid"] is None else str(one["pid"])),
+                Cell(one["user"] or ""),
+                Cell(""),
+            )
+            for one in apart
+        ]
     return lay_out(_PORTS, rows, screen)
 
 
