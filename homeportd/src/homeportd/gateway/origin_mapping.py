@@ -12,6 +12,7 @@ from homeportd.gateway.own_names import OwnNames
 from homeportd.gateway.request import AuthRequest
 from homeportd.origin import Origin
 from homeportd.ports.model import Port
+from homeportd.ports.target import binding_of
 from homeportd.shares.model import KEEP, LOCALHOST, Share
 
 MAX_SIBLINGS: Final = 64  # ports of a repo that are mapped beside the one asked for
@@ -155,10 +156,21 @@ class OriginMaps:
 
     def _siblings(self, number: int) -> frozenset[int]:
         port = self._ports.get(number)
-        if port is None or port.repo is None:
+        wanted = _belonging(port) if port is not None else None
+        if wanted is None:
             return frozenset()
-        same = [other.port for other in self._ports.snapshot().values() if other.repo == port.repo]
+        same = [other.port for other in self._ports.snapshot().values() if _belonging(other) == wanted]
         return frozenset(other for other in same[: MAX_SIBLINGS + 1] if other != number)
+
+
+def _belonging(port: Port) -> tuple[str, int | None] | None:
+    """The repo and user of what listens on a port; None where there is no repo, or its programs differ.
+
+    The user counts: anybody who may enter a folder can listen in it.
+    """
+    found = {(program.repo, binding_of(program).uid) for program in port.programs}
+    repo, uid = found.pop()
+    return None if repo is None or found else (repo, uid)
 
 
 def cookie_domains(authority: str) -> str:

@@ -623,7 +623,7 @@ export interface components {
          * @description The answer, as the access log writes it.
          * @enum {string}
          */
-        Decision: "owner" | "token" | "password" | "basic" | "public" | "login" | "denied:login" | "denied:password" | "denied:network" | "denied:expired" | "denied:limit" | "denied:uses" | "denied:origin";
+        Decision: "owner" | "token" | "password" | "basic" | "public" | "login" | "denied:login" | "denied:password" | "denied:network" | "denied:expired" | "denied:limit" | "denied:uses" | "denied:origin" | "denied:paused";
         /** @description A domain, and the reserved HTTP name that it shall lead to. */
         DomainBody: {
             domain: string;
