@@ -220,6 +220,7 @@ def test_nft_accepts_the_firewall(decide: Decide, render: Render, tmp_path: Path
     text = render("firewall", "{{ firewall_text }}", homeport=fact)
     assert "tcp dport { 2222, 80, 8081, 20000-29999 } accept" in text
     assert "udp dport { 53, 20000-29999 } accept" in text
+    assert "tcp dport { 8081 } ct state new add @web_clients6 { ip6 saddr and ffff:ffff:ffff:ffff::" in text
     assert "flush ruleset" not in text
     file = tmp_path / "firewall.nft"
     file.write_text(text)

@@ -172,9 +172,19 @@ def ask(port: int, target: str) -> str:
         connection.close()
 
 
-def test_a_server_sees_what_the_visitor_asked_for(front: int) -> None:
-    for target in ("/a%2Fb//c/../d;e?q=a%3Bb&r=%26", "/a%5Cb%23?x", "/?"):
+def test_a_server_sees_what_the_visitor_asked_for(front: int, tmp_path: Path) -> None:
+    targets = ("/a%2Fb//c/../d;e?q=a%3Bb&r=%26", "/a%5Cb%23?x", "/?")
+    for target in targets:
         assert ask(front, target) == target
+    # The log on disk has the path alone.
+    access = tmp_path / "access"
+    deadline = time.monotonic() + 60
+    while "/a%5Cb%23" not in access.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    logged = {json.loads(line)["RequestPath"] for line in access.read_text().splitlines()}
+    assert logged == {"/", *(target.partition("?")[0] for target in targets)}
+    assert "?" not in access.read_text()
     for query in ("q=a;b&r=1", "q=;"):
         _, _, seen = ask(front, f"/?{query}").partition("?")
         assert parse_qsl(seen) == parse_qsl(query)  # it is written otherwise, and says the same
@@ -194,6 +204,13 @@ def test_the_log_keeps_what_the_agent_reads_and_no_header(files: Files) -> None:
     assert fields["defaultMode"] == "drop"
     assert fields["names"]["RequestPath"] == fields["names"]["RouterName"] == "keep"
     assert "RequestLine" not in fields["names"]
+    assert fields["queryParameters"] == {"defaultMode": "drop"}
+
+
+def test_metrics_that_anybody_on_the_machine_reads_name_no_tunnel(files: Files) -> None:
+    _, _, vps = files(VPS)
+    prometheus = vps["metrics"]["prometheus"]
+    assert (prometheus["addRoutersLabels"], prometheus["addServicesLabels"]) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,7 @@ async def test_logs_and_figures_are_as_they_were(api, moment):
             "minute": moment("2026-11-30T19:34:00.000Z"),
             **{"bytes_in": 213, "bytes_out": 73, "connections": 1},
             **{"requests": 2, "refused": 0, "dropped": 0},
+            **{"datagrams_in": 0, "datagrams_out": 0},
         }
     ]
     visits = await api("/api/tunnels/8213415bec62/logs")

@@ -96,6 +96,28 @@ async def test_the_log_is_followed_across_restarts(log):
     assert [row.path for row in await written.newest("abc", 10, None)] == ["/5", "/4", "/2", "/1"]
 
 
+async def test_queries_that_an_earlier_traefik_wrote_do_not_stay_on_the_disk(log):
+    make, seen, path, written = log
+    path.write_text(entry(1) + "\n" + entry(2)[:30])
+    for number in (1, 2):  # the second finds what the first has read
+        follower = make()
+        follower.start()
+        await until(lambda: len(seen) == number)  # noqa: B023 - waited for here
+        await follower.close()
+        if number == 1:
+            assert "secret" in path.read_text()  # the log has an unfinished line, which is not lost
+            with path.open("a") as file:
+                file.write(entry(2)[30:] + "\n")
+    follower = make()
+    follower.start()
+    await until(lambda: path.stat().st_size == 0)
+    with path.open("a") as file:
+        file.write(entry(3).replace("?secret=1", "") + "\n")
+    await until(lambda: len(seen) == 3)
+    await follower.close()
+    assert [row.path for row in await written.newest("abc", 10, None)] == ["/3", "/2", "/1"]
+
+
 async def test_a_long_log_is_emptied(log, monkeypatch):
     make, seen, path, _ = log
     monkeypatch.setattr(access_log, "TRUNCATE_AT", 2000)
@@ -160,7 +182,7 @@ async def test_minutes_are_summed_and_pruned(database, monkeypatch):
     now = int(time() // 60)
     async with database.transaction() as connection:
         await connection.executemany(
-            "INSERT INTO tunnel_minutes VALUES ('old', ?, 1, 1, 1, 1, 1, 1)",
+            "INSERT INTO tunnel_minutes VALUES ('old', ?, 1, 1, 1, 1, 1, 1, 1, 1)",
             [(now - rollups.KEPT_MINUTES - 1,), *((now - n,) for n in range(1, 50))],
         )
     monkeypatch.setattr(rollups, "KEPT_ROWS", 20)

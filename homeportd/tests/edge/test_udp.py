@@ -94,16 +94,23 @@ async def test_an_answer_comes_from_the_address_that_was_asked(connect, visit):
     assert len(echo.met) == len(visitors)
 
 
-async def test_datagrams_of_every_size_go_through_and_back(connect, visit):
+async def test_datagrams_of_every_size_go_through_back_and_are_counted(connect, visit, peer):
     client = await connect(Echo())
     opened = await client.open("udp")
     assert opened.address == f"localhost:{opened.port}"
     visitor = await visit(opened.port)
-    for size in (0, 1, 1200, 9000, 65_000, MAX_DATAGRAM):
+    sizes = (0, 1, 1200, 9000, 65_000, MAX_DATAGRAM)
+    for size in sizes:
         payload = os.urandom(size)
         visitor.send(payload)
         await until(lambda: visitor.heard)
         assert visitor.heard.pop() == payload
+    minutes = (await peer.get(f"/api/tunnels/{opened.tunnel}/minutes")).json()
+    lines = (await peer.get("/metrics")).text.splitlines()
+    for way, name in (("in", "received"), ("out", "sent")):
+        assert sum(minute[f"datagrams_{way}"] for minute in minutes) == len(sizes)
+        (line,) = (line for line in lines if line.startswith(f"homeport_tunnel_{name}_datagrams_total{{"))
+        assert line.endswith(f" {len(sizes)}")
 
 
 async def test_each_visitor_has_a_stream_and_its_answers(connect, visit, peer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import sys
@@ -10,7 +11,38 @@ import sys
 import psutil
 import pytest
 
+from .. import caddyfile
+from ..freeports import free_port
+from ..installation import program
+
 SMALL = b"x" * 1000
+
+
+async def test_a_head_that_never_ends_is_given_up(tmp_path):
+    port = free_port()
+    file = caddyfile.write(tmp_path, port, tmp_path)
+    text = file.read_text()
+    assert "read_header 10s" in text
+    file.write_text(text.replace("read_header 10s", "read_header 500ms"))
+    command = (program("caddy"), "run", "--config", str(file), "--adapter", "caddyfile")
+    caddy = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    break
+                except ConnectionError:
+                    await asyncio.sleep(0.05)
+            writer.write(b"GET / HTTP/1.1\r\n")
+            with contextlib.suppress(ConnectionError):
+                while not reader.at_eof():
+                    writer.write(b"X: y\r\n")
+                    await asyncio.sleep(0.1)
+            writer.close()
+    finally:
+        caddy.terminate()
+        await caddy.wait()
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])

@@ -11,6 +11,8 @@ const minute = (at: string, part: Partial<TrafficMinute> = {}): TrafficMinute =>
   requests: 0,
   refused: 0,
   dropped: 0,
+  datagrams_in: 0,
+  datagrams_out: 0,
   ...part,
 });
 

@@ -108,6 +108,8 @@ class MinuteView(BaseModel):
     requests: int
     refused: int
     dropped: int
+    datagrams_in: int
+    datagrams_out: int
 
 
 class TunnelClosedView(BaseModel):

@@ -738,6 +738,8 @@ export interface components {
             bytes_in: number;
             bytes_out: number;
             connections: number;
+            datagrams_in: number;
+            datagrams_out: number;
             dropped: number;
             minute: string;
             refused: number;

@@ -195,7 +195,7 @@ function Rotation({ token, onCancel, onRotate }: RotationProps) {
       <Chips legend="The old one ends after" chips={GRACE_PERIODS} value={grace} onChange={setGrace} />
       <p class="text-small text-soft">
         {token.scope === "tunnel"
-          ? "Clients that are connected get the new one by themselves. Others get it when they return in that time."
+          ? "Clients that are connected get the new one by themselves, a thief's too: revoke a token that was stolen. Others get it when they return in that time."
           : "Put the new one where the old one is used, in that time."}
       </p>
       <div class="flex gap-2">

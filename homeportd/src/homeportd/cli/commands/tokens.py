@@ -111,7 +111,8 @@ def rotate_token(
 ) -> None:
     """Replace a token; the new one is shown this once.
 
-    It is alone on the last line. Clients of tunnels that are connected get it by themselves.
+    It is alone on the last line. Clients of tunnels that are connected get it by themselves, also one that a thief
+    runs: a token that was stolen is revoked, not replaced.
     """
     seconds = _seconds(grace)
     with _agent(edge) as agent:

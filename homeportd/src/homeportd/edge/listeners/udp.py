@@ -233,6 +233,7 @@ class _Visitor:
             rate.spend(size, monotonic())
         self._bytes_in += size
         self._stats.total.bytes_in += size
+        self._stats.total.datagrams_in += 1
 
     def unanswered(self, before: float) -> bool:
         """Whether the visitor never got an answer, and has sent nothing since `before`."""
@@ -263,6 +264,7 @@ class _Visitor:
             rate.spend(size, monotonic())
         self._bytes_out += size
         self._stats.total.bytes_out += size
+        self._stats.total.datagrams_out += 1
 
     def finished(self) -> None:
         self.end()

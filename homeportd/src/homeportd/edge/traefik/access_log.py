@@ -1,6 +1,8 @@
 """The reader of Traefik's access log (JSON lines), for the requests of HTTP tunnels.
 
-The position in the log is written together with the rows, so that a restart neither loses nor repeats one.
+The position in the log is written together with the rows, so that a restart neither loses nor repeats one. What Traefik
+writes has no queries, which may be secret; a log that has some (of an earlier release's Traefik, say) is emptied as
+soon as all of it has been read.
 https://doc.traefik.io/traefik/observability/access-logs/
 """
 
@@ -90,6 +92,7 @@ class AccessLogReader:
         self._on_request = on_request
         self._task: asyncio.Task[None] | None = None
         self._warned = ""
+        self._may_have_queries = True  # what earlier agents have read, too
 
     def start(self) -> None:
         """Begin to follow."""
@@ -133,12 +136,14 @@ class AccessLogReader:
                 total.refused += visit.event == "refused"
             self._on_request(visit)
         more = len(data) == CHUNK
-        if position >= TRUNCATE_AT and not more:
+        self._may_have_queries = self._may_have_queries or b"?" in data
+        if (position >= TRUNCATE_AT or self._may_have_queries) and not more:
             # Traefik writes meanwhile: what it has appended since the file was read must not be lost.
             most = None if position >= FULL_AT else position
             try:
                 if await asyncio.to_thread(_empty, self._path, found, most):
                     position = 0
+                    self._may_have_queries = False
                     await self._log.add([], found, 0)
             except (OSError, sqlite3.Error) as error:
                 self._warn(error)  # and what was read stays read

@@ -17,6 +17,12 @@ _COUNTERS = (
     ("connections", "homeport_tunnel_connections_total", "Connections, or UDP visitors, begun"),
     ("requests", "homeport_tunnel_requests_total", "HTTP requests"),
     ("refused", "homeport_tunnel_refused_total", "Visitors turned away"),
+    (
+        "datagrams_in",
+        "homeport_tunnel_received_datagrams_total",
+        "Datagrams from visitors that were passed on",
+    ),
+    ("datagrams_out", "homeport_tunnel_sent_datagrams_total", "Datagrams to visitors that were passed on"),
     ("dropped", "homeport_tunnel_dropped_datagrams_total", "Datagrams dropped"),
 )
 

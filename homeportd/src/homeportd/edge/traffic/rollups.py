@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from time import monotonic, time
 from typing import Protocol
@@ -21,7 +21,8 @@ KEPT_MINUTES = 14 * 24 * 60
 KEPT_ROWS = 2_000_000  # of all tunnels
 PRUNE_EVERY = 60  # minutes
 
-_COLUMNS = ("bytes_in", "bytes_out", "connections", "requests", "refused", "dropped")
+_COLUMNS = tuple(column.name for column in fields(Counts))
+_NAMES = ", ".join(_COLUMNS)
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Rollups:
     async def list(self, tunnel: str, minutes: int) -> list[Minute]:
         """The last `minutes` of a tunnel, the present one too, oldest first; minutes without traffic are left out."""
         rows = await self._database.all(
-            "SELECT minute, bytes_in, bytes_out, connections, requests, refused, dropped FROM tunnel_minutes"
+            f"SELECT minute, {_NAMES} FROM tunnel_minutes"  # noqa: S608 - constants
             " WHERE tunnel = ? AND minute > ? ORDER BY minute",
             tunnel,
             _present() - minutes,
@@ -95,7 +96,8 @@ class Rollups:
             added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS)
             async with self._database.transaction() as connection:
                 await connection.executemany(
-                    f"INSERT INTO tunnel_minutes (tunnel, minute, {', '.join(_COLUMNS)}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+                    f"INSERT INTO tunnel_minutes (tunnel, minute, {_NAMES})"  # noqa: S608 - constants
+                    f" VALUES (?, ?{', ?' * len(_COLUMNS)})"
                     f" ON CONFLICT (tunnel, minute) DO UPDATE SET {added}",
                     rows,
                 )

@@ -18,6 +18,8 @@ class Counts:
     requests: int = 0  # HTTP, from Traefik's log
     refused: int = 0  # visitors: by the allowlist, by a limit, or because the client was away
     dropped: int = 0  # datagrams: because a stream was backed up or a limit reached
+    datagrams_in: int = 0  # passed on
+    datagrams_out: int = 0
 
     def minus(self, other: Counts) -> Counts:
         """The difference to an earlier state `other`."""

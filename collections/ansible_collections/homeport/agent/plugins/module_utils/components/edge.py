@@ -69,6 +69,7 @@ class Edge(Component):
             "listen": settings["homeportd_edge_listen"],
             "ports": ports,
             "admin_allow": networks(settings["homeportd_admin_allow"]),
+            "open_web": [str(ports[key]) for key in ("web", "secure") if ports[key]] * public,
             "open_tcp": [*(str(ports[key]) for key in ("web", "secure") if ports[key]), tcp_ports] * public,
             "open_udp": [udp_ports] * public,
             # Ports of tunnels that the kernel would give to outgoing connections, and shall not.
