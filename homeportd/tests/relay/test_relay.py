@@ -15,6 +15,7 @@ import pytest
 
 from homeportd.endings import Endings
 from homeportd.ports.model import Port, Program
+from homeportd.ports.protocols import Protocols
 from homeportd.relay import service
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.service import Relay
@@ -86,7 +87,7 @@ async def relay(database, passwords):
     known.ports[number] = Port(number, datetime.now(UTC), (Program(number, ("127.0.0.1",), uid=1),))
     endings = Endings(database)
     shares = Shares(ShareStore(database), passwords, endings, binding=lambda port: Binding(1, "ada"))
-    made = Relay(known, shares, Owner())
+    made = Relay(known, shares, Owner(), Protocols())
     await made.start(folder / "relay.sock")
     share = await shares.set(number, ShareRequest(Mode.PUBLIC))
     yield made, folder / "relay.sock", share, heard

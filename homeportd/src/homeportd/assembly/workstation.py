@@ -17,6 +17,7 @@ from homeportd.ports import api as ports_api
 from homeportd.ports.bindings import Bindings
 from homeportd.ports.coverage import refusal
 from homeportd.ports.owner_reader.client import TreeReader
+from homeportd.ports.protocols import Protocols
 from homeportd.ports.service import Ports
 from homeportd.ports.target import binding_of
 from homeportd.relay.service import Relay
@@ -70,10 +71,11 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         bindings.start()
         stack.push_async_callback(bindings.close)
         publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
-        relay = Relay(ports, shares, core.auth)
+        protocols = Protocols()
+        relay = Relay(ports, shares, core.auth, protocols)
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
-        gateway = Gateway(origin, ports, shares, core.auth, log, core.key)
+        gateway = Gateway(origin, ports, shares, core.auth, log, core.key, protocols)
 
         def counts() -> Counts:
             shared = sum(share.mode is not Mode.PRIVATE for share in shares.all())

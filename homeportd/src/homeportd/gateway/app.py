@@ -26,6 +26,8 @@ from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, sa
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
 from homeportd.origin import Origin
 from homeportd.ports.model import Port, Program
+from homeportd.ports.protocols import Protocol as Spoken
+from homeportd.ports.protocols import Protocols
 from homeportd.ports.settings import Outside
 from homeportd.ports.target import target
 from homeportd.shares.model import Decision
@@ -37,6 +39,7 @@ REWRITTEN = 207  # Cookie, Authorization and Origin are to be as the answer has 
 QUESTION_KINDS = ("port", "api")
 MAX_COOKIES = 32 * 1024  # bytes for a dev server; most take 16 KiB or less
 OWNERS = (Decision.OWNER, Decision.TOKEN)
+BODILESS = ("GET", "HEAD", "OPTIONS", "DELETE")
 RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 
 Scope = MutableMapping[str, Any]
@@ -76,12 +79,14 @@ class Gateway:
         auth: OwnerProofs,
         log: AccessLog,
         key: bytes,
+        protocols: Protocols,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         secure = origins.scheme == "https"
         cookies = ShareCookies(key)
         self._origins = origins
         self._ports = ports
+        self._protocols = protocols
         self._shares = shares
         self._log = log
         self._maps = OriginMaps(origins, ports, shares.get, OwnNames())
@@ -111,7 +116,7 @@ class Gateway:
             if result is None:
                 return None
             program = self._program(request, result)
-            if program is not None and not self._ports.reaches(program):
+            if program is not None and not self._ready(request, program):
                 return None
             return self._respond(request, result, program)
         except Exception as error:
@@ -141,7 +146,14 @@ class Gateway:
             program = self._program(request, result)
             if program is not None and not self._ports.reaches(program):
                 program = None
+        if program is not None and is_grpc(request) and self._protocols.h2c(program) is None:
+            await self._protocols.try_h2c(program)
         return self._respond(request, result, program)
+
+    def _ready(self, request: AuthRequest, program: Program) -> bool:
+        """Whether memory has all that it takes to send a request to a program."""
+        known = not is_grpc(request) or self._protocols.h2c(program) is not None
+        return known and self._ports.reaches(program)
 
     def _program(self, request: AuthRequest, result: AuthResult) -> Program | None:
         """The program that an allowed request is for; None while there is none."""
@@ -173,8 +185,15 @@ class Gateway:
             return self._too_many_cookies(request, len(result.cookie))
         if program is None:
             return self._not_listening(request)
-        lane = b"relay" if may_be_endless(request) else b"direct"
+        spoken = self._protocols.of(program)
+        if is_grpc(request) and self._protocols.h2c(program):
+            spoken = Spoken.H2C
+        lane = b"direct"
+        if spoken is not Spoken.H2C:
+            unknown = spoken in (None, Spoken.OTHER) and (request.method in BODILESS or _small(request))
+            lane = b"relay" if unknown or may_be_endless(request) else b"direct"
         headers = [
+            (b"x-homeport-scheme", (spoken or Spoken.HTTP).encode()),
             (b"x-homeport-upstream", program.upstream.encode()),
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
@@ -243,6 +262,13 @@ class Gateway:
         return denial(request, decision, self._shares.wait_s(request.port, request.address))
 
     def _no_answer(self, request: AuthRequest) -> Answer:
+        port = self._ports.get(request.port)
+        found = {self._protocols.of(one) for one in port.programs} if port is not None else set()
+        if Spoken.OTHER in found:
+            if request.wants_page:
+                return pages.no_http(request.port)
+            detail = f"the server on port {request.port} speaks something else than HTTP"
+            return problem(502, detail, f"homeport tcp {request.port}")
         if request.wants_page:
             return pages.silent(request.port)
         return problem(
@@ -259,6 +285,11 @@ def _without_proxy_path(request: AuthRequest) -> str:
         if request.kind == "api"
         else request.referer
     )
+
+
+def is_grpc(request: AuthRequest) -> bool:
+    """Whether a request is a call of gRPC, which HTTP/2 alone carries."""
+    return request.content_type.startswith("application/grpc") and "grpc-web" not in request.content_type
 
 
 def _failure(error: Exception) -> Answer:

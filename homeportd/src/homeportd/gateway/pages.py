@@ -225,6 +225,17 @@ def silent(port: int) -> Answer:
     )
 
 
+def no_http(port: int) -> Answer:
+    """The server speaks neither HTTP nor HTTPS."""
+    return _page(
+        502,
+        f"Port {port} is no website",
+        "<p>The server on it speaks something else than HTTP, so that a browser gets nothing there. Its owner can give"
+        f" it an address for other programs: <code>homeport tcp {port}</code></p>",
+        owner_link=None,
+    )
+
+
 def busy(detail: str) -> Answer:
     """Too many requests are under way; trying again a little later helps."""
     return _page(

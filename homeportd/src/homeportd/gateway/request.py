@@ -55,6 +55,7 @@ class AuthRequest:
     fetch_site: str
     upgrade: str
     length: str
+    content_type: str
     by_tunnel: bool
     requested_method: str  # of a CORS preflight
     requested_headers: str
@@ -144,6 +145,7 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         fetch_site=text(b"sec-fetch-site"),
         upgrade=text(b"x-homeport-upgrade"),
         length=text(b"x-homeport-length"),
+        content_type=text(b"content-type"),
         by_tunnel=text(b"x-homeport-listener") == "tunnel",
         requested_method=text(b"access-control-request-method"),
         requested_headers=text(b"access-control-request-headers"),

@@ -11,17 +11,25 @@ from http import HTTPStatus
 from typing import Protocol, cast
 
 from homeportd.ports.model import Program
-from homeportd.relay.head import FIX, MAX_HEAD, BadHead, Head, parse, status_of
+from homeportd.ports.protocols import Protocol as Spoken
+from homeportd.ports.protocols import Protocols
+from homeportd.relay.head import FIX, MAX_HEAD, BadHead, Head, is_doubtful, parse, status_of
 
 BUFFER = 64 * 1024  # bytes that may wait for a slow side
 HEAD_S = 10.0  # for Caddy to send a head, which it has already
 DIAL_S = 5.0
 HALF_OPEN_S = 30.0  # after one side has ended its stream, for the other to send something
+MAX_KEPT = 256 * 1024  # bytes of a request that may have to be sent again, by TLS
 MAX_ANSWER_HEAD = 64 * 1024  # bytes of a dev server's answer to an upgrade
+
+
+NAMES = {Spoken.H2C: "HTTP/2 in clear: ask again", Spoken.OTHER: "no HTTP"}
 
 
 class ConnectionOwner(Protocol):
     """What a connection needs of the relay, which owns it."""
+
+    protocols: Protocols
 
     def add(self, connection: RelayedConnection) -> bool:
         """Count a connection; False when there are too many."""
@@ -46,6 +54,10 @@ class RelayedConnection(asyncio.Protocol):
         self._buffer = b""
         self._body_left = 0
         self._answer: bytes | None = None  # to an upgrade, as far as it has come; None: of no interest
+        self._sent: bytearray | None = None  # to a server of unknown protocol, to be sent again by TLS
+        self._first = b""  # its answer, held back until its protocol is known
+        self._finding = False  # it is being found out
+        self._unknown = False  # it was so when the request came
         self._raw = False  # after 101: bytes in both directions are no HTTP
         self._half_open = False
         self._finished = 0  # sides that have ended their stream
@@ -55,6 +67,8 @@ class RelayedConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._caddy: asyncio.Transport | None = None
         self._upstream: asyncio.Transport | None = None
+        self._protocol: Upstream
+        self._program: Program
         self._loop = asyncio.get_running_loop()
 
     # From Caddy
@@ -103,11 +117,28 @@ class RelayedConnection(asyncio.Protocol):
         self._task = self._loop.create_task(self._dial(head, program))
 
     async def _dial(self, head: Head, program: Program) -> None:
+        spoken = self._owner.protocols.of(program)
+        if spoken is Spoken.H2C:
+            self._refuse(502, f"the server on port {head.port} speaks HTTP/2 in clear, and no WebSocket")
+            return
+        if spoken in (None, Spoken.OTHER):
+            self._sent, self._unknown = bytearray(head.raw), True
+        await self._connect(head, program, tls=spoken is Spoken.HTTPS, data=head.raw)
+
+    async def _connect(self, head: Head, program: Program, *, tls: bool, data: bytes) -> None:
+        self._program, self._protocol = program, Upstream(self)
+        context = self._owner.protocols.context if tls else None
+        name = "localhost" if tls else None
         try:
             async with asyncio.timeout(DIAL_S):
-                await self._loop.create_connection(lambda: Upstream(self), *program.dialled)
+                host, port = program.dialled
+                await self._loop.create_connection(
+                    lambda: self._protocol, host, port, ssl=context, server_hostname=name
+                )
         except (OSError, TimeoutError):
-            self._refuse(502, f"port {head.port} does not answer")
+            self._fail(502, f"port {head.port} does not answer")
+            return
+        if self._finding:  # it closed at once
             return
         if self._ended or self._upstream is None or self._caddy is None:
             self.end()
@@ -116,7 +147,7 @@ class RelayedConnection(asyncio.Protocol):
             self._refuse(403, "the right to this port has ended")
             return
         self._dialled = True
-        self._upstream.write(head.raw)
+        self._upstream.write(data)
         rest, self._buffer = self._buffer, b""
         if rest:
             self._send_upstream(rest)
@@ -134,6 +165,10 @@ class RelayedConnection(asyncio.Protocol):
             self._wait_half_open()
         if self._upstream is not None and not self._upstream.is_closing():
             self._upstream.write(data)
+        if self._sent is not None:
+            self._sent += data
+            if len(self._sent) > MAX_KEPT:
+                self._sent = None  # it cannot be sent again, so that it is taken for HTTP
 
     def eof_received(self) -> bool:
         """Pass the end of Caddy's stream on. Without an upgrade it means that the visitor has left."""
@@ -180,6 +215,15 @@ class RelayedConnection(asyncio.Protocol):
         """Pass a piece of the dev server's answer on."""
         if self._caddy is None or self._caddy.is_closing():
             return
+        if self._sent is not None:
+            self._first += data
+            doubtful = is_doubtful(self._first)
+            if doubtful or (doubtful is None and len(self._first) > MAX_ANSWER_HEAD):
+                self._find_protocol()
+            if doubtful is not False:
+                return
+            self._owner.protocols.learn(self._program, Spoken.HTTP)
+            data, self._sent, self._first = self._first, None, b""
         if self._answer is not None:
             self._answer += data
             status = status_of(self._answer)
@@ -194,6 +238,8 @@ class RelayedConnection(asyncio.Protocol):
         """Pass the end of the dev server's stream on; whether its transport stays open."""
         if not self._raw or self._caddy is None or self._caddy.is_closing():
             return False
+        if self._upstream is not None and self._upstream.get_extra_info("ssl_object") is not None:
+            return False  # TLS has no half-open connections
         if self._caddy.can_write_eof():
             self._caddy.write_eof()
         return self._finish()
@@ -211,12 +257,63 @@ class RelayedConnection(asyncio.Protocol):
     def upstream_lost(self, exc: Exception | None) -> None:
         """Close Caddy's side after the dev server's, once Caddy has taken what is left."""
         self._upstream = None
-        if self._caddy is None:
+        if self._caddy is None or self._finding:
+            return
+        if self._sent is not None and not self._caddy.is_closing():
+            self._find_protocol()
             return
         if exc is not None:
             self._caddy.abort()
         else:
             self._caddy.close()
+
+    # A server of unknown protocol
+
+    def _find_protocol(self) -> None:
+        if not self._finding:
+            self._finding = True
+            for transport in (self._upstream, self._caddy):
+                if transport is not None and not transport.is_closing():
+                    transport.pause_reading()
+            self._dialled = False  # the task below ends with Caddy's side
+            self._task = self._loop.create_task(self._go_on_with_protocol())
+
+    async def _go_on_with_protocol(self) -> None:
+        assert self.head is not None  # noqa: S101 - it was sent
+        known = self._owner.protocols
+        spoken = await known.find(self._program)
+        if status_of(self._first) and spoken is not Spoken.HTTPS:
+            spoken = Spoken.HTTP  # it said 400 and meant it
+        if not self._first and spoken is Spoken.OTHER:
+            self._fail(502, f"port {self.head.port} does not answer")  # it closed, and may be HTTP
+            return
+        known.learn(self._program, spoken)
+        sent, self._sent, self._finding = self._sent, None, False
+        if spoken is Spoken.HTTP and self._caddy is not None:
+            self._dialled = True
+            first, self._first = self._first, b""
+            self.upstream_received(first)
+            for transport in (self._upstream, self._caddy):
+                if transport is not None and not transport.is_closing():
+                    transport.resume_reading()
+            if self._upstream is None:
+                self._caddy.close()
+            return
+        self._protocol.detach()
+        if self._upstream is not None:
+            self._upstream.abort()
+            self._upstream = None
+        if spoken is Spoken.HTTPS and sent is not None:
+            await self._connect(self.head, self._program, tls=True, data=bytes(sent))
+        else:
+            self._fail(502, f"the server on port {self.head.port} speaks {NAMES[spoken]}")
+
+    def _fail(self, status: int, detail: str) -> None:
+        """Let Caddy ask the gateway for an answer, which knows the protocol; to an upgrade, say `detail`."""
+        if self._unknown and self.head is not None and not self.head.upgrade:
+            self.end()
+        else:
+            self._refuse(status, detail)
 
     # Ends
 
@@ -263,25 +360,34 @@ class RelayedConnection(asyncio.Protocol):
 
 
 class Upstream(asyncio.Protocol):
-    """The protocol of the dev server's side, which passes all events to its connection."""
+    """The protocol of the dev server's side, which passes all events to its connection until it is detached."""
 
     def __init__(self, connection: RelayedConnection) -> None:
         self._connection = connection
+        self._attached = True
+
+    def detach(self) -> None:
+        """Pass no more events on."""
+        self._attached = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connection.upstream_connected(cast("asyncio.Transport", transport))
 
     def data_received(self, data: bytes) -> None:
-        self._connection.upstream_received(data)
+        if self._attached:
+            self._connection.upstream_received(data)
 
     def eof_received(self) -> bool:
-        return self._connection.upstream_finished()
+        return self._attached and self._connection.upstream_finished()
 
     def pause_writing(self) -> None:
-        self._connection.upstream_full()
+        if self._attached:
+            self._connection.upstream_full()
 
     def resume_writing(self) -> None:
-        self._connection.upstream_drained()
+        if self._attached:
+            self._connection.upstream_drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connection.upstream_lost(exc)
+        if self._attached:
+            self._connection.upstream_lost(exc)

@@ -111,6 +111,15 @@ def _port(text: bytes) -> int:
     return int(text)
 
 
+def is_doubtful(answer: bytes) -> bool | None:
+    """Whether the first answer of a server may mean that it speaks no plain HTTP; None when more is needed.
+
+    Some TLS servers answer a plain request with 400, as HTTP.
+    """
+    status = status_of(answer)
+    return None if status is None else status in (0, 400)
+
+
 def status_of(answer: bytes) -> int | None:
     """The final status of a dev server's answer so far, 0 for what is no HTTP, None when more is needed.
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from homeportd import sockets
 from homeportd.auth.limiter import neighbourhood
 from homeportd.ports.model import Port, Program
+from homeportd.ports.protocols import Protocols
 from homeportd.ports.target import target
 from homeportd.relay.connection import RelayedConnection
 from homeportd.relay.head import BadHead, Head
@@ -76,7 +77,8 @@ class OwnerRights(Protocol):
 class Relay:
     """All relayed connections."""
 
-    def __init__(self, ports: Ports, shares: ShareRights, auth: OwnerRights) -> None:
+    def __init__(self, ports: Ports, shares: ShareRights, auth: OwnerRights, protocols: Protocols) -> None:
+        self.protocols = protocols
         self._ports = ports
         self._shares = shares
         self._auth = auth

@@ -1,0 +1,175 @@
+"""Servers that speak no plain HTTP/1.1: HTTPS, secure WebSockets, HTTP/2 in clear, and what is no HTTP at all."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+
+import pytest
+import trustme
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+@asynccontextmanager
+async def listening(serve, *, tls=False):
+    """A server of this process on loopback; the value is its port."""
+    context = None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("dev.test").configure_cert(context)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+class Web:
+    """An HTTP/1.1 server that says the body it was sent; `seen` has the first line of each request."""
+
+    def __init__(self):
+        self.seen = []
+
+    async def __call__(self, reader, writer):
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.seen.append(head.split(b"\r\n")[0])
+                lower = head.lower()
+                if b"upgrade: echo" in lower:
+                    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+                    while data := await reader.read(65536):
+                        writer.write(data)
+                    return
+                size = int(lower.partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+                body = await reader.readexactly(size) or b"hello"
+                status = b"400 Bad Request" if b"/bad" in self.seen[-1] else b"200 OK"
+                writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+                if b"connection: close" in lower:
+                    return
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+
+async def upgraded(gateway, port):
+    """The answer to an upgrade, and what the server says back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.number)
+    head = f"GET /live HTTP/1.1\r\nHost: {gateway.host(port)}\r\n"
+    writer.write(f"{head}Connection: Upgrade\r\nUpgrade: echo\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 101 " in answer:
+            writer.write(b"ping")
+            answer += await reader.readexactly(4)
+    writer.close()
+    return answer
+
+
+@pytest.fixture
+def alone(make_gateway, tmp_path):
+    """A gateway without a dev server of its own."""
+    return lambda: make_gateway(tmp_path)
+
+
+@pytest.mark.parametrize("first", ["page", "post", "upgrade"])
+async def test_an_https_server_is_dialled_by_tls_from_the_first_request_on(alone, first):
+    web = Web()
+    async with listening(web, tls=True) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        for _ in range(2):
+            match first:
+                case "page":
+                    assert (await gateway.get(port)).text == "hello"
+                case "post":
+                    assert (await gateway.ask("POST", port, "/", content=b"x" * 5000)).text == "x" * 5000
+                case "upgrade":
+                    assert (await upgraded(gateway, port)).endswith(b"ping")
+        assert len(web.seen) == 2, "each request came once"
+        assert (await upgraded(gateway, port)).endswith(b"ping")
+
+
+async def test_a_plain_server_sees_the_requests_of_visitors_alone(alone):
+    connections = []
+    web = Web()
+
+    async def counted(reader, writer):
+        connections.append(1)
+        await web(reader, writer)
+
+    async with listening(counted) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        assert connections == [], "nobody asked for it"
+        assert (await gateway.get(port)).text == "hello"
+        assert (await gateway.get(port, "/second")).text == "hello"
+        assert web.seen == [b"GET / HTTP/1.1", b"GET /second HTTP/1.1"]
+        assert len(connections) == 2
+
+
+async def test_a_plain_server_may_say_400_at_first(alone):
+    web = Web()
+    async with listening(web) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        answer = await gateway.ask("POST", port, "/bad", content=b"why")
+        assert (answer.status_code, answer.text) == (400, "why")
+        assert web.seen.count(b"POST /bad HTTP/1.1") == 1
+
+
+async def test_a_server_that_refuses_plain_requests_by_http_is_https_all_the_same(alone):
+    """As Go and nginx do: 400 in clear on a port of TLS."""
+    web = Web()
+    async with listening(web, tls=True) as secret:
+
+        async def front(reader, writer):
+            first = await reader.read(65536)
+            if first[:1] != b"\x16":
+                writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+                writer.close()
+                return
+            inner, outer = await asyncio.open_connection("127.0.0.1", secret)
+            outer.write(first)
+
+            async def pump(source, target):
+                try:
+                    while data := await source.read(65536):
+                        target.write(data)
+                except OSError:
+                    pass
+                finally:
+                    target.close()
+
+            await asyncio.gather(pump(reader, outer), pump(inner, writer))
+
+        async with listening(front) as port, alone() as gateway:
+            await gateway.listening(port)
+            await gateway.share(port)
+            assert (await gateway.get(port)).text == "hello"
+
+
+async def test_what_is_no_http_is_told_as_such(alone):
+    async def database(reader, writer):
+        """Says an error in its own protocol, as PostgreSQL does."""
+        await reader.read(8)
+        writer.write(b"E\x00\x00\x00\x8bSFATAL\x00unsupported frontend protocol")
+        writer.close()
+
+    async with listening(database) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        page = await gateway.get(port, headers={"Accept": "text/html"})
+        assert (page.status_code, f"homeport tcp {port}" in page.text) == (502, True)
+        answer = await gateway.get(port)
+        assert answer.json()["fix"] == f"homeport tcp {port}"
+
+
+async def test_a_server_that_hangs_up_is_not_taken_for_another_protocol(gateway, dev):
+    await gateway.listening(dev.port)
+    await gateway.share(dev.port)
+    assert (await gateway.get(dev.port, "/hang-up")).status_code == 502
+    assert (await gateway.get(dev.port)).status_code == 200
