@@ -11,7 +11,13 @@ TEMPLATE = Path(__file__).parents[2] / "roles/caddy/templates/Caddyfile.j2"
 
 
 def write(
-    folder: Path, port: int, sockets: Path, *, origin: str | None = None, trusted: Sequence[str] = ()
+    folder: Path,
+    port: int,
+    sockets: Path,
+    *,
+    origin: str | None = None,
+    trusted: Sequence[str] = (),
+    edge_name: str = "",
 ) -> Path:
     """A Caddyfile in `folder`, for a Caddy on this port of loopback and an agent with these sockets."""
     environment = jinja2.Environment(  # noqa: S701 - not HTML
@@ -20,6 +26,7 @@ def write(
     text = environment.from_string(TEMPLATE.read_text()).render(
         homeport_origin=origin or f"http://{{port}}.localhost:{port}",
         homeport_socket_dir=str(sockets),
+        homeport_edge_name=edge_name,
         caddy_bind=["127.0.0.1"],
         caddy_port=port,
         caddy_trusted_proxies=list(trusted),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -151,6 +152,20 @@ def test_each_role_has_a_tag_and_preflight_runs_with_all() -> None:
 )
 def test_tags_that_leave_the_agent_out(run: set[str], skipped: set[str], leaves_out: bool) -> None:
     assert plugin("action.preflight").leaves_agent_out(run, skipped, {"workstation"}) is leaves_out
+
+
+def test_a_workstation_learns_the_address_of_the_inventorys_edge() -> None:
+    url = "https://{name}.tunnel.example.com"
+    host: dict[str, Any] = {
+        "groups": {"edge": ["vps"]},
+        "group_names": ["workstation"],
+        "hostvars": {"vps": {"homeport_edge_url": url}},
+    }
+    add = plugin("action.preflight").with_edge
+    assert add(host)["homeport_edge_url"] == url
+    assert add({**host, "homeport_edge_url": "mine"})["homeport_edge_url"] == "mine"
+    for other in ({"group_names": ["edge"]}, {"groups": {}}, {"hostvars": {"vps": {}}}):
+        assert "homeport_edge_url" not in add({**host, **other})
 
 
 def test_a_playbook_runs_from_another_folder_and_without_warnings(tmp_path: Path) -> None:

@@ -125,26 +125,38 @@ def test_the_agent_reads_its_settings(render: Render, homeport: dict[str, Any], 
     file = tmp_path / "agent.toml"
     file.write_text(template(render, "homeportd", "agent.toml.j2", homeport=homeport))
     read = settings.load(file)
-    assert read.origin == homeport["caddy"]["origin"]
+    assert (read.origin, read.edge_name) == (homeport["caddy"]["origin"], None)
     assert (read.user, read.user_reason) == (homeport["agent"]["user"], homeport["agent"]["user_reason"])
     assert read.own_ports == {8080, 8081, 7070, 7071}
     assert read.edge is not None
     assert read.edge.url == "http://{name}.tunnel.localhost:8081"
     assert str(read.edge.routes_dir) == homeport["traefik"]["routes"]
     assert str(read.data_dir) == homeport["agent"]["data"]
+    fact = {**homeport, "caddy": {**homeport["caddy"], "edge_name": "desk"}}
+    file.write_text(template(render, "homeportd", "agent.toml.j2", homeport=fact))
+    assert settings.load(file).edge_name == "desk"
 
 
-@pytest.mark.parametrize("origin", ["http://{port}.localhost:8080", "https://{port}-dev.example.com"])
+@pytest.mark.parametrize(
+    ("origin", "edge_name"),
+    [
+        ("http://{port}.localhost:8080", ""),
+        ("https://{port}-dev.example.com", ""),
+        ("https://{port}-desk.tunnel.example.com", "desk"),
+    ],
+)
 @pytest.mark.parametrize("proxies", [[], ["127.0.0.1/32", "::1/128"]])
 def test_caddy_accepts_its_file(
     render: Render,
     homeport: dict[str, Any],
     tmp_path: Path,
     origin: str,
+    edge_name: str,
     proxies: list[str],
 ) -> None:
     caddy = need("caddy")
-    fact = {**homeport, "caddy": {**homeport["caddy"], "origin": origin, "trusted_proxies": proxies}}
+    chosen = {"origin": origin, "edge_name": edge_name, "trusted_proxies": proxies}
+    fact = {**homeport, "caddy": {**homeport["caddy"], **chosen}}
     file = tmp_path / "Caddyfile"
     file.write_text(render("caddy", "{{ caddy_text }}", homeport=fact))
     run(caddy, "validate", "--adapter", "caddyfile", "--config", file)

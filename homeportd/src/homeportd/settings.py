@@ -34,6 +34,8 @@ class Settings(ReposSettings, PortsSettings, SystemSettings):
 
     # Left out on an edge that is no workstation: no ports, repos and shares then.
     origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)] | None = None
+    # The name at the user's edge where `origin` is; left out where another proxy leads there, or none.
+    edge_name: str | None = None
     data_dir: AbsolutePath
     socket_dir: AbsolutePath
     edge: DomainsSettings | None = None  # left out on a machine that is no edge

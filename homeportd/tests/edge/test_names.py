@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 from homeportd.edge.model import Refused, networks
 from homeportd.edge.names import (
     MAX_NAME,
+    MAX_WORKSTATION,
     RESERVED,
     check_name,
     check_port,
     choose_name,
     choose_port,
+    label,
 )
 from homeportd.port_range import PortRange
-from homeportd.tunnels.protocol import Refusal
+from homeportd.tunnels.protocol import Kind, Open, Refusal
 
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -125,3 +127,29 @@ def test_what_traefik_takes_for_no_network_is_none_here(text):
         networks(("192.0.2.0/24", text))
     assert caught.value.reason is Refusal.NETWORK_BAD
     assert repr(text) in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "reason"),
+    [
+        ({}, {}, None),
+        ({}, {"url": "https://{name}.tunnel.example.com"}, None),
+        (
+            {},
+            {"url": "https://{name}.tunnel.example.com", "cert_resolver": "names"},
+            Refusal.DOMAIN,
+        ),
+        ({"name": None}, {}, Refusal.NAME_BAD),
+        ({"name": "x" * (MAX_WORKSTATION + 1)}, {}, Refusal.NAME_BAD),
+        ({"kind": Kind.TCP, "name": None, "port": 20022}, {}, Refusal.NAME_BAD),
+    ],
+)
+def test_a_workstation_needs_a_name_and_a_certificate_for_all(edge_settings, more, settings, reason):
+    message = Open(**{"request": 1, "kind": Kind.HTTP, "name": "desk", "workstation": True, **more})
+    edge = edge_settings.model_copy(update=settings)
+    if reason is None:
+        assert label(message, edge) == "desk"
+        return
+    with pytest.raises(Refused) as refused:
+        label(message, edge)
+    assert (refused.value.reason, bool(refused.value.fix)) == (reason, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from ipaddress import ip_network
 
 import pytest
@@ -132,3 +133,18 @@ def test_rules_that_keep_somebody_out_are_stricter():
     assert not stricter(rules(home, work), rules(work))
     assert not stricter(rules(passcode="$2b$"), rules())
     assert not stricter(rules(passcode="$2b$1"), rules(passcode="$2b$2"))  # the edge is asked each time
+
+
+def test_the_ports_of_a_workstation_lead_where_its_name_does():
+    routers = route(dataclasses.replace(PLAIN, workstation=True))["http"]["routers"]
+    own, ports = routers["homeport-0a1b2c"], routers["homeport-0a1b2c-ports"]
+    assert {key: ports[key] for key in ("service", "middlewares", "tls")} == {
+        key: own[key] for key in ("service", "middlewares", "tls")
+    }
+    assert ports["priority"] < own["priority"]  # a tunnel's own name leads to that tunnel
+    pattern = re.compile(ports["rule"].removeprefix("HostRegexp(`").removesuffix("`)"))
+    host = "app.tunnel.example.com"
+    assert all(pattern.search(f"{port}-{host}") for port in (1, 5173, 65535))
+    others = ("", "0-", "123456-", "5173.", "x5173-", "a.5173-", "5173-x-", "5173-5174-")
+    assert not any(pattern.search(f"{prefix}{host}") for prefix in others)
+    assert not pattern.search("5173-appXtunnel.example.com")

@@ -75,7 +75,16 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         relay = Relay(ports, shares, core.auth, protocols)
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
-        gateway = Gateway(origin, ports, shares, core.auth, log, core.key, protocols)
+        gateway = Gateway(
+            origin,
+            ports,
+            shares,
+            core.auth,
+            log,
+            core.key,
+            protocols,
+            at_edge=settings.edge_name is not None,
+        )
 
         def counts() -> Counts:
             shared = sum(share.mode is not Mode.PRIVATE for share in shares.all())

@@ -56,6 +56,7 @@ class ClientOptions:
     allow: tuple[Network, ...] = ()
     limits: Limits = NO_LIMITS
     passcode_hash: str | None = None
+    workstation: bool = False  # names of its ports lead to it too
     proxy_protocol: ProxyProtocol | None = None  # what its server reads at the head of a TCP connection
 
 

@@ -29,8 +29,11 @@ RESERVED = frozenset(
     )
 )
 MAX_NAME = 63  # characters of a DNS label, RFC 1035 §2.3.4
+MAX_WORKSTATION = MAX_NAME - len("65535-")
 TRIES = 64
 
+# The name of a workstation's port; its group is the workstation's name.
+PORT_OF_WORKSTATION = re.compile(r"[1-9][0-9]{0,4}-(.+)")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _FIRST = [
     "amber",
@@ -183,11 +186,28 @@ def label(message: Open, settings: EdgeSettings) -> str | None:
     """The name, or the port as text, that is asked for; None: the edge chooses. Raises Refused."""
     if (message.port if message.kind is Kind.HTTP else message.name) is not None:
         raise Refused(Refusal.BAD, "names are for HTTP, ports for TCP and UDP", "leave the other out")
+    if message.workstation:
+        _check_workstation(message, settings)
     if message.kind is Kind.HTTP:
         return check_name(message.name) if message.name is not None else None
     if message.port is None:
         return None
     return str(check_port(message.port, settings.span(message.kind), message.kind))
+
+
+def _check_workstation(message: Open, settings: EdgeSettings) -> None:
+    if message.kind is not Kind.HTTP or message.name is None or len(message.name) > MAX_WORKSTATION:
+        raise Refused(
+            Refusal.NAME_BAD,
+            "a workstation has a name",
+            f"choose one of {MAX_WORKSTATION} characters at most",
+        )
+    if settings.scheme == "https" and settings.cert_resolver is not None:
+        raise Refused(
+            Refusal.DOMAIN,
+            "this edge has a certificate for each name, and a workstation has a name for each port",
+            "give the edge a wildcard certificate: traefik_dns_provider (docs/edge-ovh.md)",
+        )
 
 
 def check_name(name: str) -> str:

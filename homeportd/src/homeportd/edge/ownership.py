@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from homeportd.edge import names
 from homeportd.edge.connections.client import Client
 from homeportd.edge.model import Refused, Reservation
 from homeportd.edge.registry import Registry
@@ -57,8 +58,17 @@ def orphaned(reservation: Reservation, alive: Callable[[str], bool]) -> bool:
     return not reservation.reserved and reservation.lineage is not None and not alive(reservation.lineage)
 
 
-def check_count(registry: Registry, lineage: str | None) -> None:
-    """Refuse one more name or port when this edge, or the token, has as many as it may. Raises Refused."""
+def check_new(registry: Registry, label: str | None, lineage: str | None) -> None:
+    """Refuse a name or port that is not there yet: of a port of another token's workstation, or when this edge, or the
+    token, has as many as it may. Raises Refused."""
+    match = names.PORT_OF_WORKSTATION.fullmatch(label or "")
+    workstation = registry.called(Kind.HTTP, match[1]) if match else None
+    if workstation is not None and workstation.workstation and workstation.reservation.lineage != lineage:
+        raise Refused(
+            Refusal.NAME_TAKEN,
+            f"the name {label} belongs to a port of the workstation {workstation.reservation.label}",
+            "choose another",
+        )
     if len(registry) >= MAX_TUNNELS:
         raise Refused(Refusal.LIMIT, f"this edge has {MAX_TUNNELS} names and ports", "remove reservations")
     if lineage is None or len(registry) < MAX_OF_LINEAGE:

@@ -110,7 +110,9 @@ class Tunnels:
         known = self.registry.called(message.kind, label) if label else None
         ours = known if known is not None and known.reservation.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
-        options = ClientOptions(message.host, allow, message.limits, passcode, message.proxy_protocol)
+        options = ClientOptions(
+            message.host, allow, message.limits, passcode, message.workstation, message.proxy_protocol
+        )
         async with self.hold():
             tunnel = self.registry.called(message.kind, label) if label else None
             ownership.check_client(client, tunnel)
@@ -277,7 +279,7 @@ class Tunnels:
             tunnel.reservation = reservation
 
     async def _create(self, kind: Kind, label: str | None, lineage: str | None, **kept: Any) -> Tunnel:
-        ownership.check_count(self.registry, lineage)
+        ownership.check_new(self.registry, label, lineage)
         tunnel, last = None, None
         for _ in range(1 if label else PORT_TRIES):
             reservation = self._new_reservation(kind, label, lineage, **kept)

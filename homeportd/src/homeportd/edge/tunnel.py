@@ -58,6 +58,7 @@ class Tunnel:
         self.stats = Stats()
         self.since: datetime = clock.now()  # of the present state
         self.lost_at: float = monotonic()  # when it had a holder last
+        self.workstation = False  # whether a client has opened it as a workstation's since this edge started
         self.listener: Listener | None = None
         self.rate_in: TokenBucket | None = None
         self.rate_out: TokenBucket | None = None
@@ -79,6 +80,7 @@ class Tunnel:
         """Apply other rules, to visitors that are connected too."""
         before = self.rules
         self.reservation, self.options = reservation, options
+        self.workstation |= options.workstation
         self.rules = rules(reservation, options)
         if self.rules.bytes_per_second != before.bytes_per_second:
             rate = self.rules.bytes_per_second

@@ -69,7 +69,7 @@ class Ports(Protocol):
 
 
 class Gateway:
-    """An ASGI application; `key` signs the visitors' cookies."""
+    """An ASGI application; `key` signs the visitors' cookies. `at_edge`: the dashboard is at a name of the edge."""
 
     def __init__(
         self,
@@ -81,10 +81,13 @@ class Gateway:
         key: bytes,
         protocols: Protocols,
         now: Callable[[], datetime] = clock.now,
+        *,
+        at_edge: bool = False,
     ) -> None:
         secure = origins.scheme == "https"
         cookies = ShareCookies(key)
         self._origins = origins
+        self._at_edge = at_edge
         self._ports = ports
         self._protocols = protocols
         self._shares = shares
@@ -251,7 +254,7 @@ class Gateway:
             next_path = safe_next(request.uri)
             owner_link = handoff_url(self._origins, request.port, next_path)
             match decision:
-                case Decision.DENIED_LOGIN if request.by_tunnel:
+                case Decision.DENIED_LOGIN if request.by_tunnel and not self._at_edge:
                     return pages.private(owner_link)  # the dashboard is at no name of the edge
                 case Decision.DENIED_LOGIN:
                     return redirect(302, owner_link)

@@ -40,10 +40,13 @@ def handoff_url(origins: Origin, port: int, next_path: str) -> str:
     return f"{origins.dashboard}/handoff?port={port}&next={quote(next_path, safe='/')}"
 
 
-def own_origin(request: AuthRequest, origins: Origin) -> str:
-    """The port's origin as the request names it: an edge writes `http` for its own name, whatever the port has."""
-    origin = origins.of_port(request.port)
-    return f"http://{origin.partition('://')[2]}" if request.by_tunnel else origin
+def is_own_origin(request: AuthRequest, origins: Origin) -> bool:
+    """Whether the request has the port's own Origin. The client of a tunnel writes `http` for a name of the edge that
+    stands for the port, whatever scheme the port has."""
+    own = origins.of_port(request.port)
+    return request.origin == own or (
+        request.by_tunnel and request.origin == f"http://{own.partition('://')[2]}"
+    )
 
 
 class VisitorPages:
@@ -131,7 +134,7 @@ class VisitorPages:
         """Whether no other site made the browser send the form, which could log a visitor in as somebody else."""
         if request.fetch_site:
             return request.fetch_site in ("same-origin", "none")
-        return request.origin in ("", own_origin(request, self._origins))
+        return not request.origin or is_own_origin(request, self._origins)
 
     def _redeem_handoff(self, request: AuthRequest, query: bytes) -> Answer:
         fields = _fields(query) if len(query) <= MAX_QUERY else {}

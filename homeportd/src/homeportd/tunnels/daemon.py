@@ -20,12 +20,14 @@ from homeportd.tunnels.control import ControlServer
 from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.limits import raise_descriptors
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
+from homeportd.tunnels.protocol import Kind
 from homeportd.tunnels.state import DaemonFiles, Lock
 from homeportd.tunnels.status import AddedTunnel, DaemonStatus
 from homeportd.tunnels.tunnel import Tunnel
 
 ADD_S: Final = 15.0  # for the edge to answer a new tunnel; after that the tunnel is kept, and opens later
 AWAY_S: Final = 3.0  # the same, where there is no link
+FOLLOW_S: Final = 5.0  # between two looks into the agent's settings
 SAVE_S: Final = 1.0  # between two writes of the tunnels
 
 _log = logging.getLogger(__name__)
@@ -59,7 +61,8 @@ class Daemon:
                 loop.add_signal_handler(number, self._stop.set)
             loop.add_signal_handler(signal.SIGHUP, self._client.retry_now)
             tasks = [
-                asyncio.create_task(work) for work in (self._client.run(), self._save(), self._watchdog())
+                asyncio.create_task(work)
+                for work in (self._client.run(), self._save(), self._watchdog(), self._follow_workstation())
             ]
             stop = asyncio.create_task(self._stop.wait())
             _log.info("homeport %s, %d tunnels", __version__, len(self._client.tunnels))
@@ -127,6 +130,18 @@ class Daemon:
             except OSError as error:
                 _log.error("the tunnels cannot be stored: %s", error.strerror or error)
             await asyncio.sleep(SAVE_S)
+
+    async def _follow_workstation(self) -> None:
+        """Keep the tunnel of the whole workstation as the agent's settings have it, which bin/site may change."""
+        while True:
+            wanted = await asyncio.to_thread(_of_workstation)
+            present = [t for t in self._client.tunnels.values() if t.spec.label == local_edge.WORKSTATION]
+            for tunnel in present:
+                if tunnel.spec != wanted:
+                    self._client.remove(tunnel)
+            if wanted is not None and wanted not in [tunnel.spec for tunnel in present]:
+                self._client.add(wanted)
+            await asyncio.sleep(FOLLOW_S)
 
     async def _watchdog(self) -> None:
         period = sd_notify.watchdog_s()
@@ -236,6 +251,20 @@ def _spec_of(item: dict[str, Any]) -> Any:
     this daemon; until 0.3.
     """
     return item.get("spec", item.get("wish"))
+
+
+def _of_workstation() -> TunnelSpec | None:
+    """The tunnel by which the whole workstation is reached at the edge; None where the settings have no name for it."""
+    name, path = local_edge.workstation_name(), local_edge.visitors_socket()
+    if name is None or path is None:
+        return None
+    try:
+        return TunnelSpec(
+            kind=Kind.HTTP, target=f"{UNIX}{path}", name=name, workstation=True, label=local_edge.WORKSTATION
+        )
+    except ValidationError as error:
+        _log.error("this workstation's name at the edge is not used: %s", error)
+        return None
 
 
 def _by_socket(spec: TunnelSpec) -> TunnelSpec:

@@ -6,6 +6,7 @@ The agent's own `settings` module checks the whole file, and costs 60 ms of impo
 from __future__ import annotations
 
 import os
+import pwd
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from homeportd.tunnels.address import EdgeAddress
 CANDIDATES: Final = ("~/.config/homeport/agent.toml", "/etc/homeport/agent.toml")  # as in `settings`
 MAX_FILE: Final = 64 * 1024  # bytes, as in `settings`
 SHARE: Final = "share "  # begins the label of a tunnel to a shared port, whose number follows
+WORKSTATION: Final = "this workstation"  # the label of the tunnel to all of it
 VISITORS: Final = "visitors/visitors.sock"  # below the folder of the agent's sockets; as in roles/caddy
 
 
@@ -30,6 +32,23 @@ class LocalEdge:
 def find() -> LocalEdge | None:
     """The edge of this machine and user; None where there is none, or the settings file cannot be read."""
     return _of(_settings().get("edge"))
+
+
+def workstation_name() -> str | None:
+    """The name at the edge by which this workstation is reached; None where it has none, or another user keeps it."""
+    keys = _settings()
+    name, user = keys.get("edge_name"), keys.get("user")
+    root = os.geteuid() == 0
+    # An account that was made for the agent has no daemon: root's does.
+    mine = root if keys.get("user_reason") == "root" else user in (None, *_names_of_user())
+    return name if isinstance(name, str) and mine else None
+
+
+def _names_of_user() -> tuple[str, ...]:
+    try:
+        return (pwd.getpwuid(os.geteuid()).pw_name,)
+    except KeyError:
+        return ()
 
 
 def visitors_socket() -> str | None:

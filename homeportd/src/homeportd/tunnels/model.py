@@ -37,7 +37,7 @@ class TunnelSpec(BaseModel):
     """A tunnel as a person asked for it: kind, local server, name or port at the edge, rules.
 
     `host`: what an HTTP server sees as its own host and port, such as `localhost:3000`; None: the public name.
-    `proxy_protocol`: see `protocol.Open`. A label is of one tunnel at most.
+    `proxy_protocol`, `workstation`: see `protocol.Open`. A label is of one tunnel at most.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -51,6 +51,7 @@ class TunnelSpec(BaseModel):
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     limits: Limits = Limits()
     proxy_protocol: ProxyProtocol | None = None
+    workstation: bool = False
     label: Annotated[str, Field(max_length=64)] | None = None  # what made it, such as `share 3000`
 
     @field_validator("allow")
@@ -79,6 +80,7 @@ class TunnelSpec(BaseModel):
             passcode=self.passcode,
             limits=self.limits,
             proxy_protocol=self.proxy_protocol,
+            workstation=self.workstation,
         )
 
     def same_endpoint(self, other: TunnelSpec) -> bool:

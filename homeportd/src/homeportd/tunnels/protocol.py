@@ -105,6 +105,7 @@ class Open(_Message):
     `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to by the edge, `localhost:3000`; None
     leaves them. Clients since December 2026 leave it out, and rewrite requests and responses themselves.
     `proxy_protocol`: the version of the PROXY header with which the client begins each connection to its TCP server.
+    `workstation`: the name is a workstation's dashboard; `5173-NAME` and the like, its ports, lead to the client too.
     """
 
     type: Literal["open"] = "open"
@@ -119,6 +120,7 @@ class Open(_Message):
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     limits: Limits = Limits()
     proxy_protocol: ProxyProtocol | None = None
+    workstation: bool = False
 
 
 class Opened(_Message):

@@ -134,13 +134,20 @@ def _caddy(machine: Machine) -> list[Check]:
     if machine.settings is None or machine.settings.origins is None:
         return []
     dashboard = machine.settings.origins.dashboard
-    return [caddy(dashboard, machine.agent_is_up, machine.remedy("homeport-caddy"))]
+    return [caddy(dashboard, machine.agent_is_up, _remedy(machine))]
 
 
 def _decisions(machine: Machine) -> list[Check]:
     if machine.settings is None or machine.settings.origins is None:
         return []
-    return [decisions(_origin(machine), machine.agent_is_up, machine.remedy("homeport-caddy"))]
+    return [decisions(_origin(machine), machine.agent_is_up, _remedy(machine))]
+
+
+def _remedy(machine: Machine) -> str:
+    """What to look at where nothing answers: the tunnel to the edge, or Caddy."""
+    if machine.settings is not None and machine.settings.edge_name is not None:
+        return "homeport daemon status: its tunnel leads there (homeport daemon start)"
+    return machine.remedy("homeport-caddy")
 
 
 def _origin(machine: Machine) -> str:

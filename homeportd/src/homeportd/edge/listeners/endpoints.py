@@ -145,6 +145,7 @@ class Endpoints:
             rewrite_host=tunnel.options.host,
             passcode=tunnel.rules.passcode_hash is not None,
             domains=tuple(self._domains(reservation.id)),
+            workstation=tunnel.workstation,
         )
 
 

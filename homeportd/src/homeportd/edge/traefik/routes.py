@@ -80,6 +80,7 @@ UNTRUSTED_HEADERS: Final = (
             "Kind",
             "Lane",
             "Length",
+            "Listener",
             "Port",
             "Tunnel",
             "Upgrade",
@@ -118,6 +119,7 @@ class Route:
     )  # what Host, X-Forwarded-Host and our own Origin become, for a client that cannot do it
     passcode: bool
     domains: tuple[Domain, ...] = ()
+    workstation: bool = False  # names such as 5173-HOST lead there too
 
 
 def route(wanted: Route) -> dict[str, Any]:
@@ -193,6 +195,15 @@ def route(wanted: Route) -> dict[str, Any]:
                     add("id", {"headers": {"customRequestHeaders": {"X-Homeport-Tunnel": wanted.id}}}),
                 ],
             }
+    if wanted.workstation:
+        routers[f"{name}-ports"] = {
+            "entryPoints": [wanted.entry_point],
+            "service": name,
+            **({"tls": {}} if wanted.tls else {}),
+            "rule": f"HostRegexp(`^[1-9][0-9]{{0,4}}-{re.escape(wanted.host)}$`)",
+            "priority": PRIORITY - 1,  # a name that is a tunnel's own leads to that one
+            "middlewares": chain,
+        }
     services: dict[str, Any] = {name: _service(wanted.upstream)}
     if wanted.passcode:
         services[f"{name}-edge"] = _service(wanted.edge)

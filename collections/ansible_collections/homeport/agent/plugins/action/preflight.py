@@ -98,6 +98,7 @@ class ActionModule(ActionBase):
         used = {name for component in load() if groups & set(component.groups) for name in component.roles}
         used |= COMMON_ROLES
         render = self._templar.template
+        known = with_edge(known)
         found = settings([role for name, role in roles.items() if name in used], known, render)
         # Of the roles of other groups the defaults do: what a host sets for them is not its concern.
         others = [role for name, role in roles.items() if name not in used]
@@ -121,6 +122,15 @@ class ActionModule(ActionBase):
             return LOCAL
         context = self._play_context
         return f"{context.remote_addr}:{context.port or ''}"
+
+
+def with_edge(known: dict[str, Any]) -> dict[str, Any]:
+    """A host's variables, and the address of the inventory's edge where the host is no edge and does not say it."""
+    edges = known["groups"].get("edge", [])
+    if "homeport_edge_url" in known or "edge" in known["group_names"] or not edges:
+        return known
+    url = known["hostvars"][edges[0]].get("homeport_edge_url")
+    return known if url is None else {**known, "homeport_edge_url": url}
 
 
 def leaves_agent_out(run: set[str], skipped: set[str], groups: set[str]) -> bool:

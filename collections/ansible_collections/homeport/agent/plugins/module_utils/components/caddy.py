@@ -24,6 +24,8 @@ ORIGIN = re.compile(
     r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
     r"(?::(?P<number>[0-9]{1,5}))?"
 )
+# A name at an edge that still is one, of 63 characters, behind a port and a hyphen.
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,55}[a-z0-9])?")
 
 
 class Caddy(Component):
@@ -40,10 +42,11 @@ class Caddy(Component):
 
     def layout(self, host: Host, layout: Json) -> Json:
         settings = host.settings
-        origin = str(settings["homeport_origin"])
+        origin = _origin(settings)
         match = ORIGIN.fullmatch(origin)
         return {
             "origin": origin,
+            "edge_name": settings["homeport_edge_name"],
             "dashboard": origin.replace("{port}" + match["joint"], "") if match else "",
             "port": settings["caddy_port"],
             # ::1 is among the defaults, and left out on a machine without IPv6.
@@ -89,7 +92,11 @@ class Caddy(Component):
     def problems(self, host: Host, layout: Json) -> list[Problem]:
         settings = host.settings
         return [
-            *_origin_problems(str(settings["homeport_origin"]), settings["caddy_port"]),
+            *(
+                _edge_name_problems(settings)
+                if settings["homeport_edge_name"]
+                else _origin_problems(_origin(settings), settings["caddy_port"])
+            ),
             *_port_problems(settings["caddy_port"], rootful=layout["rootful"]),
             *_network_problems(settings["caddy_bind"], settings["caddy_trusted_proxies"]),
         ]
@@ -97,6 +104,33 @@ class Caddy(Component):
 
 def _data(layout: Json) -> str:
     return f"{layout['state']}/caddy"
+
+
+def _origin(settings: Json) -> str:
+    """Where each port is seen: at the workstation's name at the edge, where it has one."""
+    name = settings["homeport_edge_name"]
+    if not name:
+        return str(settings["homeport_origin"])
+    return str(settings["homeport_edge_url"]).replace("{name}", "{port}-" + name)
+
+
+def _edge_name_problems(settings: Json) -> list[Problem]:
+    name = settings["homeport_edge_name"]
+    if not NAME.fullmatch(name):
+        return [
+            (
+                f"homeport_edge_name is {name!r}, which is no name at an edge",
+                "write a word such as desk: lower case letters, digits and hyphens, 57 at most",
+            )
+        ]
+    if not ORIGIN.fullmatch(_origin(settings)):
+        return [
+            (
+                f"homeport_edge_url is {settings['homeport_edge_url']!r}, which is no address for homeport_edge_name",
+                "set homeport_edge_url to the edge's, such as https://{name}.tunnel.example.com",
+            )
+        ]
+    return []
 
 
 def _origin_problems(origin: str, port: int) -> list[Problem]:

@@ -82,6 +82,12 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
         ({"homeport_origin": "http://{port}.localhost:9000"}, "Caddy listens on 8080"),
         ({"homeport_origin": "http://{port}.localhost"}, "names port 80"),
         ({"homeport_origin": "http://{port}.example.com:99999"}, "names port 99999"),
+        ({"homeport_edge_name": "Desk"}, "is no name at an edge"),
+        ({"homeport_edge_name": "x" * 58}, "is no name at an edge"),
+        (
+            {"homeport_edge_name": "desk", "homeport_edge_url": "tunnel.example.com"},
+            "no address for homeport_edge_name",
+        ),
         ({"homeport_port_ranges": []}, "homeport_port_ranges is empty"),
         ({"homeport_port_ranges": ["3000-70000"]}, "3000-70000"),
         ({"caddy_port": 0, "homeport_origin": "https://{port}.example.com"}, "caddy_port is 0"),
@@ -96,6 +102,30 @@ def test_all_problems_come_at_once(decide: Decide) -> None:
 def test_wrong_variables(decide: Decide, variables: dict[str, Any], word: str) -> None:
     _fact, problems = decide({}, variables)
     assert word in fixes(problems)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "dashboard"),
+    [
+        (
+            "https://{name}.tunnel.example.com",
+            "https://{port}-desk.tunnel.example.com",
+            "https://desk.tunnel.example.com",
+        ),
+        (
+            "http://{name}.tunnel.localhost:8081",
+            "http://{port}-desk.tunnel.localhost:8081",
+            "http://desk.tunnel.localhost:8081",
+        ),
+    ],
+)
+def test_a_name_at_the_edge_takes_the_place_of_the_origin(
+    decide: Decide, url: str, origin: str, dashboard: str
+) -> None:
+    fact, problems = decide({}, {"homeport_edge_name": "desk", "homeport_edge_url": url})
+    assert problems == []
+    caddy = fact["caddy"]
+    assert (caddy["origin"], caddy["dashboard"], caddy["edge_name"]) == (origin, dashboard, "desk")
 
 
 @pytest.mark.parametrize(
