@@ -140,7 +140,10 @@ class Daemon:
                 if tunnel.spec != wanted:
                     self._client.remove(tunnel)
             if wanted is not None and wanted not in [tunnel.spec for tunnel in present]:
-                self._client.add(wanted)
+                try:
+                    self._client.add(wanted)
+                except TunnelError as error:
+                    _log.error("this workstation is not at the edge: %s", error.detail)
             await asyncio.sleep(FOLLOW_S)
 
     async def _watchdog(self) -> None:
