@@ -27,19 +27,22 @@ async def listening(serve, *, tls=False):
 
 
 class Web:
-    """An HTTP/1.1 server that says the body it was sent; `seen` has the first line of each request."""
+    """An HTTP/1.1 server that says the body it was sent; `seen` has the first line of each request, `head` the last head."""
 
     def __init__(self):
         self.seen = []
+        self.head = b""
 
     async def __call__(self, reader, writer):
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.seen.append(head.split(b"\r\n")[0])
-                lower = head.lower()
+                lower = self.head = head.lower()
                 if b"upgrade: echo" in lower:
-                    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+                    writer.write(
+                        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+                    )
                     while data := await reader.read(65536):
                         writer.write(data)
                     return
@@ -93,6 +96,18 @@ async def test_an_https_server_is_dialled_by_tls_from_the_first_request_on(alone
         assert (await upgraded(gateway, port)).endswith(b"ping")
 
 
+async def test_an_https_server_is_told_https(alone):
+    web = Web()
+    async with listening(web, tls=True) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        await gateway.get(port)
+        await gateway.get(port, headers={"Origin": gateway.origin(port)})
+        local = f"localhost:{port}"
+        for line in (f"host: {local}", "x-forwarded-proto: https", f"origin: https://{local}"):
+            assert f"\r\n{line}\r\n".encode() in web.head
+
+
 async def test_a_plain_server_sees_the_requests_of_visitors_alone(alone):
     connections = []
     web = Web()
@@ -129,7 +144,9 @@ async def test_a_server_that_refuses_plain_requests_by_http_is_https_all_the_sam
         async def front(reader, writer):
             first = await reader.read(65536)
             if first[:1] != b"\x16":
-                writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+                writer.write(
+                    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+                )
                 writer.close()
                 return
             inner, outer = await asyncio.open_connection("127.0.0.1", secret)

@@ -188,20 +188,15 @@ class Gateway:
             return self._too_many_cookies(request, len(result.cookie))
         if program is None:
             return self._not_listening(request)
-        spoken = self._protocols.of(program)
-        if is_grpc(request) and self._protocols.h2c(program):
-            spoken = Spoken.H2C
-        lane = b"direct"
-        if spoken is not Spoken.H2C:
-            unknown = spoken in (None, Spoken.OTHER) and (request.method in BODILESS or _small(request))
-            lane = b"relay" if unknown or may_be_endless(request) else b"direct"
+        spoken, lane = self._way(request, program)
         headers = [
-            (b"x-homeport-scheme", (spoken or Spoken.HTTP).encode()),
+            (b"x-homeport-scheme", spoken.encode()),
             (b"x-homeport-upstream", program.upstream.encode()),
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
         ]
-        mapping, visited = self._maps.of(request.port), self._maps.visited(request)
+        scheme = "https" if spoken is Spoken.HTTPS else "http"
+        mapping, visited = self._maps.of(request.port, scheme), self._maps.visited(request)
         headers += mapping.headers
         if result.initiator is Initiator.SAME_REPO and request.origin:
             # Only a request with credentials carries the cookie that let this one in.
@@ -223,6 +218,14 @@ class Gateway:
         if origin:
             headers.append((b"origin", origin.encode("latin-1")))
         return Answer(REWRITTEN, headers)
+
+    def _way(self, request: AuthRequest, program: Program) -> tuple[Spoken, bytes]:
+        """The protocol to speak to a program, and the lane: the relay may find another protocol out."""
+        spoken = self._protocols.of(program)
+        if spoken is Spoken.H2C or (is_grpc(request) and self._protocols.h2c(program)):
+            return Spoken.H2C, b"direct"
+        unknown = spoken in (None, Spoken.OTHER) and (request.method in BODILESS or _small(request))
+        return spoken or Spoken.HTTP, b"relay" if unknown or may_be_endless(request) else b"direct"
 
     def _too_many_cookies(self, request: AuthRequest, size: int) -> Answer:
         """The answer to a browser with more cookies than a server takes: no proof is lost, and there is a way out."""

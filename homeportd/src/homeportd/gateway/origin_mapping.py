@@ -105,21 +105,21 @@ class OriginMaps:
         self._share = share
         self._names = names
         self._made_of: tuple[object, object] = (None, None)
-        self._maps: dict[int, tuple[Share | None, OriginMap]] = {}
+        self._maps: dict[tuple[int, str], tuple[Share | None, OriginMap]] = {}
 
-    def of(self, port: int) -> OriginMap:
-        """The mapping of a port."""
+    def of(self, port: int, scheme: str = "http") -> OriginMap:
+        """The mapping of a port whose server speaks `scheme`."""
         snapshot, names = self._ports.snapshot(), self._names.pattern()
         if snapshot is not self._made_of[0] or names is not self._made_of[1]:
             self._made_of = (snapshot, names)
             self._maps.clear()
         share = self._share(port)
-        known = self._maps.get(port)
+        known = self._maps.get((port, scheme))
         if known is not None and known[0] is share:
             return known[1]
-        made = self._make(port, share)
+        made = self._make(port, share, scheme)
         if self._ports.get(port) is not None:  # strangers ask for any number
-            self._maps[port] = (share, made)
+            self._maps[port, scheme] = (share, made)
         return made
 
     def visited(self, request: AuthRequest) -> str:
@@ -129,10 +129,10 @@ class OriginMaps:
         """
         return f"{'http' if request.by_tunnel else self._origins.scheme}://{request.host}"
 
-    def _make(self, port: int, share: Share | None) -> OriginMap:
+    def _make(self, port: int, share: Share | None, spoken: str) -> OriginMap:
         host_header = share.host_header if share is not None else LOCALHOST
         public = self._origins.of_port(port)
-        server = server_origin(host_header, public, port)
+        server = server_origin(host_header, public, port, spoken)
         siblings = self._siblings(port)
         scheme, _, authority = server.partition("://")
         forwarded_port = authority.rpartition(":")[2] if has_port(authority) else _DEFAULT_PORTS[scheme]
