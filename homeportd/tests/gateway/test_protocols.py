@@ -6,10 +6,12 @@ import asyncio
 import ssl
 from contextlib import asynccontextmanager
 
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
 import pytest
 import trustme
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 @asynccontextmanager
@@ -190,3 +192,70 @@ async def test_a_server_that_hangs_up_is_not_taken_for_another_protocol(gateway,
     await gateway.share(dev.port)
     assert (await gateway.get(dev.port, "/hang-up")).status_code == 502
     assert (await gateway.get(dev.port)).status_code == 200
+
+
+async def grpc_like(reader, writer):
+    """A server of HTTP/2 in clear alone: says each piece of a request back as it comes, with trailers at the end."""
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    connection.initiate_connection()
+    writer.write(connection.data_to_send())
+    try:
+        while data := await reader.read(65536):
+            for event in connection.receive_data(data):
+                match event:
+                    case h2.events.RequestReceived():
+                        fields = [(":status", "200"), ("content-type", "application/grpc")]
+                        connection.send_headers(event.stream_id, fields)
+                    case h2.events.DataReceived():
+                        connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                        if event.data:
+                            connection.send_data(event.stream_id, event.data)
+                    case h2.events.StreamEnded():
+                        connection.send_headers(event.stream_id, [("grpc-status", "0")], end_stream=True)
+            writer.write(connection.data_to_send())
+    except (OSError, h2.exceptions.ProtocolError, asyncio.CancelledError):
+        pass
+    finally:
+        writer.close()
+
+
+async def test_grpc_streams_both_ways_and_ends_with_trailers(alone):
+    async with listening(grpc_like) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.number)
+        connection = h2.connection.H2Connection()
+        connection.initiate_connection()
+        fields = {
+            ":method": "POST",
+            ":scheme": "http",
+            ":authority": gateway.host(port),
+            ":path": "/echo.Echo/All",
+        }
+        connection.send_headers(
+            1, [*fields.items(), ("content-type", "application/grpc"), ("te", "trailers")]
+        )
+
+        async def answer(kind):
+            async with asyncio.timeout(20):
+                while True:
+                    writer.write(connection.data_to_send())
+                    for event in connection.receive_data(await reader.read(65536)):
+                        if isinstance(event, kind):
+                            return event
+
+        for piece in (b"one", b"two"):
+            connection.send_data(1, piece)
+            assert (await answer(h2.events.DataReceived)).data == piece
+        connection.end_stream(1)
+        assert (b"grpc-status", b"0") in (await answer(h2.events.TrailersReceived)).headers
+        writer.close()
+
+
+async def test_a_browser_at_a_server_of_http2_alone_is_served_from_the_second_request_on(alone):
+    async with listening(grpc_like) as port, alone() as gateway:
+        await gateway.listening(port)
+        await gateway.share(port)
+        first = await gateway.get(port, headers={"Accept": "text/html"})
+        assert (first.status_code, "HTTP/2" in first.text) == (502, True)
+        assert (await gateway.get(port)).status_code == 200

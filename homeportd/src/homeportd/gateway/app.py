@@ -275,6 +275,11 @@ class Gateway:
                 return pages.no_http(request.port)
             detail = f"the server on port {request.port} speaks something else than HTTP"
             return problem(502, detail, f"homeport tcp {request.port}")
+        if Spoken.H2C in found:
+            if request.wants_page:
+                return pages.no_answer_by_h2c(request.port)
+            detail = f"the server on port {request.port} speaks HTTP/2 in clear, and gave no answer"
+            return problem(502, detail, "ask again by HTTP/2, as gRPC does")
         if request.wants_page:
             return pages.silent(request.port)
         return problem(

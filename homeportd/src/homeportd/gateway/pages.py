@@ -236,6 +236,18 @@ def no_http(port: int) -> Answer:
     )
 
 
+def no_answer_by_h2c(port: int) -> Answer:
+    """The server speaks HTTP/2 in clear, and has not answered: those of gRPC answer programs alone."""
+    return _page(
+        502,
+        f"Port {port} answers no browser",
+        "<p>The server on it speaks HTTP/2 in clear, as servers of gRPC do. Programs reach it at this address, by"
+        f" HTTP/2 in clear, or at one that its owner makes: <code>homeport tcp {port}</code></p>",
+        owner_link=None,
+        refresh=True,
+    )
+
+
 def busy(detail: str) -> Answer:
     """Too many requests are under way; trying again a little later helps."""
     return _page(

@@ -145,7 +145,7 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         fetch_site=text(b"sec-fetch-site"),
         upgrade=text(b"x-homeport-upgrade"),
         length=text(b"x-homeport-length"),
-        content_type=text(b"content-type"),
+        content_type=text(b"content-type").lower(),
         by_tunnel=text(b"x-homeport-listener") == "tunnel",
         requested_method=text(b"access-control-request-method"),
         requested_headers=text(b"access-control-request-headers"),
