@@ -40,7 +40,7 @@ class Web:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.seen.append(head.split(b"\r\n")[0])
-                lower = self.head = head.lower()
+                lower = self.last = head.lower()
                 if b"upgrade: echo" in lower:
                     writer.write(
                         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -95,6 +95,8 @@ async def test_an_https_server_is_dialled_by_tls_from_the_first_request_on(alone
                 case "upgrade":
                     assert (await upgraded(gateway, port)).endswith(b"ping")
         assert len(web.seen) == 2, "each request came once"
+        await gateway.get(port, headers={"Origin": gateway.origin(port)})
+        assert f"origin: https://localhost:{port}\r\n".encode() in web.last
         assert (await upgraded(gateway, port)).endswith(b"ping")
 
 

@@ -16,10 +16,11 @@ from homeportd.http_server import UnixServer
 from homeportd.ports import api as ports_api
 from homeportd.ports.bindings import Bindings
 from homeportd.ports.coverage import refusal
+from homeportd.ports.model import Program
 from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.protocols import Protocols
 from homeportd.ports.service import Ports
-from homeportd.ports.target import binding_of
+from homeportd.ports.target import binding_of, target
 from homeportd.relay.service import Relay
 from homeportd.repos import api as repos_api
 from homeportd.repos.service import Repos
@@ -47,6 +48,10 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         found = ports.get(port)
         settled = found is not None and found.programs[0].settled
         return binding_of(found.programs[0]) if found is not None and settled else None
+
+    def led_to(port: int) -> Program | None:
+        found = ports.get(port)
+        return target(found, shares.get(port), owner=True) if found is not None else None
 
     async with AsyncExitStack() as stack:
         shares = Shares(
@@ -95,7 +100,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 shares_api.router(shares, log, core.guard, origin),
                 ports_api.router(ports, shares, bindings, core.guard, origin),
                 repos_api.router(repos, ports.repos_of_ports, core.guard),
-                gateway_api.router(ports.get, core.guard, origin),
+                gateway_api.router(led_to, core.guard, origin),
             ),
             sweeps=(
                 Sweep("expired shares", SWEEP_S, shares.sweep),

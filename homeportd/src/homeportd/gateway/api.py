@@ -12,7 +12,7 @@ from homeportd.errors import Problem
 from homeportd.gateway.host_advice import look
 from homeportd.http import problems
 from homeportd.origin import Origin
-from homeportd.ports.model import Port
+from homeportd.ports.model import Program
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -28,9 +28,9 @@ class HostAdviceView(BaseModel):
     suggestion: Literal["keep"] | None
 
 
-def router(find: Callable[[int], Port | None], guard: Guard, origin: Origin) -> APIRouter:
+def router(find: Callable[[int], Program | None], guard: Guard, origin: Origin) -> APIRouter:
     """The routes that describe what Caddy does with /api/proxy; a request that gets here did not come through Caddy.
-    `find`: the port of a number, while something listens on it."""
+    `find`: the program that the owner is led to on a port, while there is one."""
     routes = APIRouter(tags=["ports"])
 
     @routes.get("/api/ports/{port}/host-header", dependencies=[Depends(guard)], responses=problems(401, 422))

@@ -92,7 +92,7 @@ class Gateway:
         self._protocols = protocols
         self._shares = shares
         self._log = log
-        self._maps = OriginMaps(origins, ports, shares.get, OwnNames())
+        self._maps = OriginMaps(origins, ports, shares.get, OwnNames(), protocols)
         self._authenticator = Authenticator(shares, auth, cookies, self._maps, secure, now)
         self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
 
@@ -220,12 +220,13 @@ class Gateway:
         return Answer(REWRITTEN, headers)
 
     def _way(self, request: AuthRequest, program: Program) -> tuple[Spoken, bytes]:
-        """The protocol to speak to a program, and the lane: the relay may find another protocol out."""
+        """(What to speak to a program, and the lane.) The relay finds out what one of unknown protocol speaks."""
         spoken = self._protocols.of(program)
         if spoken is Spoken.H2C or (is_grpc(request) and self._protocols.h2c(program)):
             return Spoken.H2C, b"direct"
         unknown = spoken in (None, Spoken.OTHER) and (request.method in BODILESS or _small(request))
-        return spoken or Spoken.HTTP, b"relay" if unknown or may_be_endless(request) else b"direct"
+        lane = b"relay" if unknown or may_be_endless(request) else b"direct"
+        return Spoken.HTTPS if spoken is Spoken.HTTPS else Spoken.HTTP, lane
 
     def _too_many_cookies(self, request: AuthRequest, size: int) -> Answer:
         """The answer to a browser with more cookies than a server takes: no proof is lost, and there is a way out."""

@@ -11,8 +11,11 @@ from typing import Final, Protocol
 from homeportd.gateway.own_names import OwnNames
 from homeportd.gateway.request import AuthRequest
 from homeportd.origin import Origin
-from homeportd.ports.model import Port
-from homeportd.ports.target import binding_of
+from homeportd.ports.model import Port, Program
+from homeportd.ports.protocols import Protocol as Spoken
+from homeportd.ports.protocols import Protocols
+from homeportd.ports.target import target
+from homeportd.shares.binding import ROOT
 from homeportd.shares.model import KEEP, LOCALHOST, Share
 
 MAX_SIBLINGS: Final = 64  # ports of a repo that are mapped beside the one asked for
@@ -64,13 +67,13 @@ def server_origin(host_header: str, public: str, port: int, scheme: str = "http"
 
 @dataclass(frozen=True, slots=True)
 class OriginMap:
-    """The mapping of one port. `siblings`: other ports of its repo. `headers`: for Caddy, what the mapping says of
-    the request and of the way back."""
+    """The mapping of one port. `siblings`: other ports of its repo, with their servers' origins.
+    `headers`: for Caddy, what the mapping says of the request and of the way back."""
 
     port: int
     public: str
     server: str
-    siblings: frozenset[int]
+    siblings: Mapping[int, str]
     keep: bool
     headers: tuple[tuple[bytes, bytes], ...]
 
@@ -84,7 +87,7 @@ class OriginMap:
         if self.keep or not self.siblings:
             return origin
         number = port_of(origin, visited, self.port) or port_of(origin, self.public, self.port)
-        return local_origin("http", number) if number in self.siblings else origin
+        return origin if number is None else self.siblings.get(number, origin)
 
     def url(self, url: str, visited: str) -> str:
         """The same for a whole URL."""
@@ -98,20 +101,27 @@ class OriginMaps:
     """The mapping of every port; made at first need, and anew when ports, shares or addresses have changed."""
 
     def __init__(
-        self, origins: Origin, ports: Ports, share: Callable[[int], Share | None], names: OwnNames
+        self,
+        origins: Origin,
+        ports: Ports,
+        share: Callable[[int], Share | None],
+        names: OwnNames,
+        protocols: Protocols,
     ) -> None:
+        self._protocols = protocols
         self._origins = origins
         self._ports = ports
         self._share = share
         self._names = names
-        self._made_of: tuple[object, object] = (None, None)
-        self._maps: dict[tuple[int, str], tuple[Share | None, OriginMap]] = {}
+        self._made_of: tuple[object, object, int] = (None, None, 0)
+        self._maps: dict[int, tuple[Share | None, OriginMap]] = {}
 
     def of(self, port: int, scheme: str = "http") -> OriginMap:
         """The mapping of a port whose server speaks `scheme`."""
         snapshot, names = self._ports.snapshot(), self._names.pattern()
-        if snapshot is not self._made_of[0] or names is not self._made_of[1]:
-            self._made_of = (snapshot, names)
+        learned = self._protocols.learned
+        if snapshot is not self._made_of[0] or names is not self._made_of[1] or learned != self._made_of[2]:
+            self._made_of = (snapshot, names, learned)
             self._maps.clear()
         share = self._share(port)
         known = self._maps.get((port, scheme))
@@ -132,7 +142,7 @@ class OriginMaps:
     def _make(self, port: int, share: Share | None, spoken: str) -> OriginMap:
         host_header = share.host_header if share is not None else LOCALHOST
         public = self._origins.of_port(port)
-        server = server_origin(host_header, public, port, spoken)
+        server = server_origin(host_header, public, port, self._scheme(port))
         siblings = self._siblings(port)
         scheme, _, authority = server.partition("://")
         forwarded_port = authority.rpartition(":")[2] if has_port(authority) else _DEFAULT_PORTS[scheme]
@@ -154,13 +164,33 @@ class OriginMaps:
             headers=tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
         )
 
-    def _siblings(self, number: int) -> frozenset[int]:
+    def _siblings(self, number: int) -> dict[int, str]:
+        own = self._program(number)
+        if own is None or own.repo is None:
+            return {}
+        found: dict[int, str] = {}
+        for other in self._ports.snapshot():
+            program = self._program(other)
+            if other != number and program is not None and _belong_together(own, program):
+                found[other] = local_origin(self._scheme(other), other)
+                if len(found) == MAX_SIBLINGS:
+                    break
+        return found
+
+    def _program(self, number: int) -> Program | None:
         port = self._ports.get(number)
-        wanted = _belonging(port) if port is not None else None
-        if wanted is None:
-            return frozenset()
-        same = [other.port for other in self._ports.snapshot().values() if _belonging(other) == wanted]
-        return frozenset(other for other in same[: MAX_SIBLINGS + 1] if other != number)
+        return None if port is None else target(port, self._share(number), owner=True)
+
+    def _scheme(self, number: int) -> str:
+        program = self._program(number)
+        https = program is not None and self._protocols.of(program) is Spoken.HTTPS
+        return "https" if https else "http"
+
+
+def _belong_together(one: Program, other: Program) -> bool:
+    """Whether two programs are of one repo. Another user may run one in the very folder; root's are containers' too."""
+    trusted = {one.uid, other.uid} <= {one.repo_uid, ROOT}
+    return one.repo == other.repo and (trusted or one.uid == other.uid)
 
 
 def _belonging(port: Port) -> tuple[str, int | None] | None:

@@ -52,6 +52,7 @@ class Protocols:
         self._known: OrderedDict[_Key, Protocol] = OrderedDict()
         self._h2c: OrderedDict[_Key, bool] = OrderedDict()
         self.context = tls_context()
+        self.learned = 0  # how often anything was
 
     def of(self, program: Program) -> Protocol | None:
         """The protocol of a program; None as long as nobody has asked it for anything."""
@@ -59,7 +60,9 @@ class Protocols:
 
     def learn(self, program: Program, protocol: Protocol) -> None:
         """Remember the protocol of a program."""
-        _keep(self._known, program, protocol)
+        if self.of(program) is not protocol:
+            self.learned += 1
+            _keep(self._known, program, protocol)
 
     def h2c(self, program: Program) -> bool | None:
         """Whether a program speaks HTTP/2 in clear, perhaps beside HTTP/1.1; None as long as it was not tried."""
