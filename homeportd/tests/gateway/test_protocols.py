@@ -29,7 +29,7 @@ async def listening(serve, *, tls=False):
 
 
 class Web:
-    """An HTTP/1.1 server that says the body it was sent; `seen` has the first line of each request, `head` the last head."""
+    """An HTTP/1.1 server that says the body it was sent. `seen`: the first line of each request; `head`: the last head."""
 
     def __init__(self):
         self.seen = []

@@ -39,7 +39,7 @@ def router(find: Callable[[int], Program | None], guard: Guard, origin: Origin) 
         found = find(port)
         if found is None:
             return HostAdviceView(local_urls=None, suggestion=None)
-        advice = await look(found.programs[0].upstream, port, origin.of_port(port))
+        advice = await look(found.upstream, port, origin.of_port(port))
         return HostAdviceView(local_urls=advice.local_urls, suggestion=advice.suggestion)
 
     anything: dict[int | str, dict[str, Any]] = {

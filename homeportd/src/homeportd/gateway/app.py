@@ -195,8 +195,7 @@ class Gateway:
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
         ]
-        scheme = "https" if spoken is Spoken.HTTPS else "http"
-        mapping, visited = self._maps.of(request.port, scheme), self._maps.visited(request)
+        mapping, visited = self._maps.of(request.port), self._maps.visited(request)
         headers += mapping.headers
         if result.initiator is Initiator.SAME_REPO and request.origin:
             # Only a request with credentials carries the cookie that let this one in.

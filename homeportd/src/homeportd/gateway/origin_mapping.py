@@ -116,20 +116,20 @@ class OriginMaps:
         self._made_of: tuple[object, object, int] = (None, None, 0)
         self._maps: dict[int, tuple[Share | None, OriginMap]] = {}
 
-    def of(self, port: int, scheme: str = "http") -> OriginMap:
-        """The mapping of a port whose server speaks `scheme`."""
+    def of(self, port: int) -> OriginMap:
+        """The mapping of a port."""
         snapshot, names = self._ports.snapshot(), self._names.pattern()
         learned = self._protocols.learned
         if snapshot is not self._made_of[0] or names is not self._made_of[1] or learned != self._made_of[2]:
             self._made_of = (snapshot, names, learned)
             self._maps.clear()
         share = self._share(port)
-        known = self._maps.get((port, scheme))
+        known = self._maps.get(port)
         if known is not None and known[0] is share:
             return known[1]
-        made = self._make(port, share, scheme)
+        made = self._make(port, share)
         if self._ports.get(port) is not None:  # strangers ask for any number
-            self._maps[port, scheme] = (share, made)
+            self._maps[port] = (share, made)
         return made
 
     def visited(self, request: AuthRequest) -> str:
@@ -139,7 +139,7 @@ class OriginMaps:
         """
         return f"{'http' if request.by_tunnel else self._origins.scheme}://{request.host}"
 
-    def _make(self, port: int, share: Share | None, spoken: str) -> OriginMap:
+    def _make(self, port: int, share: Share | None) -> OriginMap:
         host_header = share.host_header if share is not None else LOCALHOST
         public = self._origins.of_port(port)
         server = server_origin(host_header, public, port, self._scheme(port))
@@ -191,16 +191,6 @@ def _belong_together(one: Program, other: Program) -> bool:
     """Whether two programs are of one repo. Another user may run one in the very folder; root's are containers' too."""
     trusted = {one.uid, other.uid} <= {one.repo_uid, ROOT}
     return one.repo == other.repo and (trusted or one.uid == other.uid)
-
-
-def _belonging(port: Port) -> tuple[str, int | None] | None:
-    """The repo and user of what listens on a port; None where there is no repo, or its programs differ.
-
-    The user counts: anybody who may enter a folder can listen in it.
-    """
-    found = {(program.repo, binding_of(program).uid) for program in port.programs}
-    repo, uid = found.pop()
-    return None if repo is None or found else (repo, uid)
 
 
 def cookie_domains(authority: str) -> str:
