@@ -6,13 +6,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 
 from homeportd.tunnels import protocol
+from homeportd.tunnels.account import Account
+from homeportd.tunnels.client import Client
+from homeportd.tunnels.model import State, TunnelSpec
+from homeportd.tunnels.protocol import Kind
+from homeportd.tunnels.tunnel import Tunnel
 from homeportd.yamux.aio import Session
 from homeportd.yamux.bridge import Bridge
 from homeportd.yamux.config import Config
@@ -245,3 +251,59 @@ def over_socket(path: Path) -> httpx.AsyncClient:
     """An HTTP client of one of the agent's sockets."""
     transport = httpx.AsyncHTTPTransport(uds=str(path))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", timeout=PATIENCE_S)
+
+
+@asynccontextmanager
+async def tunnelled(port: int, token: str, **spec: object) -> AsyncIterator[Tunnel]:
+    """The real client with one HTTP tunnel that is live."""
+    client = Client(
+        lambda: Account(f"http://127.0.0.1:{port}", token, links=1), rotated=lambda _old, _new: True
+    )
+    running = asyncio.create_task(client.run())
+    try:
+        tunnel = client.add(TunnelSpec(kind=Kind.HTTP, **spec))
+        assert await client.answered(tunnel, PATIENCE_S)
+        assert tunnel.state is State.LIVE, tunnel.error
+        yield tunnel
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+class Browser:
+    """Asks for the first page of an origin, by Traefik's port."""
+
+    def __init__(self, http: httpx.AsyncClient, port: int, origin: str) -> None:
+        self._http = http
+        self._origin = httpx.URL(origin)
+        self._url = f"{self._origin.scheme}://127.0.0.1:{port}/"
+
+    async def ask(
+        self, method: str = "GET", content: bytes = b"", fields: Sequence[str] = (), **headers: str
+    ) -> httpx.Response:
+        """The response to a request."""
+        return await self._http.request(
+            method,
+            self._url,
+            params=[("field", field) for field in fields],
+            headers={"Host": self._origin.netloc.decode()} | headers,
+            extensions={"sni_hostname": self._origin.host},
+            content=content,
+        )
+
+
+@asynccontextmanager
+async def visiting(
+    traefik: SimpleNamespace, origin: str, *, ready: int = 200, **options: object
+) -> AsyncIterator[Browser]:
+    """A browser, once the first page of an origin has the status `ready`; 0: at once."""
+    port = traefik.tls_port if origin.startswith("https:") else traefik.port
+    async with httpx.AsyncClient(verify=False, timeout=PATIENCE_S, **options) as http:  # noqa: S501 - Traefik's own
+        browser = Browser(http, port, origin)
+
+        async def up() -> bool:
+            return (await browser.ask()).status_code == ready
+
+        if ready:
+            await until_async(up)
+        yield browser

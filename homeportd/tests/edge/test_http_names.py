@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from edge_helper import PATIENCE_S, until_async
-
-from homeportd.tunnels.account import Account
-from homeportd.tunnels.client import Client
-from homeportd.tunnels.model import State, TunnelSpec
-from homeportd.tunnels.protocol import Kind
+from edge_helper import tunnelled, visiting
 
 HTTP, HTTPS = {"url": "http://{name}.tunnel.localhost:8081"}, {"url": "https://{name}.tunnel.localhost"}
 
@@ -48,59 +42,22 @@ async def target():
     listening.close()
 
 
-@asynccontextmanager
-async def tunnelled(port, token, **spec):
-    """The real client with one HTTP tunnel, that is live."""
-    client = Client(
-        lambda: Account(f"http://127.0.0.1:{port}", token, links=1), rotated=lambda _old, _new: True
-    )
-    running = asyncio.create_task(client.run())
-    try:
-        tunnel = client.add(TunnelSpec(kind=Kind.HTTP, **spec))
-        assert await client.answered(tunnel, PATIENCE_S)
-        assert tunnel.state is State.LIVE, tunnel.error
-        yield tunnel
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-@asynccontextmanager
-async def visiting(traefik, origin):
-    """A function that asks for a path as a browser at `origin` does, once the tunnel is up."""
-    url = httpx.URL(origin)
-    secure = url.scheme == "https"
-    async with httpx.AsyncClient(verify=False, timeout=PATIENCE_S) as http:  # noqa: S501 - Traefik's own certificate
-
-        async def ask(method="GET", fields=(), **headers):
-            return await http.request(
-                method,
-                f"{url.scheme}://127.0.0.1:{traefik.tls_port if secure else traefik.port}/",
-                params=[("field", field) for field in fields],
-                headers={"Host": url.netloc.decode()} | headers,
-                extensions={"sni_hostname": url.host},
-                content=b"a=b" if method == "POST" else None,
-            )
-
-        async def up():
-            return (await ask()).status_code == 200
-
-        await until_async(up)
-        yield ask
-
-
 @pytest.mark.parametrize("edge_settings", [HTTP, HTTPS], indirect=True)
-@pytest.mark.parametrize("host", ["localhost", None, "my.test:81"])
-async def test_the_way_in_and_back(traefik, port, token, edge_settings, target, host):
+async def test_the_way_in_and_back(traefik, port, token, edge_settings, target):
+    for host in ("localhost", None, "my.test:81"):
+        await check(traefik, port, token, edge_settings, target, host)
+
+
+async def check(traefik, port, token, edge_settings, target, host):
     own = edge_settings.url.format(name="app")
     public, secure = httpx.URL(own).netloc.decode(), own.startswith("https")
     netloc = f"localhost:{target}" if host == "localhost" else host
     local = own if netloc is None else f"http://{netloc}"
     async with (
         tunnelled(port, token["token"], target=str(target), name="app", host=netloc),
-        visiting(traefik, own) as ask,
+        visiting(traefik, own) as browser,
     ):
-        seen = (await ask("POST", Origin=own, Referer=f"{own}/form?a=b")).json()
+        seen = (await browser.ask("POST", content=b"a=b", Origin=own, Referer=f"{own}/form?a=b")).json()
         assert {name: seen[name] for name in ("host", "x-forwarded-host")} == dict.fromkeys(
             ("host", "x-forwarded-host"), netloc or public
         )
@@ -111,9 +68,13 @@ async def test_the_way_in_and_back(traefik, port, token, edge_settings, target, 
             scheme,
             ports.get(str(host), "443" if secure else "8081"),
         )
-        foreign = (await ask("POST", Origin="https://evil.example", Referer="https://evil.example/")).json()
+        foreign = (
+            await browser.ask(
+                "POST", content=b"a=b", Origin="https://evil.example", Referer="https://evil.example/"
+            )
+        ).json()
         assert (foreign["origin"], foreign["referer"]) == ("https://evil.example", "https://evil.example/")
-        answer = await ask(
+        answer = await browser.ask(
             fields=(
                 "Location: http://localhost:PORT/next",
                 "Content-Location: http://127.0.0.1:PORT/a",

@@ -65,3 +65,23 @@ def test_targets(text, addresses) -> None:
 def test_what_is_no_target(text) -> None:
     with pytest.raises(ValueError, match="is not a target"):
         TunnelSpec(kind=Kind.TCP, target=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("https://localhost:4444", "https://localhost:4444"),
+        ("HTTPS://[::1]:4444/", "https://[::1]:4444"),
+        ("h2c://50051", "h2c://localhost:50051"),
+    ],
+)
+def test_a_target_of_http_may_say_what_it_speaks(text, said) -> None:
+    assert TunnelSpec(kind=Kind.HTTP, target=text).target == said
+    with pytest.raises(ValueError, match="are for HTTP"):
+        TunnelSpec(kind=Kind.TCP, target=text)
+
+
+@pytest.mark.parametrize("text", ["ftp://localhost:21", "https://localhost:4444/path", "https://", "://3000"])
+def test_what_is_no_target_with_a_scheme(text) -> None:
+    with pytest.raises(ValueError, match="is not a target"):
+        TunnelSpec(kind=Kind.HTTP, target=text)

@@ -58,6 +58,7 @@ class ClientOptions:
     passcode_hash: str | None = None
     workstation: bool = False  # names of its ports lead to it too
     proxy_protocol: ProxyProtocol | None = None  # what its server reads at the head of a TCP connection
+    http2: bool = False  # whether its server speaks HTTP/2 without TLS
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,13 @@ class Tunnels:
         ours = known if known is not None and known.reservation.lineage == client.lineage else None
         passcode = await self._passcodes.hash_again(message.passcode, ours)
         options = ClientOptions(
-            message.host, allow, message.limits, passcode, message.workstation, message.proxy_protocol
+            message.host,
+            allow,
+            message.limits,
+            passcode,
+            workstation=message.workstation,
+            proxy_protocol=message.proxy_protocol,
+            http2=message.http2,
         )
         async with self.hold():
             tunnel = self.registry.called(message.kind, label) if label else None
@@ -130,6 +136,7 @@ class Tunnels:
             address=names.address(tunnel.reservation, self._settings),
             name=tunnel.reservation.name,
             port=tunnel.reservation.port,
+            http2=tunnel.options.http2,
         )
 
     async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:

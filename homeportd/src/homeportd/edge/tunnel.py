@@ -76,6 +76,11 @@ class Tunnel:
         """Whether a client holds the tunnel, and has a link."""
         return self.holder is not None and bool(self.holder.links)
 
+    @property
+    def has_error_pages(self) -> bool:
+        """Whether a visitor gets a page for an error. It is HTTP/1.1: with HTTP/2 Traefik answers a reset by itself."""
+        return self.reservation.kind is Kind.HTTP and not self.options.http2
+
     def set_rules(self, reservation: Reservation, options: ClientOptions) -> None:
         """Apply other rules, to visitors that are connected too."""
         before = self.rules

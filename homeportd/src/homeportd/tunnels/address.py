@@ -9,6 +9,8 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 Scheme = Literal["https", "http", "tls"]
+TargetScheme = Literal["http", "https", "h2c"]  # h2c: HTTP/2 without TLS, as gRPC servers speak it
+TARGET_SCHEMES = ("http", "https", "h2c")
 DEFAULT_PORTS: dict[str, int] = {"https": 443, "http": 80, "tls": 443}
 LOOPBACK = ("127.0.0.1", "::1")
 MAX_HOST = 253  # characters, RFC 1035
@@ -67,13 +69,15 @@ class EdgeAddress:
 
 @dataclass(frozen=True)
 class Target:
-    """A local server: `3000`, `localhost:3000`, `192.168.1.5:22`, `[::1]:3000`; or a unix socket, `unix:/run/a.sock`.
+    """A local server: `3000`, `localhost:3000`, `192.168.1.5:22`, `[::1]:3000`, and what it speaks where that is said,
+    `https://localhost:4444`; or a unix socket, `unix:/run/a.sock`.
 
     A unix socket has its path as `host`, and port 0.
     """
 
     host: str
     port: int
+    scheme: TargetScheme | None = None
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -83,15 +87,22 @@ class Target:
             if not path.startswith("/") or not path.isprintable() or len(path.encode()) > MAX_SOCKET_PATH:
                 raise ValueError(f"{text!r} is not a target: a unix socket is written as unix:/path")
             return cls(path, 0)
-        host, separator, digits = text.strip().rpartition(":")
+        before, has_scheme, rest = text.strip().rpartition("://")
+        scheme = before.lower() if has_scheme else None
+        if scheme not in (None, *TARGET_SCHEMES):
+            raise ValueError(
+                f"{text!r} is not a target: it begins with https://, http:// or h2c://, or with none"
+            )
+        written = rest.removesuffix("/") if has_scheme else rest
+        host, separator, digits = written.rpartition(":")
         host = host.removeprefix("[").removesuffix("]") if separator else ""
         number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
-        bracketed = text.strip().startswith("[")
+        bracketed = written.startswith("[")
         if not 1 <= number <= 65535 or (host and not _is_host(host)) or (":" in host) != bracketed:
             raise ValueError(
                 f"{text!r} is not a target: write a port, host:port or [address]:port, such as 3000"
             )
-        return cls(host or "localhost", number)
+        return cls(host or "localhost", number, cast("TargetScheme | None", scheme))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -106,10 +117,15 @@ class Target:
         """Whether it is a unix socket."""
         return self.port == 0
 
-    def __str__(self) -> str:
+    @property
+    def netloc(self) -> str:
+        """Host and port as in an URL; of a unix socket, what a person writes."""
         if self.is_unix:
             return f"{UNIX}{self.host}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}" if self.scheme else self.netloc
 
 
 def is_local(host: str) -> bool:

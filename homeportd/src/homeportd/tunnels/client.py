@@ -99,6 +99,7 @@ class Client:
         Raises TunnelError when there are too many.
         """
         tunnel = self.negotiation.add(spec, name, port)
+        tunnel.changed = self._notify
         self._notify()
         return tunnel
 

@@ -288,8 +288,9 @@ def _names(tunnel: Tunnel) -> set[str]:
         tunnel.port,
         tunnel.spec.label,
         tunnel.spec.target,
-        tunnel.spec.target.removeprefix("localhost"),  # `:3000`, as lists show it
-        tunnel.spec.target.removeprefix("localhost:"),
+        tunnel.target.netloc,
+        tunnel.target.netloc.removeprefix("localhost"),  # `:3000`, as lists show it
+        tunnel.target.netloc.removeprefix("localhost:"),
     )
     return {str(item) for item in known if item is not None}
 

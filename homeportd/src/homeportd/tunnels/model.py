@@ -65,9 +65,15 @@ class TunnelSpec(BaseModel):
             raise ValueError(NO_PROXY_PROTOCOL[self.kind])
         if self.kind is Kind.UDP and Target.parse(self.target).is_unix:
             raise ValueError("datagrams have no unix socket to go to")
+        if self.kind is not Kind.HTTP and Target.parse(self.target).scheme is not None:
+            raise ValueError(
+                "https:// and the like are for HTTP; a TCP tunnel carries what it is given, TLS too"
+            )
         return self
 
-    def open_message(self, request: int, name: str | None, port: int | None, *, again: bool = False) -> Open:
+    def open_message(
+        self, request: int, name: str | None, port: int | None, *, again: bool = False, http2: bool = False
+    ) -> Open:
         """The `open` for this tunnel. `name`, `port`: what it had before, if it was open (`again`)."""
         return Open(
             request=request,
@@ -76,6 +82,8 @@ class TunnelSpec(BaseModel):
             port=self.port or port,
             reserve=self.name is not None or self.port is not None,
             again=again,
+            http2=http2,
+            host=self.host if http2 else None,
             allow=self.allow,
             passcode=self.passcode,
             limits=self.limits,

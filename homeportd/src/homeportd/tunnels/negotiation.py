@@ -53,6 +53,7 @@ class Negotiation:
         key = f"t{self._keys}"
         tunnel = self.tunnels[key] = Tunnel(key, spec)
         tunnel.name, tunnel.port = spec.name or name, spec.port or port
+        tunnel.reopen = lambda: self.request(tunnel)
         self.request(tunnel)
         return tunnel
 
@@ -146,7 +147,8 @@ class Negotiation:
             self._pending.pop(tunnel.request, None)
         self._requests += 1
         number = self._requests
-        message = tunnel.spec.open_message(number, tunnel.name, tunnel.port, again=tunnel.id is not None)
+        again, http2 = tunnel.id is not None, tunnel.speaks == "h2c"
+        message = tunnel.spec.open_message(number, tunnel.name, tunnel.port, again=again, http2=http2)
         if not self._send(message):
             return
         tunnel.enter(State.OPENING)
@@ -170,6 +172,8 @@ class Negotiation:
         tunnel.id, tunnel.address = message.tunnel, message.address
         tunnel.name, tunnel.port = message.name or tunnel.name, message.port or tunnel.port
         tunnel.enter(State.LIVE)
+        if tunnel.speaks == "h2c" and not message.http2:
+            tunnel.set_server_problem(_no_http2(tunnel))
 
     def on_refused(self, message: protocol.Refused) -> None:
         """Handle a tunnel that the edge has refused."""
@@ -205,6 +209,14 @@ class Negotiation:
             tunnel.enter(state, error)
             tunnel.abort_connections()
         _log.warning("%s: %s", label, error.detail)
+
+
+def _no_http2(tunnel: Tunnel) -> TunnelError:
+    return TunnelError(
+        Reason.VERSION,
+        f"{tunnel.target.netloc} speaks HTTP/2 without TLS, which the edge cannot carry: its release is older",
+        f"upgrade the edge, or use homeport tcp {tunnel.target.netloc}",
+    )
 
 
 def _final_error(state: State, label: str, detail: str) -> TunnelError:

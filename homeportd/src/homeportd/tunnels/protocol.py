@@ -103,7 +103,8 @@ class Open(_Message):
     links since; it does not take the tunnel over from a newer client, as a client that starts does.
 
     `host` is what HTTP visitors' Host, X-Forwarded-Host and Origin are rewritten to by the edge, `localhost:3000`; None
-    leaves them. Clients since December 2026 leave it out, and rewrite requests and responses themselves.
+    leaves them. Clients since December 2026 leave it out, and rewrite requests and responses themselves; but not with
+    `http2`, by which the edge speaks HTTP/2 without TLS to the local server.
     `proxy_protocol`: the version of the PROXY header with which the client begins each connection to its TCP server.
     `workstation`: the name is a workstation's dashboard; `5173-NAME` and the like, its ports, lead to the client too.
     """
@@ -115,6 +116,7 @@ class Open(_Message):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     reserve: bool = True
     again: bool = False
+    http2: bool = False
     host: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9.:\[\]-]+$")] | None = None
     allow: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] = ()
     passcode: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
@@ -124,7 +126,7 @@ class Open(_Message):
 
 
 class Opened(_Message):
-    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port."""
+    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port. `http2`: as the `open` had it."""
 
     type: Literal["opened"] = "opened"
     request: int
@@ -132,6 +134,7 @@ class Opened(_Message):
     address: str
     name: str | None = None
     port: int | None = None
+    http2: bool = False
 
 
 class Refused(_Message):

@@ -1,7 +1,8 @@
-"""Certificate authorities that a client trusts: a file of the user's choice, else the system's."""
+"""Certificate authorities that a client trusts, of its edge and of local servers."""
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 from pathlib import Path
@@ -15,6 +16,19 @@ BUNDLES: Final = (Path("/etc/ssl/cert.pem"),)
 def context(ca: str | None) -> ssl.SSLContext:
     """A TLS context of a client, which verifies certificates and names. Raises OSError, ssl.SSLError."""
     return ssl.create_default_context(cafile=ca or _bundle(ssl.get_default_verify_paths()))
+
+
+@functools.cache
+def server_context(*, verified: bool) -> ssl.SSLContext:
+    """A TLS context for a web server behind a tunnel, of HTTP/1.1; not `verified`: any certificate will do, since a dev
+    server on loopback has one that nobody signed. Raises OSError, ssl.SSLError.
+    """
+    made = context(None) if verified else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not verified:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    made.set_alpn_protocols(["http/1.1"])
+    return made
 
 
 def _bundle(known: ssl.DefaultVerifyPaths) -> str | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
+from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from homeportd import clock
 from homeportd.token_bucket import TokenBucket
 from homeportd.tunnels.address import Target, is_loopback
 from homeportd.tunnels.backoff import Backoff
-from homeportd.tunnels.errors import TunnelError
+from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.http.messages import Exchange
 from homeportd.tunnels.http.names import DEFAULT_PORTS, LocalNames
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
@@ -21,6 +24,10 @@ REOPEN_FIRST_S: Final = 1.0  # seconds after which a refused tunnel is asked for
 REOPEN_LONGEST_S: Final = 60.0
 SMOOTHING: Final = 0.5  # weight of the last second in a rate
 WARNINGS: Final = (5, 0.1)  # in the log, about visitors of one tunnel: burst, and rate a second
+
+Speaks = Literal["http", "https", "h2c", "other"]
+
+_log = logging.getLogger(__name__)
 
 
 class VisitorConnection(Protocol):
@@ -45,12 +52,14 @@ class Tunnel:
         self.key = key  # within this client
         self.spec = spec
         self.target = Target.parse(spec.target)
-        self._names = LocalNames(
-            self.target.host,
-            self.target.port,
-            spec.host,
-            is_own_address if is_loopback(self.target.host) else lambda _address: False,
+        self.recognised: Speaks | None = (
+            None  # what the local server speaks, where the target does not say it
         )
+        self.server_problem: TunnelError | None = None  # why its visitors get no answer of it
+        self.changed: Callable[[], None] = lambda: None
+        self.reopen: Callable[[], None] = lambda: (
+            None
+        )  # request the tunnel again, with what the server speaks
         self.state = State.OFFLINE
         self.error: TunnelError | None = None
         self.id: str | None = None  # of the edge, once it is open
@@ -120,11 +129,49 @@ class Tunnel:
     def prefer(self, address: str) -> None:
         """Dial this one of the target's addresses first: the local server answered there."""
         self._preferred = self.target.addresses.index(address)
+        if self.target.scheme is not None:
+            self.set_server_problem(None)
+
+    @property
+    def speaks(self) -> Speaks | None:
+        """What the local server of an HTTP tunnel speaks, as far as it is known."""
+        return self.target.scheme or self.recognised
+
+    def recognise(self, speaks: Speaks) -> None:
+        """Note what the local server speaks, since it has answered."""
+        before, self.recognised = self.recognised, speaks
+        self.set_server_problem(_not_http(self.target) if speaks == "other" else None)
+        if before != speaks:
+            _log.info("%s speaks %s", self.target, speaks)
+            if "h2c" in (before, speaks):
+                self.reopen()
+
+    def dial_failed(self, error: OSError) -> None:
+        """Note why the local server could not be dialled."""
+        if not isinstance(error, ssl.SSLError):
+            return  # it does not run: the next visitor tries again
+        self.recognised = None
+        if self.target.scheme is not None or isinstance(error, ssl.SSLCertVerificationError):
+            self.set_server_problem(_no_tls(self.target, error))
+
+    def set_server_problem(self, problem: TunnelError | None) -> None:
+        """Set, or clear, why visitors get no answer of the local server."""
+        before, self.server_problem = self.server_problem, problem
+        if str(before) != str(problem):
+            self.changed()
 
     def exchange(self) -> Exchange:
         """The rewriting of the messages on one connection of an HTTP tunnel."""
         scheme, _, _ = (self.address or "").partition("://")
-        return Exchange(self._names, scheme if scheme in DEFAULT_PORTS else "http")
+        target = self.target
+        names = LocalNames(
+            target.host,
+            target.port,
+            self.spec.host,
+            is_own_address if is_loopback(target.host) else lambda _address: False,
+            "https" if self.speaks == "https" else "http",
+        )
+        return Exchange(names, scheme if scheme in DEFAULT_PORTS else "http")
 
     def add(self, connection: VisitorConnection) -> None:
         """Count a connection that begins."""
@@ -163,6 +210,7 @@ class Tunnel:
         if any(self.bytes[side] != self._sampled[side] for side in (0, 1)):
             self.last_byte_at = clock.now()
         moved_in, moved_out = self.bytes
+        problem = self.error or self.server_problem
         return {
             "key": self.key,
             "kind": self.spec.kind.value,
@@ -186,5 +234,25 @@ class Tunnel:
             "rate_in": round(self.rate_in),
             "rate_out": round(self.rate_out),
             "last_byte_at": None if self.last_byte_at is None else clock.to_text(self.last_byte_at),
-            "problem": None if self.error is None else self.error.as_dict(),
+            "problem": None if problem is None else problem.as_dict(),
         }
+
+
+def _not_http(target: Target) -> TunnelError:
+    return TunnelError(
+        Reason.REQUEST, f"the server on {target.netloc} speaks no HTTP", f"homeport tcp {target.netloc}"
+    )
+
+
+def _no_tls(target: Target, error: ssl.SSLError) -> TunnelError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TunnelError(
+            Reason.REQUEST,
+            f"the certificate of {target.netloc} is not trusted: {error.verify_message}",
+            "let this machine trust the authority that signed it, or name the server as the certificate does",
+        )
+    return TunnelError(
+        Reason.REQUEST,
+        f"the server on {target.netloc} does not speak TLS ({error.reason or error.strerror})",
+        f"homeport http {target.netloc}, without https://",
+    )

@@ -163,7 +163,7 @@ def test_http_2_in_front_of_a_dev_server(homeport, edge, web) -> None:
         seen = json.loads(body)["headers"]
         assert (status, version) == (200, "2")
         assert (seen["host"], seen["origin"]) == (f"localhost:{web}", f"http://localhost:{web}")
-        assert seen["x-forwarded-proto"] == "https"
+        assert seen["x-forwarded-proto"] == "http"
 
 
 def test_an_upload_that_waits_to_be_asked_for(homeport, edge, web, tmp_path) -> None:

@@ -64,9 +64,16 @@ def _ports(text: str, match: re.Match[str]) -> range:
 def parse_target(text: str, kind: str) -> Target:
     """A local server. Raises Failure."""
     try:
-        return Target.parse(text)
+        target = Target.parse(text)
     except ValueError as error:
         raise Failure(str(error), f"homeport {kind} --help", USAGE) from None
+    if target.scheme is not None and kind != "http":
+        raise Failure(
+            f"{target.scheme}:// is for HTTP; a {kind.upper()} tunnel carries what it is given, TLS too",
+            f"homeport {kind} {target.netloc}",
+            USAGE,
+        )
+    return target
 
 
 def allowed_network(text: str) -> str:

@@ -54,7 +54,8 @@ Targets = Annotated[
     list[str],
     typer.Argument(
         metavar="TARGET",
-        help="A port, host:port or [address]:port; several are several tunnels. Each may have its name or port at"
+        help="A port, host:port or [address]:port, for HTTP with https:// or h2c:// before it where the server speaks"
+        " that; several are several tunnels. Each may have its name or port at"
         " the edge behind an equals sign: 3000=myapp, or for TCP and UDP 5432=25432. A range is a tunnel for each"
         " port: 27015-27020=27015-27020.",
     ),
@@ -270,4 +271,4 @@ def _host(header: str, target: Target) -> str | None:
         return header
     if target.is_unix:
         return "localhost"
-    return str(target) if header == "auto" else f"localhost:{target.port}"
+    return target.netloc if header == "auto" else f"localhost:{target.port}"

@@ -48,6 +48,7 @@ class Lines:
     def __init__(self, *, as_json: bool) -> None:
         self._json = as_json
         self._shown: dict[str, tuple[str, str | None]] = {}  # state and address by the tunnel's key
+        self._problems: dict[str, TunnelError | None] = {}  # of local servers, by the tunnel's key
         self._linked = True
 
     def begin(self, client: Client, tunnels: list[Tunnel]) -> None:
@@ -68,6 +69,11 @@ class Lines:
             elif client.error is not final or self._json:
                 self._note("lost", str(client.error))
         for tunnel in tunnels:
+            problem = tunnel.server_problem
+            if str(problem) != str(self._problems.get(tunnel.key)):
+                self._problems[tunnel.key] = problem
+                if problem is not None:
+                    self._note("server", problem.detail, problem.fix)
             before, now = self._shown[tunnel.key], (tunnel.state.value, tunnel.address)
             if before == now or tunnel.state.value in _PASSING:
                 continue

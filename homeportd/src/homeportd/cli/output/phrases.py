@@ -186,7 +186,7 @@ def roughly(seconds: float) -> str:
 
 def target(tunnel: TunnelStatus) -> str:
     """The target of a tunnel: `:3000` on this machine, `db.lan:5432`, `:25 (PROXY v2)`, or what it was made for."""
-    written = (tunnel["label"] or tunnel["target"]).removeprefix("localhost")
+    written = (tunnel["label"] or tunnel["target"]).removeprefix("localhost").replace("://localhost:", "://:")
     version = tunnel.get("proxy_protocol")  # a daemon of before December 2026 does not say
     return f"{written} (PROXY {version})" if version else written
 

@@ -136,7 +136,7 @@ class Endpoints:
             id=reservation.id,
             host=edge.host_of(reservation.name),
             origin=edge.url_of(reservation.name),
-            upstream=f"http://127.0.0.1:{tunnel.listener.port}",
+            upstream=f"{'h2c' if tunnel.options.http2 else 'http'}://127.0.0.1:{tunnel.listener.port}",
             edge=f"http://{edge.listen}",
             entry_point=edge.entry_point or ("websecure" if edge.scheme == "https" else "web"),
             tls=edge.scheme == "https",

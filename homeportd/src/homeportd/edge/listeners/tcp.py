@@ -118,7 +118,7 @@ class TcpListener:
         self._dialling.discard(task)
         if not task.cancelled():
             return
-        if self.retired:
+        if self.retired and self._tunnel.has_error_pages:
             visitor.send_error_page(error_page.MOVED)
         else:  # the tunnel was closed
             reset(transport)
@@ -128,7 +128,6 @@ class TcpListener:
     ) -> None:
         """Join a connection with a stream to the client, or answer why it cannot be."""
         tunnel = self._tunnel
-        web = tunnel.reservation.kind is Kind.HTTP
         server = None
         if tunnel.options.proxy_protocol and (local := transport.get_extra_info("sockname")):
             server = ip_address(local[0])
@@ -136,7 +135,7 @@ class TcpListener:
             stream = await tunnel.dial(address, port, server)
         except Offline:
             tunnel.refuse(address, port)
-            if web:
+            if tunnel.has_error_pages:
                 visitor.send_error_page(error_page.OFFLINE)
             else:
                 reset(transport)
@@ -172,7 +171,7 @@ class TcpListener:
                 took = int((monotonic() - begun) * 1000)
                 tunnel.log("close", address, port, bytes_in=bytes_in, bytes_out=bytes_out, duration_ms=took)
 
-        on_failure = visitor.show_failure if web else None
+        on_failure = visitor.show_failure if tunnel.has_error_pages else None
         bridge = MeteredBridge(stream, stats, tunnel, ended, on_failure)
         self._bridges[bridge] = address
         stats.open += 1
@@ -213,11 +212,15 @@ class _PendingVisitor(asyncio.Protocol):
         if not tunnel.admits(address) or (peers is not None and not peers.admits(self._transport)):
             tunnel.refuse(address, port)
             reset(self._transport)
-        elif self._listener.retired:
+        elif self._listener.retired and tunnel.has_error_pages:
             self.send_error_page(error_page.MOVED)
-        elif self._listener.open >= tunnel.rules.connections or self._descriptors_short():
+        elif (
+            self._listener.retired
+            or self._listener.open >= tunnel.rules.connections
+            or self._descriptors_short()
+        ):
             tunnel.refuse(address, port)
-            if tunnel.reservation.kind is Kind.HTTP:
+            if tunnel.has_error_pages:
                 self.send_error_page(error_page.BUSY)
             else:
                 reset(self._transport)

@@ -108,15 +108,13 @@ class Route:
     id: str
     host: str
     origin: str
-    upstream: str  # http://127.0.0.1:PORT, the name's own listener
+    upstream: str  # http://127.0.0.1:PORT, the name's own listener; h2c:// where HTTP/2 is spoken to it
     edge: str  # http://127.0.0.1:7070, for the passcode
     entry_point: str
     tls: bool
     cert_resolver: str | None
     allow: tuple[tuple[Network, ...], ...]
-    rewrite_host: (
-        str | None
-    )  # what Host, X-Forwarded-Host and our own Origin become, for a client that cannot do it
+    rewrite_host: str | None  # what Host, X-Forwarded-* and our own Origin become, where the client cannot do it
     passcode: bool
     domains: tuple[Domain, ...] = ()
     workstation: bool = False  # names such as 5173-HOST lead there too
