@@ -62,9 +62,8 @@ class EdgeSettings(RoomSettings):
     udp_ports: Annotated[str, AfterValidator(_port_span)] = "20000-29999"
     listen: HostPort = "127.0.0.1:7070"
     admin_allow: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
-    traefik_user: str | None = (
-        None  # as whom Traefik runs, who alone may connect to `listen`; None: as the agent
-    )
+    # As whom Traefik runs, who alone may connect to `listen`; None: as the agent.
+    traefik_user: str | None = None
     routes_dir: AbsolutePath
     access_log: AbsolutePath | None = None
     entry_point: str | None = None  # Traefik's, for HTTP names; None: web or websecure, by the scheme

@@ -114,7 +114,8 @@ class Route:
     tls: bool
     cert_resolver: str | None
     allow: tuple[tuple[Network, ...], ...]
-    rewrite_host: str | None  # what Host, X-Forwarded-* and our own Origin become, where the client cannot do it
+    # What Host, X-Forwarded-* and our own Origin become, where the client cannot do it.
+    rewrite_host: str | None
     passcode: bool
     domains: tuple[Domain, ...] = ()
     workstation: bool = False  # names such as 5173-HOST lead there too
