@@ -52,9 +52,8 @@ class Tunnel:
         self.options = ClientOptions()
         self.rules: Rules = rules(reservation, self.options)
         self.holder: Client | None = None
-        self.created_by: Client | None = (
-            None  # the client whose `open` made the reservation, until it is changed
-        )
+        # The client whose `open` made the reservation, until it is changed.
+        self.created_by: Client | None = None
         self.stats = Stats()
         self.since: datetime = clock.now()  # of the present state
         self.lost_at: float = monotonic()  # when it had a holder last

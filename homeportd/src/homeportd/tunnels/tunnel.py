@@ -52,9 +52,8 @@ class Tunnel:
         self.key = key  # within this client
         self.spec = spec
         self.target = Target.parse(spec.target)
-        self.recognised: Speaks | None = (
-            None  # what the local server speaks, where the target does not say it
-        )
+        # What the local server speaks, where the target does not say it.
+        self.recognised: Speaks | None = None
         self.server_problem: TunnelError | None = None  # why its visitors get no answer of it
         self.changed: Callable[[], None] = lambda: None
         self.reopen: Callable[[], None] = lambda: (

@@ -57,9 +57,8 @@ class MeteredBridge(Bridge):
         self._socket: asyncio.Transport | None = None
         self._read_timer: asyncio.TimerHandle | None = None  # the socket is not read until it fires
         self._held: deque[memoryview] | None = None  # made when needed: thousands of connections have no rate
-        self._write_timer: asyncio.TimerHandle | None = (
-            None  # nothing is written to the socket until it fires
-        )
+        # Nothing is written to the socket until it fires.
+        self._write_timer: asyncio.TimerHandle | None = None
         self._finished = False
 
     def rates_changed(self) -> None:
