@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from homeportd.http_protocol import LimitedConfig, LimitedProtocol, part_of_descriptors
 from homeportd.sockets import BACKLOG
 from homeportd.uvicorn_shutdown import GONE_S, STOP_S
 
@@ -16,11 +15,22 @@ MAX_WEBSOCKET_MESSAGE: Final = 4096  # bytes from a client; a dashboard sends no
 
 
 def uvicorn_config(
-    app: Any, protocol: type[HttpToolsProtocol] = HttpToolsProtocol, *, websockets: bool = True
-) -> uvicorn.Config:
-    """The configuration for one ASGI application. `protocol` speaks HTTP; `websockets` False refuses upgrades."""
-    return uvicorn.Config(
+    app: Any,
+    protocol: type[LimitedProtocol] = LimitedProtocol,
+    *,
+    part: float,
+    websockets: bool = True,
+    client_header: bytes = b"x-homeport-client",
+) -> LimitedConfig:
+    """The configuration for one ASGI application.
+
+    `protocol` speaks HTTP; `part` of the process's descriptors is for its connections; `websockets` False refuses
+    upgrades; `client_header` is the one in which the proxy ahead says the visitor's address.
+    """
+    return LimitedConfig(
         app,
+        connections=part_of_descriptors(part),
+        client_header=client_header,
         http=protocol,
         ws=WebSocketsSansIOProtocol if websockets else "none",
         ws_max_size=MAX_WEBSOCKET_MESSAGE,

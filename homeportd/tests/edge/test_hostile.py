@@ -22,6 +22,7 @@ from edge_helper import (
     upgraded,
 )
 
+from homeportd import http_protocol
 from homeportd.edge import connection_handler
 from homeportd.edge.connections import admission
 from homeportd.edge.connections import link as link_module
@@ -51,6 +52,15 @@ async def test_no_request_no_connection(running, port, monkeypatch):
     monkeypatch.setattr(client_listener, "HEAD_S", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /.homeport/connect HTTP/1.1\r\nHost: x\r\n")  # and no more
+    await asyncio.wait_for(gone(reader), PATIENCE_S)
+    writer.close()
+
+
+@pytest.mark.parametrize("path", ["/.homeport/password", "/api/session"])
+async def test_a_form_that_does_not_come_to_an_end_is_ended(running, port, monkeypatch, path):
+    monkeypatch.setattr(http_protocol, "REQUEST_S", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\npass".encode())
     await asyncio.wait_for(gone(reader), PATIENCE_S)
     writer.close()
 

@@ -92,8 +92,12 @@ def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
             Sweep("load", LOAD_S, show_load),
         ),
         listeners=lambda web: (
-            UnixServer(settings.socket("web"), 0o660, uvicorn_config(web)),
-            UnixServer(settings.socket("cli"), 0o600, uvicorn_config(web, PeerProtocol, websockets=False)),
+            UnixServer(settings.socket("web"), 0o660, uvicorn_config(web, part=1 / 8)),
+            UnixServer(
+                settings.socket("cli"),
+                0o600,
+                uvicorn_config(web, PeerProtocol, part=1 / 16, websockets=False),
+            ),
         ),
     )
 

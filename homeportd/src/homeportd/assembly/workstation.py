@@ -111,7 +111,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 UnixServer(
                     settings.socket("gateway"),
                     0o660,
-                    uvicorn_config(gateway, FastPathProtocol, websockets=False),
+                    uvicorn_config(gateway, FastPathProtocol, part=1 / 4, websockets=False),
                 ),
             ),
         )

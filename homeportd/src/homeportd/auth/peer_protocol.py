@@ -6,8 +6,8 @@ import asyncio
 import os
 
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from homeportd.http_protocol import LimitedProtocol
 from homeportd.peer_credentials import peer_uid
 
 SCOPE_KEY = "homeport.peer_uid"
@@ -18,7 +18,7 @@ def trusted(uid: object) -> bool:
     return isinstance(uid, int) and uid in (os.getuid(), 0)
 
 
-class PeerProtocol(HttpToolsProtocol):
+class PeerProtocol(LimitedProtocol):
     """HTTP on the command line's socket: each request's scope carries the peer's user id."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -145,6 +145,8 @@ class Passcodes:
     async def _prove(self, share: Share, passcode: str, address: Address) -> Decision:
         if self._wait_s(share, address):
             return Decision.DENIED_LIMIT
+        if not passcode:
+            return Decision.DENIED_PASSWORD  # no guess: the form was sent empty, or was cut on its way
         assert share.password_hash is not None  # noqa: S101 - by `_share`
         client = neighbourhood(address)
         async with self._passwords.turn(client):

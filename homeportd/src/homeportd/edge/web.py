@@ -8,7 +8,6 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from homeportd.auth.guard import ORIGIN_KEY
@@ -21,6 +20,7 @@ from homeportd.errors import Problem
 from homeportd.gateway.answers import problem
 from homeportd.gateway.request import BadRequest
 from homeportd.http import problem_response
+from homeportd.http_protocol import LimitedProtocol
 from homeportd.networks import parse_network, within
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Kind
@@ -208,13 +208,13 @@ class HttpProtocols:
     """Makes uvicorn's protocol for connections that another listener accepted."""
 
     def __init__(self, app: Any) -> None:
-        self._config = uvicorn_config(app)
+        self._config = uvicorn_config(app, part=1 / 8, client_header=b"x-forwarded-for")
         self._config.load()
         self._state = ServerState()
 
     def __call__(self) -> asyncio.Protocol:
         """A protocol for a new connection."""
-        made: asyncio.Protocol = HttpToolsProtocol(self._config, self._state, {})
+        made: asyncio.Protocol = LimitedProtocol(self._config, self._state, {})
         return made
 
     def stop(self) -> None:

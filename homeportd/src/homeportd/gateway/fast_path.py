@@ -9,10 +9,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from homeportd.gateway.answers import Answer
 from homeportd.gateway.app import Gateway
+from homeportd.http_protocol import LimitedProtocol
 
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -25,7 +24,7 @@ def _wire(answer: Answer) -> bytes:
     return b"".join(parts) + answer.body
 
 
-class FastPathProtocol(HttpToolsProtocol):
+class FastPathProtocol(LimitedProtocol):
     """A class for uvicorn's `http=`. Raises TypeError unless the application is the gateway itself."""
 
     _answer: Answer | None = None
@@ -54,6 +53,7 @@ class FastPathProtocol(HttpToolsProtocol):
         if self._answer is None:
             super().on_message_complete()
             return
+        self.received()
         answer, self._answer = self._answer, None
         self.transport.write(_wire(answer))
         self.server_state.total_requests += 1

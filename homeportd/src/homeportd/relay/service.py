@@ -17,6 +17,7 @@ from typing import Protocol
 
 from homeportd import sockets
 from homeportd.auth.limiter import neighbourhood
+from homeportd.http_protocol import part_of_descriptors
 from homeportd.ports.model import Port, Program
 from homeportd.ports.protocols import Protocols
 from homeportd.ports.target import target
@@ -25,8 +26,8 @@ from homeportd.relay.head import BadHead, Head
 from homeportd.shares.model import Share
 from homeportd.signal import Signal
 
-MAX_LIVE = 1024  # connections in all
-FOR_OWNER = 256  # of these, which visitors cannot take
+MAX_LIVE = 1024  # connections in all; fewer where the process may open few files
+FOR_OWNER = 256  # of these, which visitors cannot take; a quarter, of fewer
 MAX_A_PORT = 512  # visitors' of one port
 MAX_A_CLIENT = 128  # visitors' of one client: an IPv4 address, an IPv6 /64
 UNREAD = 256  # connections above MAX_LIVE whose head says next whether they may stay
@@ -83,6 +84,7 @@ class Relay:
         self._shares = shares
         self._auth = auth
         self._connections: set[RelayedConnection] = set()
+        self._most = MAX_LIVE
         self._closing = False
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -92,6 +94,7 @@ class Relay:
     async def start(self, path: Path) -> None:
         """Listen on a unix socket for the group of Caddy; a stale one is replaced."""
         _allow_files()
+        self._most = min(MAX_LIVE, part_of_descriptors(1 / 4))  # each has two
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(
             lambda: RelayedConnection(self), sock=sockets.listen(path, 0o660)
@@ -140,8 +143,8 @@ class Relay:
     def _bound(self, head: Head) -> None:
         """Raise BadHead where there are too many connections: of visitors', the owner has some in reserve."""
         admitted = [one.head for one in self._connections if one.head is not None]  # this one among them
-        if len(admitted) > MAX_LIVE:
-            raise BadHead(503, f"there are {MAX_LIVE} live connections already")
+        if len(admitted) > self._most:
+            raise BadHead(503, f"there are {self._most} live connections already")
         if not head.of_visitor:
             return
         visitors = [other for other in admitted if other.of_visitor]
@@ -150,8 +153,9 @@ class Relay:
             raise BadHead(429, f"{head.client} has {MAX_A_CLIENT} live connections already")
         if sum(other.port == head.port for other in visitors) > MAX_A_PORT:
             raise BadHead(503, f"port {head.port} has {MAX_A_PORT} live connections already")
-        if len(visitors) > MAX_LIVE - FOR_OWNER:
-            raise BadHead(503, f"there are {MAX_LIVE - FOR_OWNER} live connections of visitors already")
+        most = self._most - min(FOR_OWNER, self._most // 4)
+        if len(visitors) > most:
+            raise BadHead(503, f"there are {most} live connections of visitors already")
 
     def still_allowed(self, head: Head, program: Program) -> bool:
         """Whether the right of a request still holds, and what was dialled is what it was meant for.
@@ -170,7 +174,7 @@ class Relay:
         """Count a connection; False when there are too many, or the relay is closing."""
         if self._closing:  # it was accepted just before
             return False
-        if len(self._connections) >= MAX_LIVE + UNREAD:
+        if len(self._connections) >= self._most + min(UNREAD, self._most // 4):
             _log.warning("the relay has %d connections and takes no more", len(self._connections))
             return False
         self._connections.add(connection)

@@ -236,6 +236,8 @@ class Shares:
             return Decision.DENIED_PAUSED
         if self.wait_s(port, address):
             return Decision.DENIED_LIMIT
+        if not password:
+            return Decision.DENIED_PASSWORD  # no guess: the form was sent empty, or was cut on its way
         client = neighbourhood(address)
         async with self._passwords.turn(client):
             if self.wait_s(port, address):  # others of this client were wrong meanwhile
