@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ValidationError, model_validator
 
 from homeportd.domains.settings import DomainsSettings
 from homeportd.errors import HomeportError
+from homeportd.networks import Network, parse_network, parse_networks
 from homeportd.origin import Origin
 from homeportd.ports.settings import PortsSettings
 from homeportd.repos.settings import ReposSettings
@@ -29,6 +30,10 @@ class SettingsError(HomeportError):
     """The settings file cannot be used."""
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(str, parse_networks(texts)))
+
+
 class Settings(ReposSettings, PortsSettings, SystemSettings):
     """The settings of an agent; docs/operations.md explains every key."""
 
@@ -36,6 +41,8 @@ class Settings(ReposSettings, PortsSettings, SystemSettings):
     origin: Annotated[str, AfterValidator(lambda text: Origin(text).pattern)] | None = None
     # The name at the user's edge where `origin` is; left out where another proxy leads there, or none.
     edge_name: str | None = None
+    # Networks that the workstation's dashboard and API answer to; empty: all. An edge has its own, for its own.
+    admin_allow: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     data_dir: AbsolutePath
     socket_dir: AbsolutePath
     edge: DomainsSettings | None = None  # left out on a machine that is no edge
@@ -50,6 +57,11 @@ class Settings(ReposSettings, PortsSettings, SystemSettings):
     def origins(self) -> Origin | None:
         """The parsed `origin`; None on an edge that is no workstation."""
         return None if self.origin is None else Origin(self.origin)
+
+    @cached_property
+    def admin_networks(self) -> tuple[Network, ...]:
+        """The parsed `admin_allow`."""
+        return tuple(map(parse_network, self.admin_allow))
 
     @property
     def dashboard(self) -> str:

@@ -127,13 +127,15 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(folder: Path, *, pattern: str | None = None, trusted: tuple[str, ...] = ()):
-    """A gateway; `pattern` is the origin setting, its {number} Caddy's port."""
+async def open_gateway(
+    folder: Path, *, pattern: str | None = None, trusted: tuple[str, ...] = (), **settings: object
+):
+    """A gateway; `pattern` is the origin setting, its {number} Caddy's port; further `settings` of the agent."""
     async with AsyncExitStack() as outer:
         sockets = outer.enter_context(socket_folder())
         made = Installation(folder, sockets, free_port(), 3000, 65535)
         origin = (pattern or "http://{port}.localhost:{number}").replace("{number}", str(made.front))
-        made.configure(origin=origin)
+        made.configure(origin=origin, **settings)
         stack = await outer.enter_async_context(AsyncExitStack())
         await stack.enter_async_context(agent(load(made.config), bcrypt_rounds=ROUNDS))
         outer.push_async_callback(asyncio.to_thread, made.end)

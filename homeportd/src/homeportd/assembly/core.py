@@ -20,6 +20,7 @@ from homeportd.data_lock import data_lock
 from homeportd.database import Database
 from homeportd.endings import Endings
 from homeportd.events import Events
+from homeportd.gateway.admin_networks import AdminNetworks
 from homeportd.http_server import UnixServer
 from homeportd.settings import Settings
 from homeportd.system import api as system_api
@@ -92,7 +93,11 @@ def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
             Sweep("load", LOAD_S, show_load),
         ),
         listeners=lambda web: (
-            UnixServer(settings.socket("web"), 0o660, uvicorn_config(web, part=1 / 8)),
+            UnixServer(
+                settings.socket("web"),
+                0o660,
+                uvicorn_config(AdminNetworks(web, settings.admin_networks), part=1 / 8),
+            ),
             UnixServer(
                 settings.socket("cli"),
                 0o600,

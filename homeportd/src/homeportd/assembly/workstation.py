@@ -88,6 +88,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             log,
             core.key,
             protocols,
+            admin_allow=settings.admin_networks,
             at_edge=settings.edge_name is not None,
         )
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from homeportd import clock
 from homeportd.errors import Problem
 from homeportd.gateway import pages
+from homeportd.gateway.admin_networks import refusal
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
@@ -24,6 +25,7 @@ from homeportd.gateway.own_names import OwnNames
 from homeportd.gateway.preflight import preflight
 from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
+from homeportd.networks import Network, within
 from homeportd.origin import Origin
 from homeportd.ports.model import Port, Program
 from homeportd.ports.protocols import Protocol as Spoken
@@ -69,7 +71,10 @@ class Ports(Protocol):
 
 
 class Gateway:
-    """An ASGI application; `key` signs the visitors' cookies. `at_edge`: the dashboard is at a name of the edge."""
+    """An ASGI application; `key` signs the visitors' cookies.
+
+    `admin_allow`: the networks that the API answers to. `at_edge`: the dashboard is at a name of the edge.
+    """
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Gateway:
         protocols: Protocols,
         now: Callable[[], datetime] = clock.now,
         *,
+        admin_allow: tuple[Network, ...] = (),
         at_edge: bool = False,
     ) -> None:
         secure = origins.scheme == "https"
@@ -92,6 +98,7 @@ class Gateway:
         self._protocols = protocols
         self._shares = shares
         self._log = log
+        self._admin_allow = admin_allow
         self._maps = OriginMaps(origins, ports, shares.get, OwnNames(), protocols)
         self._authenticator = Authenticator(shares, auth, cookies, self._maps, secure, now)
         self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
@@ -164,6 +171,8 @@ class Gateway:
         return None if port is None else target(port, result.share, owner=result.decision in OWNERS)
 
     def _respond(self, request: AuthRequest, result: AuthResult, program: Program | None) -> Answer:
+        if request.kind == "api" and self._admin_allow and not within(request.address, self._admin_allow):
+            return refusal(request.address, page=False)
         decision = result.decision
         if request.by_tunnel:
             self._shares.retire_tunnel_source(request.port)

@@ -20,6 +20,7 @@ from ansible_collections.homeport.agent.plugins.module_utils.names import (
     TMPFILES,
     UNITS,
 )
+from ansible_collections.homeport.agent.plugins.module_utils.networks import is_network, networks
 
 OWNER_READER_FOLDER = "/run/homeport-owner-reader"  # root's, made by the process itself
 OWNER_READER_SOCKET = f"{OWNER_READER_FOLDER}/owners.sock"
@@ -58,6 +59,7 @@ class Agent(Component):
             # Those that a release of the agent may have, itself first.
             "services": [*SERVICES, RETIRED],
             "port_ranges": settings["homeport_port_ranges"],
+            "admin_allow": networks(settings["homeportd_admin_allow"]),
             "memory_max": settings["homeportd_memory_max"],
             "open_files": settings["homeportd_open_files"],
             "python": settings["artifact_python"],
@@ -151,6 +153,14 @@ class Agent(Component):
             (f"homeport_port_ranges has {text!r}", "a range is 3000-9999 or 3000, rising, within 1 to 65535")
             for text in settings["homeport_port_ranges"]
             if not _is_range(text)
+        ]
+        found += [
+            (
+                f"homeportd_admin_allow has {text!r}, which is no network",
+                "write 203.0.113.7 or 203.0.113.0/24",
+            )
+            for text in settings["homeportd_admin_allow"]
+            if not is_network(text)
         ]
         if not MEMORY.fullmatch(settings["homeportd_memory_max"]):
             found.append(
