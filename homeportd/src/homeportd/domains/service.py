@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from functools import partial
 from time import monotonic
 
 from homeportd import clock
@@ -30,6 +29,7 @@ from homeportd.edge.service import Tunnels
 from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem, invalid, not_found
 from homeportd.signal import Signal
+from homeportd.tasks import TaskSet
 from homeportd.tunnels.protocol import Kind
 
 MAX_DOMAINS = 1024
@@ -65,8 +65,8 @@ class Domains:
         self._checks: dict[str, tuple[State, int]] = {}  # how often a domain was checked in its present state
         self._locks: dict[str, asyncio.Lock] = {}
         self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._checking: dict[str, asyncio.Task[None]] = {}
+        self._tasks = TaskSet()
+        self._checking: set[str] = set()
         self._addresses: tuple[float, frozenset[str]] = (0.0, frozenset())
         tunnels.on_release(self._refuse_release)
 
@@ -76,14 +76,11 @@ class Domains:
         for mapping in self._mappings:
             first = 0.0 if mapping.state is State.VERIFIED and self._tls else random.random() * SPREAD_S  # noqa: S311
             self._due[mapping.domain] = now + first
-        self._task = asyncio.create_task(self._watch(), name="domains")
+        self._tasks.spawn(self._watch(), "domains")
 
     async def close(self) -> None:
         """Check no more."""
-        tasks = [*self._checking.values(), *([self._task] if self._task else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
     # For the API
 
@@ -201,9 +198,8 @@ class Domains:
             now = monotonic()
             for domain, due in list(self._due.items()):
                 if due <= now and len(self._checking) < AT_ONCE and domain not in self._checking:
-                    task = asyncio.create_task(self._check_safely(domain), name=f"domain {domain}")
-                    self._checking[domain] = task
-                    task.add_done_callback(partial(self._checked, domain))
+                    self._checking.add(domain)
+                    self._tasks.spawn(self._check_safely(domain), f"domain {domain}")
             if len(self._checking) < AT_ONCE:
                 waiting = [due for domain, due in self._due.items() if domain not in self._checking]
                 pause = max(0.0, min(waiting, default=now + IDLE_S) - monotonic())
@@ -215,16 +211,14 @@ class Domains:
             except TimeoutError:
                 pass
 
-    def _checked(self, domain: str, _task: asyncio.Task[None]) -> None:
-        self._checking.pop(domain, None)
-        self._woken.set()
-
     async def _check_safely(self, domain: str) -> None:
         try:
             await self._check(domain)
         except Exception:
             _log.exception("%s could not be checked", domain)
             self._due[domain] = monotonic() + self._intervals.pending_most
+        finally:
+            self._checking.discard(domain)
             self._woken.set()
 
     async def _check(self, domain: str, *, anew: bool = False) -> None:

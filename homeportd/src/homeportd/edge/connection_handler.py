@@ -13,6 +13,7 @@ from homeportd.edge.connections.link import Link, refused_message
 from homeportd.edge.connections.links import Links
 from homeportd.edge.model import Refused
 from homeportd.edge.service import Tunnels
+from homeportd.tasks import TaskSet
 from homeportd.tunnels import protocol
 from homeportd.tunnels.protocol import Refusal
 from homeportd.yamux.aio import Session
@@ -63,13 +64,10 @@ class ConnectionHandler:
         link.tell(welcome)
         self._tunnels.links_changed(client)
         self._links.offer_successor(link)
-        surplus = asyncio.create_task(_refuse_streams(link.session))
-        try:
+        async with TaskSet() as tasks:
+            tasks.spawn(_refuse_streams(link.session), "surplus streams")
             while (message := await link.receive()) is not None:
                 await self._take(link, client, message)
-        finally:
-            surplus.cancel()
-            await asyncio.gather(surplus, return_exceptions=True)
 
     async def _take(self, link: Link, client: Client, message: object) -> None:
         match message:

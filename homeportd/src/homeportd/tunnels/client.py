@@ -131,19 +131,19 @@ class Client:
     async def run(self) -> None:
         """Keep links up and tunnels open until cancelled; then close them all."""
         keep_memory()
-        sampler = asyncio.create_task(self._sample())
-        try:
-            while True:
-                number = self._free_number()
-                if number is None:
-                    self._wake.clear()
-                    await self._wake.wait()
-                else:
-                    await self._pause()
-                    await self._dial(number)
-        finally:
-            sampler.cancel()
-            await self._end()
+        async with TaskSet() as tasks:
+            tasks.repeat(SAMPLE_S, self.negotiation.tick, "figures of tunnels")
+            try:
+                while True:
+                    number = self._free_number()
+                    if number is None:
+                        self._wake.clear()
+                        await self._wake.wait()
+                    else:
+                        await self._pause()
+                        await self._dial(number)
+            finally:
+                await self._end()
 
     def status(self) -> ClientStatus:
         """The client for people and programs."""
@@ -231,19 +231,18 @@ class Client:
         self._notify()
 
     async def _serve(self, link: Link) -> None:
-        acceptor = asyncio.create_task(self._accept(link))
         stable = asyncio.get_running_loop().call_later(STABLE_S, self.backoff.reset)
-        try:
-            async for message in link.messages():
-                await self._handle(link, message)
-        except Exception:
-            _log.exception("a message of the edge could not be served")
-        finally:
-            stable.cancel()
-            link.session.abort()
-            acceptor.cancel()
-            self._remove_link(link)
-            await asyncio.gather(acceptor, return_exceptions=True)
+        async with TaskSet() as tasks:
+            tasks.spawn(self._accept(link), f"visitors of link {link.number}")
+            try:
+                async for message in link.messages():
+                    await self._handle(link, message)
+            except Exception:
+                _log.exception("a message of the edge could not be served")
+            finally:
+                stable.cancel()
+                link.session.abort()
+                self._remove_link(link)
 
     async def _accept(self, link: Link) -> None:
         async for stream in link.session:
@@ -337,11 +336,6 @@ class Client:
         link.send(protocol.Rotated())
 
     # Inside
-
-    async def _sample(self) -> None:
-        while True:
-            await asyncio.sleep(SAMPLE_S)
-            self.negotiation.tick()
 
     def _check_clock(self, welcome: protocol.Welcome) -> None:
         try:

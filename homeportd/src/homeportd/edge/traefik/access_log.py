@@ -20,6 +20,7 @@ from typing import Any, Final
 from homeportd.edge.registry import Registry
 from homeportd.edge.traefik.routes import PREFIX
 from homeportd.edge.traffic.connection_log import MAX_TEXT, ConnectionLog, Visit
+from homeportd.tasks import TaskSet
 
 POLL_S: Final = 0.5
 CHUNK: Final = 4 * 1024 * 1024  # bytes read at once
@@ -90,13 +91,13 @@ class AccessLogReader:
         self._log = log
         self._registry = registry
         self._on_request = on_request
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = TaskSet()
         self._warned = ""
         self._may_have_queries = True  # what earlier agents have read, too
 
     def start(self) -> None:
         """Begin to follow."""
-        self._task = asyncio.create_task(self._run(), name="traefik's access log")
+        self._tasks.spawn(self._run(), "traefik's access log")
 
     async def _run(self) -> None:
         inode, position = await self._log.position()
@@ -151,9 +152,7 @@ class AccessLogReader:
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
 
 
 def _read(path: Path, inode: int, position: int) -> tuple[bytes, int, int]:

@@ -14,6 +14,7 @@ from typing import Protocol
 from homeportd import clock
 from homeportd.database import Database
 from homeportd.edge.traffic.stats import Counts, Stats
+from homeportd.tasks import TaskSet
 
 TICK_S = 1.0
 LATE_S = 0.01  # after each whole second, since timers have milliseconds
@@ -53,11 +54,11 @@ class Rollups:
         self._tunnels = tunnels
         self._minute = _present()  # the minute of what is not written yet
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = TaskSet()
 
     def start(self) -> None:
         """Begin to tick."""
-        self._task = asyncio.create_task(self._run(), name="tunnel figures")
+        self._tasks.spawn(self._run(), "tunnel figures")
 
     async def recall(self) -> None:
         """Set when each tunnel's last byte moved, from the disk: a restarted agent does not show "never"."""
@@ -141,10 +142,9 @@ class Rollups:
 
     async def close(self) -> None:
         """Write the rest and stop."""
-        if self._task is not None:
-            async with self._writing:  # rows whose commit is cut off would be added twice
-                self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        async with self._writing:  # rows whose commit is cut off would be added twice
+            self._tasks.cancel()
+        await self._tasks.close()
         await self.write()
 
 
