@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -83,6 +84,16 @@ class Bare:
     def site(self, arguments: str = "") -> str:
         """Run bin/site in the clone; its output."""
         return self.check(f"cd homeport && bin/site {arguments}", timeout=SITE_S)
+
+    def take_builds(self) -> None:
+        """Bring what bin/test has built of this checkout, as an earlier run of bin/site would have left it."""
+        subprocess.run(
+            [sys.executable, ROOT / "bin/build-wheel"], capture_output=True, check=True, timeout=BUILD_S
+        )
+        built = [".cache/site/wheels", "homeportd/src/homeportd/static"]
+        self.unpack(
+            subprocess.run(["tar", "--create", *built], cwd=ROOT, capture_output=True, check=True).stdout
+        )
 
     def unpack(self, sources: bytes) -> None:
         """Put the files of a tar into the clone."""

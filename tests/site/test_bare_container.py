@@ -24,6 +24,8 @@ def machine(request: pytest.FixtureRequest, bare: Callable[[str, str], Any]) -> 
     """A fresh machine for each of the two ways to install; the tests below go through its life in order."""
     release, user = request.param
     fresh = bare(release, user)
+    if user == "root":  # the other machine builds the dashboard and the agent itself
+        fresh.take_builds()
     fresh.check(f"{everything(fresh)} > /var/tmp/everything", user="root")
     return fresh
 

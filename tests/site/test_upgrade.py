@@ -232,6 +232,7 @@ class Upgraded:
 def pulled(machine: Any, made: Made) -> None:
     """The clone has the sources under test, as after `git pull`: files that are not in git stay."""
     machine.pull(earlier(BEFORE))
+    machine.take_builds()  # the dashboard alone is of use: the agent is another one, by what follows
     # Whatever else is new, there is a migration, so that there is a way back of the database.
     agent = "homeport/homeportd/src/homeportd"
     table = "CREATE TABLE notes (id INTEGER PRIMARY KEY) STRICT;"
