@@ -42,10 +42,14 @@ class PartError(Exception):
     """A part cannot be made; the text says why and what to do."""
 
 
+class TimeIsUp(PartError):
+    """A part could not be made by the caller's deadline; what was done of it is kept."""
+
+
 def make(part: Part, report: Report, deadline: float | None = None) -> float:
     """Make a part that is not there, and give the seconds that it took. Raises PartError.
 
-    A damaged one is made anew. At `deadline`, a moment of time.monotonic(), it is given up, and what was done is kept.
+    A damaged one is made anew. At `deadline`, a moment of time.monotonic(), it is given up: TimeIsUp.
     """
     for tool in part.tools:
         if not shutil.which(tool):
@@ -143,7 +147,8 @@ def _run(part: Part, step: Step, work: Path, deadline: float | None) -> float:
             code = process.wait(max(limit, 0))
         except subprocess.TimeoutExpired:
             _end(process)
-            raise PartError(
+            kind = PartError if limit >= STEP_S else TimeIsUp
+            raise kind(
                 f"error: {step.title} took longer than {limit:.0f} s\n"
                 f"fix: give it more time: bin/real-parts {part.name}"
             ) from None

@@ -203,6 +203,21 @@ def test_ci_adds_nothing_that_could_change_a_result(runner: ModuleType, tmp_path
     assert runner.environment(added, Path("/tools"), tmp_path) == plain
 
 
+@pytest.mark.parametrize(("status", "goes_on"), [(0, True), (3, True), (1, False), (2, False), (130, False)])
+def test_ci_goes_on_without_parts_for_want_of_time_alone(tmp_path: Path, status: int, goes_on: bool) -> None:
+    for name, text in (
+        (".ci/run", (ROOT / ".ci/run").read_text()),
+        ("bin/real-parts", f"#!/bin/sh\nexit {status}\n"),
+        ("bin/test", "#!/bin/sh\necho tested\n"),
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    result = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.returncode == 0) == ("tested\n" if goes_on else "", goes_on)
+
+
 def test_an_interrupt_ends_the_steps_under_way(tmp_path: Path) -> None:
     """A step leads a session of its own, which Ctrl+C does not reach: bin/test passes it on, and waits."""
     ready, tidied = tmp_path / "ready", tmp_path / "tidied"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from third_party import cache, making
 from third_party.catalogue import PARTS, QUICK_S, quick, with_needs
-from third_party.making import PartError, make
+from third_party.making import PartError, TimeIsUp, make
 from third_party.model import LOCKS, Part, Step
 
 ROOT = Path(__file__).parents[2]
@@ -149,7 +149,7 @@ def test_a_step_ends_at_the_deadline_with_all_that_it_started(tmp_path):
     pid = tmp_path / "pid"
     part = recipe(sh("for ever", f"sleep 600 & echo $! > {pid}; wait"))
     began = time.monotonic()
-    with pytest.raises(PartError, match="took longer than"):
+    with pytest.raises(TimeIsUp, match="took longer than"):
         make(part, ignore, began + 1)
     assert time.monotonic() - began < making.END_S
     stat = Path(f"/proc/{pid.read_text().strip()}/stat")
@@ -192,9 +192,15 @@ def test_wrong_names_and_missing_parts_are_errors_with_their_fixes():
 
 def test_what_no_time_is_left_for_is_named():
     result = run("gitea", "portless", "--limit", "0")
-    assert result.returncode == 1
+    assert result.returncode == 3
     for name in ("gitea", "node", "portless"):
         assert re.search(rf"^left out: {name} \(.*\); about .*: bin/real-parts {name}$", result.stdout, re.M)
+
+
+def test_another_failure_is_none_of_time(monkeypatch):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}")  # without go
+    result = run("frp", "--limit", "600")
+    assert (result.returncode, "there is no go to make frp with" in result.stderr) == (1, True)
 
 
 def test_quick_parts_take_under_five_minutes_with_what_they_need():
