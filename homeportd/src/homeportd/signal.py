@@ -23,12 +23,6 @@ class Signal(Generic[P]):
         """Call `subscriber` at each `emit` from now on, after those that subscribed earlier."""
         self._subscribers += (subscriber,)
 
-    def unsubscribe(self, subscriber: Callable[P, object]) -> None:
-        """Call `subscriber` no more. Raises ValueError when it has not subscribed."""
-        remaining = list(self._subscribers)
-        remaining.remove(subscriber)
-        self._subscribers = tuple(remaining)
-
     def emit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Call every subscriber at once, in order. A subscriber that raises is logged, and the others are called."""
         for subscriber in self._subscribers:
