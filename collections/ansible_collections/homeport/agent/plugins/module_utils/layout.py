@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from ansible_collections.homeport.agent.plugins.module_utils import host_rules, user_rules
 from ansible_collections.homeport.agent.plugins.module_utils.components import (
@@ -105,6 +106,12 @@ def files(found: Json, components: list[Component]) -> list[Folder]:
 def links(found: Json, components: list[Component]) -> list[Json]:
     """The symbolic links of an installation: path, target."""
     return [link for component in present(found, components) for link in component.links(found)]
+
+
+def proxies(found: Json, components: list[Component]) -> dict[str, Json]:
+    """The reverse proxies of an installation, by the name of the service: files, addresses, log."""
+    rows = ((component.user, component.proxy(found)) for component in present(found, components))
+    return {name: asdict(proxy) for name, proxy in rows if proxy is not None}
 
 
 def service_users(found: Json, components: list[Component]) -> list[Json]:

@@ -98,6 +98,7 @@ from ansible_collections.homeport.agent.plugins.module_utils.layout import (
     links,
     present,
     problems,
+    proxies,
     retired,
     service_users,
     shared_groups,
@@ -374,7 +375,8 @@ def main() -> None:
     virgin = any(not Path(row.path).is_dir() for row in folders(place, components)) or any(
         installed[tool]["current"] is None for tool in place["tools"]
     )
-    proxies = [component.proxy_settings for component in present(place, components)]
+    reverse_proxies = proxies(place, components)
+    settings_files = [Path(proxy["files"][0]).name for proxy in reverse_proxies.values()]
     facts = {
         **place,
         "preview": module.check_mode and virgin,
@@ -382,7 +384,8 @@ def main() -> None:
         "todo": todo,
         "installed": installed,
         "removal": removal(host, place, components),
-        "last_known_good": host_facts.last_known_good(Path(place["settings"]), [*filter(None, proxies)]),
+        "proxies": reverse_proxies,
+        "last_known_good": host_facts.last_known_good(Path(place["settings"]), settings_files),
     }
     module.exit_json(
         changed=False,

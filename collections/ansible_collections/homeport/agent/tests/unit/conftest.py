@@ -83,7 +83,7 @@ def components() -> list[Any]:
 @pytest.fixture(scope="session")
 def rules() -> SimpleNamespace:
     """The rules of a layout, for all components: folders(fact) and so on."""
-    names = ("folders", "links", "service_users", "shared_groups", "retired", "written_folders")
+    names = ("folders", "links", "proxies", "service_users", "shared_groups", "retired", "written_folders")
     return SimpleNamespace(**{name: partial(getattr(layout, name), components=_COMPONENTS) for name in names})
 
 

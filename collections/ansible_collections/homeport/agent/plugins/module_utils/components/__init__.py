@@ -67,6 +67,19 @@ class Socket:
 
 
 @dataclass(frozen=True)
+class Proxy:
+    """How a reverse proxy is checked, and brought back where it does not answer with what is new.
+
+    `files` in the folder of settings or elsewhere are what it is started from, its own settings first; `addresses` are
+    the URLs that it answers at; `log` is the file that it writes, where its manager does not keep one.
+    """
+
+    files: tuple[str, ...]
+    addresses: tuple[str, ...]
+    log: str = ""
+
+
+@dataclass(frozen=True)
 class Removal:
     """What a component may have left on a host, whatever the host is today.
 
@@ -100,7 +113,6 @@ class Component:
         ""  # of its user where there is root, and of the agent's besides; "": the one that all others share
     )
     tool = ""  # the third-party program that it runs, by its name among the artifacts
-    proxy_settings = ""  # of a reverse proxy: the file of its settings
     probes: dict[str, str] = {}  # noqa: RUF012 - constant; key in `observed["probes"][name]` -> path, with *, that may exist
 
     def watched_ports(self, settings: Json) -> list[int]:
@@ -147,6 +159,10 @@ class Component:
         """Debian packages that its role will install."""
         return []
 
+    def proxy(self, layout: Json) -> Proxy | None:
+        """How it is checked, if it is a reverse proxy."""
+        return None
+
     def retired(self, layout: Json) -> list[str]:
         """Files and folders of processes that earlier releases ran and this one does not."""
         return []
@@ -158,6 +174,13 @@ class Component:
     def problems(self, host: Host, layout: Json) -> list[Problem]:
         """Wrong variables, and what else would keep it from running; its ports and folders are compared elsewhere."""
         return []
+
+
+def service_file(layout: Json, name: str) -> str:
+    """Where the role `service` writes a service down: a unit of systemd, or a program of supervisord."""
+    if layout["manager"] == "systemd":
+        return f"/etc/systemd/system/{name}.service"
+    return f"{layout['settings']}/programs/{name}.conf"
 
 
 def sources() -> dict[str, str]:

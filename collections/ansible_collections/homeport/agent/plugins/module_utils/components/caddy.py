@@ -11,10 +11,17 @@ from ansible_collections.homeport.agent.plugins.module_utils.components import (
     Json,
     ListenAddress,
     Problem,
+    Proxy,
     Removal,
     Socket,
+    service_file,
 )
-from ansible_collections.homeport.agent.plugins.module_utils.networks import is_address, is_network, networks
+from ansible_collections.homeport.agent.plugins.module_utils.networks import (
+    bracketed,
+    is_address,
+    is_network,
+    networks,
+)
 
 UNIT = "homeport-caddy.service"
 PORTS_SETTING = "caddy_port (and the port in homeport_origin)"
@@ -35,7 +42,6 @@ class Caddy(Component):
     user = "homeport-caddy"
     user_comment = "Homeport's reverse proxy"
     tool = "caddy"
-    proxy_settings = "Caddyfile"
 
     def watched_ports(self, settings: Json) -> list[int]:
         return [settings["caddy_port"]]
@@ -84,6 +90,13 @@ class Caddy(Component):
             ListenAddress("caddy_bind", address, "0.0.0.0 and :: for all")
             for address in layout["caddy"]["bind"]
         ]
+
+    def proxy(self, layout: Json) -> Proxy:
+        caddy = layout["caddy"]
+        return Proxy(
+            (f"{layout['settings']}/Caddyfile", service_file(layout, self.user)),
+            tuple(f"http://{bracketed(address)}:{caddy['port']}" for address in caddy["bind"]),
+        )
 
     def removal(self, layout: Json) -> Removal:
         data = _data(layout)

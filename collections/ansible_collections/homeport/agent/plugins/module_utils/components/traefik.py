@@ -9,8 +9,10 @@ from ansible_collections.homeport.agent.plugins.module_utils.components import (
     Json,
     ListenAddress,
     Problem,
+    Proxy,
     Removal,
     Socket,
+    service_file,
 )
 from ansible_collections.homeport.agent.plugins.module_utils.networks import bracketed
 
@@ -28,7 +30,6 @@ class Traefik(Component):
     user_comment = "Homeport's edge"
     group = "homeport-traefik"  # not Caddy's: whoever is in that may ask the agent's sockets in any visitor's name
     tool = "traefik"
-    proxy_settings = "traefik.yml"
 
     def layout(self, host: Host, layout: Json) -> Json:
         edge, settings = layout["edge"], host.settings
@@ -88,6 +89,20 @@ class Traefik(Component):
 
     def addresses(self, host: Host, layout: Json) -> list[ListenAddress]:
         return [ListenAddress("traefik_bind", host.settings["traefik_bind"], "leave it empty for all")]
+
+    def proxy(self, layout: Json) -> Proxy:
+        traefik, settings = layout["traefik"], layout["settings"]
+        plain = [f"http://{traefik[name]}" for name in ("web", "metrics") if traefik[name]]
+        return Proxy(
+            (
+                f"{settings}/traefik.yml",
+                f"{traefik['routes']}/edge.yml",
+                service_file(layout, self.user),
+                f"{settings}/{self.user}.env",
+            ),
+            (*plain, *([f"https://{traefik['secure']}"] if traefik["secure"] else [])),
+            traefik["log"],
+        )
 
     def removal(self, layout: Json) -> Removal:
         data, logs = _folders(layout)

@@ -188,3 +188,25 @@ def test_the_kernel_leaves_the_ports_of_tunnels_alone(decide: Decide, tcp: str, 
     fact, problems = decide({}, {**VPS, "homeportd_tcp_ports": tcp, "homeportd_udp_ports": udp})
     assert problems == []
     assert fact["edge"]["reserved_ports"] == kept
+
+
+def test_each_reverse_proxy_says_what_it_is_started_from_and_where_it_answers(
+    decide: Decide, rules: SimpleNamespace
+) -> None:
+    assert list(rules.proxies(decide()[0])) == ["homeport-caddy"]
+    vps = rules.proxies(decide({}, VPS)[0])["homeport-traefik"]
+    assert vps["addresses"] == ("http://:80", "http://127.0.0.1:7071", "https://:443")
+    assert vps["files"] == (
+        "/etc/homeport/traefik.yml",
+        "/var/lib/homeport-traefik/routes/edge.yml",
+        "/etc/systemd/system/homeport-traefik.service",
+        "/etc/homeport/homeport-traefik.env",
+    )
+    assert vps["log"] == "/var/log/homeport-traefik/traefik.json"
+    both = rules.proxies(decide({"systemd": False}, LAPTOP)[0])
+    assert both["homeport-traefik"]["addresses"] == ("http://127.0.0.1:8081", "http://127.0.0.1:7071")
+    assert both["homeport-caddy"] == {
+        "files": ("/etc/homeport/Caddyfile", "/etc/homeport/programs/homeport-caddy.conf"),
+        "addresses": ("http://127.0.0.1:8080", "http://[::1]:8080"),
+        "log": "",
+    }
