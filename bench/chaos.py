@@ -1,4 +1,4 @@
-"""The reliability figures of tunnels, in full: crowds, crashes, cut networks, hostile peers, millions of bent inputs.
+"""Reliability figures of tunnels: idle load, crashes, cut networks, hostile peers, millions of mutated inputs.
 
     python bench/chaos.py [--only NAME …] [--rounds 200] [--tunnels 1000] [--visitors 10000] [--fuzz 1000000]
 
@@ -28,7 +28,17 @@ import uvloop
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.chaos import crashes, crowds, front, hostile, net, parsers, pressure, takeovers, truth  # noqa: E402
+from tests.chaos import (  # noqa: E402
+    backpressure,
+    crashes,
+    hostile,
+    idle_load,
+    net,
+    parsers,
+    reverse_proxy,
+    silent_failures,
+    takeovers,
+)
 
 
 def fuzz_yamux(count: int) -> dict[str, Any]:
@@ -60,12 +70,12 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}")
     scenarios: dict[str, Callable[[Path], Any]] = {
-        "crowd": lambda folder: crowds.crowd(folder, options.tunnels, options.visitors),
-        "flood": lambda folder: crowds.flood(folder, 2000),
-        "front": lambda folder: front.front(folder, 2000, 30),
-        "pressure": lambda folder: pressure.pressure(folder, 1 << 30),
+        "idle_load": lambda folder: idle_load.idle_load(folder, options.tunnels, options.visitors),
+        "flood": lambda folder: idle_load.flood(folder, 2000),
+        "reverse_proxy": lambda folder: reverse_proxy.reverse_proxy(folder, 2000, 30),
+        "backpressure": lambda folder: backpressure.backpressure(folder, 1 << 30),
         "crashes": lambda folder: crashes.crashes(folder, 20),
-        "truth": truth.truth,
+        "silent_failures": silent_failures.silent_failures,
         "takeovers": lambda folder: takeovers.takeovers(folder, options.rounds, options.seed),
         "hostile": lambda folder: hostile.hostile(folder, 200, options.fuzz // 50, options.seed, rest=True),
     }
@@ -79,7 +89,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     for name in options.only or [*scenarios, *fuzzers]:
         begun = time.monotonic()
-        if name in ("truth", "takeovers") and (why := net.missing()):
+        if name in ("silent_failures", "takeovers") and (why := net.missing()):
             print(f"left out: {name} ({why})")
             figures[name] = None
             continue

@@ -1,4 +1,4 @@
-"""Peers that dawdle, stop half-way or send garbage at each listener of the edge: all are refused, memory is flat."""
+"""Peers that are slow, stop half-way or send garbage, at each listener of the edge: refused, and memory is flat."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 async def hostile(
     folder: Path,
-    dawdlers: int,
+    slow_peers: int,
     inputs: int,
     seed: int = 1,
     *,
@@ -65,14 +65,14 @@ async def hostile(
         try:
             good.go()
             await good.next("live")
-            return await _Siege(here, trust, random.Random(seed), patience + MOMENT_S + slack).all(
-                dawdlers, inputs, rest=rest
+            return await _Attack(here, trust, random.Random(seed), patience + MOMENT_S + slack).all(
+                slow_peers, inputs, rest=rest
             )
         finally:
             await good.kill()
 
 
-class _Siege:
+class _Attack:
     def __init__(self, here: Edge, trust: ssl.SSLContext, dice: random.Random, shown_out: float) -> None:
         self.edge = here
         self.trust = trust
@@ -139,16 +139,16 @@ class _Siege:
             head[self.dice.randrange(len(head))] = self.dice.randrange(256)
         return bytes(head)
 
-    # The siege
+    # The attack
 
-    async def all(self, dawdlers: int, inputs: int, *, rest: bool) -> dict[str, Any]:
+    async def all(self, slow_peers: int, inputs: int, *, rest: bool) -> dict[str, Any]:
         await self._inputs(min(inputs, 200))  # what is loaded and allocated once
         await asyncio.sleep(0.5)
         before, files = memory(self.edge.pid), descriptors(self.edge.pid).total()
         watcher = asyncio.create_task(self._watch(before))
         begun = time.monotonic()
         try:
-            slowest = await self._dawdle(dawdlers)
+            slowest = await self._connect_slowly(slow_peers)
             fuzzed = await self._inputs(inputs)
         finally:
             watcher.cancel()
@@ -159,7 +159,7 @@ class _Siege:
             60,
             lambda: (descriptors(self.edge.pid).total(), files),
         )
-        most = GROWTH_MOST + 4 * dawdlers * SLOW_MOST
+        most = GROWTH_MOST + 4 * slow_peers * SLOW_MOST
         assert self.most < most, f"the edge grew by {self.most} bytes, more than {most}"
         took = time.monotonic() - begun
         await until(self._forgotten, 60, lambda: "links of hostile peers are still there")
@@ -169,7 +169,7 @@ class _Siege:
         if rest:
             assert left < LEFT_MOST, f"{left} bytes were not given back"
         return {
-            "slow_connections": 4 * dawdlers,
+            "slow_connections": 4 * slow_peers,
             "shown_out_after_max_s": round(slowest, 2),
             "socket_inputs": sum(fuzzed.values()),
             "socket_inputs_by_door": fuzzed,
@@ -198,7 +198,7 @@ class _Siege:
             self.served += 1
             await asyncio.sleep(0.1)
 
-    async def _dawdle(self, count: int) -> float:
+    async def _connect_slowly(self, count: int) -> float:
         """Byte by byte, or not at all; the longest that one was suffered."""
         ways: list[tuple[Callable[[], Awaitable[Way]], bytes]] = [
             (self.plain, HEAD),

@@ -49,7 +49,7 @@ def missing() -> str | None:
 
 
 @dataclass
-class Weather:
+class Conditions:
     """Of one wire, both ways alike."""
 
     delay_s: float = 0.0
@@ -63,7 +63,7 @@ class Machine:
     def __init__(self, name: str, address: str) -> None:
         self.name = name
         self.address = address
-        self.weather = Weather()
+        self.conditions = Conditions()
         self.lost = 0
         self.on_wire = 0
         self._namespace = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
@@ -130,11 +130,15 @@ class Network:
     def _carry(self, packet: bytes, source: Machine, target: Machine) -> None:
         delay = 0.0
         for end in (source, target):
-            weather = end.weather
-            if weather.cut or end.on_wire >= QUEUE or (weather.loss and self._dice.random() < weather.loss):
+            conditions = end.conditions
+            if (
+                conditions.cut
+                or end.on_wire >= QUEUE
+                or (conditions.loss and self._dice.random() < conditions.loss)
+            ):
                 end.lost += 1
                 return
-            delay += weather.delay_s
+            delay += conditions.delay_s
         if delay:
             source.on_wire += 1
             self._loop.call_later(delay, self._deliver, packet, source, target)
@@ -144,7 +148,7 @@ class Network:
 
     def _deliver(self, packet: bytes, source: Machine, target: Machine) -> None:
         source.on_wire -= 1
-        if not (source.weather.cut or target.weather.cut):
+        if not (source.conditions.cut or target.conditions.cut):
             with contextlib.suppress(OSError):  # its queue is full: lost
                 os.write(target.device, packet)
 

@@ -1,4 +1,4 @@
-"""Bent input against everything that reads what a stranger sent: the right word or a refusal, never another exception.
+"""Mutated input for each parser of what strangers send: the right word or a refusal, never another exception.
 
 yamux itself is fuzzed by homeportd/tests/yamux/test_fuzz.py; here are the texts and frames of Homeport's protocol.
 """
@@ -51,7 +51,7 @@ PIECES: Final = (
 )  # fmt: skip
 
 
-def bent(dice: random.Random, seeds: tuple[bytes, ...]) -> bytes:
+def mutated(dice: random.Random, seeds: tuple[bytes, ...]) -> bytes:
     """One of the seeds, with something wrong in it, mostly."""
     data = bytearray(dice.choice(seeds))
     for _ in range(dice.choice((0, 1, 1, 2, 4))):
@@ -96,7 +96,7 @@ def fuzz(count: int, seed: int = 1) -> dict[str, dict[str, int]]:
     readers = list(_readers().items())
     for number in range(count):
         kind, (read, refusal) = readers[number % len(readers)]
-        data = bent(dice, SEEDS[kind])
+        data = mutated(dice, SEEDS[kind])
         try:
             answer = read(data)
         except refusal:

@@ -19,7 +19,7 @@ NAME: Final = "chaos"
 TUNNELS: Final = [{"kind": "tcp", "port": PORT}, {"kind": "http", "name": NAME}]
 # How the client that has the name goes, if it goes at all before the next one comes.
 ENDS: Final = ("kill", "cut", "alive", "end", "cut and back")
-WEATHERS: Final = (net.Weather(), net.Weather(delay_s=0.01), net.Weather(delay_s=0.01, loss=0.02))
+CONDITIONS: Final = (net.Conditions(), net.Conditions(delay_s=0.01), net.Conditions(delay_s=0.01, loss=0.02))
 TAKEN_S: Final = 1.0  # in which a new client has the name, where no packet is lost
 STREAMS: Final = 4  # visitors that exchange bytes when it happens
 SETTLED_S: Final = 30.0  # links that were cut in silence are given up when two heartbeats were missed
@@ -36,7 +36,7 @@ class _Count(NamedTuple):
     memory: int
 
 
-class _Crowd:
+class _Visitors:
     """Visitors that exchange bytes all the time, until their streams are cut."""
 
     def __init__(self, edge: Edge, machine: net.Machine, dice: random.Random) -> None:
@@ -112,13 +112,13 @@ class _Run:
         half = before.memory
         for number in range(rounds):
             how = ENDS[number % len(ENDS)]
-            weather = WEATHERS[number // len(ENDS) % len(WEATHERS)]
-            holder = await self._round(holder, where, other, how, weather)
+            conditions = CONDITIONS[number // len(ENDS) % len(CONDITIONS)]
+            holder = await self._round(holder, where, other, how, conditions)
             where, other = other, where
             if number == rounds // 2:
                 half = memory(self.edge.pid)
-        self.wires[where].weather = net.Weather()
-        assert (await self._truth())["client"] == holder.name
+        self.wires[where].conditions = net.Conditions()
+        assert (await self._status())["client"] == holder.name
         after = await self._settled(before)
         assert after.memory - half < GROWTH_MOST, (before.memory, half, after.memory)
         every = [value for values in self.took.values() for value in values]
@@ -141,31 +141,33 @@ class _Run:
             "edge_rss_growth_of_second_half_bytes": after.memory - half,
         }
 
-    async def _round(self, holder: Peer, where: str, other: str, how: str, weather: net.Weather) -> Peer:
+    async def _round(
+        self, holder: Peer, where: str, other: str, how: str, conditions: net.Conditions
+    ) -> Peer:
         """The holder goes as `how` says; a new client on the other machine has its name at once."""
         visitors = self.wires["visitor"]
         newer = await self.new_peer(other)
         for machine in (where, other):
-            self.wires[machine].weather = net.Weather(weather.delay_s, weather.loss)
-        crowd = _Crowd(self.edge, visitors, self.dice)
+            self.wires[machine].conditions = net.Conditions(conditions.delay_s, conditions.loss)
+        crowd = _Visitors(self.edge, visitors, self.dice)
         await asyncio.sleep(self.dice.uniform(0.05, 0.3))
         if how == "kill":
             await holder.kill()
         elif how == "end":
             await holder.kill(signal.SIGTERM)
         elif how.startswith("cut"):
-            self.wires[where].weather.cut = True
+            self.wires[where].conditions.cut = True
         begun = newer.go()
         reached = await reaches(self.edge, PORT, self.dice.getrandbits(32), visitors, 30)
-        while (shown := await self._truth())["client"] != newer.name:
+        while (shown := await self._status())["client"] != newer.name:
             assert how != "kill", shown  # until then the older one answered
             assert time.monotonic() - begun < 30 + self.slack, shown
             reached = await reaches(self.edge, PORT, self.dice.getrandbits(32), visitors, 30)
         took = reached - begun
-        if not weather.loss:
+        if not conditions.loss:
             assert took < TAKEN_S + self.slack, f"{how}: {took:.3f} s"
-        sky = "loss" if weather.loss else "delay" if weather.delay_s else "clear"
-        self.took.setdefault(f"{how}, {sky}", []).append(took)
+        kind = "loss" if conditions.loss else "delay" if conditions.delay_s else "clear"
+        self.took.setdefault(f"{how}, {kind}", []).append(took)
         assert shown["state"] == "live", shown
         assert shown["last_byte_at"] is not None, shown
         check = await visit(self.edge, PORT, self.dice.getrandbits(32), visitors)
@@ -176,9 +178,9 @@ class _Run:
         self.bytes += crowd.bytes + check.echoed
         self.cut += crowd.cut
         if how == "cut and back":  # it must not fight for the name
-            self.wires[where].weather.cut = False
+            self.wires[where].conditions.cut = False
             await until(lambda: self._overcome(holder), 15 + self.slack, lambda: f"{holder.name} fights on")
-            assert (await self._truth())["client"] == newer.name
+            assert (await self._status())["client"] == newer.name
         await holder.kill()  # where it was cut, the edge hears nothing of that
         self.peers.remove(holder)
         return newer
@@ -188,11 +190,11 @@ class _Run:
         states = {tunnel["state"] for tunnel in (await holder.view())["tunnels"]}
         return states == {"taken-over"}
 
-    async def _truth(self) -> dict[str, Any]:
+    async def _status(self) -> dict[str, Any]:
         return await self.edge.tunnel(PORT)
 
     async def _whole(self) -> bool:
-        return bool((await self._truth())["links"] == 2)
+        return bool((await self._status())["links"] == 2)
 
     async def _count(self) -> _Count:
         census = await self.edge.census()

@@ -7,7 +7,17 @@ import asyncio
 import pytest
 import uvloop
 
-from . import crashes, crowds, front, hostile, net, parsers, pressure, takeovers, truth
+from . import (
+    backpressure,
+    crashes,
+    hostile,
+    idle_load,
+    net,
+    parsers,
+    reverse_proxy,
+    silent_failures,
+    takeovers,
+)
 
 MIB = 1 << 20
 # By which the machine that runs the tests may be late; what is promised in seconds is kept in `bench/chaos.py` each
@@ -19,16 +29,16 @@ needs_network = pytest.mark.skipif(WITHOUT is not None, reason=WITHOUT or "")
 
 @needs_network
 @pytest.mark.slow
-def test_names_come_back_and_what_is_slow_or_silent_is_shown_out(tmp_path):
+def test_a_silent_failure_is_noticed_and_slow_or_silent_peers_are_disconnected(tmp_path):
     # Both mostly wait for heartbeats and for patience to end, so they wait together.
     async def both():
         return await asyncio.gather(
-            truth.truth(tmp_path / "truth", heartbeat=2, slack=SLACK_S),
-            hostile.hostile(tmp_path / "hostile", dawdlers=15, inputs=400, patience=4, slack=SLACK_S),
+            silent_failures.silent_failures(tmp_path / "silent", heartbeat=2, slack=SLACK_S),
+            hostile.hostile(tmp_path / "hostile", slow_peers=15, inputs=400, patience=4, slack=SLACK_S),
         )
 
-    _noticed, shown_out = uvloop.run(both())
-    assert shown_out["good_visits_meanwhile"] > 3
+    _noticed, attacked = uvloop.run(both())
+    assert attacked["good_visits_meanwhile"] > 3
 
 
 @needs_network
@@ -46,22 +56,22 @@ def test_what_is_reserved_survives_crashes_of_the_edge(tmp_path):
 
 
 def test_a_tunnel_and_a_visitor_cost_little(tmp_path):
-    uvloop.run(crowds.crowd(tmp_path, tunnels=100, visitors=1000))
+    uvloop.run(idle_load.idle_load(tmp_path, tunnels=100, visitors=1000))
 
 
 def test_visitors_do_not_use_up_what_clients_need(tmp_path):
-    uvloop.run(crowds.flood(tmp_path, descriptors_of_edge=300, slack=SLACK_S))
+    uvloop.run(idle_load.flood(tmp_path, descriptors_of_edge=300, slack=SLACK_S))
 
 
 def test_visitors_at_traefik_can_neither_lie_nor_hold_up_others(tmp_path):
-    figures = uvloop.run(front.front(tmp_path, dawdlers=100, seconds=2, slack=SLACK_S))
+    figures = uvloop.run(reverse_proxy.reverse_proxy(tmp_path, slow_visitors=100, seconds=2, slack=SLACK_S))
     assert figures["good_visits_meanwhile"] > 3
 
 
 def test_who_does_not_read_holds_up_nobody_else(tmp_path):
-    uvloop.run(pressure.pressure(tmp_path, 128 * MIB))
+    uvloop.run(backpressure.backpressure(tmp_path, 128 * MIB))
 
 
-def test_bent_messages_are_refused_and_nothing_else():
+def test_mutated_messages_are_refused_and_nothing_else():
     done = parsers.fuzz(21_000)
     assert all(counts["refused"] and counts["taken"] for counts in done.values()), done

@@ -74,7 +74,7 @@ def wild_frame(dice: random.Random) -> Header:
 
 
 def make_input(dice: random.Random, machine: Machine) -> bytes:
-    """A few frames, some of them bent."""
+    """A few frames, some of them mutated."""
     parts = []
     for _ in range(dice.randrange(1, 5)):
         header = wild_frame(dice) if dice.random() < 0.02 else sensible_frame(dice, machine)

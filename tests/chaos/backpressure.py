@@ -15,19 +15,19 @@ GROWTH_MOST: Final = 40 * MIB
 OTHER: Final = 8 * MIB  # bytes that another visitor exchanges meanwhile
 
 
-async def pressure(folder: Path, size: int) -> dict[str, Any]:
+async def backpressure(folder: Path, size: int) -> dict[str, Any]:
     """Figures of a download and an upload of `size` bytes that nobody takes for a while."""
     async with edge(folder) as here:
         client = await peer(here, [{"kind": "tcp", "port": here.first}])
         try:
             client.go()
             await client.next("live")
-            return await _pressure(here, client, size)
+            return await _backpressure(here, client, size)
         finally:
             await client.kill()
 
 
-async def _pressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
+async def _backpressure(here: Edge, client: Peer, size: int) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     warm = await visit(here, here.first, 0)
     await warm.exchange(OTHER)  # windows and buffers have their size from now on

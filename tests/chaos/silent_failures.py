@@ -21,7 +21,9 @@ MOMENT_S: Final = 1.0  # beside two missed heartbeats
 BACK_S: Final = 15.0  # for a client to come back by itself: a dial that was under way may have to time out
 
 
-async def truth(folder: Path, heartbeat: float = HEARTBEAT_S, *, slack: float = 0) -> dict[str, Any]:
+async def silent_failures(
+    folder: Path, heartbeat: float = HEARTBEAT_S, *, slack: float = 0
+) -> dict[str, Any]:
     """Seconds until both sides knew of a cut, and until the way was whole again.
 
     `slack`: seconds by which a machine with other work may be late.
@@ -36,13 +38,13 @@ async def truth(folder: Path, heartbeat: float = HEARTBEAT_S, *, slack: float = 
                     peers[name] = await peer(
                         here, tunnels, wires[machine], name=name, links=2, heartbeat=heartbeat
                     )
-                return await _truth(here, wires, peers, heartbeat, slack)
+                return await _silent_failures(here, wires, peers, heartbeat, slack)
             finally:
                 for each in peers.values():
                     await each.kill()
 
 
-async def _truth(
+async def _silent_failures(
     here: Edge, wires: net.Network, peers: dict[str, Peer], heartbeat: float, slack: float
 ) -> dict[str, Any]:
     cut, hung, slept, newer = peers.values()
@@ -60,7 +62,7 @@ async def _truth(
     assert (shown["state"], shown["links"], shown["last_byte_at"]) == ("live", 2, moved_at), shown
     assert (await here.tunnel(PORT + 1))["last_byte_at"] is None
 
-    wires["a"].weather.cut = True
+    wires["a"].conditions.cut = True
     for each in (hung, slept):
         each.process.send_signal(signal.SIGSTOP)
     begun = time.monotonic()
@@ -89,7 +91,7 @@ async def _truth(
 
     newer.go()
     await newer.next("live")
-    wires["a"].weather.cut = False
+    wires["a"].conditions.cut = False
     for each in (hung, slept):
         each.process.send_signal(signal.SIGCONT)
     healed = time.monotonic()

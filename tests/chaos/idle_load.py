@@ -31,7 +31,7 @@ VISITOR_MOST: Final = 16 * 1024  # bytes that an idle visitor may cost the edge,
 TUNNEL_MOST: Final = 48 * 1024  # bytes that a tunnel may cost either
 
 
-async def crowd(folder: Path, tunnels: int, visitors: int) -> dict[str, Any]:
+async def idle_load(folder: Path, tunnels: int, visitors: int) -> dict[str, Any]:
     """Figures of one edge with so many; fewer visitors where the system gives too few descriptors."""
     limit = raise_limit()
     visitors = min(visitors, limit - tunnels - SPARE)
@@ -40,17 +40,17 @@ async def crowd(folder: Path, tunnels: int, visitors: int) -> dict[str, Any]:
         specs: list[dict[str, Any]] = [
             {"kind": "tcp", "port": here.first + number} for number in range(tunnels // 2)
         ]
-        specs += [{"kind": "http", "name": f"crowd-{number}"} for number in range(tunnels - len(specs))]
+        specs += [{"kind": "http", "name": f"idle-{number}"} for number in range(tunnels - len(specs))]
         server = await peer(here, [])  # its echo alone is used
         clients = [await peer(here, specs, name=n, links=4, target=server.echo_port) for n in ("one", "two")]
         try:
-            return await _crowd(here, clients, specs, visitors)
+            return await _idle_load(here, clients, specs, visitors)
         finally:
             for each in (server, *clients):
                 await each.kill()
 
 
-async def _crowd(here: Edge, clients: list[Any], specs: list[Any], visitors: int) -> dict[str, Any]:
+async def _idle_load(here: Edge, clients: list[Any], specs: list[Any], visitors: int) -> dict[str, Any]:
     client, newer = clients
     pids = {"edge": here.pid, "client": client.process.pid}
     empty = _memory(pids)

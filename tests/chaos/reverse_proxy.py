@@ -1,4 +1,4 @@
-"""Visitors who lie about their address and visitors who dawdle, at the real Traefik with the role's own entry point.
+"""Visitors who lie about their address and visitors who are slow, at the real Traefik with the role's own entry point.
 
 Traefik has no limit for the head of a request alone: `readTimeout` bounds a whole request with its body, an hour in
 the role. What is shown here: a slow head costs the edge nothing and holds up nobody, and that limit does end it.
@@ -173,7 +173,9 @@ class _Traefik:
             writer.close()
 
 
-async def front(folder: Path, dawdlers: int, seconds: float, *, slack: float = 0) -> dict[str, Any]:
+async def reverse_proxy(
+    folder: Path, slow_visitors: int, seconds: float, *, slack: float = 0
+) -> dict[str, Any]:
     """Figures of all lies, and of so many slow heads and half as many slow bodies, each for so long.
 
     `slack`: seconds by which a machine with other work may be late.
@@ -194,7 +196,7 @@ async def front(folder: Path, dawdlers: int, seconds: float, *, slack: float = 0
         traefik = await stack.enter_async_context(_Traefik(here).running())
         lies = await _lies(traefik, site)
         detours = [_status(await traefik.ask(request)) for request in DETOURS]
-        slow = await _slow(here, traefik, dawdlers, seconds, ANSWER_MOST_S + slack)
+        slow = await _slow(here, traefik, slow_visitors, seconds, ANSWER_MOST_S + slack)
         bounds = await _bounds(traefik, slack)
         assert listed.heads == [], "somebody got past the allowlist"
         rows = [json.loads(line) for line in (folder / "access.json").read_text().splitlines()]
