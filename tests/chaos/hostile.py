@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-import trustme
-
 from homeportd.assembly.edge import GIVE_BACK_S
 from homeportd.edge.listeners.client import ALPN, HEAD_S
 from homeportd.tunnels import protocol
@@ -51,14 +49,10 @@ async def hostile(
     `slack`: seconds by which a machine with other work may be late.
     """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.configure_trust(trust)
     trust.set_alpn_protocols([ALPN])
     async with edge(folder, tls=True, haste={"patience": patience}) as here:
+        here.authority.configure_trust(trust)
         good = await peer(
             here, [{"kind": "tcp", "port": here.first}, {"kind": "http", "name": "good"}], links=2
         )

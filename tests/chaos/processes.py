@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import trustme
 
 from .net import Machine
 
@@ -58,7 +59,9 @@ class Edge:
         self._preexec = preexec or (machine.enter if machine else None)
         self.machine = machine
         self.port = free_port() if machine is None else 7070
-        self.tls_port = (free_port() if machine is None else 7443) if tls else None
+        # Clients of another machine come by TLS: the plain listener is Traefik's alone.
+        self.tls_port = 7443 if machine else free_port() if tls else None
+        self.authority = trustme.CA()
         self.first = free_ports(SPAN)[0] if machine is None else 20_000
         self.process: asyncio.subprocess.Process | None = None
         self.token = ""
@@ -73,7 +76,14 @@ class Edge:
     @property
     def url(self) -> str:
         """What clients dial."""
-        return f"http://{self.address}:{self.port}"
+        return (
+            f"tls://{self.address}:{self.tls_port}" if self.machine else f"http://{self.address}:{self.port}"
+        )
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that its own is from."""
+        return self.folder / "ca.pem"
 
     @property
     def address(self) -> str:
@@ -109,6 +119,10 @@ class Edge:
         if self.tls_port is not None:
             edge |= {"tls_listen": f"{self.address}:{self.tls_port}"}
             edge |= {"tls_cert": str(self.folder / "cert.pem"), "tls_key": str(self.folder / "key.pem")}
+            issued = self.authority.issue_cert("localhost", self.address)
+            issued.private_key_pem.write_to_path(self.folder / "key.pem")
+            issued.cert_chain_pems[0].write_to_path(self.folder / "cert.pem")
+            self.authority.cert_pem.write_to_path(self.ca)
         text = [f"{key} = {json.dumps(value)}" for key, value in lines.items()]
         text += ["[edge]", *(f"{key} = {json.dumps(value)}" for key, value in edge.items())]
         self._config.write_text("\n".join(text) + "\n")
@@ -269,6 +283,7 @@ async def peer(
 ) -> Peer:
     """Start a client and wait until it is ready to connect."""
     wanted = {"url": edge.url, "token": edge.token, "links": links, "name": name, "target": target}
+    wanted |= {"ca": str(edge.ca)} if edge.machine else {}
     with (log or edge.folder / "peers.log").open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
