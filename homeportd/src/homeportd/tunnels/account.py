@@ -10,13 +10,14 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from homeportd.tunnels import local_edge
 from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.errors import Reason, TunnelError
+from homeportd.tunnels.proxy import NONE, Proxy
 
 NAME: Final = "~/.config/homeport/edge.toml"
 MAX_FILE: Final = 64 * 1024  # bytes
@@ -47,6 +48,8 @@ class Account:
     api_token: str | None = None
     links: int = LINKS
     local: bool = False
+    # A proxy on the way, with its password; `none`: no proxy; None: that of the environment, if there is one.
+    proxy: str | None = field(default=None, repr=False)
 
     @property
     def address(self) -> EdgeAddress:
@@ -173,7 +176,7 @@ def write_private(file: Path, text: str) -> None:
 
 
 def _checked(account: Account, file: Path) -> Account:
-    texts = (account.url, account.token, account.ca, account.api_url, account.api_token)
+    texts = (account.url, account.token, account.ca, account.api_url, account.api_token, account.proxy)
     if not all(text is None or isinstance(text, str) for text in texts):
         raise _unusable(file, "a value that should be text is not")
     if not isinstance(account.local, bool):
@@ -183,6 +186,8 @@ def _checked(account: Account, file: Path) -> Account:
     try:
         _ = account.address
         check_token(account.token)
+        if account.proxy not in (None, NONE):
+            Proxy.parse(account.proxy, "its proxy")
     except ValueError as error:
         raise _unusable(file, str(error)) from error
     return account

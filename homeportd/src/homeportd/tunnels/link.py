@@ -11,11 +11,12 @@ from time import monotonic
 from typing import Final
 
 from homeportd.tunnels import account as accounts
-from homeportd.tunnels import protocol, transport
+from homeportd.tunnels import protocol, proxy_connect, transport
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.protocol import MAX_LINE, BadMessage, Refusal
+from homeportd.tunnels.proxy_connect import Way
 from homeportd.yamux.aio import Session
 from homeportd.yamux.errors import YamuxError
 from homeportd.yamux.stream import Stream
@@ -80,7 +81,10 @@ class Link:
     async def of(cls, account: Account, number: int, identity: ClientIdentity) -> Link:
         """A link with the edge and token of an account. Raises TunnelError."""
         context = transport.tls_context(account.address, account.ca)
-        return await cls.open(number, account.address, context, account.token, identity, local=account.local)
+        way = proxy_connect.way(account)
+        return await cls.open(
+            number, account.address, context, account.token, identity, local=account.local, way=way
+        )
 
     @classmethod
     async def open(
@@ -92,9 +96,10 @@ class Link:
         identity: ClientIdentity,
         *,
         local: bool = False,
+        way: Way | None = None,
     ) -> Link:
         """Dial the edge, send a hello, read the welcome. Raises TunnelError."""
-        session = await transport.connect(address, context)
+        session = await transport.connect(address, context, way)
         try:
             async with asyncio.timeout(HELLO_S):
                 control = await session.open()

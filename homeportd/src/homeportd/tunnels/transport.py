@@ -8,21 +8,21 @@ import socket
 import ssl
 import sys
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 from urllib.parse import urlsplit
 
 from homeportd import __version__
-from homeportd.tunnels import dial, trust
+from homeportd.tunnels import dial, proxy_connect, trust
 from homeportd.tunnels.address import EdgeAddress
 from homeportd.tunnels.errors import Reason, TunnelError
+from homeportd.tunnels.head_protocol import HeadProtocol
 from homeportd.tunnels.protocol import HEARTBEAT_S, PATH, UPGRADE
+from homeportd.tunnels.proxy_connect import Way
 from homeportd.yamux.aio import Session
 from homeportd.yamux.config import KIB, MIB, Config
 from homeportd.yamux.frames import Role
 
 CONNECT_S: Final = 10.0  # seconds for each: TCP, TLS, Upgrade
-MAX_HEAD: Final = 16 * KIB  # bytes of the edge's answer to the Upgrade
-MAX_REST: Final = 256 * KIB  # bytes behind that answer, until yamux has the transport
 AGENT: Final = f"homeport/{__version__}"
 
 CONFIG: Final = Config(
@@ -63,21 +63,14 @@ def tls_context(address: EdgeAddress, ca: str | None) -> ssl.SSLContext | None:
         ) from error
 
 
-async def connect(address: EdgeAddress, context: ssl.SSLContext | None) -> Session:
-    """A yamux session with the edge. Raises TunnelError."""
-    sock = await _tcp(address)
-    loop = asyncio.get_running_loop()
-    upgrade = _UpgradeProtocol(loop)
-    host = address.host
+async def connect(address: EdgeAddress, context: ssl.SSLContext | None, way: Way | None = None) -> Session:
+    """A yamux session with the edge, through a proxy where there is a `way`. Raises TunnelError."""
+    upgrade = HeadProtocol(asyncio.get_running_loop())
     try:
-        async with asyncio.timeout(2 * CONNECT_S):
-            transport, _ = await loop.create_connection(
-                lambda: upgrade,
-                sock=sock,
-                ssl=context if address.secure else None,
-                server_hostname=host if address.secure else None,
-                ssl_handshake_timeout=CONNECT_S if address.secure else None,
-            )
+        if way is None:
+            transport = await _direct(address, context, upgrade)
+        else:
+            transport = await _through_proxy(way, address, context, upgrade)
     except ssl.SSLCertVerificationError as error:
         raise _certificate(address, error) from error
     except ssl.SSLError as error:
@@ -88,11 +81,8 @@ async def connect(address: EdgeAddress, context: ssl.SSLContext | None) -> Sessi
     except (TimeoutError, ConnectionError, OSError) as error:
         raise _unreachable(
             f"{address} ended the connection while TLS began ({_reason(error)})",
-            "look whether a proxy or firewall stands between",
+            "look whether a proxy or firewall stands between; behind a company's proxy: homeport init --proxy URL",
         ) from error
-    except BaseException:
-        sock.close()
-        raise
     try:
         if address.scheme != "tls":
             await _upgrade(address, transport, upgrade)
@@ -100,6 +90,48 @@ async def connect(address: EdgeAddress, context: ssl.SSLContext | None) -> Sessi
     except BaseException:
         transport.abort()
         raise
+
+
+async def _direct(
+    address: EdgeAddress, context: ssl.SSLContext | None, upgrade: HeadProtocol
+) -> asyncio.Transport:
+    sock = await _tcp(address)
+    try:
+        async with asyncio.timeout(2 * CONNECT_S):
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                lambda: upgrade,
+                sock=sock,
+                ssl=context if address.secure else None,
+                server_hostname=address.host if address.secure else None,
+                ssl_handshake_timeout=CONNECT_S if address.secure else None,
+            )
+    except OSError:  # the loop has closed it
+        raise
+    except BaseException:
+        sock.close()
+        raise
+    return transport
+
+
+async def _through_proxy(
+    way: Way, address: EdgeAddress, context: ssl.SSLContext | None, upgrade: HeadProtocol
+) -> asyncio.Transport:
+    carrier = await proxy_connect.open(way, address)
+    if context is None or not address.secure:
+        carrier.set_protocol(upgrade)
+        upgrade.connection_made(carrier)
+        return carrier
+    try:
+        async with asyncio.timeout(2 * CONNECT_S):
+            transport = await asyncio.get_running_loop().start_tls(
+                carrier, upgrade, context, server_hostname=address.host, ssl_handshake_timeout=CONNECT_S
+            )
+    except BaseException:
+        carrier.abort()
+        raise
+    assert transport is not None  # noqa: S101 - what typeshed allows is for a server
+    upgrade.connection_made(transport)
+    return transport
 
 
 async def _tcp(address: EdgeAddress) -> socket.socket:
@@ -114,7 +146,8 @@ async def _tcp(address: EdgeAddress) -> socket.socket:
     except TimeoutError as error:
         raise _unreachable(
             f"nothing answers at {address.netloc} within {CONNECT_S:g} s",
-            "check that the edge is up, and that firewalls let this port through",
+            "check that the edge is up, and that firewalls let this port through; behind a company's proxy:"
+            " homeport init --proxy URL",
         ) from error
     except OSError as error:
         raise _unreachable(
@@ -123,7 +156,7 @@ async def _tcp(address: EdgeAddress) -> socket.socket:
         ) from error
 
 
-async def _upgrade(address: EdgeAddress, transport: asyncio.Transport, upgrade: _UpgradeProtocol) -> None:
+async def _upgrade(address: EdgeAddress, transport: asyncio.Transport, upgrade: HeadProtocol) -> None:
     """Send the HTTP Upgrade and check its answer. Raises TunnelError."""
     transport.write(
         f"GET {PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nUser-Agent: {AGENT}\r\n"
@@ -217,64 +250,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)  # asyncio puts a text of its own into `strerror`
     return str(error) or type(error).__name__
-
-
-class _UpgradeProtocol(asyncio.Protocol):
-    """The answer to the Upgrade, and the bytes behind it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.answer: asyncio.Future[tuple[int, dict[str, str]]] = loop.create_future()
-        self._received = bytearray()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        if self.answer.done():
-            if len(self._received) > MAX_REST and self._transport is not None:
-                self._transport.abort()
-            return
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._received) > MAX_HEAD:
-                self.answer.set_exception(ValueError("its answer has no end"))
-            return
-        head = bytes(self._received[:end])
-        del self._received[: end + 4]
-        try:
-            self.answer.set_result(_parse(head))
-        except ValueError as error:
-            self.answer.set_exception(error)
-
-    def eof_received(self) -> None:
-        self._fail("it closed the connection")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(str(exc) if exc else "it closed the connection")
-
-    def take_rest(self) -> bytes:
-        """The bytes after the head of the answer."""
-        if not self.answer.done():
-            self.answer.cancel()
-        data = bytes(self._received)
-        self._received.clear()
-        return data
-
-    def _fail(self, why: str) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(ConnectionResetError(why))
-            self.answer.exception()  # retrieved, so that asyncio does not log it where nothing waits
-
-
-def _parse(head: bytes) -> tuple[int, dict[str, str]]:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    protocol, _, rest = first.partition(" ")
-    if not protocol.startswith("HTTP/1.") or not rest[:3].isdigit():
-        raise ValueError("it does not speak HTTP")
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
-    return int(rest[:3]), headers

@@ -31,6 +31,14 @@ def server_context(*, verified: bool) -> ssl.SSLContext:
     return made
 
 
+def with_system(ca: str | None) -> ssl.SSLContext:
+    """A TLS context for a proxy: the system's authorities, and those of a file. Raises OSError, ssl.SSLError."""
+    made = context(None)
+    if ca:
+        made.load_verify_locations(ca)
+    return made
+
+
 def _bundle(known: ssl.DefaultVerifyPaths) -> str | None:
     """A file of certificate authorities; None where OpenSSL finds some by itself."""
     if known.cafile or (known.capath and os.listdir(known.capath)):  # noqa: PTH208 - names alone

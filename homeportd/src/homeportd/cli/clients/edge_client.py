@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from homeportd.cli.clients import installation, own_edge
+from homeportd.cli.clients import installation, own_edge, proxied_connection
 from homeportd.cli.clients.agent_client import TIMEOUT, Agent, is_closed, owner_of
 from homeportd.cli.clients.installation import Installation
 from homeportd.cli.errors import NOT_FOUND, REFUSED, REQUEST, TAKEN, TOKEN, UNREACHABLE, Failure
 from homeportd.cli.tunnel_failures import attempt
 from homeportd.tunnels import account as accounts
-from homeportd.tunnels import local_edge, trust
+from homeportd.tunnels import local_edge, proxy_connect, trust
 from homeportd.tunnels.account import Account
-from homeportd.tunnels.address import LOOPBACK, is_local
+from homeportd.tunnels.address import LOOPBACK, EdgeAddress, is_local
 from homeportd.tunnels.errors import TunnelError
 from homeportd.tunnels.local_edge import LocalEdge
 
@@ -71,7 +71,11 @@ class EdgeAgent(Agent):
         else:
             made = _Bearer(host, parts.port, timeout=timeout)
         made.api_token = account.api_token or ""
-        if is_local(host):  # RFC 6761: not every resolver knows
+        address = EdgeAddress.parse(self._url)
+        way = attempt(lambda: proxy_connect.way(account, address))
+        if way is not None:
+            proxied_connection.lead(made, way, address)
+        elif is_local(host):  # RFC 6761: not every resolver knows
             made._create_connection = _to_loopback  # type: ignore[attr-defined]
         self._connection = made  # type: ignore[assignment]
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -21,6 +22,7 @@ from homeportd.cli.registry import Commands
 from homeportd.cli.tunnel_failures import attempt
 from homeportd.tunnels import account as accounts
 from homeportd.tunnels import local_edge
+from homeportd.tunnels import proxy as proxies
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import EdgeAddress, is_loopback
 from homeportd.tunnels.errors import TunnelError
@@ -32,6 +34,7 @@ commands = Commands(position=60, exit_codes=TUNNEL_EXIT_CODES)
     "init",
     "homeport init --edge https://tunnel.example.com",
     "homeport init --edge https://tunnel.example.com --token-stdin < token.txt",
+    "homeport init --proxy http://alice@proxy.example.com:3128",
 )
 def init(
     token: Annotated[
@@ -57,15 +60,29 @@ def init(
     links: Annotated[
         int | None, typer.Option("--links", min=1, max=8, metavar="N", help="Connections to hold (2).")
     ] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy",
+            metavar="URL",
+            help="Reach the edge through this proxy; none: through no proxy; env: as set.",
+        ),
+    ] = None,
+    proxy_password_stdin: Annotated[
+        bool, typer.Option("--proxy-password-stdin", help="Read the proxy's password from standard input.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Connect this user with an edge, and keep its token.
 
     Asks for the token when none is given. Nothing is stored unless the edge accepts it. On a machine with an
     edge of its own no option is needed: the agent gives its own user, and root, a token.
+
+    HTTPS_PROXY, HTTP_PROXY and NO_PROXY hold, as for curl. A proxy of --proxy is kept, with its password, for the
+    daemon too, which may not have the environment of this terminal; for USER@ the password is asked for.
     """
     known = _known()
-    given = edge or token or token_stdin or api_token_stdin or ca
+    given = edge or token or token_stdin or api_token_stdin or ca or proxy
     if (
         not given
         and local_edge.find() is not None
@@ -79,8 +96,8 @@ def init(
         raise Failure("which edge?", accounts.CONNECT, USAGE)
     if token and token_stdin:
         raise Failure("a token was given twice", "leave the argument out", USAGE)
-    if token_stdin and api_token_stdin:
-        raise Failure("standard input has one token", "run the command twice", USAGE)
+    if token_stdin + api_token_stdin + proxy_password_stdin > 1:
+        raise Failure("standard input has one secret", "run the command twice", USAGE)
     if token:
         sys.stderr.write(
             "note: a token on the command line is seen by other users and kept in the history; "
@@ -88,8 +105,10 @@ def init(
         )
     try:
         address = EdgeAddress.parse(url)
+        way = _proxy(proxy, proxy_password_stdin)
         api_token = accounts.check_token(passwords.from_stdin("token")) if api_token_stdin else None
-        if token is None and api_token_stdin and known is not None:
+        kept = api_token_stdin or (proxy and not token_stdin and known and known.url == url)
+        if token is None and kept and known is not None:
             token = known.token
         elif token is None:
             token = passwords.from_stdin("token") if token_stdin else _ask()
@@ -104,10 +123,42 @@ def init(
         api_url=same.api_url if same else None,
         api_token=api_token or (same.api_token if same else None),
         links=links or (same.links if same else accounts.LINKS),
+        proxy=way if proxy else same.proxy if same else None,
     )
+    _note_environment(account)
     if not address.secure and not is_loopback(address.host):
         sys.stderr.write(f"note: {url} is not encrypted: anyone on the way can read the token\n")
     _finish(account, json)
+
+
+def _proxy(text: str | None, password_stdin: bool) -> str | None:
+    """The proxy as the account keeps it. Raises ValueError, Failure."""
+    if text is None or text == "env":
+        if password_stdin:
+            raise Failure("the password is of no proxy", "give --proxy too", USAGE)
+        return None
+    if text == proxies.NONE:
+        return text
+    found = proxies.Proxy.parse(text, "--proxy")
+    if found.password:
+        raise Failure(
+            "a password on the command line is seen by other users",
+            f"leave it out: homeport init --proxy {found.scheme}://{quote(found.user, safe='')}@{found.netloc}"
+            " asks for it, or reads it with --proxy-password-stdin",
+            USAGE,
+        )
+    if password_stdin:
+        return found.with_password(passwords.from_stdin("password"))
+    return found.with_password(_ask(f"Password of {found.user} at the proxy: ")) if found.user else str(found)
+
+
+def _note_environment(account: Account) -> None:
+    """Say that the proxy is the environment's, which a daemon that a service manager starts has not."""
+    if account.proxy is None and (found := proxies.find(account.address, None)) is not None:
+        sys.stderr.write(
+            f"note: this goes through the proxy {found}, of {found.source}; to keep it for the daemon as well:"
+            " homeport init --proxy URL\n"
+        )
 
 
 def _finish(account: Account, json: bool) -> None:
@@ -166,9 +217,11 @@ def _known() -> Account | None:
         return None
 
 
-def _ask() -> str:
+def _ask(prompt: str = "Token of the edge: ") -> str:
     import getpass
 
     if not sys.stdin.isatty():
-        raise Failure("there is no terminal to ask for the token", "use --token-stdin", USAGE)
-    return getpass.getpass("Token of the edge: ")
+        token = prompt.startswith("Token")
+        what, option = ("token", "--token-stdin") if token else ("password", "--proxy-password-stdin")
+        raise Failure(f"there is no terminal to ask for the {what}", f"use {option}", USAGE)
+    return getpass.getpass(prompt)

@@ -11,6 +11,8 @@ from homeportd.cli.errors import Failure
 from homeportd.cli.output import phrases
 from homeportd.tunnels import account as accounts
 from homeportd.tunnels import local_edge
+from homeportd.tunnels import proxy as proxies
+from homeportd.tunnels.account import Account
 from homeportd.tunnels.errors import TunnelError
 from homeportd.tunnels.local_edge import LocalEdge
 from homeportd.tunnels.probe import probe
@@ -25,7 +27,7 @@ def client(_machine: Machine) -> list[Check]:
         account = accounts.load()
     except TunnelError as error:
         return [Check("account", "fail", error.detail, error.fix)]
-    found = [Check("account", "ok", f"{accounts.path()}, for {account.url}")]
+    found = [Check("account", "ok", f"{accounts.path()}, for {account.url}"), *_proxy(account)]
     try:
         welcome = probe(account).welcome
         found.append(Check("edge", "ok", f"{welcome.edge} takes the token; names are {welcome.url}"))
@@ -34,6 +36,18 @@ def client(_machine: Machine) -> list[Check]:
     except TunnelError as error:
         found.append(Check("edge", "fail", error.detail, error.fix))
     return [*found, _daemon()]
+
+
+def _proxy(account: Account) -> list[Check]:
+    """The proxy on the way to the edge, if there is one; a wrong one is the edge's check to report."""
+    try:
+        proxy = proxies.find(account.address, account.proxy)
+    except ValueError:
+        return []
+    if proxy is None:
+        return []
+    named = "kept by homeport init" if proxy.source == proxies.STORED else f"of {proxy.source}"
+    return [Check("proxy", "ok", f"{proxy}, {named}{', with a password' if proxy.password else ''}")]
 
 
 def _own_edge(edge: LocalEdge) -> Check:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from homeportd.cli.errors import Failure
+from homeportd.tunnels import proxy
 
 MANAGER: Final = "systemd"
 NAME: Final = "homeport-tunnels.service"
@@ -54,6 +55,9 @@ def start(command: list[str], log: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(command))
     _systemctl("daemon-reload")
+    # The proxy of this terminal's environment, until the manager ends; `homeport init --proxy` keeps one for good.
+    if names := [name for name in proxy.NAMES if os.environ.get(name)]:
+        _systemctl("import-environment", *names)
     _systemctl("enable", "--now", NAME)
 
 
