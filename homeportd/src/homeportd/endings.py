@@ -15,6 +15,7 @@ from homeportd.errors import Problem
 
 SWEEP_S: Final = 2.0  # between two attempts to write what the disk has not taken
 
+UNWRITTEN: Final = (sqlite3.Error, OSError)
 Write = Callable[[], Awaitable[None]]
 
 
@@ -36,11 +37,11 @@ class Endings:
         self._unwritten[key] = action
         try:
             await self._attempt(key, action)
-        except sqlite3.Error:
+        except UNWRITTEN:
             await self._database.free_reserve()
             try:
                 await self._attempt(key, action)
-            except sqlite3.Error as error:
+            except UNWRITTEN as error:
                 raise Problem(
                     503,
                     f"{ended}, but the disk did not take it ({error}): if the agent restarts before it does,"
@@ -49,7 +50,7 @@ class Endings:
                 ) from error
 
     async def sweep(self) -> None:
-        """Try again what is not written yet; once all is, make the reserve again. Raises sqlite3.Error."""
+        """Try again what is not written yet; once all is, make the reserve again. Raises sqlite3.Error, OSError."""
         for key, action in list(self._unwritten.items()):
             await self._attempt(key, action)
         await self._database.keep_reserve()

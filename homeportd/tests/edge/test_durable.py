@@ -83,6 +83,7 @@ async def test_a_full_disk_costs_nobody_a_tunnel(start, settings, port):
         client = await link(port, token["token"], to_port(server))
         opened = await client.open("tcp")
         given = await client.open("tcp")
+        reserved = (await api.post("/api/reservations", json={"kind": "http", "name": "kept"})).json()
         reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
 
         async def echoes():
@@ -103,6 +104,11 @@ async def test_a_full_disk_costs_nobody_a_tunnel(start, settings, port):
         assert (await api.delete(f"/api/tunnels/{given.tunnel}")).status_code == 503
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(ended.read(), PATIENCE_S)
+        # So do rules that let fewer in.
+        stricter = {"allow": ["192.0.2.0/24"]}
+        answer = await api.put(f"/api/reservations/{reserved['id']}", json=stricter)
+        assert (answer.status_code, "the stricter rules hold" in answer.json()["detail"]) == (503, True)
+        assert (await api.get("/api/reservations")).json()[0]["allow"] == ["192.0.2.0/24"]
         assert await echoes()
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, no_limit)
         assert (await client.open("http", name="more")).name == "more"

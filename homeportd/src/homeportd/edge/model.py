@@ -47,6 +47,12 @@ class Reservation:
         """The name, or the port as text, as a person writes it."""
         return self.name or str(self.port)
 
+    def narrowed_by(self, after: Reservation) -> bool:
+        """Whether `after` takes from visitors what they may have: a network, a name without a passcode, a passcode."""
+        if self.passcode_hash is not None and after.passcode_hash not in (None, self.passcode_hash):
+            return True
+        return stricter(rules(self, ClientOptions()), rules(after, ClientOptions()))
+
 
 @dataclass(frozen=True)
 class ClientOptions:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
+from homeportd.edge import names
+from homeportd.edge.settings import EdgeSettings
 from homeportd.edge.tunnel import Tunnel
 from homeportd.tunnels.protocol import Kind
 
@@ -38,6 +41,17 @@ class Registry:
     def called(self, kind: Kind, label: str) -> Tunnel | None:
         """The tunnel with this name, or this port as text."""
         return self._by_label.get((kind, label))
+
+    def choose(self, kind: Kind, label: str | None, settings: EdgeSettings) -> tuple[str | None, int | None]:
+        """(Name, port) of a new tunnel, one of which is None: what `label` says, or else a free one. Raises Refused."""
+        if kind is Kind.HTTP:
+            return label or names.choose_name(secrets.randbelow, self._has_name), None
+        if label:
+            return None, int(label)
+        return None, names.choose_port(secrets.randbelow, settings.span(kind), self.ports(kind), kind)
+
+    def _has_name(self, name: str) -> bool:
+        return self.called(Kind.HTTP, name) is not None
 
     def ports(self, kind: Kind) -> set[int]:
         """The ports of a kind that are taken."""

@@ -228,16 +228,10 @@ class Tunnels:
             tunnel = self._reserved(tunnel_id)
             hashed = tunnel.reservation.passcode_hash if keep_passcode else fresh
             generation = tunnel.reservation.generation + (hashed != tunnel.reservation.passcode_hash)
-            await self._change(
-                tunnel,
-                replace(
-                    tunnel.reservation,
-                    allow=parsed,
-                    limits=limits,
-                    passcode_hash=hashed,
-                    generation=generation,
-                ),
+            changed = replace(
+                tunnel.reservation, allow=parsed, limits=limits, passcode_hash=hashed, generation=generation
             )
+            await self._change(tunnel, changed)
         return tunnel
 
     async def release(self, tunnel_id: str) -> None:
@@ -254,11 +248,12 @@ class Tunnels:
             )
             await self._change(tunnel, reservation)
 
-    def refresh_route(self, tunnel_id: str) -> None:
-        """Write the route of an HTTP name anew, after its domains have changed. Raises Refused."""
+    def refresh_route(self, tunnel_id: str) -> Reservation | None:
+        """Write the route of an HTTP name anew, after its rules or domains have changed. Raises Refused."""
         tunnel = self.registry.get(tunnel_id)
         if tunnel is not None:
             self._endpoints.write_route(tunnel)
+        return None if tunnel is None else tunnel.reservation
 
     async def sweep(self) -> None:
         """Remove tunnels that are not reserved and have had no client for KEEP_S."""
@@ -289,7 +284,10 @@ class Tunnels:
         ownership.check_new(self.registry, label, lineage)
         tunnel, last = None, None
         for _ in range(1 if label else PORT_TRIES):
-            reservation = self._new_reservation(kind, label, lineage, **kept)
+            name, port = self.registry.choose(kind, label, self._settings)
+            reservation = Reservation(
+                secrets.token_hex(6), kind, name, port, lineage, created_at=clock.now(), **kept
+            )
             tunnel = Tunnel(reservation, self._log)
             try:
                 await self._endpoints.listen(tunnel)
@@ -307,20 +305,6 @@ class Tunnels:
             raise
         self.registry.add(tunnel)
         return tunnel
-
-    def _new_reservation(
-        self, kind: Kind, label: str | None, lineage: str | None, **kept: Any
-    ) -> Reservation:
-        name = port = None
-        if kind is Kind.HTTP:
-            name = label or names.choose_name(
-                secrets.randbelow, lambda name: self.registry.called(kind, name) is not None
-            )
-        else:
-            span = self._settings.span(kind)
-            taken = self.registry.ports(kind)
-            port = int(label) if label else names.choose_port(secrets.randbelow, span, taken, kind)
-        return Reservation(secrets.token_hex(6), kind, name, port, lineage, created_at=clock.now(), **kept)
 
     async def _assign(self, tunnel: Tunnel, client: Client, options: ClientOptions) -> None:
         await self._move_if_stricter(tunnel, tunnel.reservation, options)
@@ -371,13 +355,19 @@ class Tunnels:
         self.changed.emit("closed", tunnel)
 
     async def _change(self, tunnel: Tunnel, reservation: Reservation) -> None:
-        tunnel.created_by = None
-        if reservation != tunnel.reservation:
+        before, tunnel.created_by = tunnel.reservation, None
+        ends = before.narrowed_by(reservation)
+        if reservation != before and not ends:
             await self._store.save(reservation)
         await self._move_if_stricter(tunnel, reservation, tunnel.options)
         tunnel.set_rules(reservation, tunnel.options)
-        self._endpoints.write_route(tunnel)
-        self.changed.emit("changed", tunnel)
+        try:
+            if ends:
+                await self._store.save_held(tunnel.id, self.refresh_route)
+            else:
+                self._endpoints.write_route(tunnel)
+        finally:
+            self.changed.emit("changed", tunnel)
 
     async def _move_if_stricter(
         self, tunnel: Tunnel, reservation: Reservation, options: ClientOptions

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from homeportd import clock
 from homeportd.database import Database
-from homeportd.edge.model import Reservation
+from homeportd.edge.model import Refused, Reservation
+from homeportd.endings import Endings
 from homeportd.networks import parse_network
 from homeportd.tunnels.protocol import Kind, Limits
 
@@ -14,8 +16,9 @@ from homeportd.tunnels.protocol import Kind, Limits
 class ReservationStore:
     """Reads all reservations at start, then writes each change; the service keeps them in memory."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, endings: Endings) -> None:
         self._database = database
+        self._endings = endings
 
     async def all(self) -> list[Reservation]:
         """Every reservation, oldest first."""
@@ -50,6 +53,23 @@ class ReservationStore:
                     clock.to_text(reservation.created_at),
                 ),
             )
+
+    async def save_held(self, reservation_id: str, held: Callable[[str], Reservation | None]) -> None:
+        """Write a reservation whose stricter rules hold already, as `held` gives it when the disk takes it.
+
+        Raises Problem 503: the rules hold, and the disk does not know.
+        """
+
+        async def write() -> None:
+            try:
+                reservation = held(reservation_id)
+            except Refused as error:  # its route cannot be written either
+                raise OSError(error.detail) from error
+            if reservation is not None:
+                await self.save(reservation)
+
+        ended = "the stricter rules hold"
+        await self._endings.write(f"rules of tunnel {reservation_id}", ended, write)
 
     async def delete(self, reservation_id: str) -> None:
         """Remove a reservation; harmless when it is not there."""
