@@ -388,3 +388,12 @@ def test_a_child_has_no_right_left_but_the_users():
     for none in (-1, 2**32 - 1):
         assert in_child(none, rights, 30) is None
     assert in_child(0, lambda: "x" * 2 * MAX_LINE, 30) is None
+
+
+@pytest.mark.parametrize("deep", ["[" * 200_000, '{"owners":' * 20_000, '{"tree":' + "[" * 200_000])
+def test_a_question_without_a_bottom_ends_nothing(path, listener, deep):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(deep.encode() + b"\n")
+        assert connection.recv(1) == b""
+    assert f"pid={os.getpid()}," in asked(AGENT, path, "owners", [inode(listener)])

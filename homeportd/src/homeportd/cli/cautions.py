@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import json
 import sys
 from typing import TYPE_CHECKING, Final
 
+from homeportd import json_text
 from homeportd.cautions import caution, debugger, is_inspector
 from homeportd.cli.api_types import Caution, Port
 from homeportd.cli.clients import installation
@@ -79,8 +79,8 @@ def _inspects(port: Port) -> bool:
     try:
         connection.request("GET", "/json/version", headers={"Host": f"localhost:{port['port']}"})
         answer = connection.getresponse()
-        return answer.status == 200 and is_inspector(json.loads(answer.read(MAX_ANSWER)))
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        return answer.status == 200 and is_inspector(json_text.loads(answer.read(MAX_ANSWER)))
+    except (OSError, http.client.HTTPException, ValueError):
         return False
     finally:
         connection.close()

@@ -5,12 +5,12 @@ https://doc.traefik.io/traefik/observability/logs/
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from homeportd import json_text
 from homeportd.clock import from_text
 from homeportd.domains.model import Failure, Trouble
 
@@ -36,7 +36,7 @@ def last_failure(path: Path, domain: str, since: datetime) -> Failure | None:
 def read_line(line: bytes, domain: str) -> Failure | None:
     """The refusal in one line of the log; None when the line is about something else, or another domain."""
     try:
-        entry = json.loads(line)
+        entry = json_text.loads(line)
         moment = from_text(entry["time"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import json
 import socket
 import time
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from homeportd import json_text
 from homeportd.ports import process
 from homeportd.ports.model import Container, Owner
 
@@ -54,8 +54,8 @@ def fetch(sockets: Iterable[Path]) -> list[Any]:
     found: list[Any] = []
     for path in sockets:
         try:
-            answer = json.loads(_get(path, "/containers/json"))
-        except (OSError, ValueError, http.client.HTTPException, RecursionError):
+            answer = json_text.loads(_get(path, "/containers/json"))
+        except (OSError, ValueError, http.client.HTTPException):
             continue  # there is none, or it is not for us
         if isinstance(answer, list):
             found += [_cut(each) for each in answer[:MAX_CONTAINERS] if isinstance(each, dict)]

@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from homeportd import sockets
+from homeportd import json_text, sockets
 from homeportd.peer_credentials import peer_uid
 from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.state import DaemonFiles
@@ -71,7 +71,7 @@ class ControlServer:
 
     async def _respond(self, line: bytes) -> object:
         try:
-            request = json.loads(line)
+            request = json_text.loads(line)
             if not isinstance(request, dict):
                 raise ValueError("not an object")
         except ValueError as error:

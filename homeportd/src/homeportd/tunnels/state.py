@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import psutil
 
+from homeportd import json_text
 from homeportd.tunnels.account import write_private
 from homeportd.tunnels.errors import Reason, TunnelError
 
@@ -112,7 +113,7 @@ def write_process(files: DaemonFiles) -> None:
 def running(files: DaemonFiles) -> psutil.Process | None:
     """The daemon's process; None where the file is stale or missing."""
     try:
-        stored = json.loads(files.process.read_text()[:1000])
+        stored = json_text.loads(files.process.read_text()[:1000])
         pid, started = int(stored["pid"]), float(stored["started"])
         if pid <= 1:
             return None
@@ -128,7 +129,7 @@ def load_tunnels(files: DaemonFiles) -> list[dict[str, Any]]:
     try:
         with files.tunnels.open("rb") as opened:
             data = opened.read(MAX_FILE + 1)
-        stored = json.loads(data)
+        stored = json_text.loads(data)
         if stored["format"] != FORMAT:
             raise ValueError(f"format {stored['format']}")
         return [dict(item) for item in stored["tunnels"]]

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from homeportd import json_text
 from homeportd.cli.api_types import Port, Share
 from homeportd.cli.clients import installation
 from homeportd.cli.clients.installation import Installation
@@ -136,7 +137,7 @@ class Agent:
         if not text:
             return None
         try:
-            return json.loads(text)
+            return json_text.loads(text)
         except ValueError as error:
             raise _not_understood(f"no JSON for {method} /api{path}") from error
 
@@ -210,7 +211,7 @@ def _refusal(status: int, text: bytes) -> Failure:
     """The Failure for an answer with an error status: problem details (RFC 9457), or anything else."""
     code = NOT_FOUND if status == 404 else REFUSED
     try:
-        problem = json.loads(text)
+        problem = json_text.loads(text)
     except ValueError:
         problem = None
     if not isinstance(problem, dict):

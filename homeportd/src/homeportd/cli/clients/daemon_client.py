@@ -7,6 +7,7 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from homeportd import json_text
 from homeportd.cli.errors import REFUSED, UNREACHABLE, Failure
 from homeportd.cli.tunnel_failures import failure_of
 from homeportd.tunnels.status import AddedTunnel, DaemonStatus, ErrorStatus, TunnelStatus
@@ -62,7 +63,7 @@ def ask(request: dict[str, Any], timeout: float = TIMEOUT) -> Any:
     if not received:
         raise NoDaemon
     try:
-        answer = json.loads(received)
+        answer = json_text.loads(bytes(received))
     except ValueError:
         raise Failure("the daemon ended while it answered", START, UNREACHABLE) from None
     if not isinstance(answer, dict):

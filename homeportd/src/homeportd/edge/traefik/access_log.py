@@ -9,7 +9,6 @@ https://doc.traefik.io/traefik/observability/access-logs/
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import sqlite3
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from homeportd import json_text
 from homeportd.edge.registry import Registry
 from homeportd.edge.traefik.routes import PREFIX
 from homeportd.edge.traffic.connection_log import MAX_TEXT, ConnectionLog, Visit
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 def read_line(line: bytes) -> Visit | None:
     """One line of the log; None for a line that is not JSON, or not about a tunnel."""
     try:
-        entry = json.loads(line)
+        entry = json_text.loads(line)
     except ValueError:
         return None
     if not isinstance(entry, dict):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from homeportd import json_text
 from homeportd.ports.owner_reader import privileges
 from homeportd.ports.owner_reader.protocol import MAX_LINE
 
@@ -42,7 +43,7 @@ def in_child(uid: int, work: Callable[[], Any], seconds: float) -> Any:
         os.close(reading)
         _end(pid)
     try:
-        return json.loads(data) if data else None
+        return json_text.loads(data) if data else None
     except ValueError:
         return None
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from homeportd import json_text
 from homeportd.ports.model import Container, Owner
 from homeportd.repos.model import WorkingTree, without_credentials
 
@@ -41,7 +42,7 @@ def read_line(connection: socket.socket) -> Any:
         line += part
         if not part or len(line) > MAX_LINE:
             raise ValueError("no whole line")
-    return json.loads(line)
+    return json_text.loads(line)
 
 
 def send_line(connection: socket.socket, value: Any) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from homeportd import json_text
 from homeportd.peer_credentials import peer_uid
 from homeportd.ports import containers, process
 from homeportd.ports.owner_reader import privileges
@@ -84,7 +85,7 @@ class Server:
             self._reap()
             self._remember()
             if self._listener in ready:
-                with suppress(OSError, ValueError, RecursionError):
+                with suppress(OSError, ValueError):
                     connection, _ = self._listener.accept()
                     with connection:
                         connection.settimeout(PATIENCE_S)
@@ -139,7 +140,7 @@ class Server:
         now = time.monotonic()
         with suppress(BlockingIOError):
             while True:
-                reported = ReportedFolder(**json.loads(self._inbox.recv(MAX_REPORT)))
+                reported = ReportedFolder(**json_text.loads(self._inbox.recv(MAX_REPORT)))
                 self._reported[reported] = now
                 self._reported.move_to_end(reported)
         while self._reported:
