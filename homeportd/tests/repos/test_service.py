@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 
 import pytest
@@ -203,3 +204,47 @@ async def test_a_readers_answer_holds_while_it_is_away_and_goes_with_the_process
 
 async def fail():
     raise OSError("away")
+
+
+async def test_a_repo_that_holds_git_up_holds_up_nobody(repos, root, monkeypatch):
+    """A FIFO as .gitignore: git waits for ever for what nobody writes."""
+    monkeypatch.setattr(module, "PATIENCE", 1.0)
+    for name in ("a", "b", "c", "d"):
+        os.mkfifo(make(root / name) / ".gitignore")
+    make(root / "shop")
+    begun = []
+    is_dirty = module.is_dirty
+    monkeypatch.setattr(
+        module, "is_dirty", lambda git, tree: begun.append(tree.path.name) or is_dirty(git, tree)
+    )
+    await repos.start()
+    clock = asyncio.get_running_loop().time
+    for _ in range(3):
+        at = clock()
+        await repos.refresh_dirty()
+        assert clock() - at < 1.8
+    await until(lambda: {repo.name: repo.dirty for repo in repos.all()}["shop"] is False)
+    assert {repo.name: repo.dirty for repo in repos.all()}["a"] is None
+    assert len(begun) == len(set(begun)), "one look at a repo at a time"
+    await repos.close()
+
+
+async def test_the_answer_of_a_slow_look_is_shown_when_it_comes(repos, root, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    make(root / "shop")
+    go_on = asyncio.Event()
+
+    async def slow(git, tree):
+        await go_on.wait()
+        return True
+
+    monkeypatch.setattr(module, "is_dirty", slow)
+    await repos.start()
+    await repos.refresh_dirty()
+    assert repos.all()[0].dirty is None
+    changed = asyncio.Event()
+    repos.changed.subscribe(changed.set)
+    go_on.set()
+    async with asyncio.timeout(30):
+        await changed.wait()
+    assert repos.all()[0].dirty is True

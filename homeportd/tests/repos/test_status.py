@@ -279,3 +279,15 @@ async def test_git_that_is_gone_is_unknown(root):
     make(root / "shop")
     (tree,) = Discovery(root).look([])
     assert await is_dirty("/nowhere/git", tree) is None
+
+
+@pytest.mark.parametrize("name", ["index", "info/exclude"])
+async def test_a_fifo_in_place_of_a_file_of_git_is_not_opened(root, name):
+    shop = make(root / "shop")
+    path = shop / ".git" / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    async with asyncio.timeout(5):
+        answer = await dirty(shop)
+    assert answer is (None if name == "index" else False)

@@ -6,7 +6,10 @@ import asyncio
 import logging
 import os
 import shutil
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from homeportd.repos.description import DescribedTree, describe
 from homeportd.repos.discovery import Discovery, is_hidden
@@ -21,6 +24,8 @@ PERIOD = 10.0  # seconds from look to look
 PATIENCE = 2.0  # seconds that `visit` and `start` wait for the file system, which may be a dead network one
 DIRTY_AGE = 5.0  # seconds that an answer of git is good for
 DIRTY_AT_ONCE = 2  # runs of git at a time
+SLOW_AT_ONCE = 2  # beside them, that have run for longer than PATIENCE
+SLOW_S, SLOW_AGE = 5.0, 60.0  # an answer of git that took longer than the one is good for the other
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,10 @@ class Repos:
         self._folders: frozenset[Path] = frozenset()
         self._tasks = TaskSet()
         self._looking: asyncio.Task[None] | None = None
-        self._asking = asyncio.Lock()
+        self._dirty_looks: dict[Path, tuple[float, asyncio.Task[None]]] = {}  # (begun, look)
+        self._slow: set[Path] = set()  # where the last look took longer than SLOW_S
+        self._slots = asyncio.Semaphore(DIRTY_AT_ONCE)
+        self._slow_slots = asyncio.Semaphore(SLOW_AT_ONCE)
         self._failing = False
 
     async def start(self) -> None:
@@ -86,30 +94,60 @@ class Repos:
     async def refresh_dirty(self) -> None:
         """Ask git about each repo whose answer is older than DIRTY_AGE; `all()` then has the answers.
 
-        An owner reader that does not answer within PATIENCE has its answer shown when it comes.
+        Returns after PATIENCE at the latest. What takes longer goes on, and `changed` tells its answer; meanwhile the
+        one before counts. There is one look at a repo at a time, and none soon after one that took long.
         """
-        git = shutil.which("git")
-        clock = asyncio.get_running_loop().time
-        async with self._asking:  # a second caller waits for the same runs of git
-            due = [path for path in self._trees if self._asked.get(path, -DIRTY_AGE) + DIRTY_AGE <= clock()]
-            if not due:
-                return
-            slots = asyncio.Semaphore(DIRTY_AT_ONCE)
-
-            async def ask(tree: WorkingTree, own: bool) -> None:
-                answer = None
-                if own and git is not None:
-                    async with slots:
-                        answer = await is_dirty(git, tree)
-                self._dirty[tree.path] = answer
-                if answer is None and tree.uid != os.getuid():
-                    await self._foreign.refresh_dirty(tree.path, self._folders, PATIENCE)
-                self._asked[tree.path] = clock()
-
-            async with asyncio.TaskGroup() as group:
-                for path in due:
-                    group.create_task(ask(self._trees[path].tree, path in self._own))
+        now = asyncio.get_running_loop().time()
+        for path in self._trees.keys() - self._dirty_looks.keys():
+            age = SLOW_AGE if path in self._slow else DIRTY_AGE
+            if self._asked.get(path, -age) + age <= now:
+                own = path in self._own
+                look = self._tasks.spawn(
+                    self._look_dirty(self._trees[path].tree, own), f"repos: changes in {path}"
+                )
+                self._dirty_looks[path] = (now, look)
+                look.add_done_callback(partial(self._end_dirty_look, path))
+        # Not for those that are known to be slow: every caller would wait for them.
+        young = [(begun, look) for begun, look in self._dirty_looks.values() if begun + PATIENCE > now]
+        if young:
+            left = max(begun for begun, _ in young) + PATIENCE - now
+            await asyncio.wait({look for _, look in young}, timeout=left)
         self._show()
+
+    async def _look_dirty(self, tree: WorkingTree, own: bool) -> None:
+        clock = asyncio.get_running_loop().time
+        git = shutil.which("git") if own else None
+        answer = None
+        begun = clock()
+        if git is not None:
+            answer = await self._in_turn(partial(is_dirty, git, tree))
+        if answer is None and tree.uid != os.getuid():
+            await self._foreign.refresh_dirty(tree.path, self._folders, PATIENCE)
+        if tree.path not in self._trees:
+            return
+        (self._slow.add if clock() - begun > SLOW_S else self._slow.discard)(tree.path)
+        self._dirty[tree.path] = answer
+        self._asked[tree.path] = clock()
+        self._show()
+
+    async def _in_turn(self, ask: Callable[[], Coroutine[Any, Any, bool | None]]) -> bool | None:
+        """The answer of one run of git. One that is slow makes room for others, as long as there are few such."""
+        await self._slots.acquire()
+        held = self._slots
+        running = asyncio.ensure_future(ask())
+        try:
+            await asyncio.wait({running}, timeout=PATIENCE)
+            if not running.done() and not self._slow_slots.locked():
+                await self._slow_slots.acquire()
+                held.release()
+                held = self._slow_slots
+            return await running
+        finally:
+            running.cancel()
+            held.release()
+
+    def _end_dirty_look(self, path: Path, _look: asyncio.Task[None]) -> None:
+        self._dirty_looks.pop(path, None)
 
     async def _look(self) -> None:
         """Look for repos, after the look that is under way, which did not know the newest folders."""
@@ -145,6 +183,7 @@ class Repos:
         for table in (self._dirty, self._asked):
             for path in table.keys() - self._trees.keys():
                 del table[path]
+        self._slow &= self._trees.keys()
         self._foreign.forget_others(self._trees)
         names = ids(self._root, self._trees)
         repos = tuple(

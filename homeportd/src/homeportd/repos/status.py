@@ -62,11 +62,18 @@ def _borrow(tree: WorkingTree, borrowed: Path) -> bool:
     (borrowed / "refs").mkdir()
     (borrowed / "info").mkdir()
     (borrowed / "config").write_text(_config(files.config(tree.common_dir)))
-    (borrowed / "info" / "exclude").symlink_to(tree.common_dir / "info" / "exclude")
-    for count, shared in enumerate(tree.git_dir.glob("sharedindex.*")):
-        if count >= MAX_SHARED_INDEXES:
-            break
-        (borrowed / shared.name).symlink_to(shared)
+    # Git waits for ever for somebody to write to a FIFO that stands in a file's place.
+    exclude, index = tree.common_dir / "info" / "exclude", tree.git_dir / "index"
+    if exclude.is_file():
+        (borrowed / "info" / "exclude").symlink_to(exclude)
+    if os.path.lexists(index) and not index.is_file():
+        return False
+    shared = [
+        path for path, _ in zip(tree.git_dir.glob("sharedindex.*"), range(MAX_SHARED_INDEXES), strict=False)
+    ]
+    for path in shared:
+        if path.is_file():
+            (borrowed / path.name).symlink_to(path)
     return True
 
 
