@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from homeportd.cli.clients import daemon_client
-from homeportd.tunnels import account
+from homeportd.tunnels import account, daemon
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.control import ControlServer
 from homeportd.tunnels.daemon import Daemon
@@ -73,14 +73,22 @@ async def test_the_tunnel_of_a_shared_port_of_then_leads_to_the_socket_for_visit
         json.dumps({"format": 1, "tunnels": [{"spec": spec, "name": "shop"} for spec in specs]})
     )
     account.store(Account("http://127.0.0.1:1", "hp_good", links=1))
+    monkeypatch.setattr(daemon, "FOLLOW_S", 0.05)
     serving = asyncio.create_task(Daemon(files).serve())
     await until(files.socket.exists)
 
     tunnels = (await ask({"do": "status"}))["tunnels"]
+    assert tunnels[0]["host"] == "4800.localhost:8080"
     assert [(each["target"], each["name"]) for each in tunnels] == [
         ("unix:/run/homeport/visitors/visitors.sock", "shop"),
         ("localhost:1", "shop"),
     ]
+    # The origin changes, and the tunnel with it; its name stays.
+    settings.write_text(settings.read_text().replace("{port}.localhost:8080", "{port}-dev.example.com"))
+    changed = {("4800-dev.example.com", "shop"), (None, "shop")}
+    async with asyncio.timeout(60):
+        while changed != {(each["host"], each["name"]) for each in (await ask({"do": "status"}))["tunnels"]}:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     await ask({"do": "stop"})
     await serving
 

@@ -13,14 +13,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from homeportd import __version__, clock, sd_notify
-from homeportd.tunnels import account, local_edge, state
-from homeportd.tunnels.address import UNIX
+from homeportd.tunnels import account, local_workstation, state
 from homeportd.tunnels.client import Client
 from homeportd.tunnels.control import ControlServer
 from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.limits import raise_descriptors
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
-from homeportd.tunnels.protocol import Kind
 from homeportd.tunnels.state import DaemonFiles, Lock
 from homeportd.tunnels.status import AddedTunnel, DaemonStatus
 from homeportd.tunnels.tunnel import Tunnel
@@ -62,7 +60,7 @@ class Daemon:
             loop.add_signal_handler(signal.SIGHUP, self._client.retry_now)
             tasks = [
                 asyncio.create_task(work)
-                for work in (self._client.run(), self._save(), self._watchdog(), self._follow_workstation())
+                for work in (self._client.run(), self._save(), self._watchdog(), self._follow_settings())
             ]
             stop = asyncio.create_task(self._stop.wait())
             _log.info("homeport %s, %d tunnels", __version__, len(self._client.tunnels))
@@ -85,7 +83,7 @@ class Daemon:
     def _restore(self) -> None:
         for item in state.load_tunnels(self._files):
             try:
-                spec = _by_socket(TunnelSpec.model_validate(_spec_of(item)))
+                spec = local_workstation.present(TunnelSpec.model_validate(_spec_of(item)))
             except ValidationError as error:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)
@@ -131,17 +129,21 @@ class Daemon:
                 _log.error("the tunnels cannot be stored: %s", error.strerror or error)
             await asyncio.sleep(SAVE_S)
 
-    async def _follow_workstation(self) -> None:
-        """Keep the tunnel of the whole workstation as the agent's settings have it, which bin/site may change."""
+    async def _follow_settings(self) -> None:
+        """Keep the tunnels to this workstation as the agent's settings have it, which bin/site may change."""
         while True:
-            wanted = await asyncio.to_thread(_of_workstation)
-            present = [t for t in self._client.tunnels.values() if t.spec.label == local_edge.WORKSTATION]
-            for tunnel in present:
-                if tunnel.spec != wanted:
-                    self._client.remove(tunnel)
-            if wanted is not None and wanted not in [tunnel.spec for tunnel in present]:
+            tunnels = list(self._client.tunnels.values())
+            now, missing = await asyncio.to_thread(local_workstation.follow, [t.spec for t in tunnels])
+            for tunnel, spec in zip(tunnels, now, strict=True):
+                if spec == tunnel.spec or tunnel.key not in self._client.tunnels:
+                    continue
+                if spec is None or not tunnel.is_final:
+                    self._client.remove(tunnel)  # ahead of the other one, which may have the same name
+                if spec is not None and not tunnel.is_final:
+                    self._client.add(spec, tunnel.name, tunnel.port)
+            if missing is not None:
                 try:
-                    self._client.add(wanted)
+                    self._client.add(missing)
                 except TunnelError as error:
                     _log.error("this workstation is not at the edge: %s", error.detail)
             await asyncio.sleep(FOLLOW_S)
@@ -254,28 +256,6 @@ def _spec_of(item: dict[str, Any]) -> Any:
     this daemon; until 0.3.
     """
     return item.get("spec", item.get("wish"))
-
-
-def _of_workstation() -> TunnelSpec | None:
-    """The tunnel by which the whole workstation is reached at the edge; None where the settings have no name for it."""
-    name, path = local_edge.workstation_name(), local_edge.visitors_socket()
-    if name is None or path is None:
-        return None
-    try:
-        return TunnelSpec(
-            kind=Kind.HTTP, target=f"{UNIX}{path}", name=name, workstation=True, label=local_edge.WORKSTATION
-        )
-    except ValidationError as error:
-        _log.error("this workstation's name at the edge is not used: %s", error)
-        return None
-
-
-def _by_socket(spec: TunnelSpec) -> TunnelSpec:
-    """The tunnel of a shared port, which led to a port of Caddy's before December 2026. Until 0.3."""
-    shared = spec.label is not None and spec.label.startswith(local_edge.SHARE)
-    if not shared or spec.target.startswith(UNIX) or (path := local_edge.visitors_socket()) is None:
-        return spec
-    return spec.model_copy(update={"target": f"{UNIX}{path}"})
 
 
 def _names(tunnel: Tunnel) -> set[str]:

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from homeportd.tunnels.address import EdgeAddress
 
@@ -59,6 +60,12 @@ def visitors_socket() -> str | None:
     keys = _settings()
     folder = keys.get("socket_dir")
     return f"{folder}/{VISITORS}" if isinstance(folder, str) and "origin" in keys else None
+
+
+def host_of_port(port: int) -> str | None:
+    """Host and port of the origin of a port, such as `5173.localhost:8080`; None where there is no workstation."""
+    origin = _settings().get("origin")
+    return urlsplit(origin.replace("{port}", str(port))).netloc if isinstance(origin, str) else None
 
 
 def _settings() -> dict[str, Any]:

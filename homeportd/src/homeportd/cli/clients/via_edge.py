@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import socket
-import tomllib
 from typing import Final
-from urllib.parse import urlsplit
 
-from homeportd.cli.clients import daemon_client, installation
+from homeportd.cli.clients import daemon_client
 from homeportd.cli.errors import REQUEST, UNREACHABLE, USAGE, Failure
 from homeportd.tunnels import local_edge
 from homeportd.tunnels.address import UNIX
@@ -45,7 +43,7 @@ def open_tunnel(port: int, allow: list[str], name: str | None) -> str:
         kind=Kind.HTTP,
         target=f"{UNIX}{_visitors_socket()}",
         name=name,
-        host=urlsplit(_origin(port)).netloc,
+        host=local_edge.host_of_port(port),
         allow=tuple(allow),
         label=_label(port),
     )
@@ -82,11 +80,3 @@ def _visitors_socket() -> str:
 
 def _label(port: int) -> str:
     return f"{local_edge.SHARE}{port}"
-
-
-def _origin(port: int) -> str:
-    """The port's own origin. Raises Failure."""
-    found = installation.find()
-    with found.config.open("rb") as file:
-        keys = tomllib.load(file)
-    return str(keys.get("origin", "")).replace("{port}", str(port))
