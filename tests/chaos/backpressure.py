@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from .processes import BLOCK, Edge, Peer, edge, memory, peer, visit
+from .processes import Edge, Peer, edge, memory, peer
+from .visitors import BLOCK, visit
 
 MIB: Final = 1 << 20
 # A window of a stream at one end, a send buffer at the other, and what allocators keep: far below the payload.

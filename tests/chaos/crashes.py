@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from .processes import Edge, descriptors, edge, peer, reaches, until
+from .processes import Edge, descriptors, edge, peer, until
+from .visitors import reaches
 
 BACK_S: Final = 8.0  # after the edge answers again: no client waits for much longer than it was away
 KEPT: Final = ("id", "kind", "name", "port", "token", "allow", "limits", "passcode", "created_at")

@@ -16,7 +16,8 @@ from homeportd.assembly.edge import GIVE_BACK_S
 from homeportd.edge.listeners.client import ALPN, HEAD_S
 from homeportd.tunnels import protocol
 
-from .processes import Edge, descriptors, edge, memory, peer, until, visit
+from .processes import Edge, descriptors, edge, memory, peer, until
+from .visitors import visit
 
 MOMENT_S: Final = 3.0  # beside the time that a listener waits
 GROWTH_MOST: Final = 24 << 20  # bytes by which the edge may grow, however much is thrown at it,

@@ -11,19 +11,8 @@ from typing import Any, Final
 
 from homeportd.tunnels.protocol import MAX_TUNNELS
 
-from .processes import (
-    SPAN,
-    Edge,
-    Visitor,
-    descriptors,
-    edge,
-    memory,
-    peer,
-    raise_limit,
-    reaches,
-    until,
-    visit,
-)
+from .processes import SPAN, Edge, descriptors, edge, memory, peer, raise_limit, until
+from .visitors import Visitor, reaches, visit
 
 SPARE: Final = 1_000  # descriptors of a process beside visitors' and tunnels'
 AT_A_TIME: Final = 200  # visitors that connect side by side

@@ -13,7 +13,8 @@ from homeportd import clock
 from homeportd.tunnels.protocol import HEARTBEAT_S
 
 from . import net
-from .processes import Edge, Peer, edge, peer, reaches, until, visit
+from .processes import Edge, Peer, edge, peer, until
+from .visitors import reaches, visit
 
 PORT: Final = 20_200
 PLACES: Final = {"cut": 0, "hung": 1, "slept": 2, "newer": 2}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from . import net
-from .processes import Edge, Peer, descriptors, edge, memory, peer, reaches, until, visit
+from .processes import Edge, Peer, descriptors, edge, memory, peer, until
+from .visitors import reaches, visit
 
 PORT: Final = 20_100
 NAME: Final = "chaos"
