@@ -199,16 +199,16 @@ def test_origins_and_domains_are_read_as_browsers_write_them():
     assert cookie_domains("shop.test") == r"shop\.test"
 
 
-def test_names_of_the_machine_are_looked_up_now_and_then():
-    found, time = ["192.0.2.1"], 0.0
-    names = own_names.OwnNames(lambda: list(found), lambda: time)
-    first = names.pattern()
-    assert r"192\.0\.2\.1" in first
+def test_the_file_of_names_follows_the_machine(tmp_path):
+    found = ["192.0.2.1", "127.0.0.1", "[::1]"]
+    file = own_names.NamesFile(tmp_path / "names", lambda: list(found))
+    file.refresh()
+    assert (tmp_path / "names").read_text().startswith(r"192\.0\.2\.1|")
     found.append("[2001:db8::1]")
-    time = own_names.REFRESH_S - 1
-    assert names.pattern() is first
-    time = own_names.REFRESH_S
-    assert r"\[2001:db8::1\]" in names.pattern()
+    file.refresh()
+    assert re.fullmatch((tmp_path / "names").read_text(), "[2001:db8::1]")
+    assert list(tmp_path.iterdir()) == [tmp_path / "names"]
+    assert not re.fullmatch(own_names.pattern([], "localhost"), "")
 
 
 async def test_keep_tells_the_public_origin(dev, tmp_path, make_gateway):

@@ -135,3 +135,12 @@ async def test_the_edges_name_of_a_ports_origin_is_its_own(dev, tmp_path, make_g
                 headers = of(gateway, None, Host=host, Origin=origin)
                 answer = await visitor.post("/.homeport/password", data=form, headers=headers)
                 assert answer.status_code == status
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_server_is_led_back_to_the_scheme_that_the_edge_says(gateway, dev, scheme):
+    await gateway.share(dev.port)
+    async with tunnel(gateway) as visitor:
+        headers = of(gateway, dev.port, **{"X-Forwarded-Proto": scheme})
+        answer = await visitor.get(f"/redirect?to=http://localhost:{dev.port}/x", headers=headers)
+        assert answer.headers["location"] == f"{scheme}://{gateway.host(dev.port)}/x"

@@ -12,6 +12,7 @@ from homeportd.event_publisher import EventPublisher
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
 from homeportd.gateway.fast_path import FastPathProtocol
+from homeportd.gateway.own_names import REFRESH_S, NamesFile
 from homeportd.http_server import UnixServer
 from homeportd.ports import api as ports_api
 from homeportd.ports.bindings import Bindings
@@ -80,6 +81,8 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         relay = Relay(ports, shares, core.auth, protocols)
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
+        names = NamesFile(settings.socket_dir / "names")
+        names.refresh()
         gateway = Gateway(
             origin,
             ports,
@@ -105,6 +108,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             ),
             sweeps=(
                 Sweep("expired shares", SWEEP_S, shares.sweep),
+                Sweep("names of this machine", REFRESH_S, names.refresh),
                 Sweep("uncommitted changes", DIRTY_S, publisher.refresh_dirty),
             ),
             counts=counts,

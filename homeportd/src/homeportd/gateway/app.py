@@ -16,12 +16,12 @@ from homeportd import clock
 from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.admin_networks import refusal
-from homeportd.gateway.answers import Answer, problem, redirect
+from homeportd.gateway.answers import Answer, Headers, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
+from homeportd.gateway.denials import denial
 from homeportd.gateway.initiator import Initiator
-from homeportd.gateway.origin_mapping import OriginMaps
-from homeportd.gateway.own_names import OwnNames
+from homeportd.gateway.origin_mapping import OriginMap, OriginMaps
 from homeportd.gateway.preflight import preflight
 from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
@@ -99,7 +99,7 @@ class Gateway:
         self._shares = shares
         self._log = log
         self._admin_allow = admin_allow
-        self._maps = OriginMaps(origins, ports, shares.get, OwnNames(), protocols)
+        self._maps = OriginMaps(origins, ports, shares.get, protocols)
         self._authenticator = Authenticator(shares, auth, cookies, self._maps, secure, now)
         self._visitor = VisitorPages(origins, shares, auth, log, cookies, now)
 
@@ -176,7 +176,7 @@ class Gateway:
         decision = result.decision
         if request.by_tunnel:
             self._shares.retire_tunnel_source(request.port)
-        if request.requested_method and request.method == "OPTIONS" and not decision.allowed:
+        if request.method == "OPTIONS" and not decision.allowed and request.requested_method:
             permitted = preflight(request, self._maps.of(request.port), self._maps.visited(request))
             if permitted is not None:
                 return permitted
@@ -204,17 +204,15 @@ class Gateway:
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
         ]
-        mapping, visited = self._maps.of(request.port), self._maps.visited(request)
-        headers += mapping.headers
-        if result.initiator is Initiator.SAME_REPO and request.origin:
-            # Only a request with credentials carries the cookie that let this one in.
-            headers.append((b"x-homeport-credentials", request.origin.encode("latin-1")))
-        if request.referer:
-            referer = mapping.url(_without_proxy_path(request), visited)
-            if referer != request.referer:
-                headers.append((b"referer", referer.encode("latin-1")))
-        origin = mapping.origin(request.origin, visited)
-        if origin == request.origin and not (request.authorization and result.credential_is_ours):
+        mapping = self._maps.of(request.port)
+        headers += mapping.same_repo
+        told = self._told(request, result, mapping)
+        origin = mapping.origin(request.origin, self._maps.visited(request)) if request.origin else ""
+        if (
+            not told
+            and origin == request.origin
+            and not (request.authorization and result.credential_is_ours)
+        ):
             if result.cookie == request.cookie:
                 return Answer(UNCHANGED, headers)
             if not result.cookie:
@@ -225,7 +223,21 @@ class Gateway:
             headers.append((b"authorization", request.authorization.encode("latin-1")))
         if origin:
             headers.append((b"origin", origin.encode("latin-1")))
-        return Answer(REWRITTEN, headers)
+        return Answer(REWRITTEN, headers + told)
+
+    def _told(self, request: AuthRequest, result: AuthResult, mapping: OriginMap) -> Headers:
+        """What Caddy has to be told of origins, beside what the Caddyfile does by itself: mostly nothing."""
+        told: Headers = []
+        if result.initiator is Initiator.SAME_REPO and request.origin:
+            # Only a request with credentials carries the cookie that let this one in.
+            told.append((b"x-homeport-credentials", request.origin.encode("latin-1")))
+        if referer := request.referer:
+            visited = self._maps.visited(request)
+            mapped = mapping.url(_without_proxy_path(request), visited)
+            by_caddy = mapping.usual and request.kind == "port" and referer.startswith(mapping.public + "/")
+            if not by_caddy and (mapped != referer or not mapping.usual):
+                told.append((b"referer", mapped.encode("latin-1")))
+        return [*told, *mapping.headers] if told or not mapping.usual else told
 
     def _way(self, request: AuthRequest, program: Program) -> tuple[Spoken, bytes]:
         """(What to speak to a program, and the lane.) The relay finds out what one of unknown protocol speaks."""
@@ -343,58 +355,4 @@ def _small(request: AuthRequest) -> bool:
         and request.length.isdigit()
         and len(request.length) <= 7
         and int(request.length) <= RELAYED_BODY
-    )
-
-
-_DENIALS = {  # status, detail, fix
-    Decision.DENIED_EXPIRED: (410, "this share has ended", "ask the person who shared it to share it again"),
-    Decision.DENIED_NETWORK: (
-        403,
-        "{client} is in no network that this is shared with",
-        "ask its owner to add it",
-    ),
-    Decision.DENIED_USES: (
-        403,
-        "the password was used as often as it may be",
-        "ask its owner for a new one",
-    ),
-    Decision.DENIED_ORIGIN: (
-        403,
-        "the request comes from no page of port {port}, nor of another port of its repo; for such a request its cookie"
-        " does not count",
-        "ask from a page of this port, or without the cookie: with a token as Bearer, or the share's password",
-    ),
-}
-
-
-def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
-    """The problem details of a denial; `wait_s`: seconds until this address may give a password again."""
-    match decision:
-        case Decision.DENIED_PASSWORD:
-            answer = problem(
-                401,
-                f"port {request.port} is shared with a password",
-                "send it as HTTP Basic: curl -u :PASSWORD",
-            )
-            # A browser would cover the page with a dialog of its own.
-            return (
-                answer
-                if request.from_browser
-                else answer.add("www-authenticate", 'Basic realm="Homeport", charset="UTF-8"')
-            )
-        case Decision.DENIED_LIMIT:
-            answer = problem(
-                429, "too many wrong passwords from this address", "wait, and ask for the right password"
-            )
-            return answer.add("retry-after", str(max(1, int(wait_s))))
-        case Decision.DENIED_PAUSED:
-            fix = "ask its owner, who can let it go on: homeport share PORT --resume"
-            answer = problem(503, f"the share of port {request.port} is paused", fix)
-            return answer.add("retry-after", "30")
-    if decision in _DENIALS:
-        status, detail, fix = _DENIALS[decision]
-        return problem(status, detail.format(client=request.client, port=request.port), fix)
-    fix = "log in to the dashboard in this browser, or send a token (homeport token create) as Bearer"
-    return problem(401, f"port {request.port} is private", fix).add(
-        "www-authenticate", 'Bearer realm="Homeport"'
     )

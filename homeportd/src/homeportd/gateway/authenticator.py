@@ -118,7 +118,7 @@ class Authenticator:
         initiator = Initiator.UNKNOWN
         refused = False
         if proof in (Proof.OWNER, Proof.COOKIE):
-            initiator = initiator_of(request, self._maps.of(request.port), self._maps.visited(request))
+            initiator = initiator_of(request, self._maps)
             if not cookie_counts(request, initiator):
                 # Then the request is a stranger's, who may be let in as such.
                 proof, right, refused = Proof.NONE, "", True

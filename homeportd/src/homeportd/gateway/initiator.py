@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from homeportd.gateway.origin_mapping import OriginMap, origin_of_url, port_of
+from homeportd.gateway.origin_mapping import OriginMaps, origin_of_url, port_of
 from homeportd.gateway.request import AuthRequest
 
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -24,10 +24,10 @@ class Initiator(StrEnum):
     UNKNOWN = "unknown"  # no browser, or one that sends no Fetch metadata to http
 
 
-def initiator_of(request: AuthRequest, own: OriginMap, visited: str) -> Initiator:
-    """The initiator of a request; `visited` is the port's origin as this browser has it."""
+def initiator_of(request: AuthRequest, maps: OriginMaps) -> Initiator:
+    """The initiator of a request."""
     if request.origin and request.origin != "null":
-        return _by_origin(request.origin, own, visited)
+        return _by_origin(request.origin, request, maps)
     if request.fetch_site in ("same-origin", "none"):
         return (
             Initiator.SAME_ORIGIN
@@ -35,12 +35,13 @@ def initiator_of(request: AuthRequest, own: OriginMap, visited: str) -> Initiato
     if request.fetch_site:
         # Images and scripts of another port carry no Origin, but a Referer.
         readable = request.method in ("GET", "HEAD") and not request.upgrade and not request.origin
-        by_referer = _by_origin(origin_of_url(request.referer), own, visited) if readable else None
+        by_referer = _by_origin(origin_of_url(request.referer), request, maps) if readable else None
         return Initiator.SAME_REPO if by_referer is Initiator.SAME_REPO else Initiator.FOREIGN
     return Initiator.FOREIGN if request.origin else Initiator.UNKNOWN
 
 
-def _by_origin(origin: str, own: OriginMap, visited: str) -> Initiator:
+def _by_origin(origin: str, request: AuthRequest, maps: OriginMaps) -> Initiator:
+    own, visited = maps.of(request.port), maps.visited(request)
     if origin in (visited, own.public):
         return Initiator.SAME_ORIGIN
     number = port_of(origin, visited, own.port) or port_of(origin, own.public, own.port)

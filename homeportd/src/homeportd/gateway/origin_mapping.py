@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from homeportd.gateway.own_names import OwnNames
 from homeportd.gateway.request import AuthRequest
 from homeportd.origin import Origin
 from homeportd.ports.model import Port, Program
@@ -67,15 +66,21 @@ def server_origin(host_header: str, public: str, port: int, scheme: str = "http"
 
 @dataclass(frozen=True, slots=True)
 class OriginMap:
-    """The mapping of one port. `siblings`: other ports of its repo, with their servers' origins.
-    `headers`: for Caddy, what the mapping says of the request and of the way back."""
+    """The mapping of one port. `siblings`: other ports of its repo, with their servers' origins. `same_repo`: those,
+    for Caddy; empty without any. `headers`: what else Caddy has to know, unless `usual`."""
 
     port: int
     public: str
     server: str
     siblings: Mapping[int, str]
     keep: bool
+    same_repo: tuple[tuple[bytes, bytes], ...]
     headers: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def usual(self) -> bool:
+        """Whether the dev server is told what the Caddyfile says by itself."""
+        return self.server == local_origin("http", self.port)
 
     def origin(self, origin: str, visited: str) -> str:
         """The dev server's view of an Origin; `visited` is the port's own origin as this visitor has it.
@@ -98,30 +103,23 @@ class OriginMap:
 
 
 class OriginMaps:
-    """The mapping of every port; made at first need, and anew when ports, shares or addresses have changed."""
+    """The mapping of every port; made at first need, and anew when ports or shares have changed."""
 
     def __init__(
-        self,
-        origins: Origin,
-        ports: Ports,
-        share: Callable[[int], Share | None],
-        names: OwnNames,
-        protocols: Protocols,
+        self, origins: Origin, ports: Ports, share: Callable[[int], Share | None], protocols: Protocols
     ) -> None:
         self._protocols = protocols
         self._origins = origins
         self._ports = ports
         self._share = share
-        self._names = names
-        self._made_of: tuple[object, object, int] = (None, None, 0)
+        self._made_of: tuple[object, int] = (None, 0)
         self._maps: dict[int, tuple[Share | None, OriginMap]] = {}
 
     def of(self, port: int) -> OriginMap:
         """The mapping of a port."""
-        snapshot, names = self._ports.snapshot(), self._names.pattern()
-        learned = self._protocols.learned
-        if snapshot is not self._made_of[0] or names is not self._made_of[1] or learned != self._made_of[2]:
-            self._made_of = (snapshot, names, learned)
+        snapshot, learned = self._ports.snapshot(), self._protocols.learned
+        if snapshot is not self._made_of[0] or learned != self._made_of[1]:
+            self._made_of = (snapshot, learned)
             self._maps.clear()
         share = self._share(port)
         known = self._maps.get(port)
@@ -150,8 +148,6 @@ class OriginMaps:
             "x-homeport-host": authority,
             "x-homeport-proto": scheme,
             "x-homeport-forwarded-port": forwarded_port,
-            "x-homeport-names": self._names.pattern(),
-            "x-homeport-ports": "|".join(map(str, (port, *sorted(siblings)))),
         }
         if host_header not in (LOCALHOST, KEEP):
             headers["x-homeport-cookie-domains"] = cookie_domains(host_header)
@@ -161,6 +157,9 @@ class OriginMaps:
             server=server,
             siblings=siblings,
             keep=host_header == KEEP,
+            same_repo=((b"x-homeport-same-repo", "".join(f"|{one}" for one in sorted(siblings)).encode()),)
+            if siblings
+            else (),
             headers=tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
         )
 

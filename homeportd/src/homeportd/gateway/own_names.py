@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterable
-from time import monotonic
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -13,7 +13,9 @@ import psutil
 REFRESH_S: Final = 30.0  # addresses come and go with networks and containers
 MAX_ADDRESSES: Final = 64
 
+# What the Caddyfile knows by itself.
 LOOPBACK: Final = r"localhost|127(?:\.[0-9]+)+|0\.0\.0\.0|\[::1?\]"
+NOBODY: Final = r"\[\]"  # matches no host: an empty expression would match all
 
 
 def addresses() -> list[str]:
@@ -32,27 +34,26 @@ def pattern(found: Iterable[str], hostname: str) -> str:
     """A regular expression (RE2, without groups) for the host part of a URL that leads to this machine."""
     names = {one for one in found if not re.fullmatch(LOOPBACK, one)}
     literal = [re.escape(one) for one in sorted(names)[:MAX_ADDRESSES]]
-    if re.fullmatch(r"[A-Za-z0-9.-]+", hostname):
+    if re.fullmatch(r"[A-Za-z0-9.-]+", hostname) and hostname.lower() != "localhost":
         literal.append(re.escape(hostname) + r"(?:\.local)?")
-    return "|".join([LOOPBACK, *literal])
+    return "|".join(literal) or NOBODY
 
 
-class OwnNames:
-    """The pattern of this machine's names, made anew every REFRESH_S."""
+class NamesFile:
+    """The file that the Caddyfile takes the names from, for the few answers that have an address to map."""
 
-    def __init__(
-        self, find: Callable[[], list[str]] = addresses, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, path: Path, find: Callable[[], list[str]] = addresses) -> None:
+        self._path = path
         self._find = find
-        self._clock = clock
-        self._until = 0.0
-        self._pattern = ""
+        self._written = ""
 
-    def pattern(self) -> str:
-        """As `pattern` above, for the addresses of now; the same object while they stay."""
-        if self._clock() >= self._until or not self._pattern:
-            self._until = self._clock() + REFRESH_S
-            fresh = pattern(self._find(), socket.gethostname())
-            if fresh != self._pattern:
-                self._pattern = fresh
-        return self._pattern
+    def refresh(self) -> None:
+        """Write the names of now, where they have changed. Raises OSError."""
+        fresh = pattern(self._find(), socket.gethostname())
+        if fresh == self._written:
+            return
+        new = self._path.with_suffix(".new")
+        new.write_text(fresh)
+        new.chmod(0o644)  # Caddy is another user
+        new.replace(self._path)
+        self._written = fresh

@@ -46,9 +46,7 @@ class AuthRequest:
     uri: str
     cookie: bytes
     authorization: str
-    host: str  # as the visitor asked for it
     origin: str
-    referer: str
     accept: str
     user_agent: str
     fetch_mode: str
@@ -57,8 +55,27 @@ class AuthRequest:
     length: str
     content_type: str
     by_tunnel: bool
-    requested_method: str  # of a CORS preflight
-    requested_headers: str
+    fields: dict[bytes, bytes]  # all headers, for what few requests need
+
+    @property
+    def host(self) -> str:
+        """Host as the visitor asked for it, in lower case."""
+        return self.fields.get(b"host", b"").decode("latin-1").lower()
+
+    @property
+    def referer(self) -> str:
+        """Referer."""
+        return self.fields.get(b"referer", b"").decode("latin-1")
+
+    @property
+    def requested_method(self) -> str:
+        """Method that a CORS preflight asks for."""
+        return self.fields.get(b"access-control-request-method", b"").decode("latin-1")
+
+    @property
+    def requested_headers(self) -> str:
+        """Names of headers that a CORS preflight asks for."""
+        return self.fields.get(b"access-control-request-headers", b"").decode("latin-1")
 
     @property
     def from_browser(self) -> bool:
@@ -136,9 +153,7 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         uri=text(b"x-forwarded-uri") or "/",
         cookie=fields.get(b"cookie", b""),
         authorization=authorization,
-        host=text(b"host").lower(),
         origin=text(b"origin"),
-        referer=text(b"referer"),
         accept=text(b"accept").lower(),
         user_agent=text(b"user-agent"),
         fetch_mode=text(b"sec-fetch-mode"),
@@ -147,8 +162,7 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         length=text(b"x-homeport-length"),
         content_type=text(b"content-type").lower(),
         by_tunnel=text(b"x-homeport-listener") == "tunnel",
-        requested_method=text(b"access-control-request-method"),
-        requested_headers=text(b"access-control-request-headers"),
+        fields=fields,
     )
 
 

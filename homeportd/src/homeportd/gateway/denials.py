@@ -1,0 +1,60 @@
+"""Denials as programs get them: problem details with the next step."""
+
+from __future__ import annotations
+
+from homeportd.gateway.answers import Answer, problem
+from homeportd.gateway.request import AuthRequest
+from homeportd.shares.model import Decision
+
+_DENIALS = {  # status, detail, fix
+    Decision.DENIED_EXPIRED: (410, "this share has ended", "ask the person who shared it to share it again"),
+    Decision.DENIED_NETWORK: (
+        403,
+        "{client} is in no network that this is shared with",
+        "ask its owner to add it",
+    ),
+    Decision.DENIED_USES: (
+        403,
+        "the password was used as often as it may be",
+        "ask its owner for a new one",
+    ),
+    Decision.DENIED_ORIGIN: (
+        403,
+        "the request comes from no page of port {port}, nor of another port of its repo; for such a request its cookie"
+        " does not count",
+        "ask from a page of this port, or without the cookie: with a token as Bearer, or the share's password",
+    ),
+}
+
+
+def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
+    """The problem details of a denial; `wait_s`: seconds until this address may give a password again."""
+    match decision:
+        case Decision.DENIED_PASSWORD:
+            answer = problem(
+                401,
+                f"port {request.port} is shared with a password",
+                "send it as HTTP Basic: curl -u :PASSWORD",
+            )
+            # A browser would cover the page with a dialog of its own.
+            return (
+                answer
+                if request.from_browser
+                else answer.add("www-authenticate", 'Basic realm="Homeport", charset="UTF-8"')
+            )
+        case Decision.DENIED_LIMIT:
+            answer = problem(
+                429, "too many wrong passwords from this address", "wait, and ask for the right password"
+            )
+            return answer.add("retry-after", str(max(1, int(wait_s))))
+        case Decision.DENIED_PAUSED:
+            fix = "ask its owner, who can let it go on: homeport share PORT --resume"
+            answer = problem(503, f"the share of port {request.port} is paused", fix)
+            return answer.add("retry-after", "30")
+    if decision in _DENIALS:
+        status, detail, fix = _DENIALS[decision]
+        return problem(status, detail.format(client=request.client, port=request.port), fix)
+    fix = "log in to the dashboard in this browser, or send a token (homeport token create) as Bearer"
+    return problem(401, f"port {request.port} is private", fix).add(
+        "www-authenticate", 'Bearer realm="Homeport"'
+    )
