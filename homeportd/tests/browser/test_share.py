@@ -322,3 +322,17 @@ def test_a_port_outside_the_ranges_cannot_be_shared(workstation, page, errors):
     sheet.get_by_role("button", name="Share", exact=True).click()
     expect(sheet.get_by_role("alert")).to_contain_text("homeport_port_ranges")
     errors.clear()  # the browser's own line about the answer 422
+
+
+def test_a_paused_share_says_what_has_the_port_and_goes_on_by_a_click(workstation, shop, log_in, device):
+    workstation.call("POST", f"/api/ports/{shop}/share", {"mode": "public"})
+    page = log_in(device)
+    workstation.stop_servers()
+    workstation.serve(workstation.repo("blog"), shop)
+    paused = row(page, shop).get_by_text("Paused")
+    paused.wait_for()
+    expect(row(page, shop)).to_contain_text("shared for shop")
+    row(page, shop).get_by_role("button", name=f"Resume the share of {shop}").click()
+    paused.wait_for(state="detached")
+    expect(row(page, shop)).to_contain_text("Public")
+    assert workstation.call("GET", f"/api/ports/{shop}/share")["paused"] is None

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { describePort, effectiveMode, hasExpired } from "../src/model/port-text";
+import type { Share } from "../src/api/types";
+import { describeBinding, describePort, effectiveMode, hasExpired, isPaused } from "../src/model/port-text";
 import { port, share } from "./samples";
 
 test.each([
@@ -34,4 +35,15 @@ test("a share that has ended counts as private", () => {
   const ended = port(1, { share: share({ expires_at: "2020-01-01T00:00:00Z" }) });
   expect([hasExpired(ended), effectiveMode(ended)]).toEqual([true, "private"]);
   expect(effectiveMode(port(1, { share: share({}) }))).toBe("password");
+});
+
+test("a paused share names what it was made for", () => {
+  const of = (bound_to: Share["bound_to"]) =>
+    port(1, { share: share({ paused: "Something else listens there.", bound_to }) });
+  expect(isPaused(of(null))).toBe(true);
+  expect(describeBinding(of({ user: "ada", repo: "/srv/shop" }))).toBe("shop");
+  expect(describeBinding(of({ user: "games", repo: null }))).toBe("servers of games");
+  expect(describeBinding(of(null))).toBe("another server");
+  const ended = share({ paused: "x", expires_at: "2020-01-01T00:00:00Z" });
+  expect(isPaused(port(1, { share: ended }))).toBe(false);
 });

@@ -4,6 +4,7 @@ import { CopyIcon, ListIcon, OpenIcon, ShareIcon, StopIcon } from "../components
 import { Menu, type MenuItem } from "../components/menu";
 import { StatusDot, TONE_TEXT } from "../components/status-dot";
 import {
+  describeBinding,
   describeOther,
   describePort,
   effectiveMode,
@@ -29,7 +30,7 @@ export function PortRow({ port }: { port: Port }) {
       data-row={`port ${port.port}`}
       class="appear grid grid-cols-[0.625rem_minmax(0,1fr)_auto_auto] items-center gap-x-2.5 px-4 py-1 max-sm:pr-2 sm:gap-x-3 focus-within:bg-accent-wash hover:bg-hover focus-within:hover:bg-accent-wash sm:grid-cols-[0.625rem_minmax(0,1fr)_16rem_5rem_auto] sm:py-0.5 lg:grid-cols-[0.625rem_minmax(0,1fr)_21rem_5rem_auto]"
     >
-      <StatusDot tone={effectiveMode(port)} filled={port.listening} />
+      <StatusDot tone={isPaused(port) ? "password" : effectiveMode(port)} filled={port.listening} />
       <a
         data-row-link
         href={port.listening ? port.url : routeHash(share)}
@@ -130,10 +131,10 @@ function Audience({ port }: { port: Port }) {
   const text = details.join(" · ");
   if (isPaused(port)) {
     return (
-      <>
+      <span title={port.share.paused ?? undefined}>
         <span class={`font-semibold ${TONE_TEXT.password}`}>Paused</span>{" "}
-        <span class="text-soft">{`· ${port.share.paused}`}</span>
-      </>
+        <span class="text-soft">{`· shared for ${describeBinding(port)}`}</span>
+      </span>
     );
   }
   return (

@@ -38,6 +38,12 @@ export function describeOther(program: Program): string {
 /** The programs on the port's number that its address does not lead to. */
 export const otherPrograms = (port: Port): Program[] => port.programs.filter((each) => !each.dialled);
 
+/** What the port was shared for: "shop", "servers of games". */
+export function describeBinding(port: Port): string {
+  const { repo, user } = port.share.bound_to ?? { repo: null, user: null };
+  return repo?.split("/").pop() ?? (user ? `servers of ${user}` : "another server");
+}
+
 /** Whether the share stands, and lets in nobody but the owner, since something else listens there. */
 export const isPaused = (port: Port): boolean => isShared(port) && port.share.paused !== null;
 
