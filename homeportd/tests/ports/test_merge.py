@@ -55,6 +55,21 @@ def test_each_program_on_a_number_has_its_own_owner_and_address():
     assert seen == [(20, "uid 1000", "[::1]:3000"), (10, "uid 1001", "127.0.0.1:3000")]
 
 
+def test_programs_of_two_repos_that_share_an_address_are_in_none():
+    """By SO_REUSEPORT: each connection may reach the one or the other."""
+    both = [Listener("127.0.0.1", 3000, 1, 1000), Listener("127.0.0.1", 3000, 2, 1000)]
+    owners = {1: owner(10, cwd="/srv/shop"), 2: owner(20, cwd="/srv/blog")}
+
+    def known(each):
+        return Known(owners[each.inode], each.uid, "ada")
+
+    def repo_of(path):
+        return Repo(path.name, path.name, path)
+
+    [program] = merge(both, known, repo_of, {}, NOW, OWN)[3000].programs
+    assert (program.repo, program.clone, program.inodes) == (None, None, {1, 2})
+
+
 def test_forwarders_of_one_container_are_one_program():
     shop = Container("shop")
     forwarders = [

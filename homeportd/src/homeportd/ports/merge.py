@@ -75,8 +75,22 @@ def _programs(
             dual_stack=any(one.dual_stack for one in sockets),
             settled=all(known(one).settled for one in sockets),
         )
+        repos = (
+            {_repo_of(each, repo_of) for each in map(known, sockets) if each.settled}
+            if len(sockets) > 1
+            else set()
+        )
+        if len(repos) > 1:  # the kernel deals connections to all of them
+            first = replace(first, owner=first.owner and replace(first.owner, cwd=None))
         programs.append(_with_owner(program, first.owner, repo_of))
     return programs
+
+
+def _repo_of(known: Known, repo_of: Callable[[Path], Repo | None]) -> Path | None:
+    """The path of the repo in which a listener's process runs."""
+    owner = known.owner
+    repo = repo_of(owner.cwd) if owner is not None and owner.cwd is not None else None
+    return repo.path if repo is not None else None
 
 
 def _first(found: list[Known]) -> Known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeportd.ports.model import Port, Program
-from homeportd.shares.binding import Binding
+from homeportd.shares.binding import ROOT, Binding
 from homeportd.shares.model import Mode, Share
 
 
@@ -34,8 +34,9 @@ def _fitting(port: Port, binding: Binding | None) -> Program | None:
 
 def binding_of(program: Program) -> Binding:
     """The binding of a share that is made for a program."""
-    person = program.clone is not None and program.uid == 0 and program.repo_uid is not None
+    contained = program.owner is not None and program.owner.contained
     # A container of a repo runs as root, and the same server without one as the person whose repo it is.
+    person = contained and program.uid == ROOT and program.repo_uid is not None
     return Binding(
         uid=program.repo_uid if person else program.uid,
         user=program.repo_user if person else program.user,
