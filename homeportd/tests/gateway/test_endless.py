@@ -12,6 +12,8 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
+from homeportd.relay import service as relay_service
+
 SOON = 2.0  # seconds in which a stream must end,
 PATIENCE_S = 30.0  # or at least does on a machine that has other work
 PASSWORD = "open sesame"
@@ -224,6 +226,22 @@ async def test_the_owner_stays_when_the_share_goes(echo, echo_gateway):
         await asyncio.sleep(1.2)
         await socket.send("still here")
         assert await socket.recv() == "still here"
+
+
+async def test_one_visitor_leaves_room_for_others_and_for_the_owner(echo, echo_gateway, monkeypatch):
+    monkeypatch.setattr(relay_service, "MAX_A_CLIENT", 3)
+    port, _ = echo
+    await echo_gateway.share(port)
+    owner = {"Cookie": await echo_gateway.owner_cookie(port)}
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            await stack.enter_async_context(socket_to(echo_gateway, port))
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await stack.enter_async_context(socket_to(echo_gateway, port))
+        assert refused.value.response.status_code == 429
+        for _ in range(3):
+            own = socket_to(echo_gateway, port, additional_headers=owner, origin=echo_gateway.origin(port))
+            await stack.enter_async_context(own)
 
 
 async def test_an_upgrade_with_a_body_is_no_way_past_the_relay(gateway, dev):

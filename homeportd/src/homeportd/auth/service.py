@@ -150,7 +150,8 @@ class Auth:
         hashed = self._password
         client = neighbourhood(address) if address else "local"
         self._refuse_guesses(client)
-        async with self._passwords.turn(client):
+        # A queue of its own: guesses at a share's password from the owner's address hold no login up.
+        async with self._passwords.turn(f"login from {client}"):
             self._refuse_guesses(client)  # others of this client may have been wrong meanwhile
             right = hashed is not None and await self._passwords.matches(password, hashed, WAITING_LOGINS)
             if hashed is not None:
