@@ -16,6 +16,7 @@ import pytest
 from homeportd.app import agent
 from homeportd.auth.passwords import Passwords
 from homeportd.database import Database
+from homeportd.edge.traefik import agent_down
 from homeportd.settings import Settings
 
 from .installation import socket_folder
@@ -80,6 +81,12 @@ def settings(tmp_path):
             data_dir=tmp_path / "data",
             socket_dir=sockets,
         )
+
+
+@pytest.fixture(autouse=True)
+def no_traefik_is_waited_for(monkeypatch):
+    """An edge of a test ends at once."""
+    monkeypatch.setattr(agent_down, "READ_S", 0)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,7 +30,9 @@ from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.service import Tunnels
 from homeportd.edge.settings import EdgeSettings
 from homeportd.edge.store import ReservationStore
+from homeportd.edge.traefik import agent_down
 from homeportd.edge.traefik.access_log import AccessLogReader
+from homeportd.edge.traefik.agent_down import AgentDown
 from homeportd.edge.traefik.routes import Routes
 from homeportd.edge.traffic.connection_log import ConnectionLog
 from homeportd.edge.traffic.rollups import Rollups
@@ -115,22 +118,29 @@ class _EdgeListener:
         self._settings = settings
         self._http = HttpProtocols(web)
         self._clients = ClientListener(handler.serve, self._http, traefik, settings.url_of("admin"))
+        self._down = AgentDown(
+            settings.routes_dir, settings.names_entry_point, tls=settings.scheme == "https"
+        )
 
     async def open(self) -> None:
         """Begin to accept connections. Raises OSError, ssl.SSLError."""
         if self._settings.tls_listen is not None:
             await self._clients.listen_tls(self._settings.tls_listen, _tls(self._settings))
         await self._clients.listen(self._settings.listen)
+        await asyncio.to_thread(self._down.agent_is_up)
 
     def stop(self) -> None:
-        """Accept no more, and let every HTTP connection begin to end."""
-        self._clients.stop()
-        self._http.stop()
+        """Have Traefik send nobody any more."""
+        self._down.agent_goes()
 
     async def close(self) -> None:
-        """End every link, and wait until every HTTP connection has ended."""
+        """Accept no more once Traefik knows, end every link, and wait until every HTTP connection has ended."""
+        await asyncio.sleep(agent_down.READ_S)
+        self._clients.stop()
+        self._http.stop()
         await self._clients.close()
         await self._http.close()
+        await asyncio.to_thread(self._down.close)
 
 
 def _tls(settings: EdgeSettings) -> ssl.SSLContext:

@@ -95,6 +95,11 @@ class EdgeSettings(RoomSettings):
         return self._match["scheme"]
 
     @property
+    def names_entry_point(self) -> str:
+        """Traefik's entry point for HTTP names."""
+        return self.entry_point or ("websecure" if self.scheme == "https" else "web")
+
+    @property
     def base(self) -> str:
         """The domain below which the names are, without a port."""
         return self._match["base"]

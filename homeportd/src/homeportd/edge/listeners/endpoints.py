@@ -138,7 +138,7 @@ class Endpoints:
             origin=edge.url_of(reservation.name),
             upstream=f"{'h2c' if tunnel.options.http2 else 'http'}://127.0.0.1:{tunnel.listener.port}",
             edge=f"http://{edge.listen}",
-            entry_point=edge.entry_point or ("websecure" if edge.scheme == "https" else "web"),
+            entry_point=edge.names_entry_point,
             tls=edge.scheme == "https",
             cert_resolver=edge.cert_resolver,
             allow=tunnel.rules.allow,

@@ -23,6 +23,7 @@ FILE: Final = "tunnel-"  # how our files begin
 PRIORITY: Final = 10_000
 # Traefik reads .yml alone, but looks into folders too: what is not finished lies beside the others, with another end.
 UNFINISHED: Final = ".new"
+DOWN_FILE: Final = f"{FILE}agent-down.yml"  # of `agent_down`
 
 # Headers by which proxies say who a visitor is and how the request came. A visitor may have sent them, Traefik leaves
 # them (it deletes but those that it sets itself), and servers behind proxies believe them. X-Forwarded-Server would
@@ -243,7 +244,7 @@ class Routes:
             path.unlink()
         for item in wanted:
             self.write(item)
-        names = {self._path(item.id).name for item in wanted}
+        names = {DOWN_FILE, *(self._path(item.id).name for item in wanted)}
         for path in self._ours():
             if path.name not in names:
                 path.unlink()
