@@ -7,7 +7,7 @@ from datetime import datetime
 
 from homeportd.errors import HomeportError
 from homeportd.networks import Network, NetworkError, parse_networks
-from homeportd.tunnels.protocol import Kind, Limits, ProxyProtocol, Refusal
+from homeportd.tunnels.protocol import Kind, Limits, Open, ProxyProtocol, Refusal
 
 MAX_CONNECTIONS = 16_384  # of one tunnel, where nothing lower was set
 NO_LIMITS = Limits()
@@ -65,6 +65,18 @@ class ClientOptions:
     workstation: bool = False  # names of its ports lead to it too
     proxy_protocol: ProxyProtocol | None = None  # what its server reads at the head of a TCP connection
     http2: bool = False  # whether its server speaks HTTP/2 without TLS
+
+    @classmethod
+    def of(cls, message: Open) -> ClientOptions:
+        """The options in a request to open a tunnel, but for the passcode. Raises Refused."""
+        return cls(
+            message.host,
+            networks(message.allow),
+            message.limits,
+            workstation=message.workstation,
+            proxy_protocol=message.proxy_protocol,
+            http2=message.http2,
+        )
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Tunnels:
 
         Raises Refused.
         """
-        allow = networks(message.allow)
+        options = ClientOptions.of(message)
         if message.passcode is not None and message.kind is not Kind.HTTP:
             raise Refused(
                 Refusal.BAD, f"a passcode is for HTTP, not {message.kind.upper()}", "use --allow there"
@@ -109,16 +109,7 @@ class Tunnels:
         label = names.label(message, self._settings)
         known = self.registry.called(message.kind, label) if label else None
         ours = known if known is not None and known.reservation.lineage == client.lineage else None
-        passcode = await self._passcodes.hash_again(message.passcode, ours)
-        options = ClientOptions(
-            message.host,
-            allow,
-            message.limits,
-            passcode,
-            workstation=message.workstation,
-            proxy_protocol=message.proxy_protocol,
-            http2=message.http2,
-        )
+        options = replace(options, passcode_hash=await self._passcodes.hash_again(message.passcode, ours))
         async with self.hold():
             tunnel = self.registry.called(message.kind, label) if label else None
             ownership.check_client(client, tunnel)
