@@ -92,3 +92,29 @@ async def check(traefik, port, token, edge_settings, target, host):
         assert headers["link"] == "</c>; rel=preload"
         assert headers.get_list("set-cookie") == ["a=b; Path=/", "c=d; Path=/"]
         assert headers["access-control-allow-origin"] == own
+
+
+async def test_names_below_a_name(traefik, port, token, target):
+    spec = {"target": str(target), "name": "app", "host": f"localhost:{target}", "subdomains": True}
+    own = "http://foo.app.tunnel.localhost:8081"
+    async with tunnelled(port, token["token"], **spec) as tunnel, visiting(traefik, own) as browser:
+        answer = await browser.ask(fields=("Location: http://bar.localhost:PORT/a",), Origin=own)
+        seen = answer.json()
+        assert (seen["host"], seen["origin"]) == (
+            f"foo.localhost:{target}",
+            f"http://foo.localhost:{target}",
+        )
+        assert answer.headers["location"] == "http://bar.app.tunnel.localhost:8081/a"
+        assert tunnel.server_problem is None
+    async with (
+        tunnelled(port, token["token"], target=str(target), name="app"),
+        visiting(traefik, own, ready=404),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("edge_settings", [HTTPS], indirect=True)
+async def test_names_below_need_a_certificate(traefik, port, token, target):
+    with pytest.raises(AssertionError, match="a wildcard is for one level"):
+        async with tunnelled(port, token["token"], target=str(target), name="app", subdomains=True):
+            pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
@@ -114,6 +115,22 @@ async def test_a_plain_server_that_was_called_https(traefik, port, token):
             assert "does not answer" in (await browser.ask()).text
         assert "does not speak TLS" in tunnel.status()["problem"]["detail"]
         assert tunnel.status()["problem"]["fix"] == f"homeport http localhost:{number}, without https://"
+    server.close()
+
+
+async def test_a_server_without_http_is_named_with_what_carries_it(traefik, port, token):
+    async def greet(reader, writer):
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    number = server.sockets[0].getsockname()[1]
+    async with tunnelled(port, token["token"], target=str(number), name="app") as tunnel:
+        async with visiting(traefik, OWN, ready=502) as browser:
+            assert "does not answer" in (await browser.ask()).text
+        assert tunnel.status()["problem"]["fix"] == f"homeport tcp localhost:{number}"
     server.close()
 
 

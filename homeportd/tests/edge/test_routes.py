@@ -148,3 +148,16 @@ def test_the_ports_of_a_workstation_lead_where_its_name_does():
     others = ("", "0-", "123456-", "5173.", "x5173-", "a.5173-", "5173-x-", "5173-5174-")
     assert not any(pattern.search(f"{prefix}{host}") for prefix in others)
     assert not pattern.search("5173-appXtunnel.example.com")
+
+
+def test_names_below_have_a_certificate_of_their_own():
+    wanted = dataclasses.replace(PLAIN, subdomains=True, wildcard_resolver="wildcard", passcode=True)
+    http = route(wanted)["http"]
+    router = http["routers"]["homeport-0a1b2c-below"]
+    assert router["rule"] == "HostRegexp(`^[a-z0-9_-]+\\.app\\.tunnel\\.example\\.com$`)"
+    assert router["tls"] == {
+        "certResolver": "wildcard",
+        "domains": [{"main": "*.app.tunnel.example.com"}],
+    }
+    own, below = (http["routers"][f"homeport-0a1b2c{end}"] for end in ("-own", "-below-own"))
+    assert (below["service"], below["middlewares"]) == (own["service"], own["middlewares"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from homeportd.tunnels.http.messages import Exchange
-from homeportd.tunnels.http.names import LocalNames
+from homeportd.tunnels.http.names import LocalNames, Url
 
 OWN_ADDRESS = "192.0.2.44"
 
@@ -182,3 +182,44 @@ def test_a_server_of_another_machine_has_that_machine_s_names():
     made = Exchange(LocalNames("192.0.2.9", 3000, "192.0.2.9:3000", lambda _address: False), "https")
     assert answered(made, "Location: http://192.0.2.9:3000/a") == "Location: /a"
     assert answered(made, "Location: http://192.0.2.10:3000/a") == "Location: http://192.0.2.10:3000/a"
+
+
+FAMILY = LocalNames(
+    "localhost", 3000, "localhost:3000", lambda _address: False, public=Url.parse("https://app.example.com")
+)
+
+
+def test_a_name_below_the_tunnel_s_is_one_below_the_server_s():
+    own = "https://foo.app.example.com"
+    made = Exchange(FAMILY, "https")
+    seen = visited(made, "foo.app.example.com", Origin=own, Referer=f"{own}/a")
+    assert (seen["Host"], seen["X-Forwarded-Host"]) == ("foo.localhost:3000", "foo.localhost:3000")
+    assert (seen["Origin"], seen["Referer"]) == ("http://foo.localhost:3000", "http://foo.localhost:3000/a")
+    # Its neighbours are the server's as well; nobody else is.
+    for origin, local in (
+        ("https://app.example.com", "http://localhost:3000"),
+        ("https://bar.app.example.com", "http://bar.localhost:3000"),
+        ("https://a.b.app.example.com", "https://a.b.app.example.com"),
+        ("https://example.com", "https://example.com"),
+        ("https://other.example.com", "https://other.example.com"),
+    ):
+        assert visited(made, "foo.app.example.com", Origin=origin)["Origin"] == local
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("Location: http://foo.localhost:3000/a", "Location: /a"),
+        ("Location: http://localhost:3000/a", "Location: https://app.example.com/a"),
+        ("Location: http://bar.localhost:3000//a", "Location: https://bar.app.example.com//a"),
+        ("Location: http://foo.example.com:3000/a", "Location: http://foo.example.com:3000/a"),
+        ("Set-Cookie: a=b; Domain=localhost; Secure", "Set-Cookie: a=b; Domain=app.example.com; Secure"),
+        ("Set-Cookie: a=b; Domain=foo.localhost", "Set-Cookie: a=b"),
+        (
+            "Access-Control-Allow-Origin: http://bar.localhost:3000",
+            "Access-Control-Allow-Origin: https://bar.app.example.com",
+        ),
+    ],
+)
+def test_names_below_on_the_way_back(said, heard):
+    assert answered(Exchange(FAMILY, "https"), said, "foo.app.example.com") == heard

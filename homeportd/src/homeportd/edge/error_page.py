@@ -47,7 +47,7 @@ OFFLINE: Final = page(
 SILENT: Final = page(
     "502 Bad Gateway",
     "The server behind this tunnel does not answer",
-    "The tunnel is connected, and nothing listens at its other end. The page tries again by itself.",
+    "The tunnel is connected, and no web server answers at its other end. The page tries again by itself.",
     refresh=True,
 )
 BUSY: Final = page(

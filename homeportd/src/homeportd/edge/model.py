@@ -64,6 +64,7 @@ class ClientOptions:
     passcode_hash: str | None = None
     workstation: bool = False  # names of its ports lead to it too
     proxy_protocol: ProxyProtocol | None = None  # what its server reads at the head of a TCP connection
+    subdomains: bool = False  # names below its own lead to it too
     http2: bool = False  # whether its server speaks HTTP/2 without TLS
 
     @classmethod
@@ -75,6 +76,7 @@ class ClientOptions:
             message.limits,
             workstation=message.workstation,
             proxy_protocol=message.proxy_protocol,
+            subdomains=message.subdomains,
             http2=message.http2,
         )
 

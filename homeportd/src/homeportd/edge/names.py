@@ -188,6 +188,8 @@ def label(message: Open, settings: EdgeSettings) -> str | None:
         raise Refused(Refusal.BAD, "names are for HTTP, ports for TCP and UDP", "leave the other out")
     if message.workstation:
         _check_workstation(message, settings)
+    if message.subdomains:
+        _check_subdomains(message, settings)
     if message.kind is Kind.HTTP:
         return check_name(message.name) if message.name is not None else None
     if message.port is None:
@@ -207,6 +209,19 @@ def _check_workstation(message: Open, settings: EdgeSettings) -> None:
             Refusal.DOMAIN,
             "this edge has a certificate for each name, and a workstation has a name for each port",
             "give the edge a wildcard certificate: traefik_dns_provider (docs/edge-ovh.md)",
+        )
+
+
+def _check_subdomains(message: Open, settings: EdgeSettings) -> None:
+    if message.kind is not Kind.HTTP:
+        raise Refused(Refusal.BAD, "subdomains are of HTTP names", "leave them out")
+    if settings.scheme == "https" and settings.wildcard_resolver is None:
+        raise Refused(
+            Refusal.DOMAIN,
+            f"no certificate of this edge covers names such as foo.{settings.host_of(message.name or 'myapp')}:"
+            " a wildcard is for one level",
+            "give the edge its DNS provider's credentials (traefik_dns_provider, docs/edge-ovh.md), or open a tunnel"
+            " for each name",
         )
 
 

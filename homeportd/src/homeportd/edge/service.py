@@ -128,6 +128,7 @@ class Tunnels:
             name=tunnel.reservation.name,
             port=tunnel.reservation.port,
             http2=tunnel.options.http2,
+            subdomains=tunnel.options.subdomains,
         )
 
     async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:

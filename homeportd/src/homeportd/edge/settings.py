@@ -68,6 +68,7 @@ class EdgeSettings(RoomSettings):
     access_log: AbsolutePath | None = None
     entry_point: str | None = None  # Traefik's, for HTTP names; None: web or websecure, by the scheme
     cert_resolver: str | None = None  # Traefik's, where there is no wildcard certificate
+    wildcard_resolver: str | None = None  # Traefik's, that gets wildcard certificates by DNS
     tls_listen: HostPort | None = None  # clients without Traefik
     tls_cert: AbsolutePath | None = None
     tls_key: AbsolutePath | None = None

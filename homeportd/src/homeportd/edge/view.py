@@ -47,6 +47,7 @@ class TunnelView(BaseModel):
     limits: LimitsView
     passcode: bool
     proxy_protocol: Literal["v1", "v2"] | None
+    subdomains: bool
     reserved: bool
     links: int
     round_trip_ms: float | None
@@ -167,6 +168,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
         ),
         passcode=tunnel.rules.passcode_hash is not None,
         proxy_protocol=tunnel.options.proxy_protocol,
+        subdomains=tunnel.options.subdomains,
         reserved=reservation.reserved,
         links=len(holder.links) if holder else 0,
         round_trip_ms=_round_trip(tunnel),

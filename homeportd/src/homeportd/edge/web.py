@@ -100,7 +100,9 @@ class EdgeWeb:
         """The tunnel that a host name, without a port, leads to."""
         if not host.endswith(self._below):
             return self._registry.get(self._domain_tunnel(host.decode("latin-1")) or "")
-        return self._registry.called(Kind.HTTP, host.removesuffix(self._below).decode("latin-1"))
+        above, _, name = host.removesuffix(self._below).decode("latin-1").rpartition(".")
+        tunnel = self._registry.called(Kind.HTTP, name)
+        return tunnel if tunnel is not None and (not above or tunnel.options.subdomains) else None
 
     async def _answer_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]

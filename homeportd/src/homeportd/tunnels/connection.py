@@ -169,8 +169,16 @@ class HttpConnection(Connection):
                 self._transport.pause_reading()
             self._begin_probe()
             return False
-        self._recognise("other" if first is FirstBytes.OTHER else "http")
+        if first is FirstBytes.OTHER:
+            self._refuse()
+            return False
+        self._recognise("http")
         return True
+
+    def _refuse(self) -> None:
+        """Let the edge show its error page: Traefik could not read the server's protocol either."""
+        self._recognise("other")
+        self.abort()
 
     def _recognise(self, speaks: Speaks) -> None:
         self._recognised = True
@@ -207,7 +215,10 @@ class HttpConnection(Connection):
         elif self._transport is None:
             self.stream.reset()
         else:
-            self._recognise("http" if self._answered.startswith(b"HTTP/") else "other")
+            if not self._answered.startswith(b"HTTP/"):
+                self._refuse()
+                return
+            self._recognise("http")
             answered, self._answered = self._answered, b""
             self.data_received(answered)
             if not self._full and self._transport is not None:

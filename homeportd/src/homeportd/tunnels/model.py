@@ -37,7 +37,7 @@ class TunnelSpec(BaseModel):
     """A tunnel as a person asked for it: kind, local server, name or port at the edge, rules.
 
     `host`: what an HTTP server sees as its own host and port, such as `localhost:3000`; None: the public name.
-    `proxy_protocol`, `workstation`: see `protocol.Open`. A label is of one tunnel at most.
+    `proxy_protocol`, `workstation`, `subdomains`: see `protocol.Open`. A label is of one tunnel at most.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -52,6 +52,7 @@ class TunnelSpec(BaseModel):
     limits: Limits = Limits()
     proxy_protocol: ProxyProtocol | None = None
     workstation: bool = False
+    subdomains: bool = False
     label: Annotated[str, Field(max_length=64)] | None = None  # what made it, such as `share 3000`
 
     @field_validator("allow")
@@ -65,6 +66,8 @@ class TunnelSpec(BaseModel):
             raise ValueError(NO_PROXY_PROTOCOL[self.kind])
         if self.kind is Kind.UDP and Target.parse(self.target).is_unix:
             raise ValueError("datagrams have no unix socket to go to")
+        if self.subdomains and self.kind is not Kind.HTTP:
+            raise ValueError("subdomains are of HTTP names")
         if self.kind is not Kind.HTTP and Target.parse(self.target).scheme is not None:
             raise ValueError(
                 "https:// and the like are for HTTP; a TCP tunnel carries what it is given, TLS too"
@@ -89,6 +92,7 @@ class TunnelSpec(BaseModel):
             limits=self.limits,
             proxy_protocol=self.proxy_protocol,
             workstation=self.workstation,
+            subdomains=self.subdomains,
         )
 
     def same_endpoint(self, other: TunnelSpec) -> bool:

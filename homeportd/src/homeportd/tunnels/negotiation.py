@@ -174,6 +174,8 @@ class Negotiation:
         tunnel.enter(State.LIVE)
         if tunnel.speaks == "h2c" and not message.http2:
             tunnel.set_server_problem(_no_http2(tunnel))
+        if tunnel.spec.subdomains and not message.subdomains:
+            tunnel.set_server_problem(_no_subdomains())
 
     def on_refused(self, message: protocol.Refused) -> None:
         """Handle a tunnel that the edge has refused."""
@@ -216,6 +218,12 @@ def _no_http2(tunnel: Tunnel) -> TunnelError:
         Reason.VERSION,
         f"{tunnel.target.netloc} speaks HTTP/2 without TLS, which the edge cannot carry: its release is older",
         f"upgrade the edge, or use homeport tcp {tunnel.target.netloc}",
+    )
+
+
+def _no_subdomains() -> TunnelError:
+    return TunnelError(
+        Reason.VERSION, "the edge leads no subdomains here: its release is older", "upgrade the edge"
     )
 
 

@@ -106,6 +106,7 @@ class Open(_Message):
     leaves them. Clients since December 2026 leave it out, and rewrite requests and responses themselves; but not with
     `http2`, by which the edge speaks HTTP/2 without TLS to the local server.
     `proxy_protocol`: the version of the PROXY header with which the client begins each connection to its TCP server.
+    `subdomains`: each name below the tunnel's own, `foo.myapp.tunnel.example.com`, leads to the client too.
     `workstation`: the name is a workstation's dashboard; `5173-NAME` and the like, its ports, lead to the client too.
     """
 
@@ -123,10 +124,13 @@ class Open(_Message):
     limits: Limits = Limits()
     proxy_protocol: ProxyProtocol | None = None
     workstation: bool = False
+    subdomains: bool = False
 
 
 class Opened(_Message):
-    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port. `http2`: as the `open` had it."""
+    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port. `http2` and `subdomains`: as
+    the `open` had them.
+    """
 
     type: Literal["opened"] = "opened"
     request: int
@@ -135,6 +139,7 @@ class Opened(_Message):
     name: str | None = None
     port: int | None = None
     http2: bool = False
+    subdomains: bool = False
 
 
 class Refused(_Message):

@@ -15,7 +15,7 @@ from homeportd.tunnels.address import Target, is_loopback
 from homeportd.tunnels.backoff import Backoff
 from homeportd.tunnels.errors import Reason, TunnelError
 from homeportd.tunnels.http.messages import Exchange
-from homeportd.tunnels.http.names import DEFAULT_PORTS, LocalNames
+from homeportd.tunnels.http.names import DEFAULT_PORTS, LocalNames, Url
 from homeportd.tunnels.model import FINAL, State, TunnelSpec
 from homeportd.tunnels.resolver import is_own_address
 from homeportd.tunnels.status import TunnelStatus
@@ -169,6 +169,7 @@ class Tunnel:
             self.spec.host,
             is_own_address if is_loopback(target.host) else lambda _address: False,
             "https" if self.speaks == "https" else "http",
+            Url.parse(self.address) if self.spec.subdomains and self.address else None,
         )
         return Exchange(names, scheme if scheme in DEFAULT_PORTS else "http")
 

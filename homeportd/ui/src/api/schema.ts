@@ -1131,6 +1131,7 @@ export interface components {
             since: string;
             /** @enum {string} */
             state: "live" | "offline";
+            subdomains: boolean;
         };
         TunnelVisitEvent: {
             data: components["schemas"]["TunnelVisitView"];

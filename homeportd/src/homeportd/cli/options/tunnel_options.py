@@ -105,6 +105,12 @@ class TunnelOptions:
             " of another machine: its address), keep, the public name, or another, such as myapp.test:3000.",
         ),
     ] = field(default="auto", metadata=_HTTP)
+    subdomains: Annotated[
+        bool,
+        typer.Option(
+            "--subdomains", help="Let each name below lead here too, such as foo.myapp.tunnel.example.com."
+        ),
+    ] = field(default=False, metadata=_HTTP)
     proxy_protocol: Annotated[
         str | None,
         typer.Option(
@@ -259,6 +265,7 @@ def _of_target(kind: str, text: str, options: TunnelOptions) -> dict[str, Any]:
             "target": str(target),
             "name": None if name is None else parse_name(name),
             "host": _host(options.host_header, target),
+            "subdomains": options.subdomains,
         }
     port = options.reserve_port or (parse_external_port(external) if has_external else None)
     return {"target": str(target), "port": port, "proxy_protocol": options.proxy_protocol}

@@ -120,6 +120,8 @@ class Route:
     passcode: bool
     domains: tuple[Domain, ...] = ()
     workstation: bool = False  # names such as 5173-HOST lead there too
+    subdomains: bool = False  # names such as foo.HOST lead there too
+    wildcard_resolver: str | None = None  # for a certificate of these
 
 
 def route(wanted: Route) -> dict[str, Any]:
@@ -195,6 +197,22 @@ def route(wanted: Route) -> dict[str, Any]:
                     add("id", {"headers": {"customRequestHeaders": {"X-Homeport-Tunnel": wanted.id}}}),
                 ],
             }
+    if wanted.subdomains:
+        router = {
+            "entryPoints": [wanted.entry_point],
+            "service": name,
+            "rule": f"HostRegexp(`^[a-z0-9_-]+\\.{re.escape(wanted.host)}$`)",
+            **({"tls": _wildcard(wanted)} if wanted.tls else {}),
+        }
+        routers[f"{name}-below"] = {**router, "priority": PRIORITY - 2, "middlewares": chain}
+        if wanted.passcode:
+            routers[f"{name}-below-own"] = {
+                **router,
+                "rule": f"{router['rule']} && PathPrefix(`/.homeport/`)",
+                "priority": 3 * PRIORITY,
+                "service": f"{name}-edge",
+                "middlewares": routers[f"{name}-own"]["middlewares"],
+            }
     if wanted.workstation:
         routers[f"{name}-ports"] = {
             "entryPoints": [wanted.entry_point],
@@ -208,6 +226,13 @@ def route(wanted: Route) -> dict[str, Any]:
     if wanted.passcode:
         services[f"{name}-edge"] = _service(wanted.edge)
     return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
+
+
+def _wildcard(wanted: Route) -> dict[str, Any]:
+    """TLS for the names below the route's own."""
+    if wanted.wildcard_resolver is None:
+        return {}
+    return {"certResolver": wanted.wildcard_resolver, "domains": [{"main": f"*.{wanted.host}"}]}
 
 
 def _port(origin: str) -> int:

@@ -60,6 +60,7 @@ class _Request(NamedTuple):
 
     method: bytes
     host: bytes
+    names: LocalNames
 
 
 class Exchange:
@@ -72,7 +73,8 @@ class Exchange:
         self._names = names
         self._scheme = scheme
         self._pending: deque[_Request] = deque()
-        self._public: tuple[bytes, Url | None] = (b"", None)  # the last Host, and its origin
+        self._public: Url | None = None  # the origin of the last request
+        self._last = _Request(b"", b"", names)
         self._requests = Scanner(self._read_request)
         self._responses = Scanner(self._read_response, b"HTTP/1.")
         self.request: Callable[[bytes], bytes] = self._requests.feed
@@ -93,25 +95,31 @@ class Exchange:
         if length is None or length == TO_THE_END:
             return None
         host = next((field.value for field in fields if field.name == b"host"), b"")
-        if host != self._public[0]:
-            self._public = host, Url.parse(f"{self._scheme}://{host.decode('latin-1')}")
-        self._pending.append(_Request(start[1], host))
+        names = self._last.names
+        if host != self._last.host:
+            self._public = Url.parse(f"{self._scheme}://{host.decode('latin-1')}")
+            names = self._names if self._public is None else self._names.at(self._public.host)
+        self._last = _Request(start[1], host, names)
+        self._pending.append(self._last)
         return _replaced(head, fields, self._request_field), length
 
     def _request_field(self, name: bytes, value: bytes) -> bytes:
-        local = self._names.origin
+        names = self._last.names
+        local = names.origin
         if name == b"x-forwarded-proto":  # Traefik says ws or wss of a WebSocket
             return (self._scheme if local is None else local.scheme).encode()
         if local is None:
             return value
         if name in (b"host", b"x-forwarded-host"):
-            return (self._names.netloc or "").encode()
+            return (names.netloc or "").encode()
         if name == b"x-forwarded-port":
             return b"%d" % (local.port or 0)
-        url, public = Url.parse(value.decode("latin-1")), self._public[1]
-        if url is None or public is None or not url.is_at(public):
-            return value  # a foreign one is for the server's own checks to refuse
-        return f"{local.scheme}://{self._names.netloc}{url.rest}".encode("latin-1")
+        url, public = Url.parse(value.decode("latin-1")), self._public
+        if url is None or public is None:
+            return value
+        own = f"{local.scheme}://{names.netloc}" if url.is_at(public) else names.local_origin(url)
+        # A foreign one is for the server's own checks to refuse.
+        return value if own is None else f"{own}{url.rest}".encode("latin-1")
 
     # Responses
 
@@ -121,7 +129,7 @@ class Exchange:
             return None
         status = start[2]
         interim = status.startswith(b"1")
-        request = self._pending[0] if self._pending else _Request(b"GET", b"")
+        request = self._pending[0] if self._pending else _Request(b"GET", b"", self._names)
         if self._pending and not interim:
             self._pending.popleft()
         fields = _read(_IN_RESPONSES, head)
@@ -141,13 +149,14 @@ class Exchange:
         return mapped, length
 
     def _response_field(self, name: bytes, text: str, request: _Request) -> bytes:
-        names = self._names
+        names = request.names
         if name == b"set-cookie":
-            text = _DOMAIN.sub(lambda each: "" if names.is_own_domain(each[1]) else each[0], text)
+            text = _DOMAIN.sub(lambda each: _cookie_domain(names, each), text)
         elif name == b"access-control-allow-origin":
             url = Url.parse(text)
-            if url is not None and request.host and names.is_own(url):
-                text = f"{self._scheme}://{request.host.decode('latin-1')}"
+            if url is not None and request.host:
+                origin = f"{self._scheme}://{request.host.decode('latin-1')}"
+                text = names.public_origin(url, origin) or text
         elif name == b"link":
             text = _LINK.sub(lambda each: f"<{names.relative(each[1])}>", text)
         elif name == b"refresh":
@@ -157,6 +166,13 @@ class Exchange:
         else:
             text = names.relative(text)
         return text.encode("latin-1")
+
+
+def _cookie_domain(names: LocalNames, attribute: re.Match[str]) -> str:
+    domain = names.cookie_domain(attribute[1])
+    if domain == attribute[1]:
+        return attribute[0]
+    return "" if domain is None else f"; Domain={domain}"
 
 
 class _Field(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Final
@@ -16,6 +16,7 @@ _URL: Final = re.compile(
     r"(?:(https?):)?[/\\]{2}([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?(?=[/\\?#]|$)(.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_NAME: Final = re.compile(r"[a-z0-9._-]*[a-z_-][a-z0-9_-]*")
 _IGNORED: Final = str.maketrans("", "", "\t\r\n")  # characters that browsers leave out of an URL,
 _AROUND: Final = "".join(map(chr, range(33)))  # and at its ends
 
@@ -49,6 +50,7 @@ class LocalNames:
     """The names of one local server, which listens on `port` of `host`.
 
     `netloc`: host and port that its requests name, where these are rewritten; None: it sees the public name.
+    `public`: the tunnel's own origin, where names below lead here too; `label`: of the one that a request is for.
     `scheme`: what it speaks. `is_own_address`: whether an IP address that is not loopback is the server's machine.
     """
 
@@ -57,6 +59,17 @@ class LocalNames:
     netloc: str | None
     is_own_address: Callable[[str], bool]
     scheme: str = "http"
+    public: Url | None = None
+    label: str = ""
+
+    def at(self, host: str) -> LocalNames:
+        """The names for a request to a public host: below it the server sees names below its own."""
+        if self.public is None or self.origin is None or not host.endswith(f".{self.public.host}"):
+            return self
+        if not _NAME.fullmatch(self.origin.host):
+            return self  # an address has nothing below it
+        label = host.removesuffix(f".{self.public.host}")
+        return replace(self, netloc=f"{label}.{self.netloc}", label=label)
 
     @cached_property
     def origin(self) -> Url | None:
@@ -65,19 +78,66 @@ class LocalNames:
 
     def is_own(self, url: Url) -> bool:
         """Whether an URL leads to this server by one of its own names."""
-        port = url.port or DEFAULT_PORTS[url.scheme or self.scheme]
-        if self.origin is not None and (url.host, port) == (self.origin.host, self.origin.port):
-            return True
-        return port == self.port and self._is_own_host(url.host)
+        return self._label_of(url) is not None
+
+    def public_origin(self, url: Url, origin: str) -> str | None:
+        """The public origin of an URL of this server, whose request came to `origin`; None for any other."""
+        label = self._label_of(url)
+        return None if label is None else origin if label == self.label else self._origin_at(label)
 
     def relative(self, text: str) -> str:
-        """The reference without scheme and host where an URL leads to this server; any other as it is."""
+        """The reference without the server's own name where an URL leads to this server; any other as it is."""
         url = Url.parse(text)
-        if url is None or not self.is_own(url):
+        label = None if url is None else self._label_of(url)
+        if url is None or label is None:
             return text
         path = "/" + url.rest[1:] if url.rest[:1] in ("/", "\\") else "/" + url.rest
+        if label != self.label:
+            return f"{self._origin_at(label)}{path}"
         # A reference that begins with // would name a host.
         return f"/.{path}" if path[1:2] in ("/", "\\") else path
+
+    def local_origin(self, url: Url) -> str | None:
+        """The origin that the server sees in place of a name of the tunnel's, above or below; None for any other."""
+        if self.public is None or self.netloc is None or self.origin is None:
+            return None
+        base = self.netloc.removeprefix(self._prefix)
+        if url.is_at(self.public):
+            return f"{self.scheme}://{base}"
+        label, _, above = url.host.partition(".")
+        below = (url.scheme, above, url.port) == (self.public.scheme, self.public.host, self.public.port)
+        return f"{self.scheme}://{label}.{base}" if below else None
+
+    @cached_property
+    def _prefix(self) -> str:
+        return f"{self.label}." if self.label else ""
+
+    def _origin_at(self, label: str) -> str | None:
+        if self.public is None:
+            return None
+        port = "" if self.public.port == DEFAULT_PORTS[self.public.scheme] else f":{self.public.port}"
+        return f"{self.public.scheme}://{label}{'.' if label else ''}{self.public.host}{port}"
+
+    def _label_of(self, url: Url) -> str | None:
+        """What stands before this server's own name in an URL: mostly nothing; None for the URL of another server."""
+        port = url.port or DEFAULT_PORTS[url.scheme or self.scheme]
+        if self.origin is not None and port == self.origin.port:
+            if url.host == self.origin.host:
+                return self.label
+            if self.public is not None:
+                base = self.origin.host.removeprefix(self._prefix)
+                label = "" if url.host == base else url.host.removesuffix(f".{base}")
+                if label != url.host and "." not in label:
+                    return label
+        return "" if port == self.port and self._is_own_host(url.host) else None
+
+    def cookie_domain(self, domain: str) -> str | None:
+        """What a cookie's domain becomes: the tunnel's own name where names below lead here, else none."""
+        if not self.is_own_domain(domain):
+            return domain
+        base = self.origin.host.removeprefix(self._prefix) if self.origin is not None else ""
+        for_all = self.public is not None and domain.strip().lstrip(".").lower() == base
+        return self.public.host if for_all and self.public is not None else None
 
     def is_own_domain(self, domain: str) -> bool:
         """Whether a cookie's domain is one of this server's names, or one above the name that its requests have."""
@@ -89,7 +149,7 @@ class LocalNames:
     @cached_property
     def _is_one_of_many(self) -> bool:
         """Whether the server tells sites apart by names below localhost: the others are not this one."""
-        return self.origin is not None and self.origin.host.endswith(".localhost")
+        return self.origin is not None and self.public is None and self.origin.host.endswith(".localhost")
 
     def _is_own_host(self, host: str) -> bool:
         if self._is_one_of_many:
