@@ -51,6 +51,9 @@ _REFRESH: Final = re.compile(
 _NO_BODY: Final = frozenset((b"204", b"304"))
 
 
+_Field = tuple[bytes, bytes, int, int]  # of a head: its name in lower case, its value, and where that stands
+
+
 class TooManyRequests(Exception):
     """More requests than may wait for a response on one connection."""
 
@@ -75,6 +78,7 @@ class Exchange:
         self._pending: deque[_Request] = deque()
         self._public: Url | None = None  # the origin of the last request
         self._last = _Request(b"", b"", names)
+        self._fixed = self._fixed_fields(names)  # fields that are the same in each request to one host
         self._requests = Scanner(self._read_request)
         self._responses = Scanner(self._read_response, b"HTTP/1.")
         self.request: Callable[[bytes], bytes] = self._requests.feed
@@ -94,30 +98,38 @@ class Exchange:
         length = _body_length(fields, start[2])
         if length is None or length == TO_THE_END:
             return None
-        host = next((field.value for field in fields if field.name == b"host"), b"")
+        host = next((value for name, value, *_ in fields if name == b"host"), b"")
         names = self._last.names
         if host != self._last.host:
             self._public = Url.parse(f"{self._scheme}://{host.decode('latin-1')}")
             names = self._names if self._public is None else self._names.at(self._public.host)
+            self._fixed = self._fixed_fields(names)
         self._last = _Request(start[1], host, names)
         self._pending.append(self._last)
         return _replaced(head, fields, self._request_field), length
 
-    def _request_field(self, name: bytes, value: bytes) -> bytes:
-        names = self._last.names
-        local = names.origin
-        if name == b"x-forwarded-proto":  # Traefik says ws or wss of a WebSocket
-            return (self._scheme if local is None else local.scheme).encode()
+    def _fixed_fields(self, names: LocalNames) -> dict[bytes, bytes]:
+        local, netloc = names.origin, (names.netloc or "").encode()
         if local is None:
+            return {b"x-forwarded-proto": self._scheme.encode()}  # Traefik says ws or wss of a WebSocket
+        return {
+            b"host": netloc,
+            b"x-forwarded-host": netloc,
+            b"x-forwarded-proto": local.scheme.encode(),
+            b"x-forwarded-port": b"%d" % (local.port or 0),
+        }
+
+    def _request_field(self, name: bytes, value: bytes) -> bytes:
+        fixed = self._fixed.get(name)
+        if fixed is not None:
+            return fixed
+        names, public = self._last.names, self._public
+        if public is None or names.origin is None or name not in (b"origin", b"referer"):
             return value
-        if name in (b"host", b"x-forwarded-host"):
-            return (names.netloc or "").encode()
-        if name == b"x-forwarded-port":
-            return b"%d" % (local.port or 0)
-        url, public = Url.parse(value.decode("latin-1")), self._public
-        if url is None or public is None:
+        url = Url.parse(value.decode("latin-1"))
+        if url is None:
             return value
-        own = f"{local.scheme}://{names.netloc}" if url.is_at(public) else names.local_origin(url)
+        own = f"{names.scheme}://{names.netloc}" if url.is_at(public) else names.local_origin(url)
         # A foreign one is for the server's own checks to refuse.
         return value if own is None else f"{own}{url.rest}".encode("latin-1")
 
@@ -144,7 +156,7 @@ class Exchange:
         length = _body_length(fields, start[1])
         if length is None:
             return None
-        if length == 0 and all(field.name != b"content-length" for field in fields):
+        if length == 0 and all(field[0] != b"content-length" for field in fields):
             length = TO_THE_END
         return mapped, length
 
@@ -175,20 +187,12 @@ def _cookie_domain(names: LocalNames, attribute: re.Match[str]) -> str:
     return "" if domain is None else f"; Domain={domain}"
 
 
-class _Field(NamedTuple):
-    """A field of a head: its name in lower case, its value, and where that stands."""
-
-    name: bytes
-    value: bytes
-    start: int
-    end: int
-
-
 def _read(pattern: re.Pattern[bytes], head: bytes) -> list[_Field]:
-    return [
-        _Field(match[1].lower(), match[2].strip(b" \t"), match.start(2), match.end(2))
-        for match in pattern.finditer(head)
-    ]
+    fields = []
+    for match in pattern.finditer(head):
+        name, value = match.groups()
+        fields.append((name.lower(), value.strip(b" \t"), *match.span(2)))
+    return fields
 
 
 def _body_length(fields: list[_Field], minor: bytes) -> int | None:
@@ -196,25 +200,27 @@ def _body_length(fields: list[_Field], minor: bytes) -> int | None:
 
     Transfer-Encoding wins over Content-Length.
     """
-    codings = [field.value.lower() for field in fields if field.name == b"transfer-encoding"]
+    framing = [(field[0], field[1]) for field in fields if field[0] in _FRAMING]
+    if not framing:
+        return 0
+    codings = [value.lower() for name, value in framing if name == b"transfer-encoding"]
     if codings:
         return CHUNKED if codings == [b"chunked"] and minor == b"1" else TO_THE_END
-    lengths = {field.value for field in fields if field.name == b"content-length"}
-    if not lengths:
-        return 0
+    lengths = {value for _, value in framing}
     text = lengths.pop()
     return int(text) if not lengths and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def _replaced(head: bytes, fields: list[_Field], value_of: Callable[[bytes, bytes], bytes]) -> bytes:
     """The head with other values in some of its fields."""
-    out, at = [], 0
+    out: list[bytes] = []
+    at = 0
     for name, before, start, end in fields:
         if name in _FRAMING:
             continue
         value = value_of(name, before)
         if value != before:
-            out += [head[at:start], b" ", value]
+            out += (head[at:start], b" ", value)
             at = end
     if not out:
         return head
