@@ -86,7 +86,11 @@ async def relay(database, passwords):
     known = Known()
     known.ports[number] = Port(number, datetime.now(UTC), (Program(number, ("127.0.0.1",), uid=1),))
     endings = Endings(database)
-    shares = Shares(ShareStore(database), passwords, endings, binding=lambda port: Binding(1, "ada"))
+
+    async def made_for(_port):
+        return Binding(1, "ada")
+
+    shares = Shares(ShareStore(database), passwords, endings, binding=made_for)
     made = Relay(known, shares, Owner(), Protocols())
     await made.start(folder / "relay.sock")
     share = await shares.set(number, ShareRequest(Mode.PUBLIC))

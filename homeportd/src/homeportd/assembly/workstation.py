@@ -44,9 +44,12 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
     settings, origin = core.settings, core.settings.origins
     assert origin is not None  # noqa: S101 - a workstation has one
 
-    def listening(port: int) -> Binding | None:
+    async def listening(port: int) -> Binding | None:
         """What a share of a port would be made for now."""
         found = ports.get(port)
+        if found is None or not found.programs[0].settled:
+            await ports.look_again()
+            found = ports.get(port)
         settled = found is not None and found.programs[0].settled
         return binding_of(found.programs[0]) if found is not None and settled else None
 

@@ -23,7 +23,15 @@ from homeportd.gateway.denials import denial
 from homeportd.gateway.initiator import Initiator
 from homeportd.gateway.origin_mapping import OriginMap, OriginMaps
 from homeportd.gateway.preflight import preflight
-from homeportd.gateway.request import AuthRequest, BadRequest, parse_request, safe_next
+from homeportd.gateway.request import (
+    AuthRequest,
+    BadRequest,
+    is_grpc,
+    is_small,
+    may_be_endless,
+    parse_request,
+    safe_next,
+)
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
 from homeportd.networks import Network, within
 from homeportd.origin import Origin
@@ -42,7 +50,6 @@ QUESTION_KINDS = ("port", "api")
 MAX_COOKIES = 32 * 1024  # bytes for a dev server; most take 16 KiB or less
 OWNERS = (Decision.OWNER, Decision.TOKEN)
 BODILESS = ("GET", "HEAD", "OPTIONS", "DELETE")
-RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -126,7 +133,7 @@ class Gateway:
             if result is None:
                 return None
             program = self._program(request, result)
-            if program is not None and not self._ready(request, program):
+            if not self._is_known(request, program) or not self._is_current(request, result, program):
                 return None
             return self._respond(request, result, program)
         except Exception as error:
@@ -149,21 +156,26 @@ class Gateway:
     async def _decide(self, request: AuthRequest) -> Answer:
         result = await self._authenticator.authenticate(request)
         program = self._program(request, result)
-        if program is not None and not self._ports.reaches(program):
+        if not self._is_current(request, result, program):
             # It has restarted, or something else is there since the last scan.
             await self._ports.look_again()
             result = await self._authenticator.authenticate(request)
             program = self._program(request, result)
             if program is not None and not self._ports.reaches(program):
                 program = None
-        if program is not None and is_grpc(request) and self._protocols.h2c(program) is None:
+        if program is not None and not self._is_known(request, program):
             await self._protocols.try_h2c(program)
         return self._respond(request, result, program)
 
-    def _ready(self, request: AuthRequest, program: Program) -> bool:
-        """Whether memory has all that it takes to send a request to a program."""
-        known = not is_grpc(request) or self._protocols.h2c(program) is not None
-        return known and self._ports.reaches(program)
+    def _is_current(self, request: AuthRequest, result: AuthResult, program: Program | None) -> bool:
+        """Whether the last scan still holds for a request, and was complete."""
+        if program is None:
+            return not result.decision.allowed or self._ports.get(request.port) is None
+        return self._ports.reaches(program)
+
+    def _is_known(self, request: AuthRequest, program: Program | None) -> bool:
+        """Whether it is known that a program takes a request by HTTP/2, where that is what it needs."""
+        return program is None or not is_grpc(request) or self._protocols.h2c(program) is not None
 
     def _program(self, request: AuthRequest, result: AuthResult) -> Program | None:
         """The program that an allowed request is for; None while there is none."""
@@ -244,7 +256,7 @@ class Gateway:
         spoken = self._protocols.of(program)
         if spoken is Spoken.H2C or (is_grpc(request) and self._protocols.h2c(program)):
             return Spoken.H2C, b"direct"
-        unknown = spoken in (None, Spoken.OTHER) and (request.method in BODILESS or _small(request))
+        unknown = spoken in (None, Spoken.OTHER) and (request.method in BODILESS or is_small(request))
         lane = b"relay" if unknown or may_be_endless(request) else b"direct"
         return Spoken.HTTPS if spoken is Spoken.HTTPS else Spoken.HTTP, lane
 
@@ -319,11 +331,6 @@ def _without_proxy_path(request: AuthRequest) -> str:
     )
 
 
-def is_grpc(request: AuthRequest) -> bool:
-    """Whether a request is a call of gRPC, which HTTP/2 alone carries."""
-    return request.content_type.startswith("application/grpc") and "grpc-web" not in request.content_type
-
-
 def _failure(error: Exception) -> Answer:
     match error:
         case BadRequest():
@@ -332,27 +339,3 @@ def _failure(error: Exception) -> Answer:
             return problem(error.status, error.detail, error.fix).add("retry-after", "5")
     _log.error("a decision failed", exc_info=error)
     return problem(503, "Homeport could not decide", "try again; its log on the machine says more")
-
-
-def may_be_endless(request: AuthRequest) -> bool:
-    """Whether the answer may have no end, so that it must pass where it can be ended when the share does.
-
-    Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one
-    unasked (chat interfaces do so); it cannot be repeated as a GET can, so that it takes the relay from the start.
-    """
-    if request.method == "GET":
-        return bool(request.upgrade) or "text/event-stream" in request.accept
-    if request.method in ("HEAD", "OPTIONS") or not _small(request):
-        return False
-    return "text/event-stream" in request.accept or (
-        request.fetch_mode != "navigate" and request.accept in ("", "*/*")
-    )
-
-
-def _small(request: AuthRequest) -> bool:
-    return (
-        request.length.isascii()
-        and request.length.isdigit()
-        and len(request.length) <= 7
-        and int(request.length) <= RELAYED_BODY
-    )

@@ -14,6 +14,7 @@ from homeportd.networks import Address
 
 MAX_HEADERS = 64 * 1024  # bytes of all names and values but cookies, of which Caddy lets a megabyte through
 MAX_URI = 2048  # characters of an address that we send a visitor back to
+RELAYED_BODY = 1024 * 1024  # bytes; a larger upload is never sent by the relay
 MAX_AUTHORIZATION = 4096
 
 _NEXT = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -179,3 +180,33 @@ def safe_next(text: str) -> str:
     if len(text) > MAX_URI or not _NEXT.fullmatch(text) or text.startswith("/.homeport/"):
         return "/"
     return text
+
+
+def may_be_endless(request: AuthRequest) -> bool:
+    """Whether the answer may have no end, so that it must pass where it can be ended when the share does.
+
+    Upgrades, and whatever asks for an event stream. A small request with a body may be answered by one
+    unasked (chat interfaces do so); it cannot be repeated as a GET can, so that it takes the relay from the start.
+    """
+    if request.method == "GET":
+        return bool(request.upgrade) or "text/event-stream" in request.accept
+    if request.method in ("HEAD", "OPTIONS") or not is_small(request):
+        return False
+    return "text/event-stream" in request.accept or (
+        request.fetch_mode != "navigate" and request.accept in ("", "*/*")
+    )
+
+
+def is_small(request: AuthRequest) -> bool:
+    """Whether a body is of a known length that the relay takes."""
+    return (
+        request.length.isascii()
+        and request.length.isdigit()
+        and len(request.length) <= 7
+        and int(request.length) <= RELAYED_BODY
+    )
+
+
+def is_grpc(request: AuthRequest) -> bool:
+    """Whether a request is a call of gRPC, which HTTP/2 alone carries."""
+    return request.content_type.startswith("application/grpc") and "grpc-web" not in request.content_type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -39,6 +39,10 @@ class ShareRequest:
     host_header: str | None = None
 
 
+async def _no_binding(_port: int) -> Binding | None:
+    return None
+
+
 class Shares:
     """All shares, in memory for decisions, in the database for ever."""
 
@@ -49,7 +53,7 @@ class Shares:
         endings: Endings,
         now: Callable[[], datetime] = clock.now,
         refusal: Callable[[int], Problem | None] = lambda port: None,
-        binding: Callable[[int], Binding | None] = lambda port: None,
+        binding: Callable[[int], Awaitable[Binding | None]] = _no_binding,
     ) -> None:
         """`refusal` says why a port cannot be shared, if it cannot; `binding` what listens on a port now."""
         self._store = store
@@ -114,6 +118,8 @@ class Shares:
             raise invalid("max_uses counts passwords", "use mode password, or leave max_uses out")
         fresh_hash = await self._passwords.hash(request.password) if request.password is not None else None
 
+        made_for = await self._binding(port)
+
         def made_of(before: Share | None) -> Share:
             password_hash = fresh_hash or (before.password_hash if before else None)
             if request.mode is not Mode.PASSWORD:
@@ -133,7 +139,7 @@ class Shares:
                 uses=0,
                 updated_at=now,
                 host_header=host,
-                binding=kept.binding if kept else self._binding(port),
+                binding=kept.binding if kept else made_for,
                 inherited=bool(kept and kept.inherited),
                 paused=kept.paused if kept and request.mode is not Mode.PRIVATE else None,
             )
