@@ -130,6 +130,7 @@ def homeport(stack: ExitStack, folder: Path) -> tuple[int, httpx.Client, psutil.
     number = free_port()
     origin = f"http://{{port}}.localhost:{number}"
     sockets, data = folder / "s", folder / "data"
+    (sockets / "visitors").mkdir(mode=0o700, parents=True)
     settings = folder / "agent.toml"
     settings.write_text(
         f'origin = "{origin}"\nport_ranges = ["1024-65535"]\nown_ports = [{number}]\nrepo_root = "{folder}/repos"\n'
@@ -139,6 +140,7 @@ def homeport(stack: ExitStack, folder: Path) -> tuple[int, httpx.Client, psutil.
     text = environment.from_string(TEMPLATE.read_text()).render(
         homeport_origin=origin,
         homeport_socket_dir=str(sockets),
+        homeport_edge_name="",
         caddy_bind=["127.0.0.1"],
         caddy_port=number,
         caddy_trusted_proxies=[],
