@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import h2.config
@@ -175,6 +177,26 @@ async def test_what_is_no_http_is_told_as_such(alone):
         assert (page.status_code, f"homeport tcp {port}" in page.text) == (502, True)
         answer = await gateway.get(port)
         assert answer.json()["fix"] == f"homeport tcp {port}"
+
+
+async def test_a_database_that_says_nothing_is_known_by_its_program(alone, tmp_path):
+    """PostgreSQL closes on what is not its own protocol."""
+    program = tmp_path / "postgres"
+    program.symlink_to(sys.executable)
+    script = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)"
+    )
+    script += "\nwhile True: s.accept()[0].close()"
+    with subprocess.Popen([program, "-c", script], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = int(server.stdout.readline())
+            async with alone() as gateway:
+                await gateway.listening(port)
+                await gateway.share(port)
+                page = await gateway.get(port, headers={"Accept": "text/html"})
+                assert (page.status_code, f"homeport tcp {port}" in page.text) == (502, True)
+        finally:
+            server.kill()
 
 
 async def test_a_server_that_hangs_up_is_not_taken_for_another_protocol(gateway, dev):

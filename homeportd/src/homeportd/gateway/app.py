@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from homeportd import clock
+from homeportd.cautions import caution
 from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.admin_networks import refusal
@@ -302,8 +303,11 @@ class Gateway:
 
     def _no_answer(self, request: AuthRequest) -> Answer:
         port = self._ports.get(request.port)
-        found = {self._protocols.of(one) for one in port.programs} if port is not None else set()
-        if Spoken.OTHER in found:
+        programs = port.programs if port is not None else ()
+        found = {self._protocols.of(one) for one in programs}
+        # PostgreSQL says nothing to what is not its own protocol; but its program is known.
+        known = [caution(request.port, one.owner.argv if one.owner else ()) for one in programs]
+        if Spoken.OTHER in found or any(each is not None and each.kind == "not-http" for each in known):
             if request.wants_page:
                 return pages.no_http(request.port)
             detail = f"the server on port {request.port} speaks something else than HTTP"
