@@ -72,7 +72,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         stack.push_async_callback(rollups.close)
         publisher = TunnelPublisher(core.events, tunnels, log, settings)
         if settings.access_log is not None:
-            reader = AccessLogReader(settings.access_log, log, tunnels.registry, publisher.show_visit)
+            reader = AccessLogReader(settings.access_log, log, tunnels.registry, publisher.show_connection)
             reader.start()
             stack.push_async_callback(reader.close)
         domains = Domains(settings, mappings, Lookup(settings.dns_server), INTERVALS, tunnels)

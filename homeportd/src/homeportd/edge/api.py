@@ -18,14 +18,14 @@ from homeportd.edge.traffic.metrics import CONTENT_TYPE, exposition
 from homeportd.edge.traffic.rollups import Rollups
 from homeportd.edge.tunnel import Tunnel
 from homeportd.edge.view import (
-    MinuteView,
+    ConnectionLogRow,
     ReservationView,
+    TrafficMinute,
     TunnelView,
-    VisitView,
-    minute_view,
+    connection_log_row,
     reservation_view,
+    traffic_minute,
     tunnel_view,
-    visit_view,
 )
 from homeportd.errors import not_found
 from homeportd.http import NetworkText, problems
@@ -125,19 +125,19 @@ def router(
         tunnel_id: TunnelId,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         before: Annotated[int, Query(ge=0, le=2**63 - 1)] | None = None,
-    ) -> list[VisitView]:
+    ) -> list[ConnectionLogRow]:
         """The connections and requests of visitors, newest first."""
         tunnels.get(tunnel_id)
-        return [visit_view(visit) for visit in await log.newest(tunnel_id, limit, before)]
+        return [connection_log_row(row) for row in await log.newest(tunnel_id, limit, before)]
 
     @routes.get("/api/tunnels/{tunnel_id}/minutes", responses=problems(401, 404, 422))
     async def read_tunnel_minutes(
         tunnel_id: TunnelId, hours: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 1
-    ) -> list[MinuteView]:
+    ) -> list[TrafficMinute]:
         """The counters by the minute, oldest first; minutes without traffic are left out."""
         tunnels.get(tunnel_id)
         await rollups.write()
-        return [minute_view(minute) for minute in await rollups.list(tunnel_id, hours * 60)]
+        return [traffic_minute(minute) for minute in await rollups.list(tunnel_id, hours * 60)]
 
     @routes.get("/api/reservations", responses=problems(401))
     async def list_reservations() -> list[ReservationView]:

@@ -8,9 +8,9 @@ from typing import Final
 from homeportd.edge import names
 from homeportd.edge.service import Tunnels
 from homeportd.edge.settings import EdgeSettings
-from homeportd.edge.traffic.connection_log import ConnectionLog, Visit
+from homeportd.edge.traffic.connection_log import ConnectionLog, LoggedConnection
 from homeportd.edge.tunnel import Tunnel
-from homeportd.edge.view import EVENTS, rates_view, tunnel_view, visit_view
+from homeportd.edge.view import EVENTS, connection_log_row, rates_view, tunnel_view
 from homeportd.events import Events
 from homeportd.token_bucket import TokenBucket
 
@@ -32,7 +32,7 @@ class TunnelPublisher:
         self._rates: dict[str, int] = {}  # a hash of what each tunnel showed last
         events.declare(EVENTS)
         tunnels.changed.subscribe(self._tunnel_changed)
-        log.appended.subscribe(self.show_visit)
+        log.appended.subscribe(self.show_connection)
 
     def _tunnel_changed(self, kind: str, tunnel: Tunnel) -> None:
         if kind == "closed":
@@ -41,10 +41,12 @@ class TunnelPublisher:
             view = tunnel_view(tunnel, names.address(tunnel.reservation, self._settings))
             self._events.publish(f"tunnel.{kind}", view.model_dump())
 
-    def show_visit(self, visit: Visit) -> None:
+    def show_connection(self, connection: LoggedConnection) -> None:
         """Show a row of the connection log, unless there are too many."""
         if self._events.watched and self._shown.take(monotonic()):
-            self._events.show("tunnel.visit", {"tunnel": visit.tunnel, **visit_view(visit).model_dump()})
+            self._events.show(
+                "tunnel.visit", {"tunnel": connection.tunnel, **connection_log_row(connection).model_dump()}
+            )
 
     def show_rates(self) -> None:
         """Show the rates of the tunnels whose rates have changed: a thousand idle tunnels cost nothing."""

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from homeportd import clock
-from homeportd.edge.traffic.connection_log import Visit
+from homeportd.edge.traffic.connection_log import LoggedConnection
 from homeportd.edge.traffic.rollups import Minute
 from homeportd.edge.tunnel import Tunnel
 
@@ -83,7 +83,7 @@ class ReservationView(BaseModel):
     live: bool
 
 
-class VisitView(BaseModel):
+class ConnectionLogRow(BaseModel):
     """A row of the connection log."""
 
     id: int
@@ -99,7 +99,7 @@ class VisitView(BaseModel):
     duration_ms: int | None
 
 
-class MinuteView(BaseModel):
+class TrafficMinute(BaseModel):
     """The counters of one minute with traffic."""
 
     minute: str
@@ -125,7 +125,7 @@ class TunnelRatesView(BaseModel):
     tunnels: list[RatesView]
 
 
-class TunnelVisitView(VisitView):
+class ConnectionEvent(ConnectionLogRow):
     """Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far."""
 
     tunnel: str
@@ -136,7 +136,7 @@ EVENTS: Final[dict[str, type[BaseModel]]] = {
     "tunnel.changed": TunnelView,
     "tunnel.closed": TunnelClosedView,
     "tunnel.rates": TunnelRatesView,
-    "tunnel.visit": TunnelVisitView,
+    "tunnel.visit": ConnectionEvent,  # the name that programs know
 }
 
 
@@ -211,17 +211,17 @@ def reservation_view(
     )
 
 
-def visit_view(visit: Visit) -> VisitView:
+def connection_log_row(connection: LoggedConnection) -> ConnectionLogRow:
     """One row of the connection log."""
-    return VisitView(**{name: getattr(visit, name) for name in VisitView.model_fields})
+    return ConnectionLogRow(**{name: getattr(connection, name) for name in ConnectionLogRow.model_fields})
 
 
-def minute_view(minute: Minute) -> MinuteView:
+def traffic_minute(minute: Minute) -> TrafficMinute:
     """One minute, by the moment it began."""
     counts = minute.counts
-    return MinuteView(
+    return TrafficMinute(
         minute=clock.to_text(datetime.fromtimestamp(minute.minute * 60, UTC)),
-        **{name: getattr(counts, name) for name in MinuteView.model_fields if name != "minute"},
+        **{name: getattr(counts, name) for name in TrafficMinute.model_fields if name != "minute"},
     )
 
 

@@ -607,6 +607,37 @@ export interface components {
             not_before: string;
             serial: string;
         };
+        /** @description Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far. */
+        ConnectionEvent: {
+            address: string;
+            bytes_in: number | null;
+            bytes_out: number | null;
+            duration_ms: number | null;
+            /** @enum {string} */
+            event: "request" | "open" | "close" | "refused";
+            id: number;
+            method: string | null;
+            path: string | null;
+            port: number;
+            status: number | null;
+            time: string;
+            tunnel: string;
+        };
+        /** @description A row of the connection log. */
+        ConnectionLogRow: {
+            address: string;
+            bytes_in: number | null;
+            bytes_out: number | null;
+            duration_ms: number | null;
+            /** @enum {string} */
+            event: "request" | "open" | "close" | "refused";
+            id: number;
+            method: string | null;
+            path: string | null;
+            port: number;
+            status: number | null;
+            time: string;
+        };
         /** @description A container as its engine calls it; service and project where a compose file made it. */
         ContainerView: {
             name: string;
@@ -732,18 +763,6 @@ export interface components {
         LoginLink: {
             expires_at: string;
             url: string;
-        };
-        /** @description The counters of one minute with traffic. */
-        MinuteView: {
-            bytes_in: number;
-            bytes_out: number;
-            connections: number;
-            datagrams_in: number;
-            datagrams_out: number;
-            dropped: number;
-            minute: string;
-            refused: number;
-            requests: number;
         };
         /** @description Events after an id; `resumed` false: the log does not reach back so far, so read everything anew. */
         Missed: {
@@ -1071,6 +1090,18 @@ export interface components {
             /** @enum {string} */
             scope: "owner" | "tunnel";
         };
+        /** @description The counters of one minute with traffic. */
+        TrafficMinute: {
+            bytes_in: number;
+            bytes_out: number;
+            connections: number;
+            datagrams_in: number;
+            datagrams_out: number;
+            dropped: number;
+            minute: string;
+            refused: number;
+            requests: number;
+        };
         TunnelChangedEvent: {
             data: components["schemas"]["TunnelView"];
             id: number | null;
@@ -1134,26 +1165,10 @@ export interface components {
             subdomains: boolean;
         };
         TunnelVisitEvent: {
-            data: components["schemas"]["TunnelVisitView"];
+            data: components["schemas"]["ConnectionEvent"];
             id: number | null;
             /** @constant */
             type: "tunnel.visit";
-        };
-        /** @description Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far. */
-        TunnelVisitView: {
-            address: string;
-            bytes_in: number | null;
-            bytes_out: number | null;
-            duration_ms: number | null;
-            /** @enum {string} */
-            event: "request" | "open" | "close" | "refused";
-            id: number;
-            method: string | null;
-            path: string | null;
-            port: number;
-            status: number | null;
-            time: string;
-            tunnel: string;
         };
         /** @description Why the agent serves its user: a word, a sentence; the command that changes it, null without root. */
         UserChoiceView: {
@@ -1161,21 +1176,6 @@ export interface components {
             /** @enum {string} */
             reason: "setting" | "sudo" | "root" | "edge" | "data" | "rootless";
             sentence: string;
-        };
-        /** @description A row of the connection log. */
-        VisitView: {
-            address: string;
-            bytes_in: number | null;
-            bytes_out: number | null;
-            duration_ms: number | null;
-            /** @enum {string} */
-            event: "request" | "open" | "close" | "refused";
-            id: number;
-            method: string | null;
-            path: string | null;
-            port: number;
-            status: number | null;
-            time: string;
         };
         /** @description The caller as the agent knows it. */
         WhoAmI: {
@@ -2086,7 +2086,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VisitView"][];
+                    "application/json": components["schemas"]["ConnectionLogRow"][];
                 };
             };
         };
@@ -2110,7 +2110,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MinuteView"][];
+                    "application/json": components["schemas"]["TrafficMinute"][];
                 };
             };
         };

@@ -29,9 +29,9 @@ export type TunnelKind = Tunnel["kind"];
 /** Rates in bytes a second; `in` is from visitors to the server. */
 export type TunnelRates = Schemas["RatesView"];
 export type TunnelLimits = Schemas["LimitsView"];
-export type TrafficMinute = Schemas["MinuteView"];
-export type ConnectionLogRow = Schemas["VisitView"];
-export type ConnectionEvent = Schemas["TunnelVisitView"];
+export type TrafficMinute = Schemas["TrafficMinute"];
+export type ConnectionLogRow = Schemas["ConnectionLogRow"];
+export type ConnectionEvent = Schemas["ConnectionEvent"];
 export type Reservation = Schemas["ReservationView"];
 export type ReservationRequest = Schemas["ReservationBody"];
 /** An absent passcode keeps the one that is set, null removes it. */

@@ -19,7 +19,7 @@ from typing import Any, Final
 from homeportd import json_text
 from homeportd.edge.registry import Registry
 from homeportd.edge.traefik.routes import PREFIX
-from homeportd.edge.traffic.connection_log import MAX_TEXT, ConnectionLog, Visit
+from homeportd.edge.traffic.connection_log import MAX_TEXT, ConnectionLog, LoggedConnection
 from homeportd.tasks import TaskSet
 
 POLL_S: Final = 0.5
@@ -32,7 +32,7 @@ FULL_AT: Final = 2 * TRUNCATE_AT  # and at this size even if Traefik never pause
 _log = logging.getLogger(__name__)
 
 
-def read_line(line: bytes) -> Visit | None:
+def read_line(line: bytes) -> LoggedConnection | None:
     """One line of the log; None for a line that is not JSON, or not about a tunnel."""
     try:
         entry = json_text.loads(line)
@@ -48,7 +48,7 @@ def read_line(line: bytes) -> Visit | None:
     status = _number(entry, "DownstreamStatus")
     # A 403 without an answer of the server is the allowlist's.
     refused = status == FORBIDDEN and not _number(entry, "OriginStatus")
-    return Visit(
+    return LoggedConnection(
         tunnel=id_,
         time=_moment((_text(entry, "StartUTC") or _text(entry, "time"))[:40]),
         event="refused" if refused else "request",
@@ -85,7 +85,11 @@ class AccessLogReader:
     """Follows the log, and writes the requests of known tunnels to the connection log."""
 
     def __init__(
-        self, path: Path, log: ConnectionLog, registry: Registry, on_request: Callable[[Visit], None]
+        self,
+        path: Path,
+        log: ConnectionLog,
+        registry: Registry,
+        on_request: Callable[[LoggedConnection], None],
     ) -> None:
         self._path = path
         self._log = log
@@ -125,17 +129,17 @@ class AccessLogReader:
             if len(data) < MAX_LINE:
                 return found, position, False
             end = len(data)  # no line of the log is as long
-        rows = [visit for line in data[:end].splitlines() if (visit := read_line(line))]
-        known = [visit for visit in rows if self._registry.get(visit.tunnel)]
+        rows = [connection for line in data[:end].splitlines() if (connection := read_line(line))]
+        known = [connection for connection in rows if self._registry.get(connection.tunnel)]
         position += end
         await self._log.add(known, found, position)
-        for visit in known:
-            tunnel = self._registry.get(visit.tunnel)
+        for connection in known:
+            tunnel = self._registry.get(connection.tunnel)
             if tunnel is not None:
                 total = tunnel.stats.total
                 total.requests += 1
-                total.refused += visit.event == "refused"
-            self._on_request(visit)
+                total.refused += connection.event == "refused"
+            self._on_request(connection)
         more = len(data) == CHUNK
         self._may_have_queries = self._may_have_queries or b"?" in data
         if (position >= TRUNCATE_AT or self._may_have_queries) and not more:

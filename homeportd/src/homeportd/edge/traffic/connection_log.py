@@ -13,7 +13,7 @@ MAX_TEXT = 512  # characters of a path
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class LoggedConnection:
     """A row: a connection that began (`open`), ended (`close`) or was refused (`refused`), or a `request` of HTTP.
 
     `path` is without its query, which may hold secrets. `id` is 0 until the row is on disk.
@@ -33,11 +33,11 @@ class Visit:
     id: int = 0
 
 
-class ConnectionLog(Journal[Visit]):
+class ConnectionLog(Journal[LoggedConnection]):
     """The rows of each tunnel. `on_row` is called for connections; requests come by `add`."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, "tunnel_visits", "tunnel", Visit, Visit)
+        super().__init__(database, "tunnel_visits", "tunnel", LoggedConnection, LoggedConnection)
 
     def record(
         self,
@@ -51,7 +51,7 @@ class ConnectionLog(Journal[Visit]):
     ) -> None:
         """Add a row about a connection. Never waits, never fails."""
         self.append(
-            Visit(
+            LoggedConnection(
                 tunnel,
                 clock.to_text(clock.now()),
                 event,
@@ -63,7 +63,7 @@ class ConnectionLog(Journal[Visit]):
             )
         )
 
-    async def add(self, rows: Sequence[Visit], inode: int, position: int) -> None:
+    async def add(self, rows: Sequence[LoggedConnection], inode: int, position: int) -> None:
         """Write requests, and the position up to which Traefik's log was read, in one transaction."""
         async with self._database.transaction() as connection:
             await self.write(connection, rows)
