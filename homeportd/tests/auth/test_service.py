@@ -93,8 +93,8 @@ async def test_nothing_secret_is_stored(auth, database, tmp_path):
 
 
 async def test_tokens_are_made_used_and_revoked(auth, database, passwords, clock):
-    told = []
-    auth.revoked.subscribe(lambda: told.append(1))
+    emitted = []
+    auth.revoked.subscribe(lambda: emitted.append(1))
     token, secret = await auth.create_token(" ci ")
     assert (token.name, secret[:3]) == ("ci", "hp_")
     assert secret.startswith(token.prefix)
@@ -106,7 +106,7 @@ async def test_tokens_are_made_used_and_revoked(auth, database, passwords, clock
     assert again.tokens()[0].last_used_at == clock.now
     await auth.revoke_token(token.id)
     assert auth.token(secret) is None
-    assert told == [1]
+    assert emitted == [1]
     with pytest.raises(Problem):
         await auth.revoke_token(token.id)
 

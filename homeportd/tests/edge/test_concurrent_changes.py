@@ -211,10 +211,10 @@ async def test_a_reservation_is_there_with_its_passcode_or_not_at_all(peer, monk
 async def test_a_tunnel_that_cannot_be_removed_is_shown_without_its_client(connect, monkeypatch, caplog):
     client = await connect()
     opened = await client.open("tcp")
-    told, publish = [], Events.publish
+    published, publish = [], Events.publish
 
     def noted(self, kind, data):
-        told.append((kind, data))
+        published.append((kind, data))
         publish(self, kind, data)
 
     async def full(_self, _id):
@@ -223,8 +223,8 @@ async def test_a_tunnel_that_cannot_be_removed_is_shown_without_its_client(conne
     monkeypatch.setattr(Events, "publish", noted)
     monkeypatch.setattr(ReservationStore, "delete", full)
     client.say(Close(tunnel=opened.tunnel))
-    await until(lambda: told)
-    (kind, data) = told[0]
+    await until(lambda: published)
+    (kind, data) = published[0]
     assert (kind, data["id"], data["state"]) == ("tunnel.changed", opened.tunnel, "offline")
     caplog.clear()  # of what the link says of it
 

@@ -52,7 +52,7 @@ async def enter(ask, passcode, **headers):
     )
 
 
-async def test_the_passcode_opens_the_door(ask, client):
+async def test_the_passcode_lets_a_visitor_in(ask, client):
     page = await ask("/a?b=c", headers=BROWSER)
     assert page.status_code == 401
     assert "app.tunnel.localhost:8081" in page.text

@@ -359,7 +359,7 @@ async def test_the_front_door_is_no_port_of_ours(gateway):
 # The agent's end
 
 
-async def test_without_the_agent_every_door_is_closed(gateway, dev):
+async def test_without_the_agent_every_port_is_closed(gateway, dev):
     await gateway.share(dev.port)
     assert (await gateway.get(dev.port)).status_code == 200
     seen = len(dev.requests)

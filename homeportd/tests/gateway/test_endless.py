@@ -190,11 +190,11 @@ async def test_a_web_socket_carries_both_ways_and_ends_with_its_share(echo, echo
             await socket.send(message)
             assert await socket.recv() == message
             assert await socket.recv() == message
-        told = seen[0].headers
-        assert told["Host"] == f"localhost:{port}"
-        assert told["Origin"] == f"http://localhost:{port}"
-        assert told["Cookie"] == "app=1"
-        assert not [name for name in told if name.lower().startswith("x-homeport")]
+        received = seen[0].headers
+        assert received["Host"] == f"localhost:{port}"
+        assert received["Origin"] == f"http://localhost:{port}"
+        assert received["Cookie"] == "app=1"
+        assert not [name for name in received if name.lower().startswith("x-homeport")]
         await gateway.unshare(port)
         with pytest.raises(websockets.ConnectionClosed):
             async with asyncio.timeout(PATIENCE_S):

@@ -33,15 +33,15 @@ async def test_what_is_there_is_known_at_the_start(repos, root):
     assert repos.of(root) is None
 
 
-async def test_a_visited_repo_is_known_at_once_and_told(repos, root, tmp_path):
+async def test_a_visited_repo_is_known_at_once_and_emitted(repos, root, tmp_path):
     elsewhere = make(tmp_path / "elsewhere")
-    told = []
-    repos.changed.subscribe(lambda: told.append([repo.id for repo in repos.all()]))
+    emitted = []
+    repos.changed.subscribe(lambda: emitted.append([repo.id for repo in repos.all()]))
     await repos.start()
     await repos.visit(frozenset({elsewhere / "src"}))
     assert repos.of(elsewhere / "src").id == "elsewhere"
     await repos.visit(frozenset({elsewhere / "src"}))
-    assert told == [["elsewhere"]]
+    assert emitted == [["elsewhere"]]
 
 
 async def test_a_left_repo_goes_with_a_later_look(repos, tmp_path, monkeypatch):
@@ -69,8 +69,8 @@ async def test_a_new_clone_and_a_new_branch_are_noticed(repos, root, monkeypatch
 async def test_dirty_is_asked_for_and_then_good_for_a_while(repos, root, monkeypatch):
     monkeypatch.setattr(module, "DIRTY_AGE", 3600.0)
     shop = make(root / "shop")
-    told = []
-    repos.changed.subscribe(lambda: told.append(repos.all()[0].dirty))
+    emitted = []
+    repos.changed.subscribe(lambda: emitted.append(repos.all()[0].dirty))
     await repos.start()
     await repos.refresh_dirty()
     (shop / "new").write_text("x")
@@ -79,7 +79,7 @@ async def test_dirty_is_asked_for_and_then_good_for_a_while(repos, root, monkeyp
     monkeypatch.setattr(module, "DIRTY_AGE", 0.0)
     await asyncio.gather(*(repos.refresh_dirty() for _ in range(3)))
     assert repos.all()[0].dirty is True
-    assert told == [None, False, True]
+    assert emitted == [None, False, True]
 
 
 async def test_without_git_dirty_is_unknown(repos, root, monkeypatch):
