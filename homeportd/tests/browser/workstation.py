@@ -82,12 +82,17 @@ class Workstation(Installation):
     def reset(self) -> None:
         """Nothing runs, nothing is shared; that the repos are gone is noticed soon."""
         self.stop_servers()
-        for port in self.call("GET", "/api/ports"):
-            if port["share"]["mode"] != "private":
-                self.call("DELETE", f"/api/ports/{port['port']}/share")
         for path in (self.folder / "repos").iterdir():
             shutil.rmtree(path)
-        wait_for(lambda: not self.call("GET", "/api/ports"), "the list is empty")
+        wait_for(self._is_empty, "the list is empty")
+
+    def _is_empty(self) -> bool:
+        """Whether no port is listed. Each look removes shares: a page's last request may come after the first."""
+        ports = self.call("GET", "/api/ports")
+        for port in ports:
+            if port["share"]["mode"] != "private":
+                self.call("DELETE", f"/api/ports/{port['port']}/share")
+        return not ports
 
     @staticmethod
     def overflow(page: Page) -> int:
