@@ -33,7 +33,7 @@ NOISE = (
     "/var/lib/systemd",
 )
 # A change of the controller's cache, not of the host; the preview may have made it.
-BUILD = "release : Build the dashboard and the agent"
+BUILD = "artifact : Build the dashboard and the agent"
 
 
 def machine(name: str) -> Host:

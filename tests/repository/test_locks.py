@@ -29,7 +29,7 @@ def test_no_lock_names_an_index(lock: Path) -> None:
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host", lock.read_text())
 
 
-def test_every_wish_has_a_lock() -> None:
+def test_each_list_of_requirements_has_a_lock() -> None:
     wanted = {path.stem for path in (ROOT / "requirements").glob("*.in")}
     assert wanted == {path.stem for path in LOCKS}
 

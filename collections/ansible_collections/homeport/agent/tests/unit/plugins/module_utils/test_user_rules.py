@@ -105,7 +105,7 @@ def test_our_own_user_gets_it_back_without_its_home(decide: Decide) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wished", "user", "sources"),
+    ("wanted", "user", "sources"),
     [
         ("", "alice", ["bob"]),
         ("alice", "alice", ["bob"]),
@@ -113,12 +113,12 @@ def test_our_own_user_gets_it_back_without_its_home(decide: Decide) -> None:
         ("homeport", "homeport", ["alice", "bob"]),
     ],
 )
-def test_an_interrupted_handover_goes_on(decide: Decide, wished: str, user: str, sources: list[str]) -> None:
-    """Whoever owns the folder by then, whoever runs it, and whatever is wished for now."""
+def test_an_interrupted_handover_goes_on(decide: Decide, wanted: str, user: str, sources: list[str]) -> None:
+    """Whoever owns the folder by then, whoever runs it, and whatever is wanted now."""
     for owner in ("bob", "alice"):
         fact, problems = decide(
             {"data_owner": owner, "users": USERS, "handover": {"from": ["bob"], "to": "alice"}},
-            {"homeport_user": wished},
+            {"homeport_user": wanted},
         )
         assert problems == []
         assert (fact["agent"]["user"], fact["agent"]["handover"]["from"]) == (user, sources)
