@@ -118,8 +118,9 @@ def test_a_sudo_that_asks_needs_a_terminal(machine: Any) -> None:
 
 
 def test_an_upstream_release_replaces_a_wheel_and_damage_is_mended(machine: Any) -> None:
-    if machine.user == "root":  # one machine is enough for it
-        replace_damage_and_mend(machine, options(machine))
+    if machine.user == "root":
+        pytest.skip("one machine is enough for it")
+    replace_damage_and_mend(machine)
 
 
 def test_second_run_changes_nothing(machine: Any) -> None:
