@@ -56,6 +56,7 @@ export const tunnel = (name: string, part: Partial<Tunnel> = {}): Tunnel => ({
   limits: { bytes_per_second: null, connections: null },
   passcode: false,
   proxy_protocol: null,
+  subdomains: false,
   reserved: false,
   links: 2,
   round_trip_ms: 12.5,

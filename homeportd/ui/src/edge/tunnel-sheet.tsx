@@ -110,6 +110,7 @@ function Facts({ tunnel }: { tunnel: Tunnel }) {
       : [`${tunnel.round_trip_ms.toFixed(1)} ms to its client and back`]),
     describeLimits(tunnel.limits),
     tunnel.proxy_protocol ? `tells its server who comes by PROXY ${tunnel.proxy_protocol}` : "",
+    tunnel.subdomains ? "takes names below its own, too" : "",
     tunnel.reserved ? "reserved" : "not reserved",
   ];
   return (
