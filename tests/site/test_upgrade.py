@@ -282,6 +282,10 @@ def all_are_let_in_as_before(machine: Any, made: Made) -> None:
     assert [answer["status"] for answer in visit(machine, *requests)] == EXPECTED
 
 
+def test_what_is_made_with_the_commit_before_is_in_use(machine: Any, made: Made) -> None:
+    all_are_let_in_as_before(machine, made)
+
+
 def test_an_upgrade_that_fails_leaves_the_old_release_with_its_data(
     machine: Any, made: Made, pulled: None
 ) -> None:
