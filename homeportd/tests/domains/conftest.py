@@ -15,7 +15,7 @@ from ..freeports import free_port, free_ports
 from .acme_edge import BASE, ZONES, AcmeEdge
 
 TLS_ALPN = {"tlsChallenge": {}}
-HTTP = {"httpChallenge": {"entryPoint": "web"}}
+HTTP = {"httpChallenge": {"entryPoint": "web", "delay": "2s"}}
 
 
 def pytest_asyncio_loop_factories(config, item):
