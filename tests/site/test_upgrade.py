@@ -29,14 +29,8 @@ ROOT = Path(__file__).parents[2]
 CLIENT = "debian"  # an account that neither is root nor runs the agent
 PASSWORD = "correct horse battery"
 BASIC = {"Authorization": f"Basic {b64encode(f'me:{PASSWORD}'.encode()).decode()}"}
-WEB, ECHO, DATAGRAMS, PAGES, SHARED, NOBODY = (
-    3000,
-    3001,
-    3002,
-    4000,
-    4002,
-    4001,
-)  # ports; nobody listens on the last
+WEB, ECHO, DATAGRAMS = 3000, 3001, 3002  # ports
+PAGES, SHARED, NOBODY = 4000, 4002, 4001  # ports; nobody listens on the last
 SOCKET = "/run/homeport/visitors/visitors.sock"
 TCP, UDP = 20022, 20053  # at the edge
 NETWORKS = ["127.0.0.0/8", "192.0.2.0/24"]
@@ -256,11 +250,10 @@ def upgraded(machine: Any, made: Made, pulled: None) -> Upgraded:
 
 def covers(now: Any, before: Any) -> bool:
     """Whether all that was shown is shown as it was; a newer release may show more fields beside."""
-    match before:
-        case dict():
-            return all(key in now and covers(now[key], value) for key, value in before.items())
-        case list():
-            return len(now) == len(before) and all(map(covers, now, before))
+    if isinstance(before, dict):
+        return all(key in now and covers(now[key], value) for key, value in before.items())
+    if isinstance(before, list):
+        return len(now) == len(before) and all(map(covers, now, before))
     return bool(now == before)
 
 
@@ -272,8 +265,7 @@ def stays(before: dict[str, Any], now: dict[str, Any]) -> None:
         rows = now[path][::-1] if newest_first else now[path]
         if newest_first or "/minutes" in path:
             rows = rows[: len(found)]
-        shown_before = found[::-1] if newest_first else found
-        assert covers(rows, shown_before), (path, rows, shown_before)
+        assert covers(rows, found[::-1] if newest_first else found), (path, rows, found)
 
 
 def release(machine: Any) -> str:
