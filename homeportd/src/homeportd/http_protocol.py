@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-from functools import lru_cache
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from homeportd.networks import client_key_of
+
 REQUEST_S: Final = 10.0  # for a head and its body to come, and for the first request of a connection to begin
-SLOW_A_CLIENT: Final = (
-    16  # bodies under way of one client (an IPv4 address, an IPv6 /64); the oldest gives way
-)
+# Bodies under way of one client (an IPv4 address, an IPv6 /64); the oldest gives way.
+SLOW_A_CLIENT: Final = 16
 OWN_DESCRIPTORS: Final = 64  # which listeners leave to the agent's own files, sockets and programs
 FEWEST_CONNECTIONS: Final = 8  # of a listener
 FULL_ANSWERED: Final = 16  # connections beyond a listener's, which are told so; further ones are cut
@@ -37,9 +36,8 @@ class LimitedConfig(uvicorn.Config):
         super().__init__(app, **options)
         self.connections = connections
         self.client_header = client_header
-        self.slow: dict[
-            str, dict[LimitedProtocol, None]
-        ] = {}  # whose bodies are under way, by client, oldest first
+        # Whose bodies are under way, by client, oldest first.
+        self.slow: dict[str, dict[LimitedProtocol, None]] = {}
 
 
 def part_of_descriptors(part: float) -> int:
@@ -126,7 +124,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._deadline = asyncio.get_running_loop().call_later(REQUEST_S, self._too_slow)
         if not self._in_body or self._client is not None:
             return
-        self._client = _client(self._said_client())
+        self._client = client_key_of(self._said_client())
         slow = self._limits.slow.setdefault(self._client, {})
         slow[self] = None
         if len(slow) > SLOW_A_CLIENT:
@@ -162,15 +160,3 @@ class LimitedProtocol(HttpToolsProtocol):
                 % (status, HTTPStatus(status).phrase.encode(), len(body), body)
             )
         self.transport.close()
-
-
-@lru_cache(maxsize=4096)
-def _client(text: str) -> str:
-    """The key of a client, whatever the proxy says of it; requests without an address are one client's."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return f"{int(address) >> 64:x}"
-    return str(getattr(address, "ipv4_mapped", None) or address)

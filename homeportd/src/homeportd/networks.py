@@ -1,9 +1,10 @@
-"""Networks of allowlists: addresses and CIDR blocks as people write them, and which addresses are in them."""
+"""Networks of allowlists, as people write them, and which addresses are in them; and the client behind an address."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from homeportd.errors import HomeportError
@@ -50,3 +51,20 @@ def within(address: Address, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks; an IPv4-mapped IPv6 address counts as its IPv4 one."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return any((mapped or address) in network for network in networks)
+
+
+def client_key(address: Address) -> str:
+    """The key of a client: its IPv4 address, or its IPv6 /64, since one client has all of that."""
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+@lru_cache(maxsize=4096)
+def client_key_of(text: str) -> str:
+    """The key of the client at an address as a proxy says it; empty where it says none."""
+    try:
+        return client_key(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return ""

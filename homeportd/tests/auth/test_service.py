@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from homeportd.auth.codes import MAX_CODES, Codes, browser_of
-from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter, neighbourhood
+from homeportd.auth.limiter import FAILURES, WINDOW_S, Limiter
 from homeportd.auth.passwords import A_CLIENT, WAITING, WAITING_LOGINS
 from homeportd.auth.paths import local_path
 from homeportd.auth.service import LOGIN_SESSION_DAYS, MAX_TOKENS, Auth
@@ -16,6 +16,7 @@ from homeportd.clock import now
 from homeportd.database import Database, migrations
 from homeportd.endings import Endings
 from homeportd.errors import Problem
+from homeportd.networks import client_key
 
 HERE = ip_address("203.0.113.7")
 KEY = b"k" * 32
@@ -264,9 +265,9 @@ def test_the_limit_slides():
 
 
 def test_one_client_is_one_ipv6_network():
-    assert neighbourhood(ip_address("2001:db8::1")) == neighbourhood(ip_address("2001:db8::ffff:1"))
-    assert neighbourhood(ip_address("2001:db8::1")) != neighbourhood(ip_address("2001:db8:0:1::1"))
-    assert neighbourhood(ip_address("::ffff:10.0.0.1")) == "10.0.0.1"
+    assert client_key(ip_address("2001:db8::1")) == client_key(ip_address("2001:db8::ffff:1"))
+    assert client_key(ip_address("2001:db8::1")) != client_key(ip_address("2001:db8:0:1::1"))
+    assert client_key(ip_address("::ffff:10.0.0.1")) == "10.0.0.1"
 
 
 def test_signed_values_hold_for_their_purpose_alone():

@@ -142,7 +142,7 @@ async def test_few_of_one_address_are_on_the_way_in(port, connect, monkeypatch):
     writer.close()
 
 
-def test_pending_connections_are_counted_by_neighbourhood(monkeypatch):
+def test_pending_connections_are_counted_by_client(monkeypatch):
     monkeypatch.setattr(admission, "MAX_PENDING_OF_ADDRESS", 2)
     monkeypatch.setattr(admission, "MAX_PENDING", 6)
     pending = Admission()

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from homeportd.auth.limiter import neighbourhood
+from homeportd.networks import client_key
 
 MAX_CODES = 256
 
@@ -43,7 +43,7 @@ class Codes:
 
 def browser_of(address: IPv4Address | IPv6Address | None, user_agent: str) -> str:
     """A text for the browser at this address (an IPv4 address, an IPv6 /64, this machine) with this user agent."""
-    place = "here" if address is None or address.is_loopback else neighbourhood(address)
+    place = "here" if address is None or address.is_loopback else client_key(address)
     return hashlib.sha256(f"{place} {user_agent}".encode()).hexdigest()
 
 

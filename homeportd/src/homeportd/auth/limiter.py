@@ -5,19 +5,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from ipaddress import IPv4Address, IPv6Address, ip_network
 
 FAILURES = 5
 WINDOW_S = 15 * 60
 MAX_KEYS = 10_000
-
-
-def neighbourhood(address: IPv4Address | IPv6Address) -> str:
-    """The key of a client: its IPv4 address, or its IPv6 /64, since one client has all of that."""
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped) if mapped else str(ip_network((address, 64), strict=False))
-    return str(address)
 
 
 class Limiter:

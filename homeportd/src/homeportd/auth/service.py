@@ -12,13 +12,14 @@ from ipaddress import IPv4Address, IPv6Address
 
 from homeportd import clock
 from homeportd.auth.codes import Codes
-from homeportd.auth.limiter import Limiter, neighbourhood
+from homeportd.auth.limiter import Limiter
 from homeportd.auth.model import LoginSession, Scope, Token
 from homeportd.auth.passwords import SHORTEST, WAITING_LOGINS, Passwords
 from homeportd.auth.signing import Signer
 from homeportd.auth.store import AuthStore
 from homeportd.endings import Endings
 from homeportd.errors import Problem, invalid, not_found
+from homeportd.networks import client_key
 from homeportd.signal import Signal
 from homeportd.tasks import TaskSet
 
@@ -148,7 +149,7 @@ class Auth:
     async def log_in(self, password: str, address: IPv4Address | IPv6Address | None) -> str:
         """As `open_login_session`. Raises Problem 401 for a wrong password, 429 after too many from this address."""
         hashed = self._password
-        client = neighbourhood(address) if address else "local"
+        client = client_key(address) if address else "local"
         self._refuse_guesses(client)
         # A queue of its own: guesses at a share's password from the owner's address hold no login up.
         async with self._passwords.turn(f"login from {client}"):

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from homeportd import clock
-from homeportd.auth.limiter import Limiter, neighbourhood
+from homeportd.auth.limiter import Limiter
 from homeportd.auth.passwords import WAITING_OWNER, Passwords
 from homeportd.edge.model import Refused
 from homeportd.edge.tunnel import Tunnel
@@ -24,7 +24,7 @@ from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.cookies import SHARE, ShareCookies, setting, take_apart
 from homeportd.gateway.request import BadRequest, safe_next
-from homeportd.networks import Address
+from homeportd.networks import Address, client_key
 from homeportd.shares.basic import Basic
 from homeportd.shares.model import Decision, Mode, Proof, Share, Visitor, authorize
 from homeportd.tunnels.protocol import Kind, Refusal
@@ -148,7 +148,7 @@ class Passcodes:
         if not passcode:
             return Decision.DENIED_PASSWORD  # no guess: the form was sent empty, or was cut on its way
         assert share.password_hash is not None  # noqa: S101 - by `_share`
-        client = neighbourhood(address)
+        client = client_key(address)
         async with self._passwords.turn(client):
             if self._wait_s(share, address):  # others of this client were wrong meanwhile
                 return Decision.DENIED_LIMIT
@@ -164,7 +164,7 @@ class Passcodes:
         )
 
     def _wait_s(self, share: Share, address: Address) -> float:
-        return self._limiter.wait_s((share.id, neighbourhood(address)))
+        return self._limiter.wait_s((share.id, client_key(address)))
 
 
 def _share(tunnel: Tunnel) -> Share | None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from functools import lru_cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
 from homeportd import sockets
-from homeportd.auth.limiter import neighbourhood
 from homeportd.http_protocol import part_of_descriptors
+from homeportd.networks import client_key_of
 from homeportd.ports.model import Port, Program
 from homeportd.ports.protocols import Protocols
 from homeportd.ports.target import target
@@ -148,8 +146,8 @@ class Relay:
         if not head.of_visitor:
             return
         visitors = [other for other in admitted if other.of_visitor]
-        client = _client(head.client)
-        if client and sum(_client(other.client) == client for other in visitors) > MAX_A_CLIENT:
+        client = client_key_of(head.client)
+        if client and sum(client_key_of(other.client) == client for other in visitors) > MAX_A_CLIENT:
             raise BadHead(429, f"{head.client} has {MAX_A_CLIENT} live connections already")
         if sum(other.port == head.port for other in visitors) > MAX_A_PORT:
             raise BadHead(503, f"port {head.port} has {MAX_A_PORT} live connections already")
@@ -197,15 +195,6 @@ class Relay:
         await asyncio.gather(*(one.gone.wait() for one in everyone))
         if self._server is not None:
             await self._server.wait_closed()
-
-
-@lru_cache(maxsize=4096)
-def _client(address: str) -> str:
-    """The client of a visitor's address, empty where it is none."""
-    try:
-        return neighbourhood(ip_address(address.partition("%")[0]))
-    except ValueError:
-        return ""
 
 
 def _allow_files() -> None:

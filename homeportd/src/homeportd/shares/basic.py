@@ -9,8 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from homeportd.auth.limiter import neighbourhood
-from homeportd.networks import Address
+from homeportd.networks import Address, client_key
 from homeportd.shares.model import Decision, Share
 
 REMEMBERED: Final = 1024  # passwords known to be right, none of them readable
@@ -41,7 +40,7 @@ class Basic:
         self._right.move_to_end(digest)
         if share.max_uses is None:
             return True
-        client = (digest, neighbourhood(address))
+        client = (digest, client_key(address))
         if client not in self._counted:
             return False
         self._counted.move_to_end(client)
@@ -58,7 +57,7 @@ class Basic:
 
         Requests that come side by side from one client with one password are one check: one guess, one use.
         """
-        key = self._digest(share, password), neighbourhood(address)
+        key = self._digest(share, password), client_key(address)
         proving = self._proving.get(key)
         if proving is None:
             proving = asyncio.create_task(self._prove(key, check))

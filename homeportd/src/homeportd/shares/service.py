@@ -9,11 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from homeportd import clock
-from homeportd.auth.limiter import Limiter, neighbourhood
+from homeportd.auth.limiter import Limiter
 from homeportd.auth.passwords import Passwords
 from homeportd.endings import Endings
 from homeportd.errors import Problem, invalid, not_found
-from homeportd.networks import Address, Network, NetworkError, parse_network, parse_networks, within
+from homeportd.networks import (
+    Address,
+    Network,
+    NetworkError,
+    client_key,
+    parse_network,
+    parse_networks,
+    within,
+)
 from homeportd.shares import expiry, host_header
 from homeportd.shares.basic import Basic
 from homeportd.shares.binding import Binding
@@ -244,7 +252,7 @@ class Shares:
             return Decision.DENIED_LIMIT
         if not password:
             return Decision.DENIED_PASSWORD  # no guess: the form was sent empty, or was cut on its way
-        client = neighbourhood(address)
+        client = client_key(address)
         async with self._passwords.turn(client):
             if self.wait_s(port, address):  # others of this client were wrong meanwhile
                 return Decision.DENIED_LIMIT
@@ -273,7 +281,7 @@ class Shares:
 
     def wait_s(self, port: int, address: Address) -> float:
         """Seconds until this client may give a password for this port again; 0 when it may now."""
-        return self._limiter.wait_s((port, neighbourhood(address)))
+        return self._limiter.wait_s((port, client_key(address)))
 
     def retire_tunnel_source(self, port: int) -> None:
         """Take the address that all visitors of a tunnel had out of an allowlist: this tunnel names their own.

@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import ip_address
 from typing import Final
 
-from homeportd.auth.limiter import neighbourhood
+from homeportd.networks import client_key
 
 MAX_PENDING: Final = 2048
 MAX_PENDING_OF_ADDRESS: Final = 256  # of one IPv4 address or IPv6 /64; loopback has no limit of its own
@@ -60,4 +60,4 @@ def _network(address: str) -> str | None:
         parsed = ip_address(address)
     except ValueError:
         return address[:64]
-    return None if parsed.is_loopback else neighbourhood(parsed)
+    return None if parsed.is_loopback else client_key(parsed)

@@ -15,9 +15,8 @@ from typing import Any, Final
 
 from homeportd.edge.traefik.routes import DOWN_FILE, PREFIX, PRIORITY, UNFINISHED
 
-READ_S: Final = (
-    0.5  # for Traefik to read the file, which takes it a tenth to three tenths, before the ports close
-)
+# For Traefik to read the file, which takes it a tenth to three tenths, before the ports close.
+READ_S: Final = 0.5
 END_S: Final = 5.0  # for the shell to end
 # The agent's end is the end of standard input, unless a line came before. Whoever ends the agent's whole group of
 # processes shall not end the shell before it has done its work.
