@@ -47,6 +47,17 @@ def part_of_descriptors(part: float) -> int:
     return max(FEWEST_CONNECTIONS, int((most - OWN_DESCRIPTORS) * part))
 
 
+def problem_response(status: int, detail: str, fix: str) -> bytes:
+    """Problem details (RFC 9457) as a whole answer of HTTP/1.1, after which the connection closes."""
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, "fix": fix}
+    body = json.dumps(content).encode() + b"\n"
+    return (
+        b"HTTP/1.1 %d %b\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n%b"
+        % (status, HTTPStatus(status).phrase.encode(), len(body), body)
+    )
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """A class for uvicorn's `http=`, with a LimitedConfig."""
 
@@ -152,11 +163,5 @@ class LimitedProtocol(HttpToolsProtocol):
             may_answer = self._in_head and (cycle is None or cycle.response_complete)
         self.received()
         if may_answer:
-            content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, "fix": fix}
-            body = json.dumps(content).encode() + b"\n"
-            self.transport.write(
-                b"HTTP/1.1 %d %b\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n"
-                b"content-length: %d\r\nconnection: close\r\n\r\n%b"
-                % (status, HTTPStatus(status).phrase.encode(), len(body), body)
-            )
+            self.transport.write(problem_response(status, detail, fix))
         self.transport.close()

@@ -6,10 +6,9 @@ Nothing is kept but what the two transports hold: when one side can take no more
 from __future__ import annotations
 
 import asyncio
-import json
-from http import HTTPStatus
 from typing import Protocol, cast
 
+from homeportd.http_protocol import problem_response
 from homeportd.ports.model import Program
 from homeportd.ports.protocols import Protocol as Spoken
 from homeportd.ports.protocols import Protocols
@@ -349,13 +348,7 @@ class RelayedConnection(asyncio.Protocol):
             self._upstream.abort()
         if self._caddy is None or self._caddy.is_closing():
             return
-        content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, "fix": FIX}
-        body = json.dumps(content).encode() + b"\n"
-        self._caddy.write(
-            b"HTTP/1.1 %d %b\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n"
-            b"Content-Length: %d\r\nConnection: close\r\n\r\n%b"
-            % (status, HTTPStatus(status).phrase.encode(), len(body), body)
-        )
+        self._caddy.write(problem_response(status, detail, FIX))
         self._caddy.close()
 
 
