@@ -14,7 +14,7 @@ import pytest
 from edge_devserver import serving
 from edge_helper import PATIENCE_S, to_port, until_async
 
-from homeportd import connection_peers
+from homeportd import sock_diag
 from homeportd.connection_peers import ConnectionPeers
 from homeportd.edge.traefik.routes import UNTRUSTED_HEADERS
 
@@ -101,7 +101,7 @@ class Accepted:
 @pytest.mark.parametrize("netlink", [True, False], ids=["netlink", "proc"])
 def test_the_user_of_a_connection(host, netlink, monkeypatch):
     if not netlink:
-        monkeypatch.setattr(connection_peers, "NETLINK_SOCK_DIAG", 77)
+        monkeypatch.setattr(sock_diag, "NETLINK_SOCK_DIAG", 77)
     with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
         near = socket.create_connection(server.getsockname()[:2])
         accepted, _ = server.accept()

@@ -12,8 +12,9 @@ import pytest
 
 from homeportd.ports.fallback import Psutil, PsutilOwners
 from homeportd.ports.merge import Known, merge
-from homeportd.ports.netlink import Netlink, NetlinkError
+from homeportd.ports.netlink import Netlink
 from homeportd.ports.service import choose
+from homeportd.sock_diag import NetlinkError
 
 from .conftest import on
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeportd.ports import netlink as module
-from homeportd.ports.netlink import Listener, NetlinkError, messages, parse
+from homeportd.ports.netlink import Listener, parse
+from homeportd.sock_diag import NetlinkError, messages
 
 from .conftest import held, on
 

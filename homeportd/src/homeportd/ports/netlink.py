@@ -11,14 +11,22 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-NETLINK_SOCK_DIAG = 4  # linux/netlink.h
-SOCK_DIAG_BY_FAMILY = 20  # linux/sock_diag.h
-NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN = 2, 3, 4
-NLM_F_REQUEST, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x01, 0x10, 0x300
-TCP_LISTEN = 10  # net/tcp_states.h
+from homeportd.sock_diag import (
+    ERROR,
+    HEADER,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+    SOCK_DIAG_BY_FAMILY,
+    TCP_LISTEN,
+    NetlinkError,
+    messages,
+    open_socket,
+)
+
+NLMSG_DONE, NLMSG_OVERRUN = 3, 4  # linux/netlink.h
+NLM_F_DUMP_INTR, NLM_F_DUMP = 0x10, 0x300
 INET_DIAG_SKV6ONLY = 11  # linux/inet_diag.h
 
 RECEIVE_SIZE = 64 * 1024  # bytes; the kernel fills at most 32 KiB at a time
@@ -26,20 +34,13 @@ MAX_ANSWER = 32 * 1024 * 1024  # bytes of one dump: some 250,000 sockets
 TIME_OUT = 1.0  # seconds for one piece of an answer; the kernel writes it while we ask
 ATTEMPTS = 3  # at one dump: the table may change under it, and memory may be short for a moment
 
-# nlmsghdr: length, type, flags, sequence, port id
-_HEADER = struct.Struct("=IHHII")
 # inet_diag_req_v2: family, protocol, extensions, padding, states, and an empty inet_diag_sockid
 _REQUEST = struct.Struct("=BBBBI48x")
 # inet_diag_msg: family, state, -, -, source port, -, source address, -, -, -, -, -, uid, inode
 _RECORD = struct.Struct("=BBxx2s2x16s16x4x8x4x4x4xII")
 _ATTRIBUTE = struct.Struct("=HH")
-_ERROR = struct.Struct("=i")
 
 _MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of ::ffff:a.b.c.d
-
-
-class NetlinkError(OSError):
-    """The kernel refused or its answer made no sense."""
 
 
 class _Again(Exception):
@@ -71,19 +72,6 @@ def address_text(packed: bytes) -> str:
     if packed.startswith(_MAPPED):
         return socket.inet_ntop(socket.AF_INET, packed[12:])
     return socket.inet_ntop(socket.AF_INET6, packed)
-
-
-def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Split one datagram into (type, flags, payload); raises NetlinkError when lengths do not add up."""
-    offset, size = 0, len(data)
-    while offset < size:
-        if size - offset < _HEADER.size:
-            raise NetlinkError(errno.EBADMSG, "a netlink message is cut off in its header")
-        length, kind, flags, _, _ = _HEADER.unpack_from(data, offset)
-        if length < _HEADER.size or length > size - offset:
-            raise NetlinkError(errno.EBADMSG, f"a netlink message claims {length} bytes of {size - offset}")
-        yield kind, flags, data[offset + _HEADER.size : offset + length]
-        offset += (length + 3) & ~3
 
 
 def listener(payload: bytes) -> Listener | None:
@@ -132,16 +120,16 @@ def _is_last(data: bytes) -> bool:
     Only the headers are read here: the records are read once, by `parse`, when the dump is complete and new.
     """
     offset, size = 0, len(data)
-    while size - offset >= _HEADER.size:
-        length, kind, flags, _, _ = _HEADER.unpack_from(data, offset)
-        if length < _HEADER.size:
+    while size - offset >= HEADER.size:
+        length, kind, flags, _, _ = HEADER.unpack_from(data, offset)
+        if length < HEADER.size:
             raise NetlinkError(errno.EBADMSG, "a netlink message has no length")
         if kind == NLMSG_OVERRUN or flags & NLM_F_DUMP_INTR:
             raise _Again
         if kind in (NLMSG_DONE, NLMSG_ERROR):
             code = 0
-            if min(length, size - offset) >= _HEADER.size + _ERROR.size:
-                code = -_ERROR.unpack_from(data, offset + _HEADER.size)[0]
+            if min(length, size - offset) >= HEADER.size + ERROR.size:
+                code = -ERROR.unpack_from(data, offset + HEADER.size)[0]
             elif kind == NLMSG_ERROR:
                 raise NetlinkError(errno.EBADMSG, "a netlink error is cut off")
             if code in (errno.EINTR, errno.EAGAIN, errno.ENOBUFS, errno.EBUSY):
@@ -192,10 +180,7 @@ class Netlink:
             self._socket = None
 
     def _open(self) -> socket.socket:
-        family = getattr(socket, "AF_NETLINK", None)
-        if family is None:
-            raise NetlinkError(errno.EAFNOSUPPORT, "this system has no netlink")
-        opened = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
+        opened = open_socket()
         opened.settimeout(TIME_OUT)
         return opened
 
@@ -203,8 +188,8 @@ class Netlink:
         if self._socket is None:
             self._socket = self._open()
         request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 1 << TCP_LISTEN)
-        header = _HEADER.pack(
-            _HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0
+        header = HEADER.pack(
+            HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0
         )
         try:
             self._socket.sendto(header + request, (0, 0))
