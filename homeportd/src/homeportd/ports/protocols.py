@@ -6,23 +6,15 @@ that request. Where the answer is no HTTP, or one that TLS servers give to plain
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections import OrderedDict
-from contextlib import suppress
 from enum import StrEnum
 from typing import Final, TypeVar
 
 from homeportd.ports.model import Program
+from homeportd.tunnels import probes, trust
 
 MAX_KNOWN: Final = 512  # programs
 TRY_S: Final = 2.0  # for one protocol
-_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
-    (0, 0, 0, 4, 0, 0, 0, 0, 0)
-)  # and empty SETTINGS
-_FRAME_HEAD: Final = 9  # bytes
-_SETTINGS: Final = 4
-
 _Key = tuple[str, frozenset[int]]  # upstream, and the inodes of its sockets
 Found = TypeVar("Found")
 
@@ -36,22 +28,13 @@ class Protocol(StrEnum):
     OTHER = "other"
 
 
-def tls_context() -> ssl.SSLContext:
-    """The TLS of a connection to a server on this machine, whose certificate is nobody's business."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 class Protocols:
     """What has been found out about each program, as long as its sockets are the same ones."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[_Key, Protocol] = OrderedDict()
         self._h2c: OrderedDict[_Key, bool] = OrderedDict()
-        self.context = tls_context()
+        self.context = trust.server_context(verified=False)
         self.learned = 0  # how often anything was
 
     def of(self, program: Program) -> Protocol | None:
@@ -70,47 +53,18 @@ class Protocols:
 
     async def try_h2c(self, program: Program) -> bool:
         """Try whether a program speaks HTTP/2 in clear; at most TRY_S."""
-        found = await _speaks_h2c(*program.dialled)
+        found = await probes.speaks_http2(*program.dialled, TRY_S)
         _keep(self._h2c, program, found)
         return found
 
     async def find(self, program: Program) -> Protocol:
         """The protocol of a program that has not answered as an HTTP server; at most twice TRY_S. Not remembered."""
-        if await self._speaks_tls(*program.dialled):
+        if await probes.speaks_tls(*program.dialled, TRY_S):
             return Protocol.HTTPS
         return Protocol.H2C if await self.try_h2c(program) else Protocol.OTHER
-
-    async def _speaks_tls(self, host: str, port: int) -> bool:
-        try:
-            async with asyncio.timeout(TRY_S):
-                _, writer = await asyncio.open_connection(
-                    host, port, ssl=self.context, server_hostname="localhost"
-                )
-        except (OSError, TimeoutError, EOFError):
-            return False
-        writer.transport.abort()
-        return True
 
 
 def _keep(table: OrderedDict[_Key, Found], program: Program, found: Found) -> None:
     table[program.upstream, program.inodes] = found
     if len(table) > MAX_KNOWN:
         table.popitem(last=False)
-
-
-async def _speaks_h2c(host: str, port: int) -> bool:
-    writer = None
-    try:
-        async with asyncio.timeout(TRY_S):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write(_PREFACE)
-            head = await reader.readexactly(_FRAME_HEAD)
-    except (OSError, TimeoutError, EOFError):
-        return False
-    finally:
-        if writer is not None:
-            with suppress(OSError):
-                writer.transport.abort()
-    # The server's preface is a SETTINGS frame of stream 0 (RFC 9113 §3.4).
-    length = int.from_bytes(head[:3], "big")
-    return head[3] == _SETTINGS and head[5:] == bytes(4) and length % 6 == 0

@@ -14,11 +14,11 @@ SERVER_NAME: Final = "localhost"  # of TLS, for a server on loopback, whose cert
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 
 
-async def speaks_tls(host: str, port: int) -> bool:
+async def speaks_tls(host: str, port: int, seconds: float = PROBE_S) -> bool:
     """Whether a handshake of TLS comes to its end, whatever the certificate."""
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(PROBE_S):
+        async with asyncio.timeout(seconds):
             transport, _ = await loop.create_connection(
                 asyncio.Protocol,
                 host,
@@ -32,13 +32,13 @@ async def speaks_tls(host: str, port: int) -> bool:
     return True
 
 
-async def speaks_http2(host: str, port: int) -> bool:
+async def speaks_http2(host: str, port: int, seconds: float = PROBE_S) -> bool:
     """Whether the server answers the preface of HTTP/2 without TLS."""
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[bytes] = loop.create_future()
     transport = None
     try:
-        async with asyncio.timeout(PROBE_S):
+        async with asyncio.timeout(seconds):
             transport, _ = await loop.create_connection(lambda: _FirstAnswer(answered), host, port)
             transport.write(_PREFACE)
             return recognise(await answered) is FirstBytes.HTTP2

@@ -10,6 +10,7 @@ _STATUS: Final = slice(9, 12)  # of `HTTP/1.1 400 Bad Request`
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")  # an alert or a handshake, of any version (RFC 8446 §5.1)
 _FRAME: Final = 9  # bytes of a frame's head (RFC 9113 §4.1)
 _SETTINGS: Final = b"\x04"  # the type of the frame that begins HTTP/2
+_SETTING: Final = 6  # bytes of each setting in that frame (RFC 9113 §6.5.1)
 
 
 class FirstBytes(Enum):
@@ -31,5 +32,7 @@ def recognise(data: bytes) -> FirstBytes | None:
     if data[:2] in _TLS_RECORDS:
         return FirstBytes.TLS
     if data[:1] == b"\0" and data[3:4] in (b"", _SETTINGS) and not data[5:_FRAME].strip(b"\0"):
-        return FirstBytes.HTTP2 if len(data) >= _FRAME else None
+        if len(data) < _FRAME:
+            return None
+        return FirstBytes.OTHER if int.from_bytes(data[:3], "big") % _SETTING else FirstBytes.HTTP2
     return None if data in (b"\x15", b"\x16") else FirstBytes.OTHER
