@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,6 +13,7 @@ from typing import Final
 from homeportd.assembly import core as core_assembly
 from homeportd.assembly.core import Core
 from homeportd.assembly.model import Assembly, Listener
+from homeportd.memory import settle
 from homeportd.sd_notify import notify, watchdog_s
 from homeportd.settings import Settings
 from homeportd.system.model import Counts
@@ -55,9 +55,7 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
         for each in assemblies:
             for sweep in each.sweeps:
                 tasks.repeat(sweep.period_s, sweep.action, sweep.name)
-        # What was made until now lives as long as the agent; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        settle()
         yield
 
 
