@@ -8,7 +8,7 @@ import socket
 from time import monotonic
 from typing import Final
 
-from homeportd.socket_reader import SocketReader, socket_reader
+from homeportd.socket_reader import SocketReader
 from homeportd.tunnels.datagrams import CLIENT_IDLE_S, BadLength, Datagrams
 from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.tunnels.resolver import look_up
@@ -42,11 +42,11 @@ class UdpConnection:
         self._stream = stream
         self._tunnel = tunnel
         self._loop = stream.session.loop
-        self._reader: SocketReader = socket_reader()
         self._addresses = tunnel.addresses()
         self._at = -1  # the index of the present one
         self._refused = 0  # addresses that refused what is unanswered
         self._socket: socket.socket | None = None
+        self._reader: SocketReader | None = None  # of that socket
         self._unanswered: list[bytes] = []
         self._unanswered_bytes = 0
         self._answered = False
@@ -85,7 +85,7 @@ class UdpConnection:
                 made.close()
                 return
             self._socket = made
-            self._reader.add(made, self._readable)
+            self._reader = SocketReader(made, self._readable)
             return
         raise failure or OSError("no address")
 
@@ -132,8 +132,10 @@ class UdpConnection:
         self._tunnel.remove(self)
 
     def _drop_socket(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         if self._socket is not None:
-            self._reader.remove(self._socket)
             self._socket.close()
             self._socket = None
 
@@ -179,6 +181,8 @@ class UdpConnection:
 
     def _failed(self, error: OSError) -> None:
         """Handle an error of the socket: ECONNREFUSED is an ICMP answer, nothing listens at this address."""
+        if self._reader is not None:
+            self._reader.renew()
         if not isinstance(error, ConnectionRefusedError) or self._switching is not None or self._over:
             return
         if self._answered:  # the server has stopped: the next datagram looks for it, here first
@@ -223,6 +227,8 @@ class UdpConnection:
             return
         try:
             self._socket.send(payload)
+        except BlockingIOError:
+            self.dropped += 1
         except OSError as error:
             self.dropped += 1
             self._failed(error)

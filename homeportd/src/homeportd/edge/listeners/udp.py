@@ -14,7 +14,7 @@ from homeportd.edge.connections.client import Offline
 from homeportd.edge.listeners.sockets import IP_PKTINFO
 from homeportd.edge.tunnel import Tunnel
 from homeportd.networks import Address
-from homeportd.socket_reader import socket_reader
+from homeportd.socket_reader import SocketReader
 from homeportd.tunnels.datagrams import IDLE_S, BadLength, Datagrams, framed
 from homeportd.tunnels.protocol import MAX_DATAGRAM
 from homeportd.yamux.errors import YamuxError
@@ -113,15 +113,17 @@ class _Receiver:
         self._ours = slice(0, 16) if sock.family == socket.AF_INET6 else slice(4, 8)
         self._sock = sock
         self._buffer = bytearray(MAX_DATAGRAM + 1)
-        self._reader = socket_reader()
-        self._reader.add(sock, self._readable)
+        self._reader = SocketReader(sock, self._readable)
 
     def _readable(self) -> None:
         """Receive what has come. Not by asyncio's transport, which does not say to which address a datagram came."""
         for _ in range(BATCH):
             try:
                 size, came, _, peer = self._sock.recvmsg_into((self._buffer,), ANCILLARY)
-            except OSError:  # no more
+            except BlockingIOError:  # no more
+                return
+            except OSError:
+                self._reader.renew()
                 return
             asked = came[0][2][self._ours] if came else b""
             visitor = self.visitors.get((peer, asked)) or self._visitor(peer, asked)
@@ -147,14 +149,17 @@ class _Receiver:
         """Send a datagram at once; False when the kernel takes none now."""
         try:
             self._sock.sendmsg((data,), ancillary, 0, peer)
+        except BlockingIOError:
+            return False
         except OSError:
+            self._reader.renew()
             return False
         return True
 
     def close(self) -> None:
         """Close the socket."""
         if self._sock.fileno() != -1:
-            self._reader.remove(self._sock)
+            self._reader.close()
             self._sock.close()
 
 
