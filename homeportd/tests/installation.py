@@ -24,6 +24,7 @@ from . import caddyfile
 from .freeports import free_ports
 
 BESIDE = Path(sys.executable).parent
+AGENT = Path(__file__).with_name("quick_agent.py")
 START_S = 60.0  # for what comes at once, but on a machine that has other work
 STOP_S = 30.0
 
@@ -150,7 +151,8 @@ class Installation:
     def start_agent(self) -> None:
         """Start the agent and wait until it answers."""
         as_root = ("--allow-root",) if os.getuid() == 0 else ()
-        self.start("agent", program("homeportd"), "serve", "--config", str(self.config), *as_root)
+        agent = (sys.executable, str(AGENT), "serve", "--config", str(self.config), *as_root)
+        self.start("agent", *agent)
         self.wait("agent", self.answers)
 
     def answers(self) -> bool:

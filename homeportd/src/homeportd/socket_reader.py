@@ -1,8 +1,8 @@
 """Read events of a datagram socket that survive an error of the socket.
 
-An ICMP answer makes a connected UDP socket report POLLERR. uvloop (libuv, uv_poll) calls the reader then, and watches the
-descriptor no more; asyncio's own loops go on. The error stays with the socket until a call takes it, which is a read
-or a write: whoever gets it says so, and the socket is watched anew.
+An ICMP answer makes a connected UDP socket report POLLERR. uvloop (libuv, uv_poll) calls the reader then, and watches
+the descriptor no more; asyncio's own loops go on. The error stays with the socket until a read or a write raises it:
+the caller of that renews the reader.
 """
 
 from __future__ import annotations

@@ -5,10 +5,12 @@ import http.client
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from urllib.request import Request, urlopen
 
 import jsonschema
@@ -89,15 +91,34 @@ def test_events_are_as_described(whole):
         assert check_events(made.folder / "cli.sock") >= {"share.changed"}
 
 
+class KnowsNoName(socketserver.BaseRequestHandler):
+    """A DNS server's answer to any question: there is no such name (RFC 1035, 4.1.1)."""
+
+    def handle(self) -> None:
+        question, answers = self.request
+        answers.sendto(question[:2] + b"\x81\x83" + question[4:], self.client_address)
+
+
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory):
-    """An edge on which something is: a live tunnel, a reserved name, a domain. No DNS server answers it."""
+def names():
+    """The address of a DNS server."""
+    with socketserver.UDPServer(("127.0.0.1", 0), KnowsNoName) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield "{}:{}".format(*server.server_address)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory, names):
+    """An edge on which something is: a live tunnel, a reserved name, a domain."""
     folder = tmp_path_factory.mktemp("e")
     with machine(folder) as whole, contextlib.ExitStack() as stack:
         whole.stop("agent")
         made = Edge(whole)
         with made.config.open("a") as file:
-            file.write('dns_server = "127.0.0.1:1"\n')
+            file.write(f'dns_server = "{names}"\n')
         whole.start_agent()
         made.start_traefik()
         owner = Homeport(made.config)

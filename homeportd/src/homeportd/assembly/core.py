@@ -62,7 +62,7 @@ async def open(settings: Settings, *, bcrypt_rounds: int | None = None) -> Async
         database = await Database.open(settings.data_dir / "homeport.db")
         stack.push_async_callback(database.close)
         key = read_key(settings.data_dir / "secret.key")
-        passwords = Passwords(bcrypt_rounds) if bcrypt_rounds else Passwords()
+        passwords = Passwords(bcrypt_rounds)
         stack.callback(passwords.close)
         ends = Endings(database)
         auth = Auth(AuthStore(database), passwords, key, ends)

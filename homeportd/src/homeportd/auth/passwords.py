@@ -41,10 +41,10 @@ class _Queue:
 
 
 class Passwords:
-    """Hashing and checking of passwords; `rounds` is bcrypt's cost, lower only in tests."""
+    """Hashing and checking of passwords; `rounds` is bcrypt's cost, other than ROUNDS only in tests."""
 
-    def __init__(self, rounds: int = ROUNDS) -> None:
-        self._rounds = rounds
+    def __init__(self, rounds: int | None = None) -> None:
+        self._rounds = rounds or ROUNDS
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="bcrypt")
         self._busy = 0
         self._queues: dict[str, _Queue] = {}  # by client
