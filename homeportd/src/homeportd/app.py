@@ -43,6 +43,8 @@ async def agent(settings: Settings, *, bcrypt_rounds: int | None = None) -> Asyn
             for name, wanted in SYSTEMS.items()
             if wanted(settings)
         ]
+        # Before the rooms that their work stands on.
+        stack.push_async_callback(core.jobs.close)
         own = core_assembly.assembly(core, lambda: sum((each.counts() for each in systems), Counts()))
         assemblies = [own, *systems]
         web = application([router for each in assemblies for router in each.routers])

@@ -17,9 +17,12 @@ WORDS: Final = {  # table -> one, several
     "domains": ("domain", "domains"),
     "accesses": ("row of the access log", "rows of the access log"),
     "tunnel_visits": ("visit of a tunnel", "visits of tunnels"),
+    "jobs": ("job", "jobs"),
+    "job_lines": ("line of jobs' logs", "lines of jobs' logs"),
     "tunnel_minutes": ("minute of traffic figures", "minutes of traffic figures"),
 }
-LOGS: Final = {"accesses", "tunnel_visits", "tunnel_minutes"}  # old rows go by themselves
+# Old rows go by themselves.
+LOGS: Final = {"accesses", "tunnel_visits", "tunnel_minutes", "jobs", "job_lines"}
 LEFT_OUT: Final = {"edge_log_position"}  # bookkeeping
 # Rights by table: a row is the same right as long as these columns are equal.
 RIGHTS: Final = {

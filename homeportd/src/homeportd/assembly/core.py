@@ -22,6 +22,10 @@ from homeportd.endings import Endings
 from homeportd.events import Events
 from homeportd.gateway.admin_networks import AdminNetworks
 from homeportd.http_server import UnixServer
+from homeportd.jobs import api as jobs_api
+from homeportd.jobs.event_publisher import publish_jobs
+from homeportd.jobs.service import Jobs
+from homeportd.jobs.store import JobStore
 from homeportd.settings import Settings
 from homeportd.system import api as system_api
 from homeportd.system.api import EdgeView
@@ -47,6 +51,7 @@ class Core:
     events: Events
     guard: Guard
     endings: Endings
+    jobs: Jobs
 
 
 @asynccontextmanager
@@ -68,7 +73,11 @@ async def open(settings: Settings, *, bcrypt_rounds: int | None = None) -> Async
         auth = Auth(AuthStore(database), passwords, key, ends)
         await auth.load()
         stack.push_async_callback(auth.close)
-        yield Core(settings, database, auth, passwords, key, Events(), guard(auth, settings.dashboard), ends)
+        jobs = Jobs(JobStore(database))
+        await jobs.load()
+        stack.push_async_callback(jobs.close)
+        may = guard(auth, settings.dashboard)
+        yield Core(settings, database, auth, passwords, key, Events(), may, ends, jobs)
 
 
 def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
@@ -76,6 +85,7 @@ def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
     settings, auth, events = core.settings, core.auth, core.events
     system = System(settings.data_dir)
     events.declare(EVENTS)
+    publish_jobs(events, core.jobs)
 
     def show_load() -> None:
         if events.watched:
@@ -86,6 +96,7 @@ def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:
             auth_api.router(auth, core.guard, settings.dashboard, settings.origins),
             system_api.router(system, _about(settings), _edge_view(settings), counts, core.guard),
             events_api.router(events, auth, core.guard),
+            jobs_api.router(core.jobs, core.guard),
         ),
         sweeps=(
             Sweep("logins and tokens", SWEEP_S, auth.sweep),

@@ -116,6 +116,47 @@ class Repo(TypedDict):
     ports: list[int]
 
 
+class Progress(TypedDict):
+    """Progress of a job's step; `total` None: unknown."""
+
+    done: int
+    total: int | None
+    unit: str
+
+
+class JobError(TypedDict):
+    """The reason why a job failed, and the next step."""
+
+    detail: str
+    fix: str
+
+
+class Job(TypedDict):
+    """Background work. `lines` is the number of the newest line of its log."""
+
+    id: int
+    kind: str
+    title: str
+    subject: str
+    state: Literal["queued", "running", "done", "failed", "cancelled", "cut"]
+    step: str
+    progress: Progress | None
+    notes: list[str]
+    lines: int
+    error: JobError | None
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+
+
+class JobLine(TypedDict):
+    """A line of a job's log."""
+
+    number: int
+    time: str
+    text: str
+
+
 class Access(TypedDict):
     """An entry of the access log: one decision about one visitor."""
 
@@ -284,6 +325,10 @@ ANSWERS: Final[dict[tuple[str, str], object]] = {
     ("delete", "/api/ports/{port}/share"): None,
     ("post", "/api/ports/{port}/share/resume"): Share,
     ("get", "/api/repos"): list[Repo],
+    ("get", "/api/jobs"): list[Job],
+    ("get", "/api/jobs/{job}"): Job,
+    ("get", "/api/jobs/{job}/log"): list[JobLine],
+    ("post", "/api/jobs/{job}/cancel"): Job,
     ("get", "/api/status"): Status,
     ("get", "/api/health"): None,
     ("post", "/api/login-links"): LoginLink,

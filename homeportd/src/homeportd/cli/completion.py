@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from homeportd.cli.api_types import Domain, EdgeTunnel, Port, Reservation
+from homeportd.cli.api_types import Domain, EdgeTunnel, Job, Port, Repo, Reservation
 from homeportd.cli.clients import agent_client, daemon_client, edge_client
 from homeportd.cli.errors import Failure
 from homeportd.cli.output import phrases
@@ -19,8 +19,20 @@ _T = TypeVar("_T")
 
 def ports(incomplete: str) -> Offers:
     """The ports of the agent, each with its title."""
-    found: list[Port] = _within_timeout(_ports)
+    found: list[Port] = _within_timeout(lambda: _of_agent("/ports"))
     return _offers([(str(port["port"]), phrases.what(port)) for port in found], incomplete)
+
+
+def jobs(incomplete: str) -> Offers:
+    """The jobs of the agent, each with its title."""
+    found: list[Job] = _within_timeout(lambda: _of_agent("/jobs"))
+    return _offers([(str(job["id"]), f"{job['title']}: {job['state']}") for job in found], incomplete)
+
+
+def repos(incomplete: str) -> Offers:
+    """The repos of the agent, each with its path."""
+    found: list[Repo] = _within_timeout(lambda: _of_agent("/repos"))
+    return _offers([(repo["id"], repo["path"]) for repo in found], incomplete)
 
 
 def tunnels(incomplete: str) -> Offers:
@@ -62,9 +74,9 @@ def names(incomplete: str) -> Offers:
     return _offers([(each["name"], each["address"]) for each in found if each["name"]], incomplete)
 
 
-def _ports() -> list[Any]:
+def _of_agent(path: str) -> list[Any]:
     with agent_client.connect(TIMEOUT) as agent:
-        found: list[Any] = agent.get("/ports")
+        found: list[Any] = agent.get(path)
     return found
 
 

@@ -106,6 +106,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Jobs
+         * @description Jobs that wait or run, and the last ones that ended; the newest first.
+         */
+        get: operations["list_jobs_api_jobs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read Job */
+        get: operations["read_job_api_jobs__job__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Job
+         * @description Ask a job to end; its state is `cancelled` as soon as it has cleaned up.
+         */
+        post: operations["cancel_job_api_jobs__job__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Job Log
+         * @description The kept lines of a job's log after number `since`.
+         */
+        get: operations["read_job_log_api_jobs__job__log_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/login-links": {
         parameters: {
             query?: never;
@@ -712,7 +789,7 @@ export interface components {
             fix: string;
         };
         /** @description An event as it is sent. Those without an `id` show the present and are never replayed. */
-        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
+        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["JobEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
         /** @description The answer of an agent that is up. */
         Health: {
             /** @constant */
@@ -739,6 +816,43 @@ export interface components {
         HostAdviceView: {
             local_urls: number | null;
             suggestion: "keep" | null;
+        };
+        /** @description The reason why a job failed, and the next step. */
+        JobErrorView: {
+            detail: string;
+            fix: string;
+        };
+        JobEvent: {
+            data: components["schemas"]["JobView"];
+            id: number | null;
+            /** @constant */
+            type: "job";
+        };
+        /** @description A line of a job's log. */
+        JobLineView: {
+            number: number;
+            text: string;
+            time: string;
+        };
+        /**
+         * @description Background work. `subject` is the id of what it is about: for a clone, the repo's once it is known.
+         *
+         *     `lines` is the number of the newest line of its log. `cut`: the agent ended before the job did.
+         */
+        JobView: {
+            created_at: string;
+            ended_at: string | null;
+            error: components["schemas"]["JobErrorView"] | null;
+            id: number;
+            kind: string;
+            lines: number;
+            notes: string[];
+            progress: components["schemas"]["ProgressView"] | null;
+            started_at: string | null;
+            state: components["schemas"]["State"];
+            step: string;
+            subject: string;
+            title: string;
         };
         /**
          * @description The kind of a tunnel: the protocol that it carries.
@@ -897,6 +1011,12 @@ export interface components {
             title: string | null;
             user: string | null;
         };
+        /** @description Progress of a step; `total` null: unknown. `unit` is `%`, `bytes` or a noun. */
+        ProgressView: {
+            done: number;
+            total: number | null;
+            unit: string;
+        };
         /** @description The statistics of a tunnel that change all the time. */
         RatesView: {
             bytes_in: number;
@@ -1038,6 +1158,11 @@ export interface components {
             url: string;
             uses: number;
         };
+        /**
+         * @description State of a job; it begins QUEUED, and the last four are its ends.
+         * @enum {string}
+         */
+        State: "queued" | "running" | "done" | "failed" | "cancelled" | "cut";
         /**
          * @description The agent and its machine. `origin` null: no workstation; `edge` null: no edge.
          *
@@ -1339,6 +1464,94 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    list_jobs_api_jobs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"][];
+                };
+            };
+        };
+    };
+    read_job_api_jobs__job__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+        };
+    };
+    cancel_job_api_jobs__job__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+        };
+    };
+    read_job_log_api_jobs__job__log_get: {
+        parameters: {
+            query?: {
+                since?: number;
+            };
+            header?: never;
+            path: {
+                job: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobLineView"][];
                 };
             };
         };

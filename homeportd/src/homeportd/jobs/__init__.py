@@ -1,0 +1,1 @@
+"""Background work with progress, a log, an end and a cancel."""
