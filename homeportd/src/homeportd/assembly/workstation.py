@@ -24,6 +24,9 @@ from homeportd.ports.service import Ports
 from homeportd.ports.target import binding_of, target
 from homeportd.relay.service import Relay
 from homeportd.repos import api as repos_api
+from homeportd.repos.clone import Clones
+from homeportd.repos.git.command import Git
+from homeportd.repos.git.errors import Remote
 from homeportd.repos.service import Repos
 from homeportd.shares import api as shares_api
 from homeportd.shares.access import AccessLog
@@ -73,6 +76,8 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         repos = Repos(settings, TreeReader(reader) if reader is not None else None)
         await repos.start()
         stack.push_async_callback(repos.close)
+        clones = Clones(core.jobs, repos, Git, lambda: "https://github.com", Remote.of)
+        await clones.remove_leftovers()
         ports = Ports(settings, repos)
         await ports.start()
         stack.push_async_callback(ports.close)
@@ -106,7 +111,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             routers=(
                 shares_api.router(shares, log, core.guard, origin),
                 ports_api.router(ports, shares, bindings, core.guard, origin),
-                repos_api.router(repos, ports.repos_of_ports, core.guard),
+                repos_api.router(repos, clones, ports.repos_of_ports, core.guard),
                 gateway_api.router(led_to, core.guard, origin),
             ),
             sweeps=(

@@ -325,6 +325,7 @@ ANSWERS: Final[dict[tuple[str, str], object]] = {
     ("delete", "/api/ports/{port}/share"): None,
     ("post", "/api/ports/{port}/share/resume"): Share,
     ("get", "/api/repos"): list[Repo],
+    ("post", "/api/repos"): Job,
     ("get", "/api/jobs"): list[Job],
     ("get", "/api/jobs/{job}"): Job,
     ("get", "/api/jobs/{job}/log"): list[JobLine],

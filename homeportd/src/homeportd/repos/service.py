@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from homeportd.errors import not_found
 from homeportd.repos.description import DescribedTree, describe
 from homeportd.repos.discovery import Discovery, is_hidden
 from homeportd.repos.foreign import ForeignTrees, Reader
@@ -59,13 +60,29 @@ class Repos:
 
     async def start(self) -> None:
         """Look once, and then every PERIOD."""
-        await self._look()
-        self._tasks.repeat(PERIOD, self._look, "repos")
+        await self.look()
+        self._tasks.repeat(PERIOD, self.look, "repos")
 
     async def close(self) -> None:
         """Stop looking."""
         await self._tasks.close(PATIENCE)
         await self._foreign.close(PATIENCE)
+
+    @property
+    def root(self) -> Path:
+        """The repo root."""
+        return self._root
+
+    def get(self, repo: str) -> Repo:
+        """A repo by its id. Raises Problem 404."""
+        found = next((each for each in self._repos if each.id == repo), None)
+        if found is None:
+            raise not_found(f"the repo {repo[:100]!r}", "homeport repos lists them")
+        return found
+
+    def at(self, path: Path) -> Repo | None:
+        """The repo whose folder this is."""
+        return self._by_path.get(path)
 
     def all(self) -> tuple[Repo, ...]:
         """All repos, sorted by id."""
@@ -89,7 +106,7 @@ class Repos:
         new = folders - self._folders
         self._folders = folders
         if new:  # a folder that was left needs no look: a dev server that restarts comes right back
-            await self._look()
+            await self.look()
 
     async def refresh_dirty(self) -> None:
         """Ask git about each repo whose answer is older than DIRTY_AGE; `all()` then has the answers.
@@ -149,7 +166,7 @@ class Repos:
     def _end_dirty_look(self, path: Path, _look: asyncio.Task[None]) -> None:
         self._dirty_looks.pop(path, None)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Look for repos, after the look that is under way, which did not know the newest folders."""
         if self._looking is not None and not self._looking.done():
             await asyncio.wait({self._looking}, timeout=PATIENCE)

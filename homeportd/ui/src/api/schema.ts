@@ -391,7 +391,11 @@ export interface paths {
         /** List Repos */
         get: operations["list_repos_api_repos_get"];
         put?: never;
-        post?: never;
+        /**
+         * Clone Repo
+         * @description Begin to clone; the job's `subject` is the repo's id when it is done.
+         */
+        post: operations["clone_repo_api_repos_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -683,6 +687,15 @@ export interface components {
             not_after: string;
             not_before: string;
             serial: string;
+        };
+        /** @description A repository to clone: https://, http://, ssh:// or git:// address, git@host:path, OWNER/NAME, or a folder. */
+        CloneBody: {
+            address: string;
+            branch?: string | null;
+            /** @description folder below the repo root; null: the last part of the address */
+            into?: string | null;
+            /** @default false */
+            submodules?: boolean;
         };
         /** @description Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far. */
         ConnectionEvent: {
@@ -1953,6 +1966,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RepoView"][];
+                };
+            };
+        };
+    };
+    clone_repo_api_repos_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
         };

@@ -1,0 +1,1 @@
+"""Running git: its rules, its progress, its errors."""
