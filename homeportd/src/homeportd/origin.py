@@ -44,6 +44,10 @@ class Origin:
         """The origin of the dashboard, without a trailing slash."""
         return self.pattern.replace("{port}" + self._match["joint"], "")
 
-    def of_port(self, port: int) -> str:
-        """The origin of one port, without a trailing slash."""
-        return self.pattern.replace("{port}", str(port))
+    def of_port(self, port: int, label: str = "") -> str:
+        """The origin of one port, without a trailing slash; with a label, the one of that name below the port's."""
+        return self.pattern.replace("{port}", f"{label}.{port}" if label else str(port))
+
+    def host_of_port(self, port: int) -> str:
+        """The host of that origin."""
+        return self.of_port(port).partition("://")[2].partition(":")[0]

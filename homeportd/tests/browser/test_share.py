@@ -336,3 +336,34 @@ def test_a_paused_share_says_what_has_the_port_and_goes_on_by_a_click(workstatio
     paused.wait_for(state="detached")
     expect(row(page, shop)).to_contain_text("Public")
     assert workstation.call("GET", f"/api/ports/{shop}/share")["paused"] is None
+
+
+def test_one_password_opens_every_name_below_a_port(workstation, shop, log_in, contexts, errors):
+    """Chromium keeps one cookie for N.localhost and the names below it."""
+    page = log_in({})
+    sheet = open_sheet(page, shop)
+    choose(sheet, "Password")
+    sheet.get_by_label("Password", exact=True).last.fill(PASSWORD)
+    sheet.get_by_text("More options").click()
+    sheet.get_by_text(f"Names below it lead here too, such as foo.{shop}.localhost").click()
+    sheet.get_by_role("button", name="Share", exact=True).click()
+    expect(sheet.get_by_role("button", name="Shared")).to_be_disabled()
+    assert workstation.call("GET", f"/api/ports/{shop}")["share"]["subdomains"] is True
+
+    def below(label):
+        return workstation.port_url(shop).replace("//", f"//{label}.")
+
+    visitor = contexts().new_page()
+    visitor.goto(below("foo"))
+    visitor.locator("input[type=password]").fill(PASSWORD)
+    visitor.keyboard.press("Enter")
+    expect(visitor.get_by_text("Hello from shop")).to_be_visible()
+    for address in (below("bar"), workstation.port_url(shop)):
+        visitor.goto(address)
+        expect(visitor.get_by_text("Hello from shop")).to_be_visible()
+    # The owner is handed off to the name that was asked for.
+    page.goto(below("foo"))
+    page.get_by_role("link", name="open it as its owner").click()
+    errors.clear()  # the 401 of the password's page
+    expect(page.get_by_text("Hello from shop")).to_be_visible()
+    assert page.url.startswith(below("foo"))

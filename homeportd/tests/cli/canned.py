@@ -73,6 +73,7 @@ def share(port: int, **changes: Any) -> dict[str, Any]:
         "max_uses": None,
         "uses": 0,
         "host_header": "localhost",
+        "subdomains": False,
         "generation": 0,
         "updated_at": None,
         "bound_to": None,

@@ -85,6 +85,10 @@ def test_a_share_changes_only_in_what_is_named(homeport, whole) -> None:
     assert after["host_header"] == "keep"
     after = json.loads(homeport("share", port, "--expires", "never", "--json").stdout)
     assert after["host_header"] == "keep"
+    below = json.loads(homeport("share", port, "--subdomains", "--json").stdout)
+    kept = json.loads(homeport("share", port, "--expires", "never", "--json").stdout)
+    after = json.loads(homeport("share", port, "--no-subdomains", "--json").stdout)
+    assert (below["subdomains"], kept["subdomains"], after["subdomains"]) == (True, True, False)
     again = json.loads(homeport("share", port, "--json").stdout)
 
     assert (before["mode"], before["allow"]) == ("password", ["127.0.0.0/8"])

@@ -46,6 +46,11 @@ SOON = "2026-11-21T14:00:00.000Z"
             "Anyone can open port 3000 until you unshare it. The server sees the public name.",
         ),
         (
+            {"mode": "public", "subdomains": True},
+            "Anyone can open port 3000 until you unshare it. Names below its own lead there too, such as"
+            " http://foo.3000.localhost:8080.",
+        ),
+        (
             {"mode": "password", "expires_at": SOON},
             "Anyone with the password can open port 3000 until tomorrow 14:00.",
         ),

@@ -56,7 +56,13 @@ describe("the sentence", () => {
 describe("a draft of what is shared already", () => {
   const ends = new Date(2026, 10, 25, 9, 30);
   const shared = port(3000, {
-    share: share({ expires_at: ends.toISOString(), allow: ["10.0.0.0/8"], max_uses: 3, host_header: "keep" }),
+    share: share({
+      expires_at: ends.toISOString(),
+      allow: ["10.0.0.0/8"],
+      max_uses: 3,
+      host_header: "keep",
+      subdomains: true,
+    }),
   });
 
   test("keeps everything, and the password by not naming it", () => {
@@ -67,6 +73,7 @@ describe("a draft of what is shared already", () => {
       expires: ends.toISOString().replace(".000Z", "Z"),
       allow: ["10.0.0.0/8"],
       host_header: "keep",
+      subdomains: true,
       max_uses: 3,
     });
   });
@@ -77,6 +84,7 @@ describe("a draft of what is shared already", () => {
       expires: "never",
       allow: [],
       host_header: "localhost",
+      subdomains: false,
     });
   });
 
@@ -107,7 +115,13 @@ describe("what stands in the way", () => {
 
 test("a public share names neither password nor uses", () => {
   const request = shareRequestOf(draft({ mode: "public", maxUses: "3" }));
-  expect(request).toEqual({ mode: "public", expires: "24h", allow: [], host_header: "localhost" });
+  expect(request).toEqual({
+    mode: "public",
+    expires: "24h",
+    allow: [],
+    host_header: "localhost",
+    subdomains: false,
+  });
 });
 
 test("a generated password is long, easy to read out, and throws uneven bytes away", () => {

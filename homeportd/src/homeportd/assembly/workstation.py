@@ -29,6 +29,7 @@ from homeportd.repos.git.command import Git
 from homeportd.repos.git.errors import Remote
 from homeportd.repos.service import Repos
 from homeportd.shares import api as shares_api
+from homeportd.shares import subdomains
 from homeportd.shares.access import AccessLog
 from homeportd.shares.binding import Binding
 from homeportd.shares.model import Mode
@@ -67,6 +68,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             core.endings,
             refusal=lambda port: refusal(port, settings, edge=settings.edge is not None),
             binding=listening,
+            subdomain_refusal=lambda port: subdomains.refusal(origin, port),
         )
         await shares.load()
         log = AccessLog(core.database)

@@ -188,13 +188,15 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
         request: Request,
         port: Annotated[int, Query(ge=1, le=65535)],
         next: Annotated[str, Query(max_length=4096)] = "/",
+        label: Annotated[str, Query(pattern="^[a-z0-9_-]{0,63}$")] = "",
     ) -> Response:
         session = login_session(auth, request, arrived_at(request, dashboard))
         if session is None:
-            here = f"/handoff?{urlencode({'port': port, 'next': next})}"
+            below = {"label": label} if label else {}
+            here = f"/handoff?{urlencode({'port': port, **below, 'next': next})}"
             return RedirectResponse(f"/?next={quote(here, safe='')}", 303)
         browser = browser_of(client_address(request), request.headers.get("user-agent", ""))
         query = urlencode({"code": auth.make_handoff(session.id, port, browser), "next": local_path(next)})
-        return RedirectResponse(f"{ports.of_port(port)}/.homeport/enter?{query}", 303)
+        return RedirectResponse(f"{ports.of_port(port, label)}/.homeport/enter?{query}", 303)
 
     return routes

@@ -31,6 +31,7 @@ class Share(TypedDict):
     max_uses: int | None
     uses: int
     host_header: str  # localhost, keep, or a name
+    subdomains: bool  # names below its own lead there too
     generation: int
     updated_at: str | None
     bound_to: Binding | None

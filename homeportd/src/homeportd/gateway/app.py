@@ -148,6 +148,8 @@ class Gateway:
             case "visitor":
                 request.method = scope["method"]
                 request.uri = scope["path"]
+                if not self._has_name(request):
+                    return self._no_such_name(request)
                 return await self._visitor.answer(request, scope["query_string"], receive)
             case "silent":
                 return self._no_answer(request)
@@ -186,6 +188,8 @@ class Gateway:
     def _respond(self, request: AuthRequest, result: AuthResult, program: Program | None) -> Answer:
         if request.kind == "api" and self._admin_allow and not within(request.address, self._admin_allow):
             return refusal(request.address, page=False)
+        if not self._has_name(request):
+            return self._no_such_name(request)
         decision = result.decision
         if request.by_tunnel:
             self._shares.retire_tunnel_source(request.port)
@@ -217,7 +221,7 @@ class Gateway:
             (b"x-homeport-lane", lane),
             (b"x-homeport-grant", result.right.encode()),
         ]
-        mapping = self._maps.of(request.port)
+        mapping = self._maps.of(request.port, request.label)
         headers += mapping.same_repo
         told = self._told(request, result, mapping)
         origin = mapping.origin(request.origin, self._maps.visited(request)) if request.origin else ""
@@ -261,11 +265,23 @@ class Gateway:
         lane = b"relay" if unknown or may_be_endless(request) else b"direct"
         return Spoken.HTTPS if spoken is Spoken.HTTPS else Spoken.HTTP, lane
 
+    def _has_name(self, request: AuthRequest) -> bool:
+        """Whether the name of a request leads to its port: the port's own, or one below where its share says so."""
+        share = self._shares.get(request.port) if request.label else None
+        return not request.label or (share is not None and share.subdomains)
+
+    def _no_such_name(self, request: AuthRequest) -> Answer:
+        """The answer at a name below that of a port which has none, to the owner as well."""
+        fix = f"for names below that of the port, its owner says: homeport share {request.port} --subdomains"
+        if request.wants_page:
+            return pages.message(421, "Nothing is served under this name", f"{fix[0].upper()}{fix[1:]}", None)
+        return problem(421, "nothing is served under this name", fix)
+
     def _too_many_cookies(self, request: AuthRequest, size: int) -> Answer:
         """The answer to a browser with more cookies than a server takes: no proof is lost, and there is a way out."""
         if request.wants_page:
             return pages.too_many_cookies(size)
-        fix = f"open {self._origins.of_port(request.port)}/.homeport/cookies and delete them"
+        fix = f"open {self._origins.of_port(request.port, request.label)}/.homeport/cookies and delete them"
         return problem(431, f"the cookies of this site are {size} bytes", fix)
 
     def _not_listening(self, request: AuthRequest) -> Answer:
@@ -289,7 +305,7 @@ class Gateway:
     def _deny(self, request: AuthRequest, decision: Decision) -> Answer:
         if request.wants_page:
             next_path = safe_next(request.uri)
-            owner_link = handoff_url(self._origins, request.port, next_path)
+            owner_link = handoff_url(self._origins, request, next_path)
             match decision:
                 case Decision.DENIED_LOGIN if request.by_tunnel and not self._at_edge:
                     return pages.private(owner_link)  # the dashboard is at no name of the edge

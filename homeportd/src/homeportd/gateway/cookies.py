@@ -64,9 +64,9 @@ def names_in(header: bytes) -> list[str]:
     return list(dict.fromkeys(name for name in names if _TOKEN.fullmatch(name)))
 
 
-def setting(name: str, value: str, secure: bool, max_age_s: int) -> str:
-    """A Set-Cookie line for this origin alone; a `max_age_s` of 0 deletes it."""
-    ending = "; Secure" if secure else ""
+def setting(name: str, value: str, secure: bool, max_age_s: int, domain: str = "") -> str:
+    """A Set-Cookie line, for this origin alone unless it has a `domain`; a `max_age_s` of 0 deletes it."""
+    ending = ("; Secure" if secure else "") + (f"; Domain={domain}" if domain else "")
     return f"{prefixed(name, secure)}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{ending}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from homeportd.gateway.origin_mapping import OriginMaps, origin_of_url, port_of
+from homeportd.gateway.origin_mapping import OriginMaps, below, origin_of_url, port_of
 from homeportd.gateway.request import AuthRequest
 
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -19,7 +19,7 @@ class Initiator(StrEnum):
     """Relation of the initiator to the port."""
 
     SAME_ORIGIN = "same-origin"  # the port's own page, or the person by hand
-    SAME_REPO = "same-repo"  # a page of another port of the same repo
+    SAME_REPO = "same-repo"  # a page of another port of the same repo, or of another name of this one
     FOREIGN = "foreign"
     UNKNOWN = "unknown"  # no browser, or one that sends no Fetch metadata to http
 
@@ -42,8 +42,10 @@ def initiator_of(request: AuthRequest, maps: OriginMaps) -> Initiator:
 
 def _by_origin(origin: str, request: AuthRequest, maps: OriginMaps) -> Initiator:
     own, visited = maps.of(request.port), maps.visited(request)
-    if origin in (visited, own.public):
+    if origin in (below(visited, request.label), below(own.public, request.label)):
         return Initiator.SAME_ORIGIN
+    if own.subdomains and (origin in (visited, own.public) or own.label(origin, visited) is not None):
+        return Initiator.SAME_REPO  # the same server, by another of its names
     number = port_of(origin, visited, own.port) or port_of(origin, own.public, own.port)
     return Initiator.SAME_REPO if number in own.siblings else Initiator.FOREIGN
 

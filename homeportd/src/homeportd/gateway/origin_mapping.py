@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from homeportd.gateway.request import AuthRequest
@@ -19,6 +19,8 @@ from homeportd.shares.model import KEEP, LOCALHOST, Share
 
 MAX_SIBLINGS: Final = 64  # ports of a repo that are mapped beside the one asked for
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")
+_NAME: Final = re.compile(r"[a-z0-9._-]*[a-z_-][a-z0-9_-]*(:[0-9]+)?")
 
 
 class Ports(Protocol):
@@ -41,6 +43,22 @@ def port_of(origin: str, own: str, port: int) -> int | None:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and digits[0] != "0"):
         return None
     return int(digits)
+
+
+def label_of(origin: str, own: str) -> str | None:
+    """What stands before the host of `own` in an origin one label below it; None for any other origin."""
+    scheme, _, authority = own.partition("//")
+    before, after = f"{scheme}//", f".{authority}"
+    if not (origin.startswith(before) and origin.endswith(after)):
+        return None
+    label = origin[len(before) : -len(after)]
+    return label if _LABEL.fullmatch(label) else None
+
+
+def below(origin: str, label: str) -> str:
+    """The origin one label below another; that one itself without a label, and an address, which has no such names."""
+    scheme, _, authority = origin.partition("//")
+    return f"{scheme}//{label}.{authority}" if label and _NAME.fullmatch(authority) else origin
 
 
 def origin_of_url(url: str) -> str:
@@ -66,12 +84,16 @@ def server_origin(host_header: str, public: str, port: int, scheme: str = "http"
 
 @dataclass(frozen=True, slots=True)
 class OriginMap:
-    """The mapping of one port. `siblings`: other ports of its repo, with their servers' origins. `same_repo`: those,
-    for Caddy; empty without any. `headers`: what else Caddy has to know, unless `usual`."""
+    """The mapping of one port. `base`: its server's origin, and `server` that which a request is for: the same,
+    or one label below. `subdomains`: the port's names have such ones below. `siblings`: other ports of its
+    repo, with their servers' origins. `same_repo`: those, for Caddy; empty without any. `headers`: what else
+    Caddy has to know, unless `usual`."""
 
     port: int
     public: str
+    base: str
     server: str
+    subdomains: bool
     siblings: Mapping[int, str]
     keep: bool
     same_repo: tuple[tuple[bytes, bytes], ...]
@@ -80,15 +102,24 @@ class OriginMap:
     @property
     def usual(self) -> bool:
         """Whether the dev server is told what the Caddyfile says by itself."""
-        return self.server == local_origin("http", self.port)
+        return not self.subdomains and self.server == local_origin("http", self.port)
+
+    def label(self, origin: str, visited: str) -> str | None:
+        """The label of an origin below the port's own, where these lead here; None for any other."""
+        if not self.subdomains:
+            return None
+        return label_of(origin, visited) or label_of(origin, self.public)
 
     def origin(self, origin: str, visited: str) -> str:
         """The dev server's view of an Origin; `visited` is the port's own origin as this visitor has it.
 
-        Only the port's own origin and those of the same repo are mapped; a foreign one stays foreign.
+        Only the port's own origins and those of the same repo are mapped; a foreign one stays foreign.
         """
         if origin in (visited, self.public):
-            return self.server
+            return self.base
+        label = self.label(origin, visited)
+        if label is not None:
+            return below(self.base, label)
         if self.keep or not self.siblings:
             return origin
         number = port_of(origin, visited, self.port) or port_of(origin, self.public, self.port)
@@ -115,8 +146,12 @@ class OriginMaps:
         self._made_of: tuple[object, int] = (None, 0)
         self._maps: dict[int, tuple[Share | None, OriginMap]] = {}
 
-    def of(self, port: int) -> OriginMap:
-        """The mapping of a port."""
+    def of(self, port: int, label: str = "") -> OriginMap:
+        """The mapping of a port; with a label, for a request one label below its name."""
+        made = self._of(port)
+        return _one_below(made, label) if label and made.subdomains else made
+
+    def _of(self, port: int) -> OriginMap:
         snapshot, learned = self._ports.snapshot(), self._protocols.learned
         if snapshot is not self._made_of[0] or learned != self._made_of[1]:
             self._made_of = (snapshot, learned)
@@ -131,17 +166,20 @@ class OriginMaps:
         return made
 
     def visited(self, request: AuthRequest) -> str:
-        """The port's own origin as the request has it: with the number of a forwarded port, where that was used.
+        """The port's own origin as the request has it, without a label below it.
 
-        The client of a tunnel writes it with the scheme http, whatever the port's own has.
+        With the number of a forwarded port, where that was used. The client of a tunnel writes it with the scheme http,
+        whatever the port's own has.
         """
-        return f"{'http' if request.by_tunnel else self._origins.scheme}://{request.host}"
+        host = request.host.removeprefix(f"{request.label}.") if request.label else request.host
+        return f"{'http' if request.by_tunnel else self._origins.scheme}://{host}"
 
     def _make(self, port: int, share: Share | None) -> OriginMap:
         host_header = share.host_header if share is not None else LOCALHOST
         public = self._origins.of_port(port)
         server = server_origin(host_header, public, port, self._scheme(port))
         siblings = self._siblings(port)
+        subdomains = share is not None and share.subdomains
         scheme, _, authority = server.partition("://")
         forwarded_port = authority.rpartition(":")[2] if has_port(authority) else _DEFAULT_PORTS[scheme]
         headers = {
@@ -149,12 +187,16 @@ class OriginMaps:
             "x-homeport-proto": scheme,
             "x-homeport-forwarded-port": forwarded_port,
         }
-        if host_header not in (LOCALHOST, KEEP):
-            headers["x-homeport-cookie-domains"] = cookie_domains(host_header)
+        if subdomains and _NAME.fullmatch(authority):
+            headers["x-homeport-below"] = authority
+        if host_header != KEEP and (subdomains or host_header != LOCALHOST):
+            headers["x-homeport-cookie-domains"] = cookie_domains(authority, subdomains=subdomains)
         return OriginMap(
             port=port,
             public=public,
+            base=server,
             server=server,
+            subdomains=subdomains,
             siblings=siblings,
             keep=host_header == KEEP,
             same_repo=((b"x-homeport-same-repo", "".join(f"|{one}" for one in sorted(siblings)).encode()),)
@@ -186,16 +228,27 @@ class OriginMaps:
         return "https" if https else "http"
 
 
+def _one_below(made: OriginMap, label: str) -> OriginMap:
+    server = below(made.base, label)
+    host = (b"x-homeport-host", server.partition("//")[2].encode("latin-1"))
+    return replace(made, server=server, headers=(host, *made.headers[1:]))
+
+
 def _belong_together(one: Program, other: Program) -> bool:
     """Whether two programs are of one repo. Another user may run one in the very folder; root's are containers' too."""
     trusted = {one.uid, other.uid} <= {one.repo_uid, ROOT}
     return one.repo == other.repo and (trusted or one.uid == other.uid)
 
 
-def cookie_domains(authority: str) -> str:
-    """A regular expression for the domains that a server of this name may give a cookie; of two labels at least."""
-    labels = (authority.rpartition(":")[0] if has_port(authority) else authority).split(".")
-    return "|".join(re.escape(".".join(labels[at:])) for at in range(max(1, len(labels) - 1)))
+def cookie_domains(authority: str, *, subdomains: bool = False) -> str:
+    """A regular expression for the domains that a server of this name may give a cookie; of two labels at least.
+
+    With `subdomains` those one label below, too.
+    """
+    host = authority.rpartition(":")[0] if has_port(authority) else authority
+    labels = host.split(".")
+    above = [re.escape(".".join(labels[at:])) for at in range(max(1, len(labels) - 1))]
+    return "|".join([*above, rf"[a-z0-9_-]+[.]{re.escape(host)}"] if subdomains else above)
 
 
 def has_port(authority: str) -> bool:

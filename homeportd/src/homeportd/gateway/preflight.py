@@ -23,7 +23,8 @@ _NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, -]*")
 
 def preflight(request: AuthRequest, own: OriginMap, visited: str) -> Answer | None:
     """The answer to the preflight of a page at any port's origin; None for a page from elsewhere."""
-    if not any(port_of(request.origin, each, own.port) for each in (visited, own.public)):
+    of_a_port = any(port_of(request.origin, each, own.port) for each in (visited, own.public))
+    if not of_a_port and own.label(request.origin, visited) is None:
         return None
     names = request.requested_headers
     if (

@@ -36,6 +36,7 @@ class AuthRequest:
 
     `kind`, as Caddy names it: `port`, for the port's own origin; `api`, below /api/proxy of the dashboard's;
     `visitor`, for a page of Homeport's below /.homeport/; `silent`, that the dev server has not answered.
+    `label`: what stands before the port's own name, as in `foo.4210.localhost`; mostly nothing.
     `by_tunnel`: a tunnel brought it, so that the browser knows the port by a name of an edge.
     """
 
@@ -56,6 +57,7 @@ class AuthRequest:
     length: str
     content_type: str
     by_tunnel: bool
+    label: str
     fields: dict[bytes, bytes]  # all headers, for what few requests need
 
     @property
@@ -163,6 +165,7 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
         length=text(b"x-homeport-length"),
         content_type=text(b"content-type").lower(),
         by_tunnel=text(b"x-homeport-listener") == "tunnel",
+        label=text(b"x-homeport-label").removesuffix(".").lower(),
         fields=fields,
     )
 

@@ -35,15 +35,16 @@ class AccessLog(Protocol):
         """Add a row."""
 
 
-def handoff_url(origins: Origin, port: int, next_path: str) -> str:
+def handoff_url(origins: Origin, request: AuthRequest, next_path: str) -> str:
     """The dashboard's address that hands the owner's login session off to a port, to go on at `next_path`."""
-    return f"{origins.dashboard}/handoff?port={port}&next={quote(next_path, safe='/')}"
+    label = f"&label={request.label}" if request.label else ""
+    return f"{origins.dashboard}/handoff?port={request.port}{label}&next={quote(next_path, safe='/')}"
 
 
 def is_own_origin(request: AuthRequest, origins: Origin) -> bool:
     """Whether the request has the port's own Origin. The client of a tunnel writes `http` for a name of the edge that
     stands for the port, whatever scheme the port has."""
-    own = origins.of_port(request.port)
+    own = origins.of_port(request.port, request.label)
     return request.origin == own or (
         request.by_tunnel and request.origin == f"http://{own.partition('://')[2]}"
     )
@@ -116,12 +117,13 @@ class VisitorPages:
     def _password_answer(
         self, request: AuthRequest, decision: Decision, share: Share | None, next_path: str
     ) -> Answer:
-        owner_link = handoff_url(self._origins, request.port, next_path)
+        owner_link = handoff_url(self._origins, request, next_path)
         match decision:
             case Decision.LOGIN if share is not None:
                 value, lifetime = self._cookies.make(share, self._now())
                 answer = redirect(303, next_path)
-                return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime))
+                domain = self._domain(request)
+                return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime, domain))
             case Decision.DENIED_PASSWORD:
                 return pages.password(request.port, next_path, owner_link, wrong=True)
             case Decision.DENIED_LOGIN:
@@ -147,9 +149,22 @@ class VisitorPages:
         browser = browser_of(request.address, request.user_agent)
         cookie = self._auth.redeem_handoff(fields.get("code", ""), request.port, browser)
         if cookie is None:
-            return pages.link_used(handoff_url(self._origins, request.port, next_path))
+            return pages.link_used(handoff_url(self._origins, request, next_path))
         answer = redirect(303, next_path)
-        return answer.add("set-cookie", setting(OWNER, cookie, self._secure, LOGIN_SESSION_DAYS * 24 * 3600))
+        lifetime = LOGIN_SESSION_DAYS * 24 * 3600
+        return answer.add("set-cookie", setting(OWNER, cookie, self._secure, lifetime, self._domain(request)))
+
+    def _domain(self, request: AuthRequest) -> str:
+        """The Domain of a cookie: the port's host where names below it lead to the same share; else none.
+
+        By https cookies have the prefix __Host-, which allows no Domain: each name asks for itself.
+        """
+        share = self._shares.get(request.port)
+        return (
+            self._origins.host_of_port(request.port)
+            if share is not None and share.subdomains and not self._secure
+            else ""
+        )
 
     def _delete_cookies(self, request: AuthRequest) -> Answer:
         """Delete every cookie that came: by Clear-Site-Data where browsers heed it, else those without a path."""
@@ -157,7 +172,7 @@ class VisitorPages:
             fix = "open /.homeport/cookies at this port and delete them there"
             return problem(403, "the form was sent from another site", fix)
         answer = pages.cookies_deleted().add("clear-site-data", '"cookies"')
-        host = self._origins.of_port(request.port).partition("://")[2].partition(":")[0]
+        host = self._origins.host_of_port(request.port)
         domains = ("", *(f"; Domain={parent}" for parent in _parents(host)))
         for name in names_in(request.cookie)[:MAX_DELETED]:
             secure = "; Secure" if self._secure or name.startswith(("__Host-", "__Secure-")) else ""
@@ -173,7 +188,8 @@ class VisitorPages:
             None,
         )
         for name in (SHARE, OWNER):
-            answer.add("set-cookie", setting(name, "", self._secure, 0))
+            for domain in dict.fromkeys(("", self._domain(request))):
+                answer.add("set-cookie", setting(name, "", self._secure, 0, domain))
         # Service workers and what they have kept, too: they would answer for the origin without asking anybody.
         return answer.add("clear-site-data", '"cache", "storage"')
 

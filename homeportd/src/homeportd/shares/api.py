@@ -45,6 +45,12 @@ HostHeader = Annotated[
         description="the Host that the dev server sees: localhost (with its port), keep (the public name), or a name",
     ),
 ]
+Subdomains = Annotated[
+    bool,
+    Field(
+        description="whether names one label below the port's own, such as foo.4210.localhost, lead here too"
+    ),
+]
 Allowed = Annotated[list[NetworkText], Field(max_length=MAX_NETWORKS)]
 
 
@@ -54,6 +60,7 @@ class _ShareBody(BaseModel):
     expires: Expires = None
     allow: Allowed = []
     host_header: HostHeader = LOCALHOST
+    subdomains: Subdomains = False
 
 
 class OpenShareBody(_ShareBody):
@@ -106,7 +113,9 @@ def router(shares: Shares, log: AccessLog, guard: Guard, origin: Origin) -> APIR
     async def set_share(port: PortNumber, body: ShareBody) -> ShareView:
         secret = (body.password, body.max_uses) if isinstance(body, PasswordShareBody) else (None, None)
         mode, allow = Mode(body.mode), tuple(body.allow)
-        request = ShareRequest(mode, secret[0], body.expires, allow, secret[1], body.host_header)
+        request = ShareRequest(
+            mode, secret[0], body.expires, allow, secret[1], body.host_header, body.subdomains
+        )
         return share_view(port, await shares.set(port, request), origin)
 
     @routes.delete("/share", status_code=204, responses=problems(401, 403, 404, 422, 503))

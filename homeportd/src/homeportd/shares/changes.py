@@ -19,6 +19,7 @@ def narrows(before: Share | None, after: Share, now: datetime) -> bool:
         _WIDTH[after.mode] < _WIDTH[before.mode]
         or _ends_earlier(before.expires_at, after.expires_at)
         or not _covers(after.allow, before.allow)
+        or (before.subdomains and not after.subdomains)
         or (
             after.mode is Mode.PASSWORD
             and (after.password_hash != before.password_hash or _fewer(before.max_uses, after.max_uses))

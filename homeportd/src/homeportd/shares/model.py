@@ -26,11 +26,12 @@ class Mode(StrEnum):
 class Share:
     """The policy of one port.
 
-    `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name
-    both, so that a change ends them. `allow` empty means any address. `uses` counts passwords accepted.
-    `host_header` is LOCALHOST, KEEP, or the Host, with or without a port, that the dev server is to see.
-    `binding` is what it was made for, None as long as nothing has listened there. `inherited`: a release made it that
-    noted no binding. `paused` says why visitors are refused although the share stands: something else has its number.
+    `id` is new for each share, `generation` rises with every change to it; proofs that visitors hold name both, so
+    that a change ends them. `allow` empty means any address. `uses` counts passwords accepted. `subdomains`: the
+    names one label below the port's own lead here too. `host_header` is LOCALHOST, KEEP, or the Host, with or
+    without a port, that the dev server is to see. `binding` is what it was made for, None as long as nothing has
+    listened there. `inherited`: a release made it that noted no binding. `paused` says why visitors are refused
+    although the share stands: something else has its number.
     """
 
     port: int
@@ -44,6 +45,7 @@ class Share:
     uses: int
     updated_at: datetime
     host_header: str = LOCALHOST
+    subdomains: bool = False
     binding: Binding | None = None
     inherited: bool = False
     paused: str | None = None  # not stored: it is found again

@@ -45,6 +45,11 @@ class ShareRequest:
     allow: tuple[str, ...] = ()
     max_uses: int | None = None
     host_header: str | None = None
+    subdomains: bool = False
+
+
+async def _no_refusal(_port: int) -> Problem | None:
+    return None
 
 
 async def _no_binding(_port: int) -> Binding | None:
@@ -62,14 +67,17 @@ class Shares:
         now: Callable[[], datetime] = clock.now,
         refusal: Callable[[int], Problem | None] = lambda port: None,
         binding: Callable[[int], Awaitable[Binding | None]] = _no_binding,
+        subdomain_refusal: Callable[[int], Awaitable[Problem | None]] = _no_refusal,
     ) -> None:
-        """`refusal` says why a port cannot be shared, if it cannot; `binding` what listens on a port now."""
+        """`refusal` says why a port cannot be shared, if it cannot; `binding` what listens on a port
+        now; `subdomain_refusal` why names below a port's own cannot lead to it."""
         self._store = store
         self._passwords = passwords
         self._endings = endings
         self._now = now
         self._refusal = refusal
         self._binding = binding
+        self._subdomain_refusal = subdomain_refusal
         self._shares: dict[int, Share] = {}
         self._writing = asyncio.Lock()
         self._limiter = Limiter()
@@ -124,6 +132,8 @@ class Shares:
             )
         if request.max_uses is not None and request.mode is not Mode.PASSWORD:
             raise invalid("max_uses counts passwords", "use mode password, or leave max_uses out")
+        if request.subdomains and (cannot := await self._subdomain_refusal(port)) is not None:
+            raise cannot
         fresh_hash = await self._passwords.hash(request.password) if request.password is not None else None
 
         made_for = await self._binding(port)
@@ -147,6 +157,7 @@ class Shares:
                 uses=0,
                 updated_at=now,
                 host_header=host,
+                subdomains=request.subdomains,
                 binding=kept.binding if kept else made_for,
                 inherited=bool(kept and kept.inherited),
                 paused=kept.paused if kept and request.mode is not Mode.PRIVATE else None,

@@ -12,7 +12,7 @@ from homeportd.shares.model import Mode, Share
 
 _COLUMNS = (
     "port, id, generation, mode, password_hash, expires_at, allow, max_uses, uses, updated_at, host_header,"
-    " binding, inherited"
+    " binding, inherited, subdomains"
 )
 
 
@@ -31,7 +31,7 @@ class ShareStore:
         """Insert or replace the share of a port."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                f"INSERT OR REPLACE INTO shares ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO shares ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 (
                     share.port,
                     share.id,
@@ -46,6 +46,7 @@ class ShareStore:
                     share.host_header,
                     share.binding.to_json() if share.binding else None,
                     int(share.inherited),
+                    int(share.subdomains),
                 ),
             )
 
@@ -57,7 +58,7 @@ class ShareStore:
 
 def _share(row: tuple[object, ...]) -> Share:
     port, id_, generation, mode, password_hash, expires_at, allow, max_uses, uses, *rest = row
-    updated_at, host, binding, inherited = rest
+    updated_at, host, binding, inherited, subdomains = rest
     assert isinstance(port, int) and isinstance(generation, int) and isinstance(uses, int)  # noqa: S101, PT018
     assert max_uses is None or isinstance(max_uses, int)  # noqa: S101
     return Share(
@@ -74,4 +75,5 @@ def _share(row: tuple[object, ...]) -> Share:
         host_header=str(host),
         binding=None if binding is None else Binding.from_json(str(binding)),
         inherited=bool(inherited),
+        subdomains=bool(subdomains),
     )

@@ -20,8 +20,9 @@ class BindingView(BaseModel):
 class ShareView(BaseModel):
     """The share of a port. `generation` 0: the port was never shared, so it is private.
 
-    `bound_to`: what it was made for; null as long as nothing has listened there. `paused`: why it lets in nobody but
-    the owner, though it stands: something else listens there.
+    `subdomains`: names one label below that of `url` lead there too. `bound_to`: what it was made for; null as long
+    as nothing has listened there. `paused`: why it lets in nobody but the owner, though it stands: something else
+    listens there.
     """
 
     port: int
@@ -33,6 +34,7 @@ class ShareView(BaseModel):
     max_uses: int | None
     uses: int
     host_header: str
+    subdomains: bool
     generation: int
     updated_at: str | None
     bound_to: BindingView | None
@@ -93,6 +95,7 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
             max_uses=None,
             uses=0,
             host_header=LOCALHOST,
+            subdomains=False,
             generation=0,
             updated_at=None,
             bound_to=None,
@@ -108,6 +111,7 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
         max_uses=share.max_uses,
         uses=share.uses,
         host_header=share.host_header,
+        subdomains=share.subdomains,
         generation=share.generation,
         updated_at=clock.to_text(share.updated_at),
         bound_to=BindingView(user=share.binding.user, repo=share.binding.worktree) if share.binding else None,

@@ -927,6 +927,11 @@ export interface components {
              * @enum {string}
              */
             mode: "private" | "public";
+            /**
+             * @description whether names one label below the port's own, such as foo.4210.localhost, lead here too
+             * @default false
+             */
+            subdomains?: boolean;
         };
         /** @description A new password for the dashboard. */
         PasswordBody: {
@@ -950,6 +955,11 @@ export interface components {
              */
             mode: "password";
             password?: string | null;
+            /**
+             * @description whether names one label below the port's own, such as foo.4210.localhost, lead here too
+             * @default false
+             */
+            subdomains?: boolean;
         };
         PortChangedEvent: {
             data: components["schemas"]["PortView"];
@@ -1152,8 +1162,9 @@ export interface components {
         /**
          * @description The share of a port. `generation` 0: the port was never shared, so it is private.
          *
-         *     `bound_to`: what it was made for; null as long as nothing has listened there. `paused`: why it lets in nobody but
-         *     the owner, though it stands: something else listens there.
+         *     `subdomains`: names one label below that of `url` lead there too. `bound_to`: what it was made for; null as long
+         *     as nothing has listened there. `paused`: why it lets in nobody but the owner, though it stands: something else
+         *     listens there.
          */
         ShareView: {
             allow: string[];
@@ -1167,6 +1178,7 @@ export interface components {
             mode: "private" | "password" | "public";
             paused: string | null;
             port: number;
+            subdomains: boolean;
             updated_at: string | null;
             url: string;
             uses: number;

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Reservation, Token, TunnelKind } from "../api/types";
 import { announce, notify } from "../browser/notices";
+import { Check } from "../components/check";
 import { Chips } from "../components/chips";
 import { Dialog } from "../components/dialog";
 import { Field } from "../components/field";
@@ -211,15 +212,11 @@ function Passcode({
         />
       )}
       {draft.hasPasscode && (
-        <label class="target flex w-fit items-center gap-2.5">
-          <input
-            type="checkbox"
-            class="size-5 accent-accent"
-            checked={draft.removePasscode}
-            onChange={(event) => change({ removePasscode: event.currentTarget.checked, passcode: "" })}
-          />
-          Ask nobody for a passcode any more
-        </label>
+        <Check
+          label="Ask nobody for a passcode any more"
+          checked={draft.removePasscode}
+          onChange={(removePasscode) => change({ removePasscode, passcode: "" })}
+        />
       )}
     </div>
   );

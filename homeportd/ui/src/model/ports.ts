@@ -67,6 +67,7 @@ export const privateShare = (port: number, url: string): Share => ({
   max_uses: null,
   uses: 0,
   host_header: "localhost",
+  subdomains: false,
   generation: 0,
   updated_at: null,
   bound_to: null,

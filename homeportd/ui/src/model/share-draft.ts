@@ -18,6 +18,8 @@ export interface ShareDraft {
   maxUses: string;
   /** What the server is told as its own name: `localhost`, `keep`, or a name. Empty is `localhost`. */
   hostHeader: string;
+  /** Whether names below the port's own lead there too. */
+  subdomains: boolean;
 }
 
 /** For each field that is wrong, how to correct it. */
@@ -41,6 +43,7 @@ export function shareDraftOf(port: Port, now: Date): ShareDraft {
     networks: share.allow.join(", "),
     maxUses: share.max_uses === null ? "" : String(share.max_uses),
     hostHeader: share.host_header === "localhost" ? "" : share.host_header,
+    subdomains: share.subdomains,
   };
 }
 
@@ -77,6 +80,7 @@ export function shareRequestOf(draft: ShareDraft): ShareRequest {
     expires: expiryRequest(draft.expiry),
     allow: parseNetworks(draft.networks).networks,
     host_header: hostHeaderOf(draft),
+    subdomains: draft.subdomains,
   };
   if (mode !== "password") return { mode, ...common };
   return {

@@ -1,17 +1,24 @@
 import { useEffect, useState } from "preact/hooks";
+import { Check } from "../components/check";
 import { Field } from "../components/field";
 import { ChevronIcon } from "../components/icons";
 import type { ShareDraft, ShareDraftErrors } from "../model/share-draft";
 
+const below = (url: string): string => `foo.${url.replace(/^https?:\/\//, "")}`;
+
 interface Props {
+  /** The port's own address. */
+  url: string;
   draft: ShareDraft;
   errors: ShareDraftErrors;
   onChange: (part: Partial<ShareDraft>) => void;
 }
 
 /** Further options of a share; folded away while none is set. */
-export function Restrictions({ draft, errors, onChange }: Props) {
-  const [open, setOpen] = useState(draft.networks !== "" || draft.maxUses !== "" || draft.hostHeader !== "");
+export function Restrictions({ url, draft, errors, onChange }: Props) {
+  const [open, setOpen] = useState(
+    draft.networks !== "" || draft.maxUses !== "" || draft.hostHeader !== "" || draft.subdomains,
+  );
   const hasError =
     errors.networks !== undefined || errors.maxUses !== undefined || errors.hostHeader !== undefined;
   // Opens for a field with an error, and stays open when that is corrected.
@@ -54,6 +61,11 @@ export function Restrictions({ draft, errors, onChange }: Props) {
           onInput={(hostHeader) => onChange({ hostHeader })}
           style="font-mono"
           placeholder="localhost"
+        />
+        <Check
+          label={`Names below it lead here too, such as ${below(url)}`}
+          checked={draft.subdomains}
+          onChange={(subdomains) => onChange({ subdomains })}
         />
       </div>
     </details>

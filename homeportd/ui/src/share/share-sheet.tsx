@@ -119,7 +119,7 @@ export function ShareSheet({ number }: { number: number }) {
               onChange={(expiry) => change({ expiry })}
             />
             <HostAdvice port={port} draft={draft} onKeep={() => change({ hostHeader: "keep" })} />
-            <Restrictions draft={draft} errors={shownErrors} onChange={change} />
+            <Restrictions url={port.share.url} draft={draft} errors={shownErrors} onChange={change} />
           </>
         )}
         {problem && <ProblemBox problem={problem} />}

@@ -107,6 +107,7 @@ class Agent:
                 "max_uses": None,
                 "uses": 0,
                 "host_header": "localhost",
+                "subdomains": False,
                 "generation": 0,
                 "updated_at": None,
                 "bound_to": None,

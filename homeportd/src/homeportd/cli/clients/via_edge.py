@@ -31,7 +31,7 @@ def check(via: str) -> None:
             ) from error
 
 
-def open_tunnel(port: int, allow: list[str], name: str | None) -> str:
+def open_tunnel(port: int, allow: list[str], name: str | None, *, subdomains: bool) -> str:
     """Add the tunnel of a port to the daemon; returns its public address. Without `name` it keeps the one that it has.
 
     Raises Failure.
@@ -46,6 +46,7 @@ def open_tunnel(port: int, allow: list[str], name: str | None) -> str:
         host=local_edge.host_of_port(port),
         allow=tuple(allow),
         label=_label(port),
+        subdomains=subdomains,
     )
     try:
         return str(daemon_client.add_tunnel(spec)["address"])

@@ -52,6 +52,13 @@ HostHeader = Annotated[
         " public name, or another, such as myapp.test:3000.",
     ),
 ]
+Subdomains = Annotated[
+    bool | None,
+    typer.Option(
+        "--subdomains/--no-subdomains",
+        help="Let each name below the port's own lead here too, such as foo.4210.localhost.",
+    ),
+]
 Via = Annotated[
     str | None,
     typer.Option(
@@ -82,6 +89,7 @@ MaxUses = Annotated[
     "homeport share 5173 --public --allow 203.0.113.0/24",
     "homeport share 5173 --expires 7d",
     "homeport share 5173 --public --host-header keep",
+    "homeport share 4210 --public --subdomains",
     "homeport share 5173 --public --via edge",
     "homeport share 5173 --password --via edge --domain myapp",
     "homeport share 9229 --public --yes",
@@ -98,6 +106,7 @@ def share(
     allow: Allow = None,
     max_uses: MaxUses = None,
     host_header: HostHeader = None,
+    subdomains: Subdomains = None,
     via: Via = None,
     domain: Domain = None,
     resume: Resume = False,
@@ -129,7 +138,9 @@ def share(
     name = None if domain is None else parse_name(domain)
     if host_header:
         request["host_header"] = host_header
-    if resume and (chosen or via or any(request.values())):
+    if subdomains is not None:
+        request["subdomains"] = subdomains
+    if resume and (chosen or via or subdomains is not None or any(request.values())):
         raise Failure(
             "--resume changes nothing else", f"homeport share {port} --resume, then the other options", USAGE
         )
@@ -150,7 +161,11 @@ def share(
         present = _shared(
             lambda: _post(agent, port, request) if chosen else _adjust(agent, port, request), port
         )
-        address = via_edge.open_tunnel(port, allow or [], name) if via else None
+        address = (
+            via_edge.open_tunnel(port, allow or [], name, subdomains=bool(present.get("subdomains")))
+            if via
+            else None
+        )
         _report(agent, present, json, address, warned=warned)
 
 
@@ -228,7 +243,7 @@ def _post(agent: Agent, port: int, request: dict[str, Any]) -> Share:
 def _adjust(agent: Agent, port: int, request: dict[str, Any]) -> Share:
     """Change what `request` names of the present share; without a share, make a private one."""
     before = agent.share(port)
-    named = {key: value for key, value in request.items() if value}
+    named = {key: value for key, value in request.items() if value or value is False}
     if before["generation"] and not named:
         return before  # asked to change nothing: a new generation would throw visitors out
     if before["expired"] and "expires" not in named:
@@ -241,6 +256,8 @@ def _adjust(agent: Agent, port: int, request: dict[str, Any]) -> Share:
         "allow": before["allow"],
         "max_uses": before["max_uses"],
         "host_header": before["host_header"],
+        # An agent of an earlier release knows no such names.
+        **({"subdomains": True} if before.get("subdomains") else {}),
     }
     return _post(agent, port, kept | named)
 

@@ -147,7 +147,7 @@ def sentence(share: Share, now: datetime) -> str:
     if share["expired"]:
         return f"The share {until(share, now)}: o{alone}"
     if share["mode"] == "private":
-        return f"O{alone}{_host(share)}"
+        return f"O{alone}{_host(share)}{_subdomains(share)}"
     who = "Anyone with the password" if share["mode"] == "password" else "Anyone"
     from_where = f" from {' or '.join(share['allow'])}" if share["allow"] else ""
     end = f" {until(share, now)}" if share["expires_at"] else " until you unshare it"
@@ -155,7 +155,7 @@ def sentence(share: Share, now: datetime) -> str:
     if share["max_uses"] is not None:
         left = max(0, share["max_uses"] - share["uses"])
         uses = f", {left} more time{'' if left == 1 else 's'},"
-    return f"{who}{from_where} can open port {number}{uses}{end}.{_host(share)}"
+    return f"{who}{from_where} can open port {number}{uses}{end}.{_host(share)}{_subdomains(share)}"
 
 
 def _host(share: Share) -> str:
@@ -166,6 +166,14 @@ def _host(share: Share) -> str:
         case "keep":
             return " The server sees the public name."
     return f" The server sees the name {share['host_header']}."
+
+
+def _subdomains(share: Share) -> str:
+    """That names below the port's own lead to it too, where they do."""
+    if not share.get("subdomains"):  # not in answers of older agents
+        return ""
+    scheme, _, rest = share["url"].partition("://")
+    return f" Names below its own lead there too, such as {scheme}://foo.{rest}."
 
 
 def duration(seconds: float) -> str:
