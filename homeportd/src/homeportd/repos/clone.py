@@ -34,7 +34,7 @@ MAX_POINTERS: Final = 10_000  # files of LFS that are looked at
 
 @dataclass(frozen=True)
 class CloneRequest:
-    """What to clone. `into`: a folder below the repo root, None: named as in the address. `branch` None: the default."""
+    """What to clone. `into`: a folder below the repo root, None: as the address says. `branch` None: the default."""
 
     address: str
     branch: str | None = None

@@ -101,7 +101,7 @@ class Git:
         """Run git in `folder`, a folder of a repository or None; returns its standard output, at most MAX_OUTPUT bytes.
 
         `local`: the file system may be a transport. `on_line` gets each line of standard error, progress too. Git is
-        ended with all that it started when the caller is cancelled. Raises GitError, OSError, HomeportError without git.
+        ended with all that it started when the caller is cancelled. Raises GitError, OSError, HomeportError (no git).
         """
         program = shutil.which("git")
         if program is None:
