@@ -19,6 +19,7 @@ WORDS: Final = {  # table -> one, several
     "tunnel_visits": ("visit of a tunnel", "visits of tunnels"),
     "jobs": ("job", "jobs"),
     "job_lines": ("line of jobs' logs", "lines of jobs' logs"),
+    "preferences": ("section of the settings", "sections of the settings"),
     "tunnel_minutes": ("minute of traffic figures", "minutes of traffic figures"),
 }
 # Old rows go by themselves.

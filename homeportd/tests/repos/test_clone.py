@@ -11,9 +11,13 @@ from homeportd.errors import Problem
 from homeportd.jobs.model import State
 from homeportd.jobs.service import Jobs
 from homeportd.jobs.store import JobStore
+from homeportd.preferences.service import Preferences
+from homeportd.preferences.store import PreferenceStore
 from homeportd.repos.clone import TEMPORARY, CloneRequest, Clones
+from homeportd.repos.credentials import Credentials
 from homeportd.repos.git.command import Git
-from homeportd.repos.git.errors import Remote
+from homeportd.repos.preferences import SECTIONS
+from homeportd.repos.user_config import UserConfig
 
 from .conftest import git, make
 from .git_server import git_server
@@ -38,9 +42,15 @@ async def jobs(database):
 
 
 @pytest.fixture
-async def clones(jobs, repos):
+async def clones(jobs, repos, database, tmp_path):
     await repos.start()
-    return Clones(jobs, repos, Git, lambda: "http://127.0.0.1:1", Remote.of)
+    preferences = Preferences(PreferenceStore(database), b"k" * 32)
+    for name, model in SECTIONS.items():
+        preferences.declare(name, model)
+    await preferences.update({"github": {"url": "http://127.0.0.1:1"}})
+    credentials = Credentials(preferences)
+    config = UserConfig(tmp_path / "git.config", "", preferences, credentials)
+    return Clones(jobs, repos, Git(), credentials, config)
 
 
 @pytest.fixture

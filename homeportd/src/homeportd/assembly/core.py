@@ -26,6 +26,8 @@ from homeportd.jobs import api as jobs_api
 from homeportd.jobs.event_publisher import publish_jobs
 from homeportd.jobs.service import Jobs
 from homeportd.jobs.store import JobStore
+from homeportd.preferences.service import Preferences
+from homeportd.preferences.store import PreferenceStore
 from homeportd.settings import Settings
 from homeportd.system import api as system_api
 from homeportd.system.api import EdgeView
@@ -52,6 +54,7 @@ class Core:
     guard: Guard
     endings: Endings
     jobs: Jobs
+    preferences: Preferences  # a system declares its sections, and loads them
 
 
 @asynccontextmanager
@@ -76,8 +79,9 @@ async def open(settings: Settings, *, bcrypt_rounds: int | None = None) -> Async
         jobs = Jobs(JobStore(database))
         await jobs.load()
         stack.push_async_callback(jobs.close)
+        preferences = Preferences(PreferenceStore(database), key)
         may = guard(auth, settings.dashboard)
-        yield Core(settings, database, auth, passwords, key, Events(), may, ends, jobs)
+        yield Core(settings, database, auth, passwords, key, Events(), may, ends, jobs, preferences)
 
 
 def assembly(core: Core, counts: Callable[[], Counts]) -> Assembly:

@@ -22,12 +22,17 @@ from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.protocols import Protocols
 from homeportd.ports.service import Ports
 from homeportd.ports.target import binding_of, target
+from homeportd.preferences import api as preferences_api
 from homeportd.relay.service import Relay
 from homeportd.repos import api as repos_api
+from homeportd.repos import git_api
 from homeportd.repos.clone import Clones
-from homeportd.repos.git.command import Git
-from homeportd.repos.git.errors import Remote
+from homeportd.repos.credentials import Credentials
+from homeportd.repos.git import config_file as git_config
+from homeportd.repos.git.command import Git, helper_command
+from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.service import Repos
+from homeportd.repos.user_config import UserConfig
 from homeportd.shares import api as shares_api
 from homeportd.shares import subdomains
 from homeportd.shares.access import AccessLog
@@ -78,7 +83,15 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         repos = Repos(settings, TreeReader(reader) if reader is not None else None)
         await repos.start()
         stack.push_async_callback(repos.close)
-        clones = Clones(core.jobs, repos, Git, lambda: "https://github.com", Remote.of)
+        for name, model in SECTIONS.items():
+            core.preferences.declare(name, model)
+        await core.preferences.load()
+        credentials = Credentials(core.preferences)
+        helper = helper_command(settings.socket("cli"))
+        user_config = UserConfig(settings.data_dir / git_config.NAME, helper, core.preferences, credentials)
+        await user_config.start()
+        stack.push_async_callback(user_config.close)
+        clones = Clones(core.jobs, repos, Git(helper), credentials, user_config)
         await clones.remove_leftovers()
         ports = Ports(settings, repos)
         await ports.start()
@@ -113,6 +126,8 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             routers=(
                 shares_api.router(shares, log, core.guard, origin),
                 ports_api.router(ports, shares, bindings, core.guard, origin),
+                git_api.router(credentials, core.guard),
+                preferences_api.router(core.preferences, core.guard),
                 repos_api.router(repos, clones, ports.repos_of_ports, core.guard),
                 gateway_api.router(led_to, core.guard, origin),
             ),

@@ -43,6 +43,11 @@ def _run(arguments: list[str]) -> int:
                     command.function(bool(arguments[1:]))
                     return 0
 
+    if arguments[:1] == ["git-credential"]:  # not for people, and git waits for it
+        from homeportd.cli import git_credential
+
+        return git_credential.run(arguments[1:])
+
     import typer
 
     from homeportd.cli.command_line import build

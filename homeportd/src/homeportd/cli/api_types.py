@@ -158,6 +158,20 @@ class JobLine(TypedDict):
     text: str
 
 
+class SshKey(TypedDict):
+    """The public half of the SSH key of the agent's user, and the pages where it belongs."""
+
+    public_key: str | None
+    pages: list[str]
+
+
+class Credential(TypedDict):
+    """A user name and a token for git."""
+
+    username: str
+    password: str
+
+
 class Access(TypedDict):
     """An entry of the access log: one decision about one visitor."""
 
@@ -327,6 +341,10 @@ ANSWERS: Final[dict[tuple[str, str], object]] = {
     ("post", "/api/ports/{port}/share/resume"): Share,
     ("get", "/api/repos"): list[Repo],
     ("post", "/api/repos"): Job,
+    ("post", "/api/git/credential"): Credential,
+    ("post", "/api/git/ssh-key"): SshKey,
+    ("get", "/api/settings"): None,
+    ("put", "/api/settings"): None,
     ("get", "/api/jobs"): list[Job],
     ("get", "/api/jobs/{job}"): Job,
     ("get", "/api/jobs/{job}/log"): list[JobLine],

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,15 @@ from homeportd.errors import HomeportError, Problem, invalid
 from homeportd.jobs.model import Job
 from homeportd.jobs.service import JobHandle, Jobs
 from homeportd.repos import address as addresses
-from homeportd.repos import files
+from homeportd.repos import files, ssh_key
 from homeportd.repos.address import Address
+from homeportd.repos.credentials import Credentials
 from homeportd.repos.discovery import DEPTH, SKIPPED
 from homeportd.repos.git import progress
 from homeportd.repos.git.command import Git, GitError
-from homeportd.repos.git.errors import Remote, explain
+from homeportd.repos.git.errors import explain
 from homeportd.repos.service import Repos
+from homeportd.repos.user_config import UserConfig
 
 KIND: Final = "clone"
 TEMPORARY: Final = ".homeport-clone-"  # prefix of the folder beside the target
@@ -43,25 +45,25 @@ class CloneRequest:
 
 
 class Clones:
-    """Starts clones. `base` gives the address of OWNER/NAME's host; `remote` says how errors name the other side."""
+    """Starts clones."""
 
     def __init__(
         self,
         jobs: Jobs,
         repos: Repos,
-        git: Callable[[], Git],
-        base: Callable[[], str],
-        remote: Callable[[Address], Remote],
+        git: Git,
+        credentials: Credentials,
+        user_config: UserConfig,
     ) -> None:
         self._jobs = jobs
         self._repos = repos
         self._git = git
-        self._base = base
-        self._remote = remote
+        self._credentials = credentials
+        self._user_config = user_config
 
     async def start(self, request: CloneRequest) -> Job:
         """Begin to clone. Raises Problem: 422 for a wrong address, name or branch, 409 where something is there."""
-        address = addresses.parse(request.address, self._base())
+        address = addresses.parse(request.address, self._credentials.github.url)
         if request.branch is not None and (
             request.branch.startswith("-") or not request.branch.isprintable()
         ):
@@ -85,6 +87,9 @@ class Clones:
 
     async def _clone(self, job: JobHandle, address: Address, request: CloneRequest, target: Path) -> None:
         made: list[Path] = []
+        await self._user_config.write()
+        if address.scheme == "ssh":
+            await ssh_key.ensure()
         try:
             temporary = await asyncio.to_thread(_make_temporary, target, made)
             try:
@@ -143,9 +148,9 @@ class Clones:
             last = step
 
         try:
-            await self._git().run(*arguments, folder=folder, local=address.local, on_line=said)
+            await self._git.run(*arguments, folder=folder, local=address.local, on_line=said)
         except GitError as error:
-            raise explain(error.errors, self._remote(address)) from error
+            raise explain(error.errors, self._credentials.remote(address)) from error
 
     async def _notes(self, address: Address, request: CloneRequest, folder: Path) -> list[str]:
         notes = []
@@ -161,7 +166,7 @@ class Clones:
         ):
             notes.append("it is empty: nothing was committed to it yet")
         with suppress(GitError):
-            listed = await self._git().run("ls-files", "-z", "--", ":(attr:filter=lfs)", folder=folder)
+            listed = await self._git.run("ls-files", "-z", "--", ":(attr:filter=lfs)", folder=folder)
             pointers = await asyncio.to_thread(_count_pointers, folder, listed.split("\0")[:MAX_POINTERS])
             if pointers:
                 files_are = "file is a pointer" if pointers == 1 else "files are pointers"

@@ -89,6 +89,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/git/credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find Credential
+         * @description The credential for the host of a repository's remote. For processes of the agent's user alone.
+         */
+        post: operations["find_credential_api_git_credential_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/git/ssh-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read Ssh Key */
+        get: operations["read_ssh_key_api_git_ssh_key_get"];
+        put?: never;
+        /**
+         * Make Ssh Key
+         * @description The key, made where there is none.
+         */
+        post: operations["make_ssh_key_api_git_ssh_key_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -463,6 +504,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read Settings */
+        get: operations["read_settings_api_settings_get"];
+        /** Change Settings */
+        put: operations["change_settings_api_settings_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -740,6 +799,17 @@ export interface components {
             repos: number;
             shared: number;
         };
+        /** @description A question of git's, git-credential(1); `host` has the port. `folder`: the git folder, or git's own. */
+        CredentialBody: {
+            folder: string;
+            host: string;
+            protocol: string;
+        };
+        /** @description A user name and a token for git. */
+        CredentialView: {
+            password: string;
+            username: string;
+        };
         /**
          * @description The answer, as the access log writes it.
          * @enum {string}
@@ -803,6 +873,36 @@ export interface components {
         };
         /** @description An event as it is sent. Those without an `id` show the present and are never replayed. */
         EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["JobEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
+        /** @description GitHub, or a GitHub Enterprise server: its address, and a token for its repositories. */
+        GithubSettingsBody: {
+            token?: string | null;
+            url?: string | null;
+        };
+        /** @description GitHub, or a GitHub Enterprise server: its address, and a token for its repositories. */
+        GithubSettingsView: {
+            token: boolean;
+            url: string;
+        };
+        /** @description GitLab: its address, and a token for its repositories. */
+        GitlabSettingsBody: {
+            token?: string | null;
+            url?: string | null;
+        };
+        /** @description GitLab: its address, and a token for its repositories. */
+        GitlabSettingsView: {
+            token: boolean;
+            url: string;
+        };
+        /** @description Name and e-mail address of commits, where ~/.gitconfig says nothing else. */
+        GitSettingsBody: {
+            email?: string | null;
+            name?: string | null;
+        };
+        /** @description Name and e-mail address of commits, where ~/.gitconfig says nothing else. */
+        GitSettingsView: {
+            email: string;
+            name: string;
+        };
         /** @description The answer of an agent that is up. */
         Health: {
             /** @constant */
@@ -1131,6 +1231,18 @@ export interface components {
             limits?: components["schemas"]["Limits"];
             passcode?: string | null;
         };
+        /** @description Changes; what is left out stays as it is, null gives a setting its default again. */
+        SettingsBody: {
+            git?: components["schemas"]["GitSettingsBody"] | null;
+            github?: components["schemas"]["GithubSettingsBody"] | null;
+            gitlab?: components["schemas"]["GitlabSettingsBody"] | null;
+        };
+        /** @description Settings that may be changed here. Of a secret it is shown whether there is one. */
+        SettingsView: {
+            git: components["schemas"]["GitSettingsView"];
+            github: components["schemas"]["GithubSettingsView"];
+            gitlab: components["schemas"]["GitlabSettingsView"];
+        };
         ShareChangedEvent: {
             data: components["schemas"]["ShareChangedView"];
             id: number | null;
@@ -1182,6 +1294,11 @@ export interface components {
             updated_at: string | null;
             url: string;
             uses: number;
+        };
+        /** @description The public half of the SSH key of the agent's user, null where there is none; and the pages where it belongs. */
+        SshKeyView: {
+            pages: string[];
+            public_key: string | null;
         };
         /**
          * @description State of a job; it begins QUEUED, and the last four are its ends.
@@ -1469,6 +1586,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Missed"];
+                };
+            };
+        };
+    };
+    find_credential_api_git_credential_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialView"];
+                };
+            };
+        };
+    };
+    read_ssh_key_api_git_ssh_key_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeyView"];
+                };
+            };
+        };
+    };
+    make_ssh_key_api_git_ssh_key_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeyView"];
                 };
             };
         };
@@ -2153,6 +2334,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    read_settings_api_settings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+        };
+    };
+    change_settings_api_settings_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
+                };
             };
         };
     };

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -158,10 +159,10 @@ class Git:
         }
 
 
-def helper_command() -> str:
-    """The command of Homeport's credential helper, as git's config writes one."""
+def helper_command(socket: Path) -> str:
+    """The command of Homeport's credential helper, as git's config writes one. `socket`: the agent's, for its owner."""
     program = Path(sys.executable).with_name("homeport")
-    return f"!'{str(program).replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}' git-credential"
+    return f"!{shlex.quote(str(program))} git-credential --socket {shlex.quote(str(socket))}"
 
 
 async def _read(stream: asyncio.StreamReader) -> str:
