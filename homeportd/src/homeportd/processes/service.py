@@ -197,7 +197,7 @@ class Processes:
         path = ProcessFolder(self._root / id).input
         for start in range(0, len(data), MAX_INPUT):
             while id in self._live and not put(path, data[start : start + MAX_INPUT]):
-                await asyncio.sleep(INPUT_S)  # noqa: ASYNC110 - a FIFO of O_RDWR readers tells no writer that it has room
+                await asyncio.sleep(INPUT_S)
 
     def resize(self, id: str, size: TerminalSize) -> None:
         """Give a process's terminal another size. Ignored once it ended."""
