@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from itertools import takewhile
 
 import h2.config
 import h2.connection
@@ -50,7 +51,7 @@ def tls_server():
                 return
             with context.wrap_socket(sock, server_side=True) as secure, secure.makefile("rwb") as file:
                 assert secure.selected_alpn_protocol() == "http/1.1"
-                while head := [*iter(file.readline, b"\r\n")]:
+                while head := [*takewhile(bytes.strip, iter(file.readline, b""))]:
                     lengths = [int(line[15:]) for line in head if line.lower().startswith(b"content-length:")]
                     body = b"".join(head) + file.read(sum(lengths))
                     file.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
