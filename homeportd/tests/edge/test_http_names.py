@@ -118,3 +118,42 @@ async def test_names_below_need_a_certificate(traefik, port, token, target):
     with pytest.raises(AssertionError, match="a wildcard is for one level"):
         async with tunnelled(port, token["token"], target=str(target), name="app", subdomains=True):
             pass
+
+
+async def test_a_reservation_has_names_below_its_own(traefik, port, peer, token, target):
+    """The owner says so, whatever the client asked for; it is told at once."""
+    made = await peer.post("/api/reservations", json={"kind": "http", "name": "app", "subdomains": True})
+    assert (made.status_code, made.json()["subdomains"]) == (201, True)
+    own = "http://foo.app.tunnel.localhost:8081"
+    spec = {"target": str(target), "name": "app", "host": f"localhost:{target}"}
+
+    async def change(**rules):
+        changed = await peer.put(f"/api/reservations/{made.json()['id']}", json=rules)
+        assert changed.status_code == 200, changed.text
+        return changed.json()["subdomains"]
+
+    async with tunnelled(port, token["token"], **spec) as tunnel:
+        async with visiting(traefik, own) as browser:
+            assert (await browser.ask(Origin=own)).json()["host"] == f"foo.localhost:{target}"
+            assert await change(limits={"connections": 9}) is True  # left out, it stays
+            assert await change(subdomains=False) is False
+        async with visiting(traefik, own, ready=404):
+            assert tunnel.subdomains is False
+        assert await change(subdomains=True) is True
+        async with visiting(traefik, own) as browser:
+            assert (await browser.ask(Origin=own)).json()["origin"] == f"http://foo.localhost:{target}"
+    kept = (await peer.get("/api/reservations")).json()
+    assert [each["subdomains"] for each in kept] == [True]
+    port_of_its_own = await peer.post("/api/reservations", json={"kind": "tcp", "subdomains": True})
+    assert port_of_its_own.status_code == 422
+
+
+@pytest.mark.parametrize("edge_settings", [HTTPS], indirect=True)
+async def test_a_reservation_needs_a_certificate_for_them(peer):
+    body = {"kind": "http", "name": "app"}
+    refused = await peer.post("/api/reservations", json=body | {"subdomains": True})
+    made = await peer.post("/api/reservations", json=body)
+    changed = await peer.put(f"/api/reservations/{made.json()['id']}", json={"subdomains": True})
+    for answer in (refused, changed):
+        assert answer.status_code == 422
+        assert "foo.app.tunnel.localhost" in answer.json()["detail"]

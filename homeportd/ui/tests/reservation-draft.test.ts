@@ -21,6 +21,7 @@ const KEPT: Reservation = {
   allow: ["203.0.113.0/24"],
   limits: { connections: 5, bytes_per_second: 1536 },
   passcode: true,
+  subdomains: false,
   created_at: "2026-11-21T12:00:00Z",
   live: false,
 };
@@ -54,7 +55,11 @@ describe("what stands in the way", () => {
 
 describe("what is sent", () => {
   test("a draft of what there is changes nothing, the passcode included", () => {
-    expect(rulesRequestOf(reservationDraftOf(KEPT))).toEqual({ allow: KEPT.allow, limits: KEPT.limits });
+    expect(rulesRequestOf(reservationDraftOf(KEPT))).toEqual({
+      subdomains: false,
+      allow: KEPT.allow,
+      limits: KEPT.limits,
+    });
   });
 
   test("a new passcode, and none any more", () => {
@@ -66,6 +71,7 @@ describe("what is sent", () => {
     expect(reservationRequestOf({ ...newReservationDraft("http", " MyApp "), token: "t1" })).toEqual({
       kind: "http",
       name: "myapp",
+      subdomains: false,
       token: "t1",
       allow: [],
       limits: { connections: null, bytes_per_second: null },

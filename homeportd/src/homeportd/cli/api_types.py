@@ -275,6 +275,7 @@ class Reservation(TypedDict):
     allow: list[str]
     limits: Limits
     passcode: bool
+    subdomains: bool
     live: bool
 
 

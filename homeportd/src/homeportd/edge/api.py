@@ -51,13 +51,17 @@ TunnelId = Annotated[str, Path(max_length=64)]
 
 
 class RulesBody(BaseModel):
-    """The rules for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays."""
+    """The rules for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays.
+
+    So is `subdomains`, with which names below the reserved one lead to its tunnel, too; null or left out, it stays.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     allow: list[NetworkText] = Field(default=[], max_length=MAX_NETWORKS)
     limits: Limits = Limits()
     passcode: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    subdomains: bool | None = None
 
 
 class ReservationBody(RulesBody):
@@ -81,7 +85,15 @@ def _kinds(settings: EdgeSettings) -> dict[str, Any]:
         span = settings.span(kind)
         port = {"anyOf": [{"type": "integer", "minimum": span.first, "maximum": span.last}, nothing]}
         kinds.append(
-            {"properties": {"kind": {"const": kind}, "name": nothing, "passcode": nothing, "port": port}}
+            {
+                "properties": {
+                    "kind": {"const": kind},
+                    "name": nothing,
+                    "passcode": nothing,
+                    "port": port,
+                    "subdomains": {"enum": [False, None]},
+                }
+            }
         )
     return {"requestBody": {"content": {"application/json": {"schema": {"oneOf": kinds}}}}}
 
@@ -156,7 +168,14 @@ def router(
             if lineage is None:
                 raise not_found(f"token {body.token}", "homeport token list shows the ids")
         tunnel = await tunnels.reserve(
-            body.kind, body.name, body.port, lineage, tuple(body.allow), body.limits, body.passcode
+            body.kind,
+            body.name,
+            body.port,
+            lineage,
+            tuple(body.allow),
+            body.limits,
+            body.passcode,
+            subdomains=bool(body.subdomains),
         )
         return reserved(tunnel)
 
@@ -165,7 +184,12 @@ def router(
         """Change the rules of a reservation, for connected visitors too. A passcode of null removes it."""
         kept = "passcode" not in body.model_fields_set
         tunnel = await tunnels.edit(
-            tunnel_id, tuple(body.allow), body.limits, body.passcode, keep_passcode=kept
+            tunnel_id,
+            tuple(body.allow),
+            body.limits,
+            body.passcode,
+            keep_passcode=kept,
+            subdomains=body.subdomains,
         )
         return reserved(tunnel)
 

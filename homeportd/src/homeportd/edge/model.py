@@ -26,8 +26,8 @@ class Reservation:
     """A name (HTTP) or a port (TCP, UDP) of this edge.
 
     `lineage`: the tokens that own it; None: the first client owns it. `reserved`: it stays when its client is gone.
-    `allow`, `limits` and `passcode_hash` are the reservation's; a client's own come on top. `generation` rises
-    whenever the passcode changes.
+    `allow`, `limits`, `passcode_hash` and `subdomains` are the reservation's; a client's own come on top.
+    `generation` rises whenever the passcode changes.
     """
 
     id: str
@@ -41,11 +41,25 @@ class Reservation:
     limits: Limits = NO_LIMITS
     passcode_hash: str | None = None
     generation: int = 1
+    subdomains: bool = False  # names below its own lead there too
 
     @property
     def label(self) -> str:
         """The name, or the port as text, as a person writes it."""
         return self.name or str(self.port)
+
+    def released(self) -> Reservation:
+        """The same name or port without the owner's rules, kept for its client alone."""
+        return Reservation(
+            self.id,
+            self.kind,
+            self.name,
+            self.port,
+            self.lineage,
+            reserved=False,
+            created_at=self.created_at,
+            generation=self.generation,
+        )
 
     def narrowed_by(self, after: Reservation) -> bool:
         """Whether `after` takes from visitors what they may have: a network, a name without a passcode, a passcode."""
@@ -89,6 +103,7 @@ class Rules:
     bytes_per_second: int | None
     connections: int
     passcode_hash: str | None  # the client's, or else the reservation's
+    subdomains: bool  # where either says so
 
 
 def rules(reservation: Reservation, options: ClientOptions) -> Rules:
@@ -102,13 +117,16 @@ def rules(reservation: Reservation, options: ClientOptions) -> Rules:
         bytes_per_second=min(rates, default=None),
         connections=min([*counts, MAX_CONNECTIONS]),
         passcode_hash=options.passcode_hash or reservation.passcode_hash,
+        subdomains=options.subdomains or reservation.subdomains,
     )
 
 
 def stricter(before: Rules, after: Rules) -> bool:
     """Whether a visitor that `before` lets in may have to stay out by `after`."""
-    return not set(after.allow) <= set(before.allow) or (
-        after.passcode_hash is not None and before.passcode_hash is None
+    return (
+        not set(after.allow) <= set(before.allow)
+        or (after.passcode_hash is not None and before.passcode_hash is None)
+        or (before.subdomains and not after.subdomains)
     )
 
 

@@ -189,7 +189,7 @@ def label(message: Open, settings: EdgeSettings) -> str | None:
     if message.workstation:
         _check_workstation(message, settings)
     if message.subdomains:
-        _check_subdomains(message, settings)
+        check_subdomains(message.kind, message.name, settings)
     if message.kind is Kind.HTTP:
         return check_name(message.name) if message.name is not None else None
     if message.port is None:
@@ -212,13 +212,14 @@ def _check_workstation(message: Open, settings: EdgeSettings) -> None:
         )
 
 
-def _check_subdomains(message: Open, settings: EdgeSettings) -> None:
-    if message.kind is not Kind.HTTP:
+def check_subdomains(kind: Kind, name: str | None, settings: EdgeSettings) -> None:
+    """Raises Refused where names below a name cannot lead to its tunnel."""
+    if kind is not Kind.HTTP:
         raise Refused(Refusal.BAD, "subdomains are of HTTP names", "leave them out")
     if settings.scheme == "https" and settings.wildcard_resolver is None:
         raise Refused(
             Refusal.DOMAIN,
-            f"no certificate of this edge covers names such as foo.{settings.host_of(message.name or 'myapp')}:"
+            f"no certificate of this edge covers names such as foo.{settings.host_of(name or 'myapp')}:"
             " a wildcard is for one level",
             "give the edge its DNS provider's credentials (traefik_dns_provider, docs/edge-ovh.md), or open a tunnel"
             " for each name",

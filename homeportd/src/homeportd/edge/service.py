@@ -17,7 +17,7 @@ from homeportd.auth.service import Auth
 from homeportd.edge import names, ownership
 from homeportd.edge.connections.client import Client
 from homeportd.edge.listeners.endpoints import Endpoints
-from homeportd.edge.model import NO_LIMITS, ClientOptions, Refused, Reservation, networks, rules, stricter
+from homeportd.edge.model import ClientOptions, Refused, Reservation, networks, rules, stricter
 from homeportd.edge.passcodes import Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.edge.settings import EdgeSettings
@@ -121,15 +121,7 @@ class Tunnels:
                 tunnel.created_by = client
             await self._endpoints.listen(tunnel)
             await self._assign(tunnel, client, options)
-        return protocol.Opened(
-            request=message.request,
-            tunnel=tunnel.id,
-            address=names.address(tunnel.reservation, self._settings),
-            name=tunnel.reservation.name,
-            port=tunnel.reservation.port,
-            http2=tunnel.options.http2,
-            subdomains=tunnel.options.subdomains,
-        )
+        return tunnel.opened(message.request, names.address(tunnel.reservation, self._settings))
 
     async def close_for(self, client: Client, tunnel_id: str, *, forget: bool) -> None:
         """End a tunnel of a client's own. `forget`: a reservation that this client's `open` created is removed, too."""
@@ -177,11 +169,18 @@ class Tunnels:
         allow: tuple[str, ...],
         limits: Limits,
         passcode: str | None,
+        *,
+        subdomains: bool = False,
     ) -> Tunnel:
         """Reserve a name or port; with neither, the edge chooses one. Raises Problem 409, 422."""
         try:
-            kept: dict[str, Any] = {"reserved": True, "allow": networks(allow), "limits": limits}
-            message = protocol.Open(request=0, kind=kind, name=name, port=port)
+            kept: dict[str, Any] = {
+                "reserved": True,
+                "allow": networks(allow),
+                "limits": limits,
+                "subdomains": subdomains,
+            }
+            message = protocol.Open(request=0, kind=kind, name=name, port=port, subdomains=subdomains)
             label = names.label(message, self._settings)
             kept["passcode_hash"] = await self._passcodes.hash(kind, passcode)
             async with self.hold():
@@ -205,14 +204,20 @@ class Tunnels:
         passcode: str | None,
         *,
         keep_passcode: bool,
+        subdomains: bool | None = None,
     ) -> Tunnel:
-        """Change the rules of a reservation, for connected visitors too. Raises Problem 404, 409, 422."""
+        """Change the rules of a reservation, for connected visitors too. Raises Problem 404, 409, 422.
+
+        `subdomains` None keeps that.
+        """
         tunnel = self._reserved(tunnel_id)
         kind = tunnel.reservation.kind
         if passcode is not None and kind is not Kind.HTTP:
             raise Problem(409, f"a passcode is for HTTP, and this is {kind.upper()}", "use allow here")
         try:
             parsed = networks(allow)
+            if subdomains:
+                names.check_subdomains(kind, tunnel.reservation.name, self._settings)
         except Refused as refusal:
             raise invalid(refusal.detail, refusal.fix) from None
         fresh = None if keep_passcode else await self._passcodes.hash(kind, passcode)
@@ -221,7 +226,12 @@ class Tunnels:
             hashed = tunnel.reservation.passcode_hash if keep_passcode else fresh
             generation = tunnel.reservation.generation + (hashed != tunnel.reservation.passcode_hash)
             changed = replace(
-                tunnel.reservation, allow=parsed, limits=limits, passcode_hash=hashed, generation=generation
+                tunnel.reservation,
+                allow=parsed,
+                limits=limits,
+                passcode_hash=hashed,
+                generation=generation,
+                subdomains=tunnel.reservation.subdomains if subdomains is None else subdomains,
             )
             await self._change(tunnel, changed)
         return tunnel
@@ -235,10 +245,7 @@ class Tunnels:
             if tunnel.holder is None:
                 await self._remove(tunnel)
                 return
-            reservation = replace(
-                tunnel.reservation, reserved=False, allow=(), limits=NO_LIMITS, passcode_hash=None
-            )
-            await self._change(tunnel, reservation)
+            await self._change(tunnel, tunnel.reservation.released())
 
     def refresh_route(self, tunnel_id: str) -> Reservation | None:
         """Write the route of an HTTP name anew, after its rules or domains have changed. Raises Refused."""
@@ -347,12 +354,15 @@ class Tunnels:
         self.changed.emit("closed", tunnel)
 
     async def _change(self, tunnel: Tunnel, reservation: Reservation) -> None:
-        before, tunnel.created_by = tunnel.reservation, None
+        before, tunnel.created_by, below = tunnel.reservation, None, tunnel.rules.subdomains
         ends = before.narrowed_by(reservation)
         if reservation != before and not ends:
             await self._store.save(reservation)
         await self._move_if_stricter(tunnel, reservation, tunnel.options)
         tunnel.set_rules(reservation, tunnel.options)
+        client = tunnel.holder.freshest if tunnel.holder is not None else None
+        if tunnel.rules.subdomains != below and client is not None:
+            client.tell(tunnel.opened(protocol.UNASKED, names.address(reservation, self._settings)))
         try:
             if ends:
                 await self._store.save_held(tunnel.id, self.refresh_route)

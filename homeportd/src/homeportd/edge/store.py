@@ -24,7 +24,7 @@ class ReservationStore:
         """Every reservation, oldest first."""
         rows = await self._database.all(
             "SELECT id, kind, name, port, lineage, reserved, allow, bytes_per_second, connections,"
-            " passcode_hash, generation, created_at FROM tunnels ORDER BY created_at, id"
+            " passcode_hash, generation, created_at, subdomains FROM tunnels ORDER BY created_at, id"
         )
         return [_reservation(*row) for row in rows]
 
@@ -33,11 +33,12 @@ class ReservationStore:
         async with self._database.transaction() as connection:
             await connection.execute(
                 "INSERT INTO tunnels (id, kind, name, port, lineage, reserved, allow, bytes_per_second,"
-                " connections, passcode_hash, generation, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+                " connections, passcode_hash, generation, created_at, subdomains)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT (id) DO UPDATE SET lineage = excluded.lineage, reserved = excluded.reserved,"
                 " allow = excluded.allow, bytes_per_second = excluded.bytes_per_second,"
                 " connections = excluded.connections, passcode_hash = excluded.passcode_hash,"
-                " generation = excluded.generation",
+                " generation = excluded.generation, subdomains = excluded.subdomains",
                 (
                     reservation.id,
                     reservation.kind.value,
@@ -51,6 +52,7 @@ class ReservationStore:
                     reservation.passcode_hash,
                     reservation.generation,
                     clock.to_text(reservation.created_at),
+                    int(reservation.subdomains),
                 ),
             )
 
@@ -78,7 +80,8 @@ class ReservationStore:
 
 
 def _reservation(*row: object) -> Reservation:
-    id_, kind, name, port, lineage, reserved, allow, rate, connections, passcode, generation, created = row
+    id_, kind, name, port, lineage, reserved, allow, rate, connections, passcode, generation, *rest = row
+    created, subdomains = rest
     return Reservation(
         id=str(id_),
         kind=Kind(str(kind)),
@@ -94,4 +97,5 @@ def _reservation(*row: object) -> Reservation:
         ),
         passcode_hash=None if passcode is None else str(passcode),
         generation=int(str(generation)),
+        subdomains=bool(subdomains),
     )

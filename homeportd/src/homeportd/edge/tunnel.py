@@ -17,7 +17,7 @@ from homeportd.edge.traffic.stats import Stats
 from homeportd.networks import Address, within
 from homeportd.tasks import TaskSet
 from homeportd.token_bucket import TokenBucket
-from homeportd.tunnels.protocol import Introduction, Kind
+from homeportd.tunnels.protocol import Introduction, Kind, Opened
 from homeportd.yamux.stream import Stream
 
 REFUSALS_BURST = 20  # rows of the connection log about refused visitors: so many at once,
@@ -79,6 +79,18 @@ class Tunnel:
     def has_error_pages(self) -> bool:
         """Whether a visitor gets a page for an error. It is HTTP/1.1: with HTTP/2 Traefik answers a reset by itself."""
         return self.reservation.kind is Kind.HTTP and not self.options.http2
+
+    def opened(self, request: int, address: str) -> Opened:
+        """The message to its client that it is open, under this address."""
+        return Opened(
+            request=request,
+            tunnel=self.id,
+            address=address,
+            name=self.reservation.name,
+            port=self.reservation.port,
+            http2=self.options.http2,
+            subdomains=self.rules.subdomains,
+        )
 
     def set_rules(self, reservation: Reservation, options: ClientOptions) -> None:
         """Apply other rules, to visitors that are connected too."""

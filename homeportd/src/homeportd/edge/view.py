@@ -79,6 +79,7 @@ class ReservationView(BaseModel):
     allow: list[str]
     limits: LimitsView
     passcode: bool
+    subdomains: bool
     created_at: str
     live: bool
 
@@ -168,7 +169,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
         ),
         passcode=tunnel.rules.passcode_hash is not None,
         proxy_protocol=tunnel.options.proxy_protocol,
-        subdomains=tunnel.options.subdomains,
+        subdomains=tunnel.rules.subdomains,
         reserved=reservation.reserved,
         links=len(holder.links) if holder else 0,
         round_trip_ms=_round_trip(tunnel),
@@ -206,6 +207,7 @@ def reservation_view(
         allow=[str(network) for network in reservation.allow],
         limits=LimitsView(**reservation.limits.model_dump()),
         passcode=reservation.passcode_hash is not None,
+        subdomains=reservation.subdomains,
         created_at=clock.to_text(reservation.created_at),
         live=tunnel.live,
     )

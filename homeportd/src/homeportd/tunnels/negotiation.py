@@ -160,8 +160,11 @@ class Negotiation:
         """Handle a tunnel that the edge has opened."""
         tunnel = self._pending.pop(message.request, None)
         if tunnel is None:
-            if message.tunnel not in self._by_id:  # removed meanwhile
+            known = self._by_id.get(message.tunnel)
+            if known is None:  # removed meanwhile
                 self._send(protocol.Close(tunnel=message.tunnel))
+            elif message.request == protocol.UNASKED:
+                known.subdomains = message.subdomains
             return
         if tunnel.id is not None and self._by_id.get(tunnel.id) is tunnel:
             del self._by_id[tunnel.id]
@@ -170,6 +173,7 @@ class Negotiation:
         if message.address != tunnel.address:
             _log.info("%s is %s", tunnel.spec.target, message.address)
         tunnel.id, tunnel.address = message.tunnel, message.address
+        tunnel.subdomains = message.subdomains
         tunnel.name, tunnel.port = message.name or tunnel.name, message.port or tunnel.port
         tunnel.enter(State.LIVE)
         if tunnel.speaks == "h2c" and not message.http2:

@@ -127,9 +127,12 @@ class Open(_Message):
     subdomains: bool = False
 
 
+UNASKED = 0  # the request of an `opened` about a tunnel that is open
+
+
 class Opened(_Message):
-    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port. `http2` and `subdomains`: as
-    the `open` had them.
+    """The edge has opened a tunnel. `address` is for visitors: an URL, or host:port. `http2`: as the `open`
+    had it; `subdomains`: as it had it, or the reservation says. With UNASKED the edge says that this has changed.
     """
 
     type: Literal["opened"] = "opened"

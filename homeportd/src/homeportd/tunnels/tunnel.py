@@ -65,6 +65,7 @@ class Tunnel:
         self.address: str | None = None
         self.name: str | None = spec.name
         self.port: int | None = spec.port
+        self.subdomains = False  # whether the edge leads names below its own here
         self.since: datetime = clock.now()  # of the present state
         self.request: int | None = None  # number of an `open` that is not answered yet
         self.retry = Backoff(REOPEN_FIRST_S, REOPEN_LONGEST_S)
@@ -169,7 +170,7 @@ class Tunnel:
             self.spec.host,
             is_own_address if is_loopback(target.host) else lambda _address: False,
             "https" if self.speaks == "https" else "http",
-            Url.parse(self.address) if self.spec.subdomains and self.address else None,
+            Url.parse(self.address) if self.subdomains and self.address else None,
         )
         return Exchange(names, scheme if scheme in DEFAULT_PORTS else "http")
 

@@ -187,9 +187,11 @@ def test_a_passcode_is_set_kept_and_taken_away(workstation, at_edge):
     page = at_edge("reservations/new/http/docs")
     sheet = page.get_by_role("dialog", name="Reserve a name or port")
     sheet.get_by_label("Passcode", exact=True).fill("open sesame")
+    sheet.get_by_label("Names below it lead there too, such as foo.docs").check()
     sheet.get_by_role("button", name="Reserve").click()
     mine = row(page, "docs")
     expect(mine).to_contain_text("Passcode · from anywhere")
+    assert workstation.call("GET", "/api/reservations")[0]["subdomains"] is True
     sheet = page.get_by_role("dialog", name="Who may reach docs")
     mine.get_by_role("link", name="docs", exact=True).click()
     sheet.get_by_role("button", name="Save changes").click()

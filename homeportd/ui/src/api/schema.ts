@@ -1201,6 +1201,7 @@ export interface components {
             name?: string | null;
             passcode?: string | null;
             port?: number | null;
+            subdomains?: boolean | null;
             token?: string | null;
         };
         /** @description A name or port that is reserved. `token`: the name of the token that owns it; null: the first client will. */
@@ -1216,6 +1217,7 @@ export interface components {
             name: string | null;
             passcode: boolean;
             port: number | null;
+            subdomains: boolean;
             token: string | null;
         };
         /** @description The seconds `grace_s` for which the old token still holds. */
@@ -1223,13 +1225,18 @@ export interface components {
             /** @default 3600 */
             grace_s?: number;
         };
-        /** @description The rules for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays. */
+        /**
+         * @description The rules for visitors of a reserved name or port. `passcode` is for HTTP; left out, it stays.
+         *
+         *     So is `subdomains`, with which names below the reserved one lead to its tunnel, too; null or left out, it stays.
+         */
         RulesBody: {
             /** @default [] */
             allow?: (string)[];
             /** @default {} */
             limits?: components["schemas"]["Limits"];
             passcode?: string | null;
+            subdomains?: boolean | null;
         };
         /** @description Changes; what is left out stays as it is, null gives a setting its default again. */
         SettingsBody: {

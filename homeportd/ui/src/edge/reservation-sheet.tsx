@@ -105,6 +105,13 @@ export function ReservationSheet({ reservation, kind = "http", label = "" }: Pro
           style="font-mono"
         />
         {draft.kind === "http" && <Passcode draft={draft} change={change} />}
+        {draft.kind === "http" && (
+          <Check
+            label={`Names below it lead there too, such as foo.${draft.label.trim().toLowerCase() || "myapp"}`}
+            checked={draft.subdomains}
+            onChange={(subdomains) => change({ subdomains })}
+          />
+        )}
         <div class="grid gap-x-4 gap-y-5 sm:grid-cols-2">
           <Field
             label="Connections at a time"

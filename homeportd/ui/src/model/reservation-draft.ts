@@ -30,6 +30,8 @@ export interface ReservationDraft {
   hasPasscode: boolean;
   /** Whether to remove the passcode that is set. */
   removePasscode: boolean;
+  /** Whether names below its own lead there too. */
+  subdomains: boolean;
 }
 
 export type ReservationDraftErrors = Partial<Record<"label" | "networks" | "connections" | "rate", string>>;
@@ -44,6 +46,7 @@ export const newReservationDraft = (kind: TunnelKind = "http", label = ""): Rese
   passcode: "",
   hasPasscode: false,
   removePasscode: false,
+  subdomains: false,
 });
 
 export function reservationDraftOf(reservation: Reservation): ReservationDraft {
@@ -54,6 +57,7 @@ export function reservationDraftOf(reservation: Reservation): ReservationDraft {
     connections: connections === null ? "" : String(connections),
     rate: bytes_per_second === null ? "" : String(Math.round((bytes_per_second / 1024) * 1000) / 1000),
     hasPasscode: reservation.passcode,
+    subdomains: reservation.subdomains,
   };
 }
 
@@ -103,6 +107,7 @@ export function rulesRequestOf(draft: ReservationDraft): RulesRequest {
     },
   };
   if (draft.kind !== "http") return rules;
+  rules.subdomains = draft.subdomains;
   if (draft.removePasscode) return { ...rules, passcode: null };
   return draft.passcode === "" ? rules : { ...rules, passcode: draft.passcode };
 }

@@ -118,6 +118,8 @@ def add_reservation(
         ]
     if token:
         body["token"] = token
+    if options.subdomains:
+        body["subdomains"] = True
     with asking() as edge:
         passcode = options.read_passcode()
         if passcode:
@@ -158,6 +160,12 @@ def change_reservation(
     allow_all: Annotated[bool, typer.Option("--allow-all", help="Let in every network.")] = False,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Take limits away.")] = False,
     no_passcode: Annotated[bool, typer.Option("--no-passcode", help="Take the passcode away.")] = False,
+    no_subdomains: Annotated[
+        bool,
+        typer.Option(
+            "--no-subdomains", help="Let names below it lead nowhere, unless its client asks for them."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Give a name or port other rules.
@@ -169,6 +177,7 @@ def change_reservation(
         ("--allow-all", allow_all and options.allow),
         ("--no-limits", no_limits and limits),
         ("--no-passcode", no_passcode and (options.passcode or options.passcode_stdin)),
+        ("--no-subdomains", no_subdomains and options.subdomains),
     ):
         if clash:
             raise Failure(f"{flag} takes away what is given beside it", "choose one", USAGE)
@@ -183,6 +192,8 @@ def change_reservation(
         passcode = options.read_passcode()
         if passcode or no_passcode:
             body["passcode"] = passcode
+        if options.subdomains or no_subdomains:
+            body["subdomains"] = options.subdomains
         changed: Reservation = edge.put(f"/reservations/{found['id']}", body)
     if json:
         write_json(changed)
@@ -190,6 +201,9 @@ def change_reservation(
         rules = (
             f"lets in {' and '.join(changed['allow']) or 'every network'}",
             *(["asks for a passcode"] if changed["passcode"] else []),
+            *(
+                ["takes names below its own"] if changed.get("subdomains") else []
+            ),  # not in answers of older edges
             *(f"at most {limit}" for limit in _limits(changed["limits"])),
         )
         write([f"{changed['address']} {', '.join(rules)}."])

@@ -110,7 +110,7 @@ class TunnelOptions:
         typer.Option(
             "--subdomains", help="Let each name below lead here too, such as foo.myapp.tunnel.example.com."
         ),
-    ] = field(default=False, metadata=_HTTP)
+    ] = field(default=False, metadata=_HTTP_RESERVATION)
     proxy_protocol: Annotated[
         str | None,
         typer.Option(

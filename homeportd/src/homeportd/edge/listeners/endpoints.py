@@ -146,7 +146,7 @@ class Endpoints:
             passcode=tunnel.rules.passcode_hash is not None,
             domains=tuple(self._domains(reservation.id)),
             workstation=tunnel.workstation,
-            subdomains=tunnel.options.subdomains,
+            subdomains=tunnel.rules.subdomains,
             wildcard_resolver=edge.wildcard_resolver,
         )
 
