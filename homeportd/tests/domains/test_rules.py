@@ -91,7 +91,7 @@ async def test_passcodes_hold_on_domains(traefik, peer, client):
         await leads_here(traefik, peer)
         await status(traefik, 401)
         right = await traefik.ask(
-            DOMAIN, "/.homeport/password", method="POST", data={"password": "sesame", "next": "/a"}
+            DOMAIN, "/.homeport/passcode", method="POST", data={"password": "sesame", "next": "/a"}
         )
         assert (right.status_code, right.headers["location"]) == (303, "/a")
         cookie = right.headers["set-cookie"].partition(";")[0]

@@ -159,5 +159,5 @@ async def test_a_passcode_is_tried_under_its_own_name_alone(traefik, peer, conne
         for passcode in ("sesame", "wrong"):
             assert (await ask("none", check, headers=said, auth=("", passcode))).status_code == 404
             form = {"data": {"password": passcode}, "method": "POST", "headers": said}
-            assert (await ask("none", "/.homeport/password", **form)).status_code == 404
+            assert (await ask("none", "/.homeport/passcode", **form)).status_code == 404
         assert (await ask("app", "/", auth=("", "sesame"))).status_code == 200

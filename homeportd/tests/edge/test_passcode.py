@@ -45,7 +45,7 @@ async def client(connect, ask):
 
 async def enter(ask, passcode, **headers):
     return await ask(
-        "/.homeport/password",
+        "/.homeport/passcode",
         "POST",
         data={"password": passcode, "next": "/a?b=c"},
         headers={**BROWSER, **headers},
@@ -63,10 +63,12 @@ async def test_the_passcode_lets_a_visitor_in(ask, client):
     right = await enter(ask, "sesame", Origin="http://app.tunnel.localhost:8081")
     assert (right.status_code, right.headers["location"]) == (303, "/a?b=c")
     cookie = right.headers["set-cookie"].partition(";")[0]
-    seen = (await ask(headers={"Cookie": f"theirs=1; {cookie}", "Authorization": "Bearer theirs"})).json()[
-        "headers"
-    ]
-    assert seen["cookie"] == "theirs=1"  # ours stays here
+    seen = (
+        await ask(
+            headers={"Cookie": f"theirs=1; {cookie}; homeport_share=a", "Authorization": "Bearer theirs"}
+        )
+    ).json()["headers"]
+    assert seen["cookie"] == "theirs=1; homeport_share=a"  # the edge's stays here
     assert seen["authorization"] == "Bearer theirs"
     assert seen["host"] == "localhost:3000"
     # Another passcode ends the cookie, the same one does not.

@@ -123,7 +123,7 @@ def test_rules_that_keep_somebody_out_are_stricter():
     home, work = (ip_network("192.0.2.0/24"),), (ip_network("198.51.100.0/24"),)
 
     def rules(*allow, passcode=None):
-        return Rules(allow, None, MAX_CONNECTIONS, passcode)
+        return Rules(allow, None, MAX_CONNECTIONS, passcode, subdomains=False)
 
     assert stricter(rules(), rules(home))
     assert stricter(rules(home), rules(work))
@@ -148,6 +148,14 @@ def test_the_ports_of_a_workstation_lead_where_its_name_does():
     others = ("", "0-", "123456-", "5173.", "x5173-", "a.5173-", "5173-x-", "5173-5174-")
     assert not any(pattern.search(f"{prefix}{host}") for prefix in others)
     assert not pattern.search("5173-appXtunnel.example.com")
+
+
+def test_a_passcode_of_a_workstation_is_asked_for_at_its_ports():
+    http = route(dataclasses.replace(PLAIN, workstation=True, passcode=True))["http"]
+    own, form, ports = (http["routers"][f"homeport-0a1b2c{end}"] for end in ("-own", "-ports-own", "-ports"))
+    assert (form["service"], form["middlewares"]) == (own["service"], own["middlewares"])
+    assert form["rule"] == f"{ports['rule']} && Path(`/.homeport/passcode`)"
+    assert form["priority"] > ports["priority"]
 
 
 def test_names_below_have_a_certificate_of_their_own():

@@ -1,7 +1,8 @@
 """Passcodes of HTTP tunnels: a share with a password, decided as every share is.
 
 Traefik asks by `forwardAuth` ahead of each request, and forwards the form of the passcode page. The visitor's cookie
-is bound to the tunnel and to its passcode, so that it ends with a new passcode.
+is bound to the tunnel and to its passcode, so that it ends with a new passcode. It is the edge's alone: what a
+workstation behind the tunnel sets for its shares and its owner goes on to it.
 https://doc.traefik.io/traefik/middlewares/http/forwardauth/
 """
 
@@ -22,7 +23,7 @@ from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem, invalid
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
-from homeportd.gateway.cookies import SHARE, ShareCookies, setting, take_apart
+from homeportd.gateway.cookies import PASSCODE, ShareCookies, setting, take_out
 from homeportd.gateway.request import BadRequest, safe_next
 from homeportd.networks import Address, client_key
 from homeportd.shares.basic import Basic
@@ -76,10 +77,10 @@ class Passcodes:
         share, address = _share(tunnel), _address(headers)
         if share is None:
             return Answer(200)
-        jar = take_apart(headers.get(b"cookie", b""), self._secure)
+        values, rest = take_out(headers.get(b"cookie", b""), PASSCODE, self._secure)
         proof, basic = Proof.NONE, _basic(headers.get(b"authorization", b""))
         now = clock.now()
-        for value in jar.share:
+        for value in values:
             known = self._cookies.read(value)
             if known is not None and known[1] == share.grant and now.timestamp() < known[2]:
                 proof = Proof.COOKIE
@@ -96,8 +97,8 @@ class Passcodes:
         if not decision.allowed:
             return self._refuse(decision, share, address, headers)
         answer = Answer(200)
-        if jar.rest:
-            answer.headers.append((b"cookie", jar.rest))
+        if rest:
+            answer.headers.append((b"cookie", rest))
         if b"authorization" in headers and not credential_is_ours:
             answer.headers.append((b"authorization", headers[b"authorization"]))
         return answer
@@ -118,7 +119,9 @@ class Passcodes:
         decision = await self._prove(share, fields.get("password", ""), address)
         if decision is Decision.LOGIN:
             value, lifetime = self._cookies.make(share, clock.now())
-            return redirect(303, next_path).add("set-cookie", setting(SHARE, value, self._secure, lifetime))
+            return redirect(303, next_path).add(
+                "set-cookie", setting(PASSCODE, value, self._secure, lifetime)
+            )
         if decision is Decision.DENIED_LIMIT:
             return pages.too_many(self._wait_s(share, address), None)
         return pages.passcode(headers.get(b"host", b"").decode("latin-1"), next_path, wrong=True)

@@ -12,12 +12,14 @@ from uvicorn.server import ServerState
 
 from homeportd.auth.guard import ORIGIN_KEY
 from homeportd.edge.error_page import document
+from homeportd.edge.names import PORT_OF_WORKSTATION
 from homeportd.edge.passcodes import MAX_FORM, Headers, Passcodes
 from homeportd.edge.registry import Registry
 from homeportd.edge.settings import EdgeSettings
 from homeportd.edge.tunnel import Tunnel
 from homeportd.errors import Problem
 from homeportd.gateway.answers import problem
+from homeportd.gateway.pages import PASSCODE_FORM
 from homeportd.gateway.request import BadRequest
 from homeportd.http import problem_response
 from homeportd.http_protocol import LimitedProtocol
@@ -32,7 +34,6 @@ TUNNEL: Final = b"x-homeport-tunnel"  # set by the route of a name that has a pa
 FORWARDED_HOST: Final = b"x-forwarded-host"  # Traefik's word; it deletes the visitor's
 OWN_PATHS: Final = "/.homeport/"
 PASSCODE_CHECK: Final = "/.homeport/passcode/"  # Traefik's question about a request; the tunnel's id follows
-PASSCODE_FORM: Final = "/.homeport/password"
 
 # As Caddy adds on a workstation: the dashboard is never in a frame, and sends no referrer.
 _SECURITY_HEADERS: Final = (
@@ -102,7 +103,11 @@ class EdgeWeb:
             return self._registry.get(self._domain_tunnel(host.decode("latin-1")) or "")
         above, _, name = host.removesuffix(self._below).decode("latin-1").rpartition(".")
         tunnel = self._registry.called(Kind.HTTP, name)
-        return tunnel if tunnel is not None and (not above or tunnel.options.subdomains) else None
+        port = PORT_OF_WORKSTATION.fullmatch(name) if tunnel is None and not above else None
+        if port is not None:
+            workstation = self._registry.called(Kind.HTTP, port[1])
+            return workstation if workstation is not None and workstation.workstation else None
+        return tunnel if tunnel is not None and (not above or tunnel.rules.subdomains) else None
 
     async def _answer_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]

@@ -15,6 +15,7 @@ from homeportd.shares.model import Share
 
 SHARE = "homeport_share"  # a visitor who knew the password
 OWNER = "homeport_owner"  # the owner, by a hand-off from the dashboard
+PASSCODE = "homeport_passcode"  # at an edge: a visitor who knew the passcode of a tunnel
 SESSION = "homeport_session"  # the dashboard's own; never meant for a port
 HOST_PREFIX = "__Host-"  # keeps neighbours from setting it; browsers want https for it
 SHARE_COOKIE_S = 30 * 24 * 3600
@@ -56,6 +57,20 @@ def take_apart(header: bytes, secure: bool) -> Jar:
         elif name in found and len(found[name]) < MAX_TRIES:
             found[name].append(value.strip(' \t"'))
     return Jar(tuple(found[share]), tuple(found[owner]), ";".join(rest).strip(" \t;").encode("latin-1"))
+
+
+def take_out(header: bytes, name: str, secure: bool) -> tuple[list[str], bytes]:
+    """(The values of one cookie of ours, the rest of the header)."""
+    name = prefixed(name, secure)
+    values: list[str] = []
+    rest: list[str] = []
+    for part in header.decode("latin-1").split(";"):
+        found, _, value = part.partition("=")
+        if found.strip(" \t") != name:
+            rest.append(part)
+        elif len(values) < MAX_TRIES:
+            values.append(value.strip(' \t"'))
+    return values, ";".join(rest).strip(" \t;").encode("latin-1")
 
 
 def names_in(header: bytes) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from html import escape
+from typing import Final
 
 from homeportd.gateway.answers import Answer
 from homeportd.shares.model import Decision
@@ -43,6 +44,9 @@ _DELETE_COOKIES = (
 )
 
 
+PASSCODE_FORM: Final = "/.homeport/passcode"  # of a tunnel, at its edge
+
+
 def _page(status: int, title: str, content: str, *, owner_link: str | None, refresh: bool = False) -> Answer:
     again = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if refresh else ""
     foot = (
@@ -70,17 +74,19 @@ def password(port: int, next_path: str, owner_link: str, *, wrong: bool = False)
 
 def passcode(host: str, next_path: str, *, wrong: bool = False) -> Answer:
     """The form for the passcode of a tunnel, without a link for its owner."""
-    return _form(host, next_path, None, wrong=wrong)
+    return _form(host, next_path, None, wrong=wrong, action=PASSCODE_FORM)
 
 
-def _form(what: str, next_path: str, owner_link: str | None, *, wrong: bool) -> Answer:
+def _form(
+    what: str, next_path: str, owner_link: str | None, *, wrong: bool, action: str = "/.homeport/password"
+) -> Answer:
     message = (
         '<p class="wrong" id="wrong" role="alert">This is not the password. Try again.</p>' if wrong else ""
     )
     described = ' aria-describedby="wrong" aria-invalid="true"' if wrong else ""
     content = (
         f"<p>{escape(what)} is shared with whoever knows its password.</p>{message}"
-        '<form method="post" action="/.homeport/password">'
+        f'<form method="post" action="{action}">'
         f'<input type="hidden" name="next" value="{escape(next_path)}">'
         '<label for="password">Password</label>'
         '<input id="password" name="password" type="password" autocomplete="current-password"'

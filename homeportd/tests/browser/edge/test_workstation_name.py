@@ -178,6 +178,44 @@ def test_the_edge_has_the_last_word(desk):
         )
 
 
+def test_a_passcode_of_its_name_opens_its_ports_too(desk, contexts):
+    """The edge's passcode first, then what the workstation itself asks for: a share's password, the owner's login."""
+    owner = Homeport(desk.edge.config)
+    desk.made.call("POST", f"/api/ports/{desk.number}/share", {"mode": "password", "password": "horse"})
+    done = owner("reservations", "change", "desk", "--passcode-stdin", input="sesame")
+    assert done.returncode == 0, done.stderr
+    try:
+        wait_for(lambda: desk.status(f"{desk.number}-desk") == 401, "it is closed")
+        wait_for(lambda: desk.status("desk") == 401, "the dashboard is closed")
+
+        def enter(page, password):
+            page.locator("input[type=password]").fill(password)
+            page.keyboard.press("Enter")
+
+        visitor = contexts(ignore_https_errors=True).new_page()
+        visitor.goto(f"{desk.shop}/")
+        expect(visitor.get_by_text(f"{desk.number}-desk.tunnel.localhost")).to_be_visible()
+        enter(visitor, "sesame")
+        expect(visitor.get_by_text(f"Port {desk.number} of this machine")).to_be_visible()
+        enter(visitor, "horse")
+        expect(visitor.get_by_role("heading", name="shop")).to_be_visible()
+        expect(visitor.locator("#said")).to_have_text(
+            f"http://localhost:{desk.number} localhost:{desk.number}"
+        )
+        page = contexts(ignore_https_errors=True).new_page()
+        page.goto(desk.made.login_link())
+        enter(page, "sesame")
+        expect(page.get_by_label("Filter ports and repos")).to_be_visible()
+        page.goto(f"{desk.shop}/")
+        enter(page, "sesame")
+        page.get_by_role("link", name="open it as its owner").click()
+        expect(page.get_by_role("heading", name="shop")).to_be_visible()
+    finally:
+        desk.made.call("DELETE", f"/api/ports/{desk.number}/share")
+        owner("reservations", "change", "desk", "--no-passcode")
+        wait_for(lambda: desk.status("desk") == 200, "it is open again")
+
+
 def test_the_daemon_follows_the_settings(desk):
     text = desk.made.config.read_text()
     desk.made.config.write_text(text.replace('edge_name = "desk"\n', ""))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from homeportd.gateway.pages import PASSCODE_FORM as FORM_PATH
 from homeportd.networks import Network
 
 PREFIX: Final = "homeport-"
@@ -90,6 +91,7 @@ UNTRUSTED_HEADERS: Final = (
     ),
 )
 
+_FORM = f"Path(`{FORM_PATH}`)"
 _SAFE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _SAFE_ID = re.compile(r"[a-z0-9]+")
 
@@ -166,6 +168,14 @@ def route(wanted: Route) -> dict[str, Any]:
         chain.append(add("host", {"headers": {"customRequestHeaders": hosts}}))
         hosts = {**hosts, "Origin": f"http://{wanted.rewrite_host}"}
         same_origin.append(add("origin", {"headers": {"customRequestHeaders": hosts}}))
+    # The form alone is for the edge: what lies below /.homeport/ else is that of a workstation's port.
+    asks = {
+        "priority": 3 * PRIORITY,
+        "service": f"{name}-edge",
+        "middlewares": [*guarded, f"{name}-id"],
+    }
+    if wanted.passcode:
+        add("id", {"headers": {"customRequestHeaders": {"X-Homeport-Tunnel": wanted.id}}})
     routers: dict[str, Any] = {}
     own = Domain(wanted.host, wanted.cert_resolver)
     for number, domain in enumerate((own, *wanted.domains)):
@@ -187,45 +197,40 @@ def route(wanted: Route) -> dict[str, Any]:
                 "middlewares": same_origin,
             }
         if wanted.passcode:
-            routers[f"{name}{suffix}-own"] = {
-                **router,
-                "rule": f"{rule} && PathPrefix(`/.homeport/`)",
-                "priority": 3 * PRIORITY,
-                "service": f"{name}-edge",
-                "middlewares": [
-                    *guarded,
-                    add("id", {"headers": {"customRequestHeaders": {"X-Homeport-Tunnel": wanted.id}}}),
-                ],
-            }
+            routers[f"{name}{suffix}-own"] = {**router, **asks, "rule": f"{rule} && {_FORM}"}
     if wanted.subdomains:
-        router = {
-            "entryPoints": [wanted.entry_point],
-            "service": name,
-            "rule": f"HostRegexp(`^[a-z0-9_-]+\\.{re.escape(wanted.host)}$`)",
-            **({"tls": _wildcard(wanted)} if wanted.tls else {}),
-        }
-        routers[f"{name}-below"] = {**router, "priority": PRIORITY - 2, "middlewares": chain}
-        if wanted.passcode:
-            routers[f"{name}-below-own"] = {
-                **router,
-                "rule": f"{router['rule']} && PathPrefix(`/.homeport/`)",
-                "priority": 3 * PRIORITY,
-                "service": f"{name}-edge",
-                "middlewares": routers[f"{name}-own"]["middlewares"],
-            }
+        # Below any name that is a tunnel's own: that leads to that one.
+        routers |= _family(wanted, "below", "[a-z0-9_-]+\\.", _wildcard(wanted), PRIORITY - 2, chain, asks)
     if wanted.workstation:
-        routers[f"{name}-ports"] = {
-            "entryPoints": [wanted.entry_point],
-            "service": name,
-            **({"tls": {}} if wanted.tls else {}),
-            "rule": f"HostRegexp(`^[1-9][0-9]{{0,4}}-{re.escape(wanted.host)}$`)",
-            "priority": PRIORITY - 1,  # a name that is a tunnel's own leads to that one
-            "middlewares": chain,
-        }
+        routers |= _family(wanted, "ports", "[1-9][0-9]{0,4}-", {}, PRIORITY - 1, chain, asks)
     services: dict[str, Any] = {name: _service(wanted.upstream)}
     if wanted.passcode:
         services[f"{name}-edge"] = _service(wanted.edge)
     return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
+
+
+def _family(
+    wanted: Route,
+    suffix: str,
+    prefix: str,
+    tls: dict[str, Any],
+    priority: int,
+    chain: list[str],
+    asks: dict[str, Any],
+) -> dict[str, Any]:
+    """The routers of the names that are a prefix, a regular expression, before the route's own; `asks`: of the form."""
+    name = PREFIX + wanted.id
+    router = {
+        "entryPoints": [wanted.entry_point],
+        "service": name,
+        "rule": f"HostRegexp(`^{prefix}{re.escape(wanted.host)}$`)",
+        **({"tls": tls} if wanted.tls else {}),
+    }
+    found = {f"{name}-{suffix}": {**router, "priority": priority, "middlewares": chain}}
+    if wanted.passcode:
+        form = {**router, **asks, "rule": f"{router['rule']} && {_FORM}", "priority": priority + 2 * PRIORITY}
+        found[f"{name}-{suffix}-own"] = form
+    return found
 
 
 def _wildcard(wanted: Route) -> dict[str, Any]:
