@@ -152,7 +152,9 @@ class Installation:
         """Start the agent and wait until it answers."""
         as_root = ("--allow-root",) if os.getuid() == 0 else ()
         agent = (sys.executable, str(AGENT), "serve", "--config", str(self.config), *as_root)
-        self.start("agent", *agent)
+        home = self.folder / "home"  # it writes git's config and an SSH key there
+        home.mkdir(exist_ok=True)
+        self.start("agent", *agent, env={**os.environ, "HOME": str(home)})
         self.wait("agent", self.answers)
 
     def answers(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 from homeportd.assembly.core import Core
 from homeportd.assembly.model import Assembly, Sweep
+from homeportd.assembly.repos import open_repos
 from homeportd.event_publisher import EventPublisher
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -24,15 +25,8 @@ from homeportd.ports.service import Ports
 from homeportd.ports.target import binding_of, target
 from homeportd.preferences import api as preferences_api
 from homeportd.relay.service import Relay
-from homeportd.repos import api as repos_api
-from homeportd.repos import git_api
-from homeportd.repos.clone import Clones
-from homeportd.repos.credentials import Credentials
-from homeportd.repos.git import config_file as git_config
-from homeportd.repos.git.command import Git, helper_command
 from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.service import Repos
-from homeportd.repos.user_config import UserConfig
 from homeportd.shares import api as shares_api
 from homeportd.shares import subdomains
 from homeportd.shares.access import AccessLog
@@ -83,17 +77,11 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         repos = Repos(settings, TreeReader(reader) if reader is not None else None)
         await repos.start()
         stack.push_async_callback(repos.close)
+        ports = Ports(settings, repos)
         for name, model in SECTIONS.items():
             core.preferences.declare(name, model)
         await core.preferences.load()
-        credentials = Credentials(core.preferences)
-        helper = helper_command(settings.socket("cli"))
-        user_config = UserConfig(settings.data_dir / git_config.NAME, helper, core.preferences, credentials)
-        await user_config.start()
-        stack.push_async_callback(user_config.close)
-        clones = Clones(core.jobs, repos, Git(helper), credentials, user_config)
-        await clones.remove_leftovers()
-        ports = Ports(settings, repos)
+        repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
         await ports.start()
         stack.push_async_callback(ports.close)
         bindings = Bindings(ports, shares)
@@ -126,9 +114,8 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             routers=(
                 shares_api.router(shares, log, core.guard, origin),
                 ports_api.router(ports, shares, bindings, core.guard, origin),
-                git_api.router(credentials, core.guard),
+                *repo_routers,
                 preferences_api.router(core.preferences, core.guard),
-                repos_api.router(repos, clones, ports.repos_of_ports, core.guard),
                 gateway_api.router(led_to, core.guard, origin),
             ),
             sweeps=(

@@ -69,6 +69,14 @@ def shown(address: Address) -> str:
     return text.removeprefix("https://").removesuffix(".git") if address.scheme == "https" else text
 
 
+def without_user(url: str) -> str:
+    """The address without the user and password of an http address."""
+    parts = urlsplit(url) if "://" in url else None
+    if parts is None or parts.scheme.lower() not in ("http", "https"):
+        return url
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _of_url(text: str) -> Address:
     try:
         parts = urlsplit(text)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from homeportd.auth.guard import Guard
@@ -12,8 +12,12 @@ from homeportd.http import problems
 from homeportd.jobs.view import JobView, job_view
 from homeportd.repos.address import MAX_ADDRESS
 from homeportd.repos.clone import CloneRequest, Clones
+from homeportd.repos.removal import Removals
 from homeportd.repos.service import Repos
-from homeportd.repos.view import RepoView, repo_views
+from homeportd.repos.updates import Updates
+from homeportd.repos.view import RepoPageView, RepoView, repo_page_view, repo_views
+
+RepoId = Annotated[str, Path(min_length=1, max_length=300)]
 
 
 class CloneBody(BaseModel):
@@ -30,7 +34,12 @@ class CloneBody(BaseModel):
 
 
 def router(
-    repos: Repos, clones: Clones, ports: Callable[[], Iterable[tuple[int, str | None]]], guard: Guard
+    repos: Repos,
+    clones: Clones,
+    updates: Updates,
+    removals: Removals,
+    ports: Callable[[], Iterable[tuple[int, str | None]]],
+    guard: Guard,
 ) -> APIRouter:
     """The routes of this room; `ports` gives (number, repo id) of what listens now."""
     routes = APIRouter(prefix="/api/repos", tags=["repos"])
@@ -45,5 +54,28 @@ def router(
         """Begin to clone; the job's `subject` is the repo's id when it is done."""
         request = CloneRequest(body.address, body.branch, body.into, body.submodules)
         return job_view(await clones.start(request))
+
+    @routes.get("/{repo}", responses=problems(401, 404, 422))
+    async def read_repo(_caller: Annotated[Caller, Depends(guard)], repo: RepoId) -> RepoPageView:
+        await repos.refresh_dirty()
+        found = repos.get(repo)
+        return repo_page_view(found, await updates.state(found), ports())
+
+    @routes.delete("/{repo}", status_code=202, responses=problems(401, 403, 404, 409, 422, 503))
+    async def remove_repo(
+        _caller: Annotated[Caller, Depends(guard)], repo: RepoId, force: bool = False
+    ) -> JobView:
+        """Begin to remove a repo; 409 while work would be lost or something runs there, unless `force`."""
+        return job_view(await removals.start(repo, force=force))
+
+    @routes.post("/{repo}/pull", status_code=202, responses=problems(401, 403, 404, 409, 422, 503))
+    async def pull_repo(_caller: Annotated[Caller, Depends(guard)], repo: RepoId) -> JobView:
+        """Begin to pull: a fast-forward, or the job fails with what differs."""
+        return job_view(await updates.pull(repo))
+
+    @routes.post("/{repo}/fetch", status_code=202, responses=problems(401, 403, 404, 409, 422, 503))
+    async def fetch_repo(_caller: Annotated[Caller, Depends(guard)], repo: RepoId) -> JobView:
+        """Begin to fetch; no branch of the repo changes."""
+        return job_view(await updates.fetch(repo))
 
     return routes

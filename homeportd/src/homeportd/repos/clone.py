@@ -23,6 +23,7 @@ from homeportd.repos.discovery import DEPTH, SKIPPED
 from homeportd.repos.git import progress
 from homeportd.repos.git.command import Git, GitError
 from homeportd.repos.git.errors import explain
+from homeportd.repos.removal import REMOVED
 from homeportd.repos.service import Repos
 from homeportd.repos.user_config import UserConfig
 
@@ -82,7 +83,7 @@ class Clones:
         return await self._jobs.start(KIND, title, str(target.relative_to(root)), work, exclusive=True)
 
     async def remove_leftovers(self) -> None:
-        """Remove what clones of an agent that was killed have left below the repo root."""
+        """Remove what clones and removals of an agent that was killed have left below the repo root."""
         await asyncio.to_thread(_remove_leftovers, self._repos.root)
 
     async def _clone(self, job: JobHandle, address: Address, request: CloneRequest, target: Path) -> None:
@@ -254,7 +255,7 @@ def _leftovers(folder: Path, depth: int) -> Iterator[Path]:
         return
     for name in entries[:MAX_LEFTOVERS]:
         path = folder / name
-        if name.startswith(TEMPORARY):
+        if name.startswith((TEMPORARY, REMOVED)):
             yield path
         elif depth > 1 and not name.startswith(".") and name not in SKIPPED and files.git_dir(path) is None:
             yield from _leftovers(path, depth - 1)

@@ -84,6 +84,8 @@ class Credentials:
 
     async def for_folder(self, scheme: str, netloc: str, folder: Path) -> Credential | None:
         """The same, for git at work in `folder`, a git folder or a working tree: only for the host of its remotes."""
+        if not str(folder).isprintable():
+            return None
         hosts = await asyncio.to_thread(_remote_hosts, folder)
         return await self.find(scheme, netloc) if netloc.lower() in hosts else None
 
@@ -144,14 +146,5 @@ def _remote_hosts(folder: Path) -> set[str]:
     for (section, _, key), url in files.config(files.common_dir(git_dir)).items():
         if section == "remote" and key in ("url", "pushurl"):
             with suppress(HomeportError):
-                hosts.add(addresses.parse(_without_password(url)).netloc.lower())
+                hosts.add(addresses.parse(addresses.without_user(url)).netloc.lower())
     return hosts
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return (
-        parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        if parts.scheme in ("http", "https")
-        else url
-    )

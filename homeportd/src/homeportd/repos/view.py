@@ -4,12 +4,14 @@ import shlex
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Final
 
 from pydantic import BaseModel
 
 from homeportd.accounts import own_name
 from homeportd.repos.model import Repo
+from homeportd.repos.state import BranchState
 
 
 class RepoView(BaseModel):
@@ -29,6 +31,37 @@ class RepoView(BaseModel):
     foreign: bool
     handover: str | None
     ports: list[int]
+
+
+class CommitView(BaseModel):
+    """A commit."""
+
+    id: str
+    subject: str
+    author: str
+    time: str
+
+
+class BranchStateView(BaseModel):
+    """State of the branch that is checked out; `ahead` and `behind` its upstream, null without one.
+
+    `refused`: the reason why git was not asked.
+    """
+
+    commit: CommitView | None
+    upstream: str | None
+    ahead: int | None
+    behind: int | None
+    stashes: int
+    submodules: bool
+    shallow: bool
+    refused: str | None
+
+
+class RepoPageView(RepoView):
+    """A repo with the state of its branch."""
+
+    state: BranchStateView
 
 
 class ReposChangedView(BaseModel):
@@ -61,6 +94,12 @@ def repo_views(repos: Iterable[Repo], ports: Iterable[tuple[int, str | None]]) -
         for repo in repos
     ]
     return sorted(views, key=lambda view: (not view.ports, view.name, view.id))
+
+
+def repo_page_view(repo: Repo, state: BranchState, ports: Iterable[tuple[int, str | None]]) -> RepoPageView:
+    """One repo."""
+    (view,) = repo_views([repo], [each for each in ports if each[1] == repo.id])
+    return RepoPageView(**view.model_dump(), state=BranchStateView(**asdict(state)))
 
 
 def _command(repo: Repo) -> str | None:

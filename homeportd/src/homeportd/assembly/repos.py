@@ -1,0 +1,41 @@
+"""The part of a workstation that changes its repos: clones, updates, removals, and git's credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+
+from fastapi import APIRouter
+
+from homeportd.assembly.core import Core
+from homeportd.repos import api as repos_api
+from homeportd.repos import git_api
+from homeportd.repos.clone import Clones
+from homeportd.repos.credentials import Credentials
+from homeportd.repos.git import config_file
+from homeportd.repos.git.command import Git, helper_command
+from homeportd.repos.removal import Removals
+from homeportd.repos.service import Repos
+from homeportd.repos.updates import Updates
+from homeportd.repos.user_config import UserConfig
+
+
+async def open_repos(
+    core: Core, repos: Repos, ports: Callable[[], Iterable[tuple[int, str | None]]], stack: AsyncExitStack
+) -> Sequence[APIRouter]:
+    """The routers; the preferences are loaded. `ports` gives (number, repo id); `stack` closes what is opened."""
+    settings = core.settings
+    credentials = Credentials(core.preferences)
+    helper = helper_command(settings.socket("cli"))
+    user_config = UserConfig(settings.data_dir / config_file.NAME, helper, core.preferences, credentials)
+    await user_config.start()
+    stack.push_async_callback(user_config.close)
+    git = Git(helper)
+    clones = Clones(core.jobs, repos, git, credentials, user_config)
+    await clones.remove_leftovers()
+    updates = Updates(core.jobs, repos, git, credentials)
+    removals = Removals(core.jobs, repos, git, ports)
+    return (
+        git_api.router(credentials, core.guard),
+        repos_api.router(repos, clones, updates, removals, ports, core.guard),
+    )
