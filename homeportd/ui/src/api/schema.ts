@@ -443,6 +443,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/repos/{repo}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read Repo */
+        get: operations["read_repo_api_repos__repo__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove Repo
+         * @description Begin to remove a repo; 409 while work would be lost or something runs there, unless `force`.
+         */
+        delete: operations["remove_repo_api_repos__repo__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{repo}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch Repo
+         * @description Begin to fetch; no branch of the repo changes.
+         */
+        post: operations["fetch_repo_api_repos__repo__fetch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{repo}/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull Repo
+         * @description Begin to pull: a fast-forward, or the job fails with what differs.
+         */
+        post: operations["pull_repo_api_repos__repo__pull_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reservations": {
         parameters: {
             query?: never;
@@ -733,6 +794,21 @@ export interface components {
             repo: string | null;
             user: string | null;
         };
+        /**
+         * @description State of the branch that is checked out; `ahead` and `behind` its upstream, null without one.
+         *
+         *     `refused`: the reason why git was not asked.
+         */
+        BranchStateView: {
+            ahead: number | null;
+            behind: number | null;
+            commit: components["schemas"]["CommitView"] | null;
+            refused: string | null;
+            shallow: boolean;
+            stashes: number;
+            submodules: boolean;
+            upstream: string | null;
+        };
         /** @description A caution before the port is shared, and the command to use instead where there is one. */
         CautionView: {
             command: string | null;
@@ -755,6 +831,13 @@ export interface components {
             into?: string | null;
             /** @default false */
             submodules?: boolean;
+        };
+        /** @description A commit. */
+        CommitView: {
+            author: string;
+            id: string;
+            subject: string;
+            time: string;
         };
         /** @description Data of the event that the connection log has a new row; `tunnel` is the tunnel's id, `id` is 0 so far. */
         ConnectionEvent: {
@@ -1158,6 +1241,20 @@ export interface components {
             /** @enum {string} */
             type: "CNAME" | "A" | "AAAA";
             value: string;
+        };
+        /** @description A repo with the state of its branch. */
+        RepoPageView: {
+            branch: string | null;
+            dirty: boolean | null;
+            foreign: boolean;
+            handover: string | null;
+            id: string;
+            name: string;
+            owner: string | null;
+            path: string;
+            ports: number[];
+            remote: string | null;
+            state: components["schemas"]["BranchStateView"];
         };
         ReposChangedEvent: {
             data: components["schemas"]["ReposChangedView"];
@@ -2182,6 +2279,96 @@ export interface operations {
                 "application/json": components["schemas"]["CloneBody"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+        };
+    };
+    read_repo_api_repos__repo__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepoPageView"];
+                };
+            };
+        };
+    };
+    remove_repo_api_repos__repo__delete: {
+        parameters: {
+            query?: {
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+        };
+    };
+    fetch_repo_api_repos__repo__fetch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+        };
+    };
+    pull_repo_api_repos__repo__pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             202: {
