@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from enum import StrEnum
 
 from homeportd.errors import HomeportError
@@ -36,3 +38,12 @@ class TunnelError(HomeportError):
     def as_dict(self) -> ErrorStatus:
         """The error for the control socket and `--json`."""
         return {"reason": self.reason.value, "detail": self.detail, "fix": self.fix}
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a connection failed, in words: those of its errno, where it has one."""
+    if isinstance(error, TimeoutError) and not str(error):
+        return "time-out"
+    if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)  # asyncio puts a text of its own into `strerror`
+    return str(error) or type(error).__name__

@@ -6,7 +6,6 @@ https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from homeportd import __version__
 from homeportd.tunnels import dial, proxy, trust
 from homeportd.tunnels.account import Account
 from homeportd.tunnels.address import EdgeAddress
-from homeportd.tunnels.errors import Reason, TunnelError
+from homeportd.tunnels.errors import Reason, TunnelError, reason_of
 from homeportd.tunnels.head_protocol import HeadProtocol
 from homeportd.tunnels.proxy import STORED, Proxy
 
@@ -94,10 +93,9 @@ async def _dial(asked: Proxy) -> socket.socket:
             "check its address and this network",
         ) from error
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise _failure(
             asked,
-            f"the proxy {asked} cannot be reached: {reason}",
+            f"the proxy {asked} cannot be reached: {reason_of(error)}",
             "check its address, port and this network",
         ) from error
 

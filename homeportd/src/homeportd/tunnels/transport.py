@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 import sys
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 from homeportd import __version__
 from homeportd.tunnels import dial, proxy_connect, trust
 from homeportd.tunnels.address import EdgeAddress
-from homeportd.tunnels.errors import Reason, TunnelError
+from homeportd.tunnels.errors import Reason, TunnelError, reason_of
 from homeportd.tunnels.head_protocol import HeadProtocol
 from homeportd.tunnels.protocol import HEARTBEAT_S, PATH, UPGRADE
 from homeportd.tunnels.proxy_connect import Way
@@ -80,7 +79,7 @@ async def connect(address: EdgeAddress, context: ssl.SSLContext | None, way: Way
         ) from error
     except (TimeoutError, ConnectionError, OSError) as error:
         raise _unreachable(
-            f"{address} ended the connection while TLS began ({_reason(error)})",
+            f"{address} ended the connection while TLS began ({reason_of(error)})",
             "look whether a proxy or firewall stands between; behind a company's proxy: homeport init --proxy URL",
         ) from error
     try:
@@ -151,7 +150,7 @@ async def _tcp(address: EdgeAddress) -> socket.socket:
         ) from error
     except OSError as error:
         raise _unreachable(
-            f"{address.netloc} cannot be reached: {_reason(error)}",
+            f"{address.netloc} cannot be reached: {reason_of(error)}",
             "check that the edge is up and the port is the right one",
         ) from error
 
@@ -242,11 +241,3 @@ def _certificate(address: EdgeAddress, error: ssl.SSLCertVerificationError) -> T
 
 def _unreachable(detail: str, fix: str, *, lasting: bool = False) -> TunnelError:
     return TunnelError(Reason.UNREACHABLE, detail, fix, lasting=lasting)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError) and not str(error):
-        return "time-out"
-    if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
-        return os.strerror(error.errno)  # asyncio puts a text of its own into `strerror`
-    return str(error) or type(error).__name__

@@ -76,10 +76,6 @@ class LocalNames:
         """The origin that the server sees as its own; None where it sees the public one."""
         return None if self.netloc is None else Url.parse(f"{self.scheme}://{self.netloc}")
 
-    def is_own(self, url: Url) -> bool:
-        """Whether an URL leads to this server by one of its own names."""
-        return self._label_of(url) is not None
-
     def public_origin(self, url: Url, origin: str) -> str | None:
         """The public origin of an URL of this server, whose request came to `origin`; None for any other."""
         label = self._label_of(url)
