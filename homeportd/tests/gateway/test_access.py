@@ -47,7 +47,9 @@ async def test_a_private_port_sends_a_browser_to_the_dashboard_and_back(gateway,
     enter = handoff.headers["location"].removeprefix(gateway.origin(dev.port))
     back = await gateway.get(dev.port, enter)
     assert (back.status_code, back.headers["location"]) == (303, "/deep/page?q=1&r=a%20b")
-    cookie = back.headers["set-cookie"]
+    cookie, for_repo = back.headers.get_list("set-cookie")
+    assert for_repo.startswith("homeport_owner_repo=")
+    assert {"HttpOnly", "SameSite=None", "Secure"} <= set(for_repo.split("; "))
     assert cookie.startswith("homeport_owner=")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     assert "domain" not in cookie.lower()
@@ -113,7 +115,9 @@ async def test_the_way_out_forgets_both_cookies(gateway, dev):
     assert answer.status_code == 200
     assert [line.partition(";")[0] for line in answer.headers.get_list("set-cookie")] == [
         "homeport_share=",
+        "homeport_share_repo=",
         "homeport_owner=",
+        "homeport_owner_repo=",
     ]
 
 
@@ -143,7 +147,7 @@ async def test_the_password_page_works_without_script_and_keeps_the_address(gate
         "POST", dev.port, "/.homeport/password", data={"password": PASSWORD, "next": "/x?y=1"}
     )
     assert (right.status_code, right.headers["location"]) == (303, "/x?y=1")
-    cookie = right.headers["set-cookie"]
+    cookie, _ = right.headers.get_list("set-cookie")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
     answer = await gateway.get(dev.port, "/x", headers={"Cookie": cookie.partition(";")[0]})
     assert answer.status_code == 200
@@ -293,7 +297,7 @@ async def test_an_expired_share_says_so(gateway, dev):
         if answer.status_code == 303:
             break
         assert datetime.now(UTC) >= soon
-    (left,) = re.findall(r"Max-Age=(\d+);", answer.headers["set-cookie"])
+    (left,) = re.findall(r"Max-Age=(\d+);", answer.headers.get_list("set-cookie")[0])
     assert 0 <= int(left) < left_s
     cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
     await asyncio.sleep((soon - datetime.now(UTC)).total_seconds() + 0.1)

@@ -173,3 +173,30 @@ async def test_preflights_are_answered_and_open_nothing(ports, vacant):
     # Where everybody may come in, the dev server answers for itself.
     await gateway.share(ports.api)
     assert (await ask(ports.api, asking("https://evil.example"))).json()["method"] == "OPTIONS"
+
+
+async def test_a_cookie_for_the_repo_counts_for_its_pages_alone(ports):
+    """Where each port is a site of its own: `4173.localhost`."""
+    gateway = ports.gateway
+    value = (await gateway.owner_cookie(ports.api)).partition("=")[2]
+    cookie = {"Cookie": f"theirs=1; homeport_owner_repo={value}"}
+    page, other = gateway.origin(ports.page), gateway.origin(ports.other)
+    for headers, status in [
+        ({"Origin": page, **FETCH}, 200),
+        ({"Origin": other, **FETCH}, 401),
+        ({"Origin": gateway.origin(ports.api), **FETCH}, 401),
+        ({"Origin": "https://evil.example", **FETCH}, 401),
+        ({"Sec-Fetch-Site": "none", **FETCH}, 401),
+        ({}, 401),
+        (NAVIGATION | {"Sec-Fetch-Site": "cross-site"}, 302),
+    ]:
+        assert await ports.status("GET", cookie | headers) == status, headers
+    assert await ports.status("POST", cookie | {"Origin": page}) == 200
+    assert await ports.status("GET", cookie | UPGRADE | {"Origin": page}) == 101
+    assert await ports.status("GET", cookie | UPGRADE | {"Origin": other}) == 401
+    # Without the cookie an Origin proves nothing, and the cookie is of one port.
+    assert await ports.status("POST", {"Origin": page}) == 401
+    elsewhere = (await gateway.owner_cookie(ports.page)).partition("=")[2]
+    assert await ports.status("POST", {"Origin": page, "Cookie": f"homeport_owner_repo={elsewhere}"}) == 401
+    seen = (await gateway.ask("POST", ports.api, "/", headers=cookie | {"Origin": page})).json()["headers"]
+    assert ["Cookie", "theirs=1"] in [[name.title(), value] for name, value in seen]

@@ -20,8 +20,8 @@ from homeportd.gateway.admin_networks import refusal
 from homeportd.gateway.answers import Answer, Headers, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
 from homeportd.gateway.cookies import ShareCookies
-from homeportd.gateway.denials import denial
-from homeportd.gateway.initiator import Initiator
+from homeportd.gateway.denials import denial, denial_to_repo
+from homeportd.gateway.initiator import Initiator, initiator_of
 from homeportd.gateway.origin_mapping import OriginMap, OriginMaps
 from homeportd.gateway.preflight import preflight
 from homeportd.gateway.request import (
@@ -315,6 +315,14 @@ class Gateway:
                     return pages.password(request.port, next_path, owner_link)
             wait_s = self._shares.wait_s(request.port, request.address)
             return pages.refusal(decision, request.port, request.client, wait_s, owner_link)
+        by_right = decision in (Decision.DENIED_LOGIN, Decision.DENIED_PASSWORD) and request.kind == "port"
+        if (
+            by_right
+            and request.origin
+            and request.method != "OPTIONS"
+            and initiator_of(request, self._maps) is Initiator.SAME_REPO
+        ):
+            return denial_to_repo(request, self._origins.of_port(request.port))
         return denial(request, decision, self._shares.wait_s(request.port, request.address))
 
     def _no_answer(self, request: AuthRequest) -> Answer:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from homeportd.auth.model import Token
-from homeportd.gateway.cookies import Jar, ShareCookies, take_apart
+from homeportd.gateway.cookies import ShareCookies, take_apart
 from homeportd.gateway.initiator import Initiator, cookie_counts, initiator_of
 from homeportd.gateway.origin_mapping import OriginMaps
 from homeportd.gateway.request import AuthRequest
@@ -79,8 +79,10 @@ class AuthResult:
 class _Cookies:
     """A Cookie header taken apart, with the share cookies that we signed."""
 
-    jar: Jar
+    owners: tuple[str, ...]
     shares: tuple[tuple[int, str, int], ...]  # port, grant, last moment
+    rest: bytes  # what is not ours
+    for_repo: _Cookies | None = None  # those for requests of pages of the repo's other ports
 
 
 class Authenticator:
@@ -112,9 +114,12 @@ class Authenticator:
         share, now = self._shares.get(request.port), self._now()
         cookies = self._take_apart(request.cookie)
         proof, right, credential_is_ours = self._proof(request, share, cookies, now)
+        for_repo = cookies.for_repo if proof is Proof.NONE else None
+        if for_repo is not None and initiator_of(request, self._maps) is Initiator.SAME_REPO:
+            proof, right, credential_is_ours = self._proof(request, share, for_repo, now)
         if request.kind == "api" and proof is not Proof.TOKEN:
             # On the dashboard's own origin even what is public is for programs alone.
-            return AuthResult(Decision.DENIED_LOGIN, "", share, cookies.jar.rest, credential_is_ours)
+            return AuthResult(Decision.DENIED_LOGIN, "", share, cookies.rest, credential_is_ours)
         initiator = Initiator.UNKNOWN
         refused = False
         if proof in (Proof.OWNER, Proof.COOKIE):
@@ -134,12 +139,12 @@ class Authenticator:
         if not decision.allowed:
             if refused:
                 decision = Decision.DENIED_ORIGIN
-            return AuthResult(decision, "", share, cookies.jar.rest, credential_is_ours)
+            return AuthResult(decision, "", share, cookies.rest, credential_is_ours)
         return AuthResult(
             decision,
             right or (f"share:{share.grant}" if share else ""),
             share,
-            cookies.jar.rest,
+            cookies.rest,
             credential_is_ours,
             initiator,
         )
@@ -167,7 +172,7 @@ class Authenticator:
                 return Proof.TOKEN, f"token:{token.id}", True
         if request.kind == "api":
             return Proof.NONE, "", credential_is_ours
-        for value in cookies.jar.owner:
+        for value in cookies.owners:
             session = self._auth.owner_of(value, request.port)
             if session is not None:
                 return Proof.OWNER, f"owner:{session}", credential_is_ours
@@ -182,10 +187,16 @@ class Authenticator:
         cookies = self._cache.get(header)
         if cookies is None:
             jar = take_apart(header, self._secure)
-            read = (self._cookies.read(value) for value in jar.share)
-            cookies = _Cookies(jar, tuple(found for found in read if found is not None))
+            for_repo = None
+            if jar.owner_for_repo or jar.share_for_repo:
+                for_repo = _Cookies(jar.owner_for_repo, self._read(jar.share_for_repo), jar.rest)
+            cookies = _Cookies(jar.owner, self._read(jar.share), jar.rest, for_repo)
             if len(header) <= CACHED_HEADER:
                 self._cache[header] = cookies
                 if len(self._cache) > MAX_CACHED:
                     self._cache.popitem(last=False)
         return cookies
+
+    def _read(self, values: tuple[str, ...]) -> tuple[tuple[int, str, int], ...]:
+        read = (self._cookies.read(value) for value in values)
+        return tuple(found for found in read if found is not None)

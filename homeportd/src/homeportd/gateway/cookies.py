@@ -15,23 +15,35 @@ from homeportd.shares.model import Share
 
 SHARE = "homeport_share"  # a visitor who knew the password
 OWNER = "homeport_owner"  # the owner, by a hand-off from the dashboard
+# The same two for pages of other ports of the repo, where the browser takes each port for a site of its own.
+SHARE_FOR_REPO = "homeport_share_repo"
+OWNER_FOR_REPO = "homeport_owner_repo"
 PASSCODE = "homeport_passcode"  # at an edge: a visitor who knew the passcode of a tunnel
 SESSION = "homeport_session"  # the dashboard's own; never meant for a port
 HOST_PREFIX = "__Host-"  # keeps neighbours from setting it; browsers want https for it
 SHARE_COOKIE_S = 30 * 24 * 3600
 
-_OURS = frozenset(prefix + name for name in (SHARE, OWNER, SESSION) for prefix in ("", HOST_PREFIX))
+_OURS = frozenset(
+    prefix + name
+    for name in (SHARE, OWNER, SHARE_FOR_REPO, OWNER_FOR_REPO, SESSION)
+    for prefix in ("", HOST_PREFIX)
+)
 _MARK = b"homeport_"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """A Cookie header taken apart: the values of ours, and `rest`, what is left for the dev server (latin-1)."""
+    """A Cookie header taken apart: the values of ours, and `rest`, what is left for the dev server (latin-1).
+
+    `share_for_repo` and `owner_for_repo` count for requests of pages of the repo's other ports, and no others.
+    """
 
     share: tuple[str, ...]
     owner: tuple[str, ...]
     rest: bytes
+    share_for_repo: tuple[str, ...] = ()
+    owner_for_repo: tuple[str, ...] = ()
 
 
 def prefixed(name: str, secure: bool) -> str:
@@ -47,7 +59,7 @@ def take_apart(header: bytes, secure: bool) -> Jar:
     if _MARK not in header:
         return Jar((), (), header)
     share, owner = prefixed(SHARE, secure), prefixed(OWNER, secure)
-    found: dict[str, list[str]] = {share: [], owner: []}
+    found: dict[str, list[str]] = {share: [], owner: [], SHARE_FOR_REPO: [], OWNER_FOR_REPO: []}
     rest = []
     for part in header.decode("latin-1").split(";"):
         name, _, value = part.partition("=")
@@ -56,7 +68,9 @@ def take_apart(header: bytes, secure: bool) -> Jar:
             rest.append(part)
         elif name in found and len(found[name]) < MAX_TRIES:
             found[name].append(value.strip(' \t"'))
-    return Jar(tuple(found[share]), tuple(found[owner]), ";".join(rest).strip(" \t;").encode("latin-1"))
+    left = ";".join(rest).strip(" \t;").encode("latin-1")
+    for_repo = tuple(found[SHARE_FOR_REPO]), tuple(found[OWNER_FOR_REPO])
+    return Jar(tuple(found[share]), tuple(found[owner]), left, *for_repo)
 
 
 def take_out(header: bytes, name: str, secure: bool) -> tuple[list[str], bytes]:
@@ -83,6 +97,14 @@ def setting(name: str, value: str, secure: bool, max_age_s: int, domain: str = "
     """A Set-Cookie line, for this origin alone unless it has a `domain`; a `max_age_s` of 0 deletes it."""
     ending = ("; Secure" if secure else "") + (f"; Domain={domain}" if domain else "")
     return f"{prefixed(name, secure)}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{ending}"
+
+
+def setting_for_repo(name: str, value: str, max_age_s: int) -> str:
+    """A Set-Cookie line for requests across sites, for http on names of localhost.
+
+    Browsers want Secure for that, which they take there without TLS.
+    """
+    return f"{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=None; Secure"
 
 
 class ShareCookies:

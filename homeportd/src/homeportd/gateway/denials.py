@@ -27,6 +27,23 @@ _DENIALS = {  # status, detail, fix
 }
 
 
+def denial_to_repo(request: AuthRequest, public: str) -> Answer:
+    """The denial of a request that a page of another port of the repo sent without a cookie that counts here.
+
+    The page may read it: its developer sees the next step, not a failure of CORS. `public`: the port's origin.
+    """
+    fix = (
+        f"open {public} once in this browser, and let the page ask with credentials: include; where the browser keeps"
+        " cookies of sites apart: homeport_origin: http://{port}.dev.localhost:8080 in the inventory"
+    )
+    answer = problem(
+        401, f"port {request.port} is not open to everybody, and no cookie of its came with the request", fix
+    )
+    answer.add("access-control-allow-origin", request.origin)
+    answer.add("access-control-allow-credentials", "true")
+    return answer.add("vary", "Origin")
+
+
 def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
     """The problem details of a denial; `wait_s`: seconds until this address may give a password again."""
     match decision:

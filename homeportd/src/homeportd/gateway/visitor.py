@@ -13,7 +13,16 @@ from homeportd.errors import Problem
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem, redirect
 from homeportd.gateway.authenticator import OwnerProofs, PasswordProofs
-from homeportd.gateway.cookies import OWNER, SHARE, ShareCookies, names_in, setting
+from homeportd.gateway.cookies import (
+    OWNER,
+    OWNER_FOR_REPO,
+    SHARE,
+    SHARE_FOR_REPO,
+    ShareCookies,
+    names_in,
+    setting,
+    setting_for_repo,
+)
 from homeportd.gateway.request import AuthRequest, safe_next
 from homeportd.origin import Origin
 from homeportd.shares.model import Decision, Share
@@ -22,6 +31,7 @@ MAX_FORM = 8 * 1024  # bytes
 MAX_FIELDS = 8
 MAX_DELETED = 256  # cookies by name; more than browsers keep for a site
 MAX_QUERY = 8 * 1024  # bytes
+_FOR_REPO = {SHARE: SHARE_FOR_REPO, OWNER: OWNER_FOR_REPO}
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -64,6 +74,9 @@ class VisitorPages:
     ) -> None:
         self._origins = origins
         self._secure = origins.scheme == "https"
+        # To a browser `4173.localhost` and `4200.localhost` have no more in common than two domains.
+        own = origins.host_of_port(1)
+        self._ports_are_sites = own.endswith(".localhost") and own.count(".") == 1 and not self._secure
         self._shares = shares
         self._auth = auth
         self._log = log
@@ -122,8 +135,7 @@ class VisitorPages:
             case Decision.LOGIN if share is not None:
                 value, lifetime = self._cookies.make(share, self._now())
                 answer = redirect(303, next_path)
-                domain = self._domain(request)
-                return answer.add("set-cookie", setting(SHARE, value, self._secure, lifetime, domain))
+                return self._set(answer, request, SHARE, value, lifetime)
             case Decision.DENIED_PASSWORD:
                 return pages.password(request.port, next_path, owner_link, wrong=True)
             case Decision.DENIED_LOGIN:
@@ -151,8 +163,14 @@ class VisitorPages:
         if cookie is None:
             return pages.link_used(handoff_url(self._origins, request, next_path))
         answer = redirect(303, next_path)
-        lifetime = LOGIN_SESSION_DAYS * 24 * 3600
-        return answer.add("set-cookie", setting(OWNER, cookie, self._secure, lifetime, self._domain(request)))
+        return self._set(answer, request, OWNER, cookie, LOGIN_SESSION_DAYS * 24 * 3600)
+
+    def _set(self, answer: Answer, request: AuthRequest, name: str, value: str, lifetime: int) -> Answer:
+        """Give the browser a cookie, and one for pages of the repo's other ports where each port is a site."""
+        answer.add("set-cookie", setting(name, value, self._secure, lifetime, self._domain(request)))
+        if self._ports_are_sites and not request.by_tunnel:
+            answer.add("set-cookie", setting_for_repo(_FOR_REPO[name], value, lifetime))
+        return answer
 
     def _domain(self, request: AuthRequest) -> str:
         """The Domain of a cookie: the port's host where names below it lead to the same share; else none.
@@ -190,6 +208,8 @@ class VisitorPages:
         for name in (SHARE, OWNER):
             for domain in dict.fromkeys(("", self._domain(request))):
                 answer.add("set-cookie", setting(name, "", self._secure, 0, domain))
+            if self._ports_are_sites:
+                answer.add("set-cookie", setting_for_repo(_FOR_REPO[name], "", 0))
         # Service workers and what they have kept, too: they would answer for the origin without asking anybody.
         return answer.add("clear-site-data", '"cache", "storage"')
 
