@@ -81,9 +81,10 @@ class Daemon:
     # Tunnels on disk
 
     def _restore(self) -> None:
+        here = local_workstation.read()
         for item in state.load_tunnels(self._files):
             try:
-                spec = local_workstation.present(TunnelSpec.model_validate(_spec_of(item)))
+                spec = here.present(TunnelSpec.model_validate(_spec_of(item)))
             except ValidationError as error:
                 _log.error("a tunnel in %s is left out: %s", self._files.tunnels, error)
                 self._unread.append(item)

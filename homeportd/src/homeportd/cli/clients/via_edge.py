@@ -7,7 +7,7 @@ from typing import Final
 
 from homeportd.cli.clients import daemon_client
 from homeportd.cli.errors import REQUEST, UNREACHABLE, USAGE, Failure
-from homeportd.tunnels import local_edge
+from homeportd.tunnels import local_workstation
 from homeportd.tunnels.address import UNIX
 
 CONNECT_S: Final = 5.0  # for Caddy to take a connection
@@ -43,7 +43,7 @@ def open_tunnel(port: int, allow: list[str], name: str | None, *, subdomains: bo
         kind=Kind.HTTP,
         target=f"{UNIX}{_visitors_socket()}",
         name=name,
-        host=local_edge.host_of_port(port),
+        host=local_workstation.read().host_of_port(port),
         allow=tuple(allow),
         label=_label(port),
         subdomains=subdomains,
@@ -72,7 +72,7 @@ def close_tunnel(port: int) -> bool:
 
 def _visitors_socket() -> str:
     """The path of Caddy's socket for visitors of tunnels. Raises Failure."""
-    path = local_edge.visitors_socket()
+    path = local_workstation.read().visitors
     if path is None:
         fix = "put it into the inventory's group `workstation` and run bin/site"
         raise Failure("this machine is no workstation, whose Caddy would take visitors", fix, UNREACHABLE)
@@ -80,4 +80,4 @@ def _visitors_socket() -> str:
 
 
 def _label(port: int) -> str:
-    return f"{local_edge.SHARE}{port}"
+    return f"{local_workstation.SHARE}{port}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homeportd.tunnels import local_edge
+from homeportd.tunnels import local_workstation
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 WORKSTATION = 'origin = "http://{port}.localhost:8080"\nsocket_dir = "/run/homeport"\n'
@@ -37,8 +37,8 @@ def test_one_daemon_has_the_workstations_name(
     monkeypatch.setenv("HOMEPORT_CONFIG", str(file))
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: 0 if root else uid or 1000)
-    monkeypatch.setattr(local_edge, "_names_of_user", lambda: ("root",) if root else (ME,))
-    assert local_edge.workstation_name() == name
+    monkeypatch.setattr(local_workstation, "_names_of_user", lambda: ("root",) if root else (ME,))
+    assert local_workstation.read().name == name
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_visitors_go_to_caddys_socket(
     file = tmp_path / "agent.toml"
     file.write_text(text)
     monkeypatch.setenv("HOMEPORT_CONFIG", str(file))
-    assert local_edge.visitors_socket() == path
+    assert local_workstation.read().visitors == path
