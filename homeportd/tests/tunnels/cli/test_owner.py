@@ -200,7 +200,7 @@ def type_password(edge, source: str, password: str) -> tuple[int, str | None]:
             "X-Forwarded-For": "203.0.113.99",  # its own word
         }
         form = urlencode({"password": password, "next": "/app?x=1"})
-        connection.request("POST", "/.homeport/passcode", form, headers)
+        connection.request("POST", "/.homeport/password", form, headers)
         answer = connection.getresponse()
         return answer.status, answer.headers["Location"]
 
