@@ -148,7 +148,7 @@ async def test_usage_and_owner_of_a_tree(processes, tmp_path):
     first = await processes.usage("a")
     assert first.processes == 2
     assert first.memory > 4_000_000
-    while (usage := await processes.usage("a")).cpu is None:
+    while (usage := await processes.usage("a")).cpu is None:  # noqa: ASYNC110 - until the next table
         await asyncio.sleep(0.1)
     assert usage.cpu > 0
     assert await processes.id_of(processes.get("a").identity.pid) == "a"

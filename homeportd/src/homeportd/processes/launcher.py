@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final, Protocol
 
+from homeportd.errors import HomeportError
 from homeportd.processes import runner
 from homeportd.processes.folder import MARK, ProcessFolder
 from homeportd.processes.model import ProcessSpec
@@ -17,8 +18,11 @@ MAX_ERROR: Final = 2000  # bytes of what a runner that failed said
 LOG = "runner.log"
 
 
-class LaunchError(Exception):
-    """A runner could not be started; the text says why, as a phrase."""
+class LaunchError(HomeportError):
+    """A runner could not be started."""
+
+    def __init__(self, detail: str, fix: str = "start it again") -> None:
+        super().__init__(detail, fix)
 
 
 class Launcher(Protocol):

@@ -196,7 +196,8 @@ class Processes:
         """Type `data` into a process's terminal; waits while its program takes nothing. Ignored once it ended."""
         path = ProcessFolder(self._root / id).input
         for start in range(0, len(data), MAX_INPUT):
-            while id in self._live and not put(path, data[start : start + MAX_INPUT]):
+            # A FIFO that its reader holds open in both directions does not say when it has room again.
+            while id in self._live and not put(path, data[start : start + MAX_INPUT]):  # noqa: ASYNC110
                 await asyncio.sleep(INPUT_S)
 
     def resize(self, id: str, size: TerminalSize) -> None:
@@ -237,18 +238,18 @@ class Processes:
         process = await asyncio.to_thread(folder.process)
         assert process is not None  # noqa: S101 - written above
         live = self._follow_state(process)
-        problem = "it was not executed in time"
         try:
             await self._launcher.launch(folder, spec, run)
             async with asyncio.timeout(START_S):
                 while spec.id in self._live and live.process.identity is None and live.process.exit is None:
                     await live.news.wait()
         except (LaunchError, TimeoutError) as error:
-            problem = str(error) or problem
+            late = LaunchError("it was not executed in time")
+            problem = error if isinstance(error, LaunchError) else late
             await self._launcher.kill(folder, run)
             if spec.id in self._live and not await asyncio.to_thread(folder.held):
                 self._done(live, await self._bury(folder, process))
-            raise Problem(500, f"{spec.id} cannot be started: {problem}", "start it again") from error
+            raise Problem(500, f"{spec.id} cannot be started: {problem.detail}", problem.fix) from error
         return self._known[spec.id]
 
     async def _stop(self, folder: ProcessFolder) -> None:

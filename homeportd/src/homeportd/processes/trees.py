@@ -10,6 +10,7 @@ from homeportd.processes.model import ProcessIdentity, Usage
 from homeportd.processes.table import ProcessTable, TreeUsage
 
 TABLE_S: Final = 1.0  # how old a table may be
+YOUNG_S: Final = 0.1  # how old it may be where the runner is younger
 KEPT: Final = 512  # runners whose last usage is known
 
 
@@ -23,11 +24,11 @@ class Trees:
 
     async def pids(self, runner: ProcessIdentity) -> frozenset[int]:
         """The pids below a runner."""
-        return frozenset((await self._fresh()).pids(runner))
+        return frozenset((await self._fresh(runner)).pids(runner))
 
     async def usage(self, runner: ProcessIdentity) -> Usage:
         """What the tree below a runner uses; its `cpu` is that since the table before."""
-        table = await self._fresh()
+        table = await self._fresh(runner)
         before = self._usages.pop(runner, None)
         if before is not None and before[0] == table.taken:
             self._usages[runner] = before
@@ -42,8 +43,10 @@ class Trees:
             del self._usages[next(iter(self._usages))]
         return usage
 
-    async def _fresh(self) -> ProcessTable:
-        if time.monotonic() - self._table.taken > TABLE_S:
+    async def _fresh(self, runner: ProcessIdentity) -> ProcessTable:
+        """A table that is new enough, and knows of `runner`."""
+        age = time.monotonic() - self._table.taken
+        if age > TABLE_S or (runner.pid not in self._table.stats and age > YOUNG_S):
             if self._taking is None:
                 self._taking = asyncio.create_task(asyncio.to_thread(ProcessTable.take))
             try:

@@ -6,6 +6,7 @@ import array
 import errno
 import fcntl
 import filecmp
+import glob
 import json
 import os
 import pwd
@@ -187,6 +188,16 @@ def account_mounts() -> list[str]:
     """Files of accounts that are mounted one by one, so that useradd cannot replace them."""
     mounts = set(mount_points())
     return [path for path in ACCOUNT_FILES if path in mounts]
+
+
+def user_manager(user: str) -> Json:
+    """What a user's own systemd lacks to run without a login: `package`, that starts it; `linger`, that keeps it."""
+    places = ("/usr/lib/*/security", "/usr/lib*/security", "/lib/*/security", "/lib*/security")
+    has_module = any(glob.glob(f"{place}/pam_systemd.so") for place in places)  # noqa: PTH207
+    return {
+        "package": not has_module and Path("/usr/bin/apt-get").exists(),
+        "linger": not Path("/var/lib/systemd/linger", user).exists(),
+    }
 
 
 def is_container() -> bool:

@@ -329,6 +329,10 @@ def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
         "files": [row._asdict() for row in files(place, components) if differs(row, stat.S_ISREG)],
         "retired": [path for path in retired(place, components) if os.path.lexists(path)],
         "certificates": foreign_certificates(place, components),
+        # Dev servers run below the manager of the agent's user.
+        "user_manager": host_facts.user_manager(agent["user"])
+        if place["manager"] == "systemd" and "workstation" in host.groups
+        else {"package": False, "linger": False},
         "crontab": place["crontab"] and CRON_MARK not in (run("crontab", "-l") or NOTHING).stdout,
         "links": [
             link for link in links(place, components) if target_of(Path(link["path"])) != link["target"]

@@ -52,6 +52,7 @@ class Agent(Component):
             "user_sentence": user_rules.REASONS[reason],
             "user_home": account.get("home", f"{state}/home"),
             "user_group": account.get("group", user),
+            "uid": account.get("uid"),  # null until the user is made
             "repos": f"{state}/repos",
             "data": f"{state}/data",
             # The dev servers of root and of other people are shown to the agent by a process of root's.
