@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from homeportd.processes.folder import MARK, folders
+from homeportd.processes.launcher import DirectLauncher
 from homeportd.processes.model import ProcessSpec, ProcessState
 from homeportd.processes.orphans import end_orphans, send_to
 from homeportd.processes.service import Processes
@@ -47,7 +48,7 @@ async def said(processes, id, text):
 async def processes(tmp_path):
     """The room, in a folder of its own."""
     root = tmp_path / "processes"
-    opened = Processes(root)
+    opened = Processes(root, DirectLauncher())
     await opened.open()
     yield opened
     await opened.close()

@@ -9,15 +9,16 @@ import signal
 import pytest
 
 from homeportd.errors import Problem
+from homeportd.processes.launcher import DirectLauncher
 from homeportd.processes.model import ProcessSpec, ProcessState
 from homeportd.processes.service import Processes
 
 from .conftest import ended, exists, python, runner_of, said, shell
 
-FORKS_AWAY = """
+FORKS_AWAY = r"""
 import os, time
 def say(word):
-    print(word, os.getpid(), flush=True)
+    os.write(1, f"{word} {os.getpid()}\n".encode())
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -27,12 +28,12 @@ if os.fork() == 0:
 say("first")
 """
 
-STUBBORN = """
+STUBBORN = r"""
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.fork() == 0:
     os.setsid()
-print("ready", flush=True)
+os.write(1, b"ready\n")
 while True:
     time.sleep(600)
 """
@@ -108,7 +109,7 @@ async def test_a_process_is_found_again_by_the_next_agent(processes, tmp_path):
     await processes.start(shell("a", "echo one; read line; echo $line; exit 7", tmp_path))
     await said(processes, "a", b"one\n")
     await processes.close()
-    after = Processes(tmp_path / "processes")
+    after = Processes(tmp_path / "processes", DirectLauncher())
     await after.open()
     try:
         assert after.get("a").identity == processes.get("a").identity
@@ -120,7 +121,7 @@ async def test_a_process_is_found_again_by_the_next_agent(processes, tmp_path):
         assert [line.text for line in await after.tail("a", 9)] == ["one", "two"]
     finally:
         await after.close()
-    last = Processes(tmp_path / "processes")
+    last = Processes(tmp_path / "processes", DirectLauncher())
     await last.open()
     try:
         assert last.get("a").exit == after.get("a").exit
@@ -143,7 +144,9 @@ async def test_orphans_of_a_killed_runner_are_ended(processes, tmp_path):
 
 
 async def test_usage_and_owner_of_a_tree(processes, tmp_path):
-    await processes.start(python("a", "import os\nos.fork()\nprint('up')\nwhile True: pass", tmp_path))
+    await processes.start(
+        python("a", "import os\nos.fork()\nos.write(1, b'up\\n')\nwhile True: pass", tmp_path)
+    )
     await said(processes, "a", b"up\nup\n")
     first = await processes.usage("a")
     assert first.processes == 2

@@ -15,7 +15,7 @@ from typing import Final
 from homeportd.errors import Problem, invalid, not_found
 from homeportd.processes.environment import environment
 from homeportd.processes.folder import MARK, NO_ROOM, ProcessFolder, folders, put
-from homeportd.processes.launcher import DirectLauncher, Launcher, LaunchError
+from homeportd.processes.launcher import Launcher, LaunchError
 from homeportd.processes.model import (
     ID,
     Chunk,
@@ -30,6 +30,7 @@ from homeportd.processes.model import (
 from homeportd.processes.orphans import alive, end_orphans, send_to
 from homeportd.processes.output import Output
 from homeportd.processes.runner import tree
+from homeportd.processes.system_launcher import SystemLauncher
 from homeportd.processes.trees import Trees
 from homeportd.processes.watch import FolderWatch
 from homeportd.signal import Signal
@@ -70,7 +71,7 @@ class Processes:
         self.changed: Signal[[Process]] = Signal()
         self.exited: Signal[[Process]] = Signal()
         self._root = root
-        self._launcher: Launcher = launcher or DirectLauncher()
+        self._launcher: Launcher = launcher or SystemLauncher()
         self._known: dict[str, Process] = {}
         self._live: dict[str, _Live] = {}
         self._locks: dict[str, asyncio.Lock] = {}

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from homeportd.accounts import own_name
 from homeportd.processes.folder import ProcessFolder
-from homeportd.processes.launcher import DirectLauncher, LaunchError, command, runner_environment
+from homeportd.processes.launcher import LaunchError, command, runner_environment
 from homeportd.processes.model import ProcessSpec
-from homeportd.processes.user_manager import ManagerError, Property, UserManager, manager_socket
+from homeportd.processes.user_manager import ManagerError, Property, UserManager
 
 OPEN_FILES: Final = 65536  # a bundler watches many; the soft limit of a login is 1024
 LATE_S: Final = 5.0  # that the runner has beyond the spec's own time to stop
@@ -90,39 +88,3 @@ class UnitLauncher:
     def _kill(self, unit: str) -> None:
         with UserManager(self._path) as manager:
             manager.kill(unit, signal.SIGKILL)
-
-
-class SystemLauncher:
-    """Starts runners the way that this machine has, found anew at each start: a manager comes up after the boot."""
-
-    def __init__(self) -> None:
-        self._direct = DirectLauncher()
-        self._boot_ends = time.monotonic() + BOOT_S
-
-    async def launch(self, folder: ProcessFolder, spec: ProcessSpec, run: str) -> None:
-        """See Launcher."""
-        path = manager_socket()
-        if _is_service():
-            while not path.exists() and time.monotonic() < self._boot_ends:  # noqa: ASYNC110
-                await asyncio.sleep(WAIT_S)
-        if path.exists():
-            await UnitLauncher(path).launch(folder, spec, run)
-        elif _is_service():
-            # What the agent's own sandbox holds could not run: it forbids what compilers at run time need.
-            raise LaunchError(
-                f"the user manager of {own_name()} does not run",
-                f"run bin/site, or as root: loginctl enable-linger {own_name()}",
-            )
-        else:
-            await self._direct.launch(folder, spec, run)
-
-    async def kill(self, folder: ProcessFolder, run: str) -> None:
-        """See Launcher."""
-        path = manager_socket()
-        if path.exists():
-            await UnitLauncher(path).kill(folder, run)
-
-
-def _is_service() -> bool:
-    """Whether this process is a unit of systemd's itself, and not merely below one."""
-    return os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())

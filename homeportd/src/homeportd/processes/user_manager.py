@@ -5,7 +5,6 @@ That socket is there wherever the manager is; a message bus of the user's, which
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,11 +35,6 @@ class ManagerError(Exception):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
         self.name = name
-
-
-def manager_socket() -> Path:
-    """Where the manager of this process's user listens, whether or not it runs."""
-    return Path(f"/run/user/{os.getuid()}/systemd/private")
 
 
 class UserManager:
