@@ -57,7 +57,10 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_a_fuzzer_finds_nothing(whole, tmp_path):
     made, token = whole
-    fuzz(tmp_path, f"http://localhost:{made.front}", token)
+    # It is not to ask the hosts that it makes up.
+    fuzz(
+        tmp_path, f"http://localhost:{made.front}", token, "--exclude-operation-id-regex=clone_repo|list_git"
+    )
     log = (made.folder / "agent.log").read_text()
     assert "Traceback" not in log, log
 

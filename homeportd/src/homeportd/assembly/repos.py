@@ -14,6 +14,8 @@ from homeportd.repos.clone import Clones
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git import config_file
 from homeportd.repos.git.command import Git, helper_command
+from homeportd.repos.hosts import api as hosts_api
+from homeportd.repos.hosts.service import HostedRepos
 from homeportd.repos.removal import Removals
 from homeportd.repos.service import Repos
 from homeportd.repos.updates import Updates
@@ -37,5 +39,6 @@ async def open_repos(
     removals = Removals(core.jobs, repos, git, ports)
     return (
         git_api.router(credentials, core.guard),
+        hosts_api.router(HostedRepos(credentials), core.guard),
         repos_api.router(repos, clones, updates, removals, ports, core.guard),
     )

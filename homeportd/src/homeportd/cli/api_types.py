@@ -158,6 +158,20 @@ class JobLine(TypedDict):
     text: str
 
 
+class HostedRepo(TypedDict):
+    """A repository at GitHub or GitLab; `name` with its owner."""
+
+    name: str
+    description: str
+    private: bool
+
+
+class HostedPage(TypedDict):
+    """A page of repositories at a host."""
+
+    repos: list[HostedRepo]
+
+
 class SshKey(TypedDict):
     """The public half of the SSH key of the agent's user, and the pages where it belongs."""
 
@@ -347,6 +361,7 @@ ANSWERS: Final[dict[tuple[str, str], object]] = {
     ("post", "/api/repos/{repo}/fetch"): Job,
     ("post", "/api/git/credential"): Credential,
     ("post", "/api/git/ssh-key"): SshKey,
+    ("get", "/api/github/repos"): HostedPage,
     ("get", "/api/settings"): None,
     ("put", "/api/settings"): None,
     ("get", "/api/jobs"): list[Job],

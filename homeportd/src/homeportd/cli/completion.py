@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
-from homeportd.cli.api_types import Domain, EdgeTunnel, Job, Port, Repo, Reservation
+from homeportd.cli.api_types import Domain, EdgeTunnel, HostedRepo, Job, Port, Repo, Reservation
 from homeportd.cli.clients import agent_client, daemon_client, edge_client
 from homeportd.cli.errors import Failure
 from homeportd.cli.output import phrases
@@ -27,6 +28,13 @@ def jobs(incomplete: str) -> Offers:
     """The jobs of the agent, each with its title."""
     found: list[Job] = _within_timeout(lambda: _of_agent("/jobs"))
     return _offers([(str(job["id"]), f"{job['title']}: {job['state']}") for job in found], incomplete)
+
+
+def hosted(incomplete: str) -> Offers:
+    """The owner's repositories at GitHub."""
+    path = f"/github/repos?q={quote(incomplete, safe='')}"
+    found: list[HostedRepo] = _within_timeout(lambda: _of_agent(path, "repos"))
+    return _offers([(repo["name"], repo["description"]) for repo in found], incomplete)
 
 
 def repos(incomplete: str) -> Offers:
@@ -74,9 +82,10 @@ def names(incomplete: str) -> Offers:
     return _offers([(each["name"], each["address"]) for each in found if each["name"]], incomplete)
 
 
-def _of_agent(path: str) -> list[Any]:
+def _of_agent(path: str, field: str | None = None) -> list[Any]:
     with agent_client.connect(TIMEOUT) as agent:
-        found: list[Any] = agent.get(path)
+        answer: Any = agent.get(path)
+    found: list[Any] = answer if field is None else answer[field]
     return found
 
 

@@ -140,12 +140,12 @@ class Jobs:
         """Begin a job. `work` raises HomeportError to fail with words; to cancel it is to cancel its task.
 
         `exclusive`: refused with Problem 409 while another job of this kind and subject has not ended. Raises
-        Problem 503 with MAX_WAITING jobs, sqlite3.Error.
+        Problem 429 with MAX_WAITING jobs, sqlite3.Error.
         """
         if exclusive:
             self._refuse_second(kind, subject)
         if len(self._runs) >= MAX_WAITING or self._closing:
-            raise Problem(503, f"{len(self._runs)} jobs wait already", "cancel one, or wait: homeport jobs")
+            raise Problem(429, f"{len(self._runs)} jobs wait already", "cancel one, or wait: homeport jobs")
         job = await self._store.add(kind, _shown(title), _shown(subject), clock.now())
         if exclusive:  # another may have come while this one was written
             try:

@@ -46,7 +46,7 @@ def router(preferences: Preferences, guard: Guard) -> APIRouter:
     async def read_settings() -> dict[str, dict[str, Any]]:
         return shown()
 
-    @routes.put("", responses=problems(401, 403, 413, 422, 503), response_model=View)
+    @routes.put("", responses=problems(400, 401, 403, 413, 422, 503), response_model=View)
     async def change_settings(body: Annotated[SettingsBody, Body()]) -> dict[str, dict[str, Any]]:
         await preferences.update(
             {
@@ -70,9 +70,8 @@ def _view(name: str, model: type[BaseModel]) -> type[BaseModel]:
 
 
 def _body(name: str, model: type[BaseModel]) -> Any:
-    # Their own checks come with the whole section.
     fields: dict[str, Any] = {}
     for field, info in model.model_fields.items():
-        kind: Any = str if is_secret(model, field) else info.annotation
+        kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
         fields[field] = (kind | None, None)
     return create_model(f"{name.capitalize()}SettingsBody", __base__=_Body, __doc__=model.__doc__, **fields)

@@ -49,7 +49,7 @@ def router(
         await repos.refresh_dirty()
         return repo_views(repos.all(), ports())
 
-    @routes.post("", status_code=202, responses=problems(401, 403, 409, 413, 422, 503))
+    @routes.post("", status_code=202, responses=problems(400, 401, 403, 409, 413, 422, 429, 503))
     async def clone_repo(_caller: Annotated[Caller, Depends(guard)], body: CloneBody) -> JobView:
         """Begin to clone; the job's `subject` is the repo's id when it is done."""
         request = CloneRequest(body.address, body.branch, body.into, body.submodules)
@@ -61,19 +61,19 @@ def router(
         found = repos.get(repo)
         return repo_page_view(found, await updates.state(found), ports())
 
-    @routes.delete("/{repo}", status_code=202, responses=problems(401, 403, 404, 409, 422, 503))
+    @routes.delete("/{repo}", status_code=202, responses=problems(401, 403, 404, 409, 422, 429, 503))
     async def remove_repo(
         _caller: Annotated[Caller, Depends(guard)], repo: RepoId, force: bool = False
     ) -> JobView:
         """Begin to remove a repo; 409 while work would be lost or something runs there, unless `force`."""
         return job_view(await removals.start(repo, force=force))
 
-    @routes.post("/{repo}/pull", status_code=202, responses=problems(401, 403, 404, 409, 422, 503))
+    @routes.post("/{repo}/pull", status_code=202, responses=problems(401, 403, 404, 409, 422, 429, 503))
     async def pull_repo(_caller: Annotated[Caller, Depends(guard)], repo: RepoId) -> JobView:
         """Begin to pull: a fast-forward, or the job fails with what differs."""
         return job_view(await updates.pull(repo))
 
-    @routes.post("/{repo}/fetch", status_code=202, responses=problems(401, 403, 404, 409, 422, 503))
+    @routes.post("/{repo}/fetch", status_code=202, responses=problems(401, 403, 404, 409, 422, 429, 503))
     async def fetch_repo(_caller: Annotated[Caller, Depends(guard)], repo: RepoId) -> JobView:
         """Begin to fetch; no branch of the repo changes."""
         return job_view(await updates.fetch(repo))

@@ -44,7 +44,7 @@ def router(credentials: Credentials, guard: Guard) -> APIRouter:
     """The routes below /api/git."""
     routes = APIRouter(prefix="/api/git", tags=["git"])
 
-    @routes.post("/credential", responses=problems(401, 403, 404, 413, 422))
+    @routes.post("/credential", responses=problems(400, 401, 403, 404, 413, 422))
     async def find_credential(
         caller: Annotated[Caller, Depends(guard)], body: CredentialBody
     ) -> CredentialView:

@@ -130,6 +130,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/github/repos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Github Repos
+         * @description Repositories at GitHub, private ones too, the last changed first; the list is kept for a minute.
+         */
+        get: operations["list_github_repos_api_github_repos_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gitlab/repos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Gitlab Repos
+         * @description Repositories at GitLab, private ones too, the last changed first.
+         */
+        get: operations["list_gitlab_repos_api_gitlab_repos_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -1013,6 +1053,26 @@ export interface components {
             local_urls: number | null;
             suggestion: "keep" | null;
         };
+        /** @description A page of repositories; `more`: there is a next one. `complete` false: not all of the owner's were searched. */
+        HostedPageView: {
+            complete: boolean;
+            more: boolean;
+            page: number;
+            rate: components["schemas"]["RateView"];
+            repos: components["schemas"]["HostedRepoView"][];
+        };
+        /** @description A repository that the owner may read at a host; `name` with its owner, `url` for cloning. */
+        HostedRepoView: {
+            archived: boolean;
+            default_branch: string | null;
+            description: string;
+            fork: boolean;
+            name: string;
+            private: boolean;
+            pushed_at: string | null;
+            ssh_url: string;
+            url: string;
+        };
         /** @description The reason why a job failed, and the next step. */
         JobErrorView: {
             detail: string;
@@ -1234,6 +1294,12 @@ export interface components {
             rate_out: number;
             requests: number;
             round_trip_ms: number | null;
+        };
+        /** @description The host's limit of requests; null: it did not say. */
+        RateView: {
+            limit: number | null;
+            remaining: number | null;
+            reset_at: string | null;
         };
         /** @description A DNS record; names end in a dot. */
         RecordView: {
@@ -1754,6 +1820,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SshKeyView"];
+                };
+            };
+        };
+    };
+    list_github_repos_api_github_repos_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                /** @description words that the name or description has */
+                q?: string;
+                refresh?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostedPageView"];
+                };
+            };
+        };
+    };
+    list_gitlab_repos_api_gitlab_repos_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                /** @description words that the name or description has */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostedPageView"];
                 };
             };
         };

@@ -23,7 +23,11 @@ commands = Commands(position=24)
 
 Address = Annotated[
     str,
-    typer.Argument(metavar="ADDRESS", help="https://…, git@host:path, OWNER/NAME at GitHub, or ./folder."),
+    typer.Argument(
+        metavar="ADDRESS",
+        help="https://…, git@host:path, OWNER/NAME at GitHub, or ./folder.",
+        autocompletion=completion.hosted,
+    ),
 ]
 Branch = Annotated[str | None, typer.Option("--branch", "-b", metavar="NAME", help="Check out this branch.")]
 Into = Annotated[

@@ -17,7 +17,7 @@ from homeportd.cli.registry import Group
 
 commands = Group(
     "settings",
-    "Settings that change without bin/site: git's name and address, tokens.",
+    "Settings that change without bin/site.",
     alone="list",
     position=85,
 )
