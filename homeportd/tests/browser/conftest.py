@@ -44,6 +44,11 @@ NARROW: dict[str, Any] = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where test_pictures.py puts its pictures."""
+    parser.addoption("--pictures", metavar="FOLDER", help="keep the pictures of the dashboard's pages here")
+
+
 @pytest.fixture(scope="session")
 def dashboard() -> None:
     """The built dashboard, as it is in the wheel."""

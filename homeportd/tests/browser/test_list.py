@@ -112,7 +112,7 @@ def test_an_open_menu_outlives_the_move_of_its_row(workstation, page):
     expect(moved.get_by_role("button", name="More")).to_be_focused()
     # A row that goes takes its menu with it, for good.
     moved.get_by_role("button", name="More").click()
-    page.evaluate("location.hash = '#/settings'")
+    page.evaluate("hash => { location.hash = hash }", f"#/ports/{workstation.first}/log")
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("menu")).to_have_count(0)
 
@@ -171,14 +171,14 @@ def test_an_empty_list_teaches(workstation, page):
     assert page.evaluate("navigator.clipboard.readText()") == "homeport share 8000 --password --expires 1h"
 
 
-def test_the_header_shows_the_machine(workstation, page):
+def test_home_shows_the_machine_and_its_load(workstation, page):
     status = workstation.call("GET", "/api/status")
-    header = page.get_by_role("banner")
-    expect(header).to_contain_text(status["hostname"])
+    expect(page.get_by_role("banner")).to_contain_text(status["hostname"])
+    load = page.get_by_role("region", name="Load")
     for name in ("CPU", "RAM", "Disk"):
-        expect(header).to_contain_text(name)
+        expect(load).to_contain_text(name)
     # The curve grows as figures come in.
-    points = "header polyline"
+    points = "[aria-label=Load] polyline"
     page.wait_for_selector(points, state="attached")
     before = page.locator(points).get_attribute("points")
     page.wait_for_function(
@@ -256,7 +256,7 @@ def test_the_palette_opens_the_rest(workstation, page):
     page.keyboard.press("Control+a")
     page.keyboard.type("settings")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
 
 
 def test_the_back_button_closes_a_sheet(workstation, page):

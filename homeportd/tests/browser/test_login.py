@@ -49,7 +49,7 @@ def test_the_password_lets_in_and_a_wrong_one_does_not(workstation, stranger):
     stranger.get_by_label("Dashboard password").fill(PASSWORD)
     stranger.get_by_role("button", name="Log in").click()
     # To where the link led.
-    expect(stranger.get_by_role("dialog", name="Settings")).to_be_visible()
+    expect(stranger.get_by_role("heading", name="Settings")).to_be_visible()
     stranger.get_by_role("button", name="Log out").click()
     expect(stranger.get_by_role("heading", name="Log in with a link")).to_be_visible()
     stranger.reload()
@@ -78,7 +78,7 @@ def test_the_login_leads_nowhere_else(workstation, contexts, errors, away):
 
 
 def test_a_session_that_ends_shows_the_login_page(workstation, page, errors):
-    palette(page, "settings")
+    palette(page, "tokens")
     page.context.clear_cookies()  # from here on the page may find out by itself, too
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
@@ -99,7 +99,7 @@ def test_what_comes_after_the_log_out_shows_nothing(workstation, contexts):
     page.goto(workstation.login_link())
     page.get_by_label("Filter ports and repos").wait_for()
     wait_for(lambda: page.wait_for_timeout(50) or len(asked) == 2, "the page asks again")
-    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("link", name="Settings").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
     with page.expect_response("**/api/repos"):
@@ -117,27 +117,26 @@ def test_the_settings_say_whom_the_agent_serves(workstation, page):
 
 def test_tokens_are_shown_once_and_can_be_revoked(workstation, page):
     page.goto(f"{workstation.url}/#/settings")
-    sheet = page.get_by_role("dialog", name="Settings")
-    sheet.get_by_label("Name of the new token").fill("laptop")
-    sheet.get_by_role("button", name="Create").click()
-    secret = sheet.locator("[data-secret] code").inner_text()
+    section = page.get_by_role("region", name="Tokens")
+    section.get_by_label("Name of the new token").fill("laptop")
+    section.get_by_role("button", name="Create").click()
+    secret = section.locator("[data-secret] code").inner_text()
     assert secret.startswith("hp_")
     authorized = {"Authorization": f"Bearer {secret}"}
     fresh = page.context.browser.new_context()
     try:
         assert fresh.request.get(f"{workstation.url}/api/ports", headers=authorized).ok
-        sheet.get_by_role("button", name="Close").click()
-        page.goto(f"{workstation.url}/#/settings")
-        expect(sheet.get_by_text("laptop")).to_be_visible()
-        expect(sheet.get_by_text(secret)).to_have_count(0)
-        sheet.get_by_role("button", name="Revoke laptop").click()
+        page.reload()
+        expect(section.get_by_text("laptop")).to_be_visible()
+        expect(section.get_by_text(secret)).to_have_count(0)
+        section.get_by_role("button", name="Revoke laptop").click()
         question = page.get_by_role("dialog", name="Revoke laptop?")
         question.get_by_role("button", name="Cancel").click()
         assert fresh.request.get(f"{workstation.url}/api/ports", headers=authorized).ok
-        sheet.get_by_role("button", name="Revoke laptop").click()
+        section.get_by_role("button", name="Revoke laptop").click()
         question.get_by_role("button", name="Revoke laptop").click()
         expect(question).to_have_count(0)  # it stays until the agent has answered
-        expect(sheet.get_by_role("button", name="Revoke laptop")).to_have_count(0)
+        expect(section.get_by_role("button", name="Revoke laptop")).to_have_count(0)
         assert fresh.request.get(f"{workstation.url}/api/ports", headers=authorized).status == 401
     finally:
         fresh.close()
@@ -154,4 +153,4 @@ def test_the_password_is_set_in_the_settings(workstation, page):
     expect(field).to_have_value("")  # once the agent has answered; that one is set may have been so before
     expect(page.get_by_text("One is set. A new one takes its place.")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()

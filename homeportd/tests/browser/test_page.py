@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from .conftest import in_place, palette, row, serious_faults
+from .conftest import at_rest, in_place, palette, row, serious_faults
 
 SHEETS = {
     "": None,
+    "#/repos/{repo}": None,
+    "#/settings": None,
     "#/ports/{port}/share": "Share {port}",
     "#/ports/{port}/log": "Access log of {port}",
-    "#/settings": "Settings",
 }
+PLACES = {"": "Home", "#/repos/{repo}": "Home", "#/settings": "Settings"}
 
 
-def go_to(workstation, page, sheet, number):
-    """Open a sheet by its address; wait until it is the one that is open, and has what it shows."""
-    page.goto(f"{workstation.url}/{sheet.format(port=number)}")
+def go_to(workstation, page, sheet, number, repo):
+    """Open a page or sheet by its address; wait until it is the one that is open, and has what it shows."""
+    page.goto(f"{workstation.url}/{sheet.format(port=number, repo=repo)}")
     name = SHEETS[sheet]
     if name is None:
         expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator("nav [aria-current=page]:visible")).to_have_text(PLACES[sheet])
+        expect(page.get_by_role("main")).not_to_contain_text("Fetching")
     else:
         dialog = page.get_by_role("dialog", name=name.format(port=number))
         expect(dialog).to_be_visible()
@@ -44,7 +48,7 @@ def test_nothing_is_wider_than_the_screen_and_fingers_hit(workstation, log_in, d
     page = log_in(device)
     expect(row(page, number)).to_be_visible()
     for sheet in SHEETS:
-        go_to(workstation, page, sheet, number)
+        go_to(workstation, page, sheet, number, folder.name)
         if sheet.endswith("share"):
             page.get_by_text("Day and time").click()
             page.get_by_role("button", name="QR code").click()
@@ -56,8 +60,8 @@ def test_nothing_is_wider_than_the_screen_and_fingers_hit(workstation, log_in, d
         if device.get("is_mobile"):
             low = page.evaluate(
                 """() => [...(document.querySelector('dialog[open]') ?? document).querySelectorAll(
-                    'button, [data-port] > a:not([data-row-link]), input:not(.sr-only), ' +
-                    'summary, label:has(.sr-only)')]
+                    'button, nav a, [data-port] > a:not([data-row-link]), input:not(.sr-only, [type=checkbox]), ' +
+                    'summary, label:has(.sr-only, [type=checkbox])')]
                   .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 43.9)
                   .map(e => e.outerHTML.slice(0, 120))"""
             )
@@ -84,7 +88,7 @@ def test_axe_finds_nothing_serious(workstation, log_in, device):
         assert serious_faults(page, workstation) == [], where
 
     for sheet in SHEETS:
-        go_to(workstation, page, sheet, number)
+        go_to(workstation, page, sheet, number, "shop")
         check(sheet or "list")
     page.goto(f"{workstation.url}/#/")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -95,7 +99,10 @@ def test_axe_finds_nothing_serious(workstation, log_in, device):
     check("menu")
 
 
-def test_nothing_moves_for_a_person_who_wants_no_motion(page):
+def test_nothing_moves_for_a_person_who_wants_no_motion(workstation, page):
+    workstation.serve(workstation.repo("shop"), workstation.first)
+    in_place(page, workstation.first, "shop")
+    at_rest(page)
     started = page.evaluate_handle(
         """() => {
             const started = [];
@@ -105,16 +112,16 @@ def test_nothing_moves_for_a_person_who_wants_no_motion(page):
         }"""
     )
 
-    def open_settings():
-        page.get_by_role("button", name="Settings").click()
-        page.get_by_role("dialog", name="Settings").get_by_role("button", name="Close").click()
+    def open_sheet():
+        page.evaluate("hash => { location.hash = hash }", f"#/ports/{workstation.first}/share")
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
 
     page.emulate_media(reduced_motion="reduce")
-    open_settings()
+    open_sheet()
     assert started.json_value() == []
     page.emulate_media(reduced_motion="no-preference")
-    open_settings()
+    open_sheet()
     page.wait_for_function("started => started.includes('rise')", arg=started)
 
 

@@ -1,6 +1,6 @@
 import { announcement, notice } from "./browser/notices";
 import { ProblemBox } from "./components/problem-box";
-import { Dashboard } from "./dashboard/dashboard";
+import { Layout } from "./layout/layout";
 import { Login } from "./login/login";
 import { failure, phase, start } from "./state/agent";
 
@@ -11,7 +11,7 @@ export function App() {
       {phase.value === "starting" && <p class="p-6 text-soft">Asking this machine what runs …</p>}
       {phase.value === "login" && <Login />}
       {phase.value === "failed" && <Failed />}
-      {phase.value === "ready" && <Dashboard />}
+      {phase.value === "ready" && <Layout />}
       <div role="status" aria-live="polite" class="sr-only">
         {announcement.value}
       </div>

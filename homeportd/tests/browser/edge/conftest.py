@@ -246,7 +246,7 @@ def at_edge(
         watch_errors(page, errors)
         page.goto(workstation.admin_link())
         page.goto(f"{workstation.admin}/#/{page_name}")
-        page.get_by_role("navigation", name="Pages").wait_for()
+        page.get_by_role("navigation", name="Places").wait_for()
         return page
 
     return enter

@@ -46,7 +46,6 @@ def test_the_password_lets_in_here_too(workstation, contexts, errors):
     page.get_by_label("Dashboard password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Tokens")).to_be_visible()
-    page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in with a link")).to_be_visible()
 
@@ -133,7 +132,8 @@ def test_a_workstation_without_an_edge_shows_none_of_it(workstation, contexts, e
     with told(page, workstation, edge=None):
         page.goto(workstation.login_link())
         page.get_by_label("Filter ports and repos").wait_for()
-        expect(page.get_by_role("navigation", name="Pages")).to_have_count(0)
+        places = page.get_by_role("navigation", name="Places")
+        expect(places.get_by_role("link")).to_have_text(["Home", "Settings"])
         page.goto(f"{workstation.url}/#/tunnels")
         expect(page.get_by_role("heading", name="Nothing listens yet")).to_be_visible()
         assert not [url for url in asked if "/part-" in url or "/api/tunnels" in url]
@@ -148,7 +148,8 @@ def test_an_edge_alone_begins_with_its_tunnels(workstation, contexts, errors):
     with told(page, workstation, origin=None):
         page.goto(workstation.admin_link())
         expect(page.get_by_role("heading", name="No tunnel yet")).to_be_visible()
-        pages = page.get_by_role("navigation", name="Pages")
-        expect(pages.get_by_role("link", name="Ports")).to_have_count(0)
-        expect(pages.get_by_role("link", name="Tunnels")).to_have_attribute("aria-current", "page")
+        places = page.get_by_role("navigation", name="Places")
+        expect(places.get_by_role("link")).to_have_text(["Tunnels", "Settings"])
+        expect(places.get_by_role("link", name="Tunnels")).to_have_attribute("aria-current", "page")
+        expect(page.get_by_role("region", name="Load")).to_contain_text("CPU")
         assert not [url for url in asked if url.endswith(("/api/ports", "/api/repos"))]

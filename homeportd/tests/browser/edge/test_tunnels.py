@@ -367,7 +367,12 @@ def test_every_page_fits_and_can_be_used_by_anyone(workstation, client, web_serv
     page.get_by_role("menuitem", name="Remove").click()
     expect(page.get_by_role("dialog", name=f"Remove the reservation of {LONG_NAME}?")).to_be_visible()
     assert cut_off(page) == []
-    # The page that is open is seen among the tabs, though its tab comes later than the rest.
+    # The page that is open is seen among the tabs, and its place among the places.
     page.goto(f"{workstation.admin}/#/domains")
     page.reload()
-    expect(page.get_by_role("link", name="Domains")).to_be_in_viewport(ratio=0.9)
+    tab = page.get_by_role("navigation", name="Tunnels").get_by_role("link", name="Domains")
+    expect(tab).to_be_in_viewport(ratio=1)
+    expect(tab).to_have_attribute("aria-current", "page")
+    place = page.get_by_role("navigation", name="Places").get_by_role("link", name="Tunnels")
+    expect(place).to_be_in_viewport(ratio=1)
+    expect(place).to_have_attribute("aria-current", "page")

@@ -16,6 +16,20 @@ import { closeSheet } from "../state/route";
 
 const BURST_MS = 250;
 
+/** The access log of a port as a sheet. */
+export function AccessLogSheet({ number }: { number: number }) {
+  return (
+    <Dialog
+      title={`Access log of ${number}`}
+      about="Newest first, as it happens"
+      width="sm:max-w-4xl"
+      onClose={closeSheet}
+    >
+      <AccessLog number={number} />
+    </Dialog>
+  );
+}
+
 /** The access log of a port, newest row first; new rows appear as they are written. */
 export function AccessLog({ number }: { number: number }) {
   const [log, setLog] = useState<LogWindow<AccessLogRow> | null>(null);
@@ -54,12 +68,7 @@ export function AccessLog({ number }: { number: number }) {
   }, [number]);
 
   return (
-    <Dialog
-      title={`Access log of ${number}`}
-      about="Newest first, as it happens"
-      width="sm:max-w-4xl"
-      onClose={closeSheet}
-    >
+    <>
       {problem && <ProblemBox problem={problem} />}
       {log === null && !problem && <p class="text-soft">Fetching the last {PAGE_SIZE} visits …</p>}
       {log?.rows.length === 0 && (
@@ -77,7 +86,7 @@ export function AccessLog({ number }: { number: number }) {
           Show {PAGE_SIZE} older
         </button>
       )}
-    </Dialog>
+    </>
   );
 }
 

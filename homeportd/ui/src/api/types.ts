@@ -41,4 +41,14 @@ export type Domain = Schemas["DomainView"];
 export type DomainState = Domain["state"];
 export type DnsRecord = Schemas["RecordView"];
 
+export type Job = Schemas["JobView"];
+export type JobLine = Schemas["JobLineView"];
+export type CloneRequest = Schemas["CloneBody"];
+
+/** Settings that may be changed in the dashboard; of a secret, whether there is one. */
+export type Preferences = Schemas["SettingsView"];
+/** What is left out stays as it is, null gives a setting its default again. */
+export type PreferencesChange = Schemas["SettingsBody"];
+export type SshKey = Schemas["SshKeyView"];
+
 export type EventMessage = Schemas["EventMessage"];

@@ -122,3 +122,13 @@ export const RefreshIcon = () => (
     <path d="M15.5 8A6 6 0 0 0 5 6.5L4 8M4.5 12A6 6 0 0 0 15 13.5l1-1.5M4 4v4h4M16 16v-4h-4" />
   </Icon>
 );
+export const HomeIcon = () => (
+  <Icon>
+    <path d="M3.5 9.5 10 4l6.5 5.5M5.5 8.5v7.5h9V8.5M8.5 16v-4h3v4" />
+  </Icon>
+);
+export const TunnelIcon = () => (
+  <Icon>
+    <path d="M3.5 15.5v-4a6.5 6.5 0 0 1 13 0v4M7 15.5v-4a3 3 0 0 1 6 0v4M2.5 15.5h15" />
+  </Icon>
+);

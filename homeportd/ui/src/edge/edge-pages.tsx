@@ -3,10 +3,8 @@
 import { ConfirmDialog } from "../components/confirm-dialog";
 import { Dialog } from "../components/dialog";
 import { describeCounts } from "../model/tunnels";
-import { Tokens } from "../settings/tokens";
 import type { EdgePages } from "../state/edge-pages";
-import { filter } from "../state/filter";
-import { closeSheet, type PageName, route } from "../state/route";
+import { closeSheet, route, type TunnelPage } from "../state/route";
 import { DomainSheet } from "./domain-sheet";
 import { DomainsPage } from "./domains-page";
 import { onRowKey } from "./edge-actions";
@@ -17,7 +15,7 @@ import { ReservationsPage } from "./reservations-page";
 import { TunnelSheet } from "./tunnel-sheet";
 import { TunnelsPage } from "./tunnels-page";
 
-function Page({ page }: { page: PageName }) {
+function Page({ page }: { page: TunnelPage }) {
   if (tunnels.value === null) return <p class="text-soft">Fetching the tunnels …</p>;
   switch (page) {
     case "tunnels":
@@ -26,14 +24,6 @@ function Page({ page }: { page: PageName }) {
       return <ReservationsPage />;
     case "domains":
       return <DomainsPage />;
-    case "tokens":
-      return (
-        <div class="max-w-3xl rounded-box border border-line bg-paper p-4 sm:p-6">
-          <Tokens filter={filter.value} heading="h2" />
-        </div>
-      );
-    default:
-      return null;
   }
 }
 
@@ -69,7 +59,7 @@ function ExistingReservation({ id }: { id: string }) {
   );
 }
 
-function Summary({ page }: { page: PageName }) {
+function Summary({ page }: { page: TunnelPage }) {
   if (tunnels.value === null) return null;
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
   switch (page) {
@@ -79,8 +69,6 @@ function Summary({ page }: { page: PageName }) {
       return <>{count(reservations.value.length, "reservation")}</>;
     case "domains":
       return <>{count(domains.value?.length ?? 0, "domain")}</>;
-    default:
-      return null;
   }
 }
 

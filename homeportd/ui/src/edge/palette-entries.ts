@@ -24,7 +24,6 @@ export function paletteEntries(): PaletteEntry[] {
     ...(domains.value === null
       ? []
       : [page("Domains", "your own, with their certificates", () => navigate({ name: "domains" }))]),
-    page("Tokens", "for clients and scripts", () => navigate({ name: "tokens" })),
     page("Reserve a name or port", "HTTP, TCP, UDP", () =>
       navigate({ name: "reserve", kind: "http", label: "" }),
     ),

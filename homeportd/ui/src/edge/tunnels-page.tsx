@@ -138,9 +138,9 @@ function NoTunnels() {
     >
       <div>
         <p class="mb-1.5">
-          Make a token for the machine that has the server, on the page{" "}
-          <a class="text-accent underline" href="#/tokens">
-            Tokens
+          Make a token for the machine that has the server, in the{" "}
+          <a class="text-accent underline" href="#/settings/tokens">
+            settings
           </a>{" "}
           or in a terminal of this edge:
         </p>

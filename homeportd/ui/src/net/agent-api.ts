@@ -1,6 +1,6 @@
 /** The requests of every machine's dashboard. Each throws Problem. */
 
-import type { AccessLogRow, ShareRequest, Token } from "../api/types";
+import type { AccessLogRow, CloneRequest, Job, PreferencesChange, ShareRequest, Token } from "../api/types";
 import { call } from "./call";
 import { Problem } from "./problem";
 
@@ -40,3 +40,18 @@ export async function removeShare(port: number): Promise<void> {
 /** One page of a port's access log, newest first, older than row `before` when that is given. */
 export const getAccessLog = (port: number, limit: number, before?: AccessLogRow["id"]) =>
   call("get", "/api/ports/{port}/logs", { path: { port }, query: { limit, before: before ?? null } });
+
+export const getJobs = () => call("get", "/api/jobs");
+/** Asks a job to end; the event of its end follows. */
+export const cancelJob = (job: Job["id"]) => call("post", "/api/jobs/{job}/cancel", { path: { job } });
+/** The kept lines of a job's log after number `since`. */
+export const getJobLog = (job: Job["id"], since: number) =>
+  call("get", "/api/jobs/{job}/log", { path: { job }, query: { since } });
+/** Begins to clone: the answer is the job. */
+export const cloneRepo = (body: CloneRequest) => call("post", "/api/repos", { body });
+
+export const getPreferences = () => call("get", "/api/settings");
+export const changePreferences = (body: PreferencesChange) => call("put", "/api/settings", { body });
+export const getSshKey = () => call("get", "/api/git/ssh-key");
+/** Makes the key where there is none. */
+export const makeSshKey = () => call("post", "/api/git/ssh-key");

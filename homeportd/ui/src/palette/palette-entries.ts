@@ -1,21 +1,14 @@
 /** Entries of the palette: the actions of each port, each repo, and those of the page. */
 
 import type { Port, Repo } from "../api/types";
+import type { PaletteEntry } from "../model/palette-entry";
 import { describePort, effectiveMode, MODE_LABELS } from "../model/port-text";
 import type { PortsState } from "../model/ports";
 import { edgePages } from "../state/edge-pages";
-import { filter } from "../state/filter";
 import { focusFilter } from "../state/keyboard";
+import { places } from "../state/places";
 import { copyLink, openPort, unshare } from "../state/port-actions";
-import { navigate } from "../state/route";
-
-export interface PaletteEntry {
-  id: string;
-  /** The verb and its object; what was typed is looked for in this and in `about`. */
-  label: string;
-  about: string;
-  run: () => void;
-}
+import { HOME, navigate } from "../state/route";
 
 export function paletteEntries(state: PortsState): PaletteEntry[] {
   const ports = [...state.ports.values()].sort((a, b) => a.port - b.port);
@@ -24,11 +17,34 @@ export function paletteEntries(state: PortsState): PaletteEntry[] {
     ...ports.flatMap((port) => portEntries(port, names.get(port.repo ?? "") ?? "")),
     ...(edgePages.value?.paletteEntries() ?? []),
     ...[...state.repos].sort((a, b) => a.name.localeCompare(b.name)).map(repoEntry),
+    ...(places.value.includes("home")
+      ? [
+          { id: "home", label: "Home", about: "repos and ports", run: () => navigate(HOME) },
+          {
+            id: "clone",
+            label: "Clone a repository",
+            about: "from an address or OWNER/NAME",
+            run: () => navigate({ name: "clone" }),
+          },
+          {
+            id: "activity",
+            label: "Activity",
+            about: "jobs, and what happened",
+            run: () => navigate({ name: "activity" }),
+          },
+        ]
+      : []),
     {
       id: "settings",
       label: "Settings",
-      about: "tokens, password, log out",
-      run: () => navigate({ name: "settings" }),
+      about: "account, password, log out",
+      run: () => navigate({ name: "settings", section: "" }),
+    },
+    {
+      id: "tokens",
+      label: "Tokens",
+      about: "settings · for clients and scripts",
+      run: () => navigate({ name: "settings", section: "tokens" }),
     },
     { id: "filter", label: "Filter the list", about: "key /", run: () => window.setTimeout(focusFilter) },
   ];
@@ -56,8 +72,5 @@ const repoEntry = (repo: Repo): PaletteEntry => ({
   id: `repo ${repo.id}`,
   label: repo.name,
   about: `repo · ${repo.path}`,
-  run: () => {
-    filter.value = repo.name;
-    window.setTimeout(focusFilter);
-  },
+  run: () => navigate({ name: "repo", id: repo.id }),
 });

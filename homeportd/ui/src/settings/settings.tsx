@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks";
 import { notify } from "../browser/notices";
 import { Command } from "../components/command";
-import { Dialog } from "../components/dialog";
 import { PasswordField } from "../components/password-field";
 import { ProblemBox } from "../components/problem-box";
 import { logOut, setPassword } from "../net/agent-api";
@@ -9,33 +8,40 @@ import { attempt } from "../net/attempt";
 import { Problem } from "../net/problem";
 import { caller, start } from "../state/agent";
 import { status } from "../state/machine";
-import { closeSheet } from "../state/route";
+import { HOME, navigate } from "../state/route";
+import { GitSettings } from "./git-settings";
+import { SettingsSection } from "./settings-section";
 import { Tokens } from "./tokens";
 
 const MIN_PASSWORD_LENGTH = 8;
 
+/** The page of settings. */
 export function Settings() {
+  const { hostname = "", version = "" } = status.value ?? {};
   return (
-    <Dialog
-      title="Settings"
-      about={`Homeport ${status.value?.version ?? ""} on ${status.value?.hostname ?? ""}`}
-      onClose={closeSheet}
-    >
-      <div class="space-y-8">
+    <div class="mt-5 grid max-w-4xl gap-x-8 gap-y-4 lg:grid-cols-[10rem_minmax(0,1fr)]">
+      <header class="lg:sticky lg:top-5 lg:self-start">
+        <h2 class="text-title font-semibold">Settings</h2>
+        <p class="mt-0.5 text-small text-soft [overflow-wrap:anywhere]">
+          Homeport {version} on {hostname}
+        </p>
+      </header>
+      <div class="space-y-4">
+        <ServedUser />
+        {status.value?.origin != null && <GitSettings />}
         <Tokens />
         <DashboardPassword />
-        <ServedUser />
-        <section aria-labelledby="this-browser">
-          <h3 id="this-browser" class="font-semibold">
-            This browser
-          </h3>
-          <p class="mt-1 mb-3 text-soft">Logged in until you log out here. Shared links go on working.</p>
+        <SettingsSection
+          id="browser"
+          title="This browser"
+          about="Logged in until you log out here. Shared links go on working."
+        >
           <button type="button" class="button-plain" onClick={() => void logOutHere()}>
             Log out
           </button>
-        </section>
+        </SettingsSection>
       </div>
-    </Dialog>
+    </div>
   );
 }
 
@@ -43,16 +49,13 @@ function ServedUser() {
   const { user = "", user_choice: choice } = status.value ?? {};
   if (!choice) return null;
   return (
-    <section aria-labelledby="served-user">
-      <h3 id="served-user" class="font-semibold">
-        Account
-      </h3>
+    <SettingsSection id="account" title="Account">
       <p class="mt-1 mb-3 text-soft">
         The agent serves <span class="font-mono text-small">{user}</span>: {choice.sentence}.
         {choice.change && " For another account, run this in the checkout:"}
       </p>
       {choice.change && <Command text={choice.change} />}
-    </section>
+    </SettingsSection>
   );
 }
 
@@ -75,15 +78,15 @@ function DashboardPassword() {
     setBusy(false);
   };
   return (
-    <section aria-labelledby="dashboard-password">
-      <h3 id="dashboard-password" class="font-semibold">
-        Dashboard password
-      </h3>
-      <p class="mt-1 mb-3 text-soft">
-        {isSet
+    <SettingsSection
+      id="password"
+      title="Dashboard password"
+      about={
+        isSet
           ? "One is set. A new one takes its place."
-          : "None is set: a link from the terminal is the only way in."}
-      </p>
+          : "None is set: a link from the terminal is the only way in."
+      }
+    >
       <form class="space-y-3" onSubmit={save}>
         <PasswordField
           label="New password"
@@ -98,7 +101,7 @@ function DashboardPassword() {
           {busy ? "Saving …" : "Set password"}
         </button>
       </form>
-    </section>
+    </SettingsSection>
   );
 }
 
@@ -110,6 +113,6 @@ async function logOutHere(): Promise<void> {
     notify(`${error.title}. ${error.fix}`);
     return;
   }
-  closeSheet();
+  navigate(HOME);
   await start();
 }

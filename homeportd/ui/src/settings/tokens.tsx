@@ -5,7 +5,6 @@ import { Chips } from "../components/chips";
 import { Command } from "../components/command";
 import { type Confirmation, ConfirmDialog } from "../components/confirm-dialog";
 import { ProblemBox } from "../components/problem-box";
-import { matchesFilter } from "../model/text-filter";
 import { formatAge, formatExpiry } from "../model/time-format";
 import { edgeAddress } from "../model/tunnels";
 import { createToken, getTokens, revokeToken, rotateToken } from "../net/agent-api";
@@ -14,6 +13,7 @@ import type { Problem } from "../net/problem";
 import { readOrder } from "../net/read-order";
 import { now } from "../state/clock";
 import { status } from "../state/machine";
+import { SettingsSection } from "./settings-section";
 
 const GRACE_PERIODS = [
   { value: "0", label: "At once" },
@@ -27,7 +27,7 @@ const SCOPES = [
 ] as const;
 
 /** The list of tokens, and a form for a new one. The secret of a token is shown once. */
-export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: string; heading?: "h2" | "h3" }) {
+export function Tokens() {
   const edge = status.value?.edge ?? null;
   const [reads] = useState(readOrder);
   const [tokens, setTokens] = useState<Token[] | null>(null);
@@ -37,10 +37,6 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
   const [rotating, setRotating] = useState<Token["id"] | null>(null);
   const [confirmation, setConfirmation] = useState<Confirmation | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
-
-  const shown = tokens?.filter((token) =>
-    matchesFilter(filter, `${token.name} ${token.prefix} ${token.scope}`),
-  );
 
   const run = async (work: () => Promise<void>) => {
     setProblem(null);
@@ -79,16 +75,16 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
     });
 
   return (
-    <section aria-labelledby="tokens">
-      <Heading id="tokens" class="font-semibold">
-        {edge ? "Tokens" : "API tokens"}
-      </Heading>
-      <p class="mt-1 mb-3 text-soft">
-        {edge
+    <SettingsSection
+      id="tokens"
+      title="Tokens"
+      about={
+        edge
           ? "For the machines that open tunnels here, and for scripts."
-          : "For scripts on other machines. A token made here can do all that you can."}
-      </p>
-      {shown?.map((token) => (
+          : "For scripts on other machines. A token made here can do all that you can."
+      }
+    >
+      {tokens?.map((token) => (
         <div key={token.id} class="border-t border-line py-1" data-token={token.id}>
           <div class="flex flex-wrap items-center gap-x-3">
             <p class="min-w-0 flex-1 basis-44 [overflow-wrap:anywhere]">
@@ -131,9 +127,6 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
           )}
         </div>
       ))}
-      {shown?.length === 0 && tokens?.length !== 0 && (
-        <p class="text-soft">No token matches “{filter.trim()}”.</p>
-      )}
       {tokens === null && !problem && <p class="text-soft">Fetching the tokens …</p>}
       {made && (
         <div class="my-3 space-y-3" data-secret>
@@ -171,7 +164,7 @@ export function Tokens({ filter = "", heading: Heading = "h3" }: { filter?: stri
         </div>
       )}
       {confirmation && <ConfirmDialog confirmation={confirmation} onClose={() => setConfirmation(null)} />}
-    </section>
+    </SettingsSection>
   );
 }
 

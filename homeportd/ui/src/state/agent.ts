@@ -4,12 +4,13 @@ import { batch, signal } from "@preact/signals";
 import type { Caller, EventMessage } from "../api/types";
 import { announce } from "../browser/notices";
 import { portsStateOf } from "../model/ports";
-import { getCaller, getPorts, getRepos, getStatus } from "../net/agent-api";
+import { getCaller, getJobs, getPorts, getRepos, getStatus } from "../net/agent-api";
 import { onUnauthorized } from "../net/attempt";
 import { EventSocket } from "../net/event-socket";
 import { Problem } from "../net/problem";
 import { loadEdgePages } from "./edge-pages";
 import { dispatch } from "./events";
+import { setJobs } from "./jobs";
 import { setStatus } from "./machine";
 import { setPorts } from "./port-state";
 
@@ -77,14 +78,16 @@ async function load(): Promise<void> {
   const begunIn = epoch;
   try {
     const status = await getStatus();
-    // An edge alone has neither.
-    const [ports, repos] = status.origin === null ? [[], []] : await Promise.all([getPorts(), getRepos()]);
+    // An edge alone has none of these.
+    const [ports, repos, jobs] =
+      status.origin === null ? [[], [], []] : await Promise.all([getPorts(), getRepos(), getJobs()]);
     if (begunIn !== epoch) return;
     // Not awaited: its pages say by themselves that they are being loaded, or what went wrong.
     const edge = status.edge === null ? Promise.resolve(true) : loadEdgePages();
     batch(() => {
       setStatus(status);
       setPorts(portsStateOf(ports, repos, status.origin ?? ""), pending);
+      setJobs(jobs, pending);
       phase.value = "ready";
       failure.value = null;
     });

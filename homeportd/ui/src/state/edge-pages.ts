@@ -5,12 +5,12 @@ import type { JSX } from "preact";
 import type { PaletteEntry } from "../model/palette-entry";
 import { handleUnauthorized } from "../net/attempt";
 import { Problem } from "../net/problem";
-import type { PageName } from "./route";
+import type { TunnelPage } from "./route";
 
 export interface EdgePages {
-  Page: (props: { page: PageName }) => JSX.Element | null;
+  Page: (props: { page: TunnelPage }) => JSX.Element | null;
   Sheets: () => JSX.Element | null;
-  Summary: (props: { page: PageName }) => JSX.Element | null;
+  Summary: (props: { page: TunnelPage }) => JSX.Element | null;
   /** Whether this edge can map domains. */
   hasDomains: () => boolean;
   paletteEntries: () => PaletteEntry[];

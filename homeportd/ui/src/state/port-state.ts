@@ -15,11 +15,14 @@ const state = signal(NO_PORTS);
 export const portsState: { readonly value: PortsState; peek: () => PortsState } = state;
 
 const rows = retainedRows<number, Port>("port ");
-/** The ports that pass the filter, by repo; with those that closed under the pointer. */
-export const portGroups = computed(() => {
-  const ports = new Map([...rows.retained.value, ...state.value.ports]);
-  return groupPorts({ ...state.value, ports }, filter.value);
-});
+/** The ports, with those that closed under the pointer. */
+const withRetained = computed(() => new Map([...rows.retained.value, ...state.value.ports]));
+/** The same by number. */
+export const shownPorts = computed(() => [...withRetained.value.values()].sort((a, b) => a.port - b.port));
+/** The ports that pass the filter, by repo. */
+export const portGroups = computed(() =>
+  groupPorts({ ...state.value, ports: withRetained.value }, filter.value),
+);
 
 /** Replaces all by what was read, brought up to date by events that came meanwhile. */
 export function setPorts(read: PortsState, since: readonly EventMessage[]): void {

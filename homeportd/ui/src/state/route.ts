@@ -3,22 +3,31 @@
 import { computed, signal } from "@preact/signals";
 import type { TunnelKind } from "../api/types";
 
-export type PageName = "list" | "tunnels" | "reservations" | "domains" | "tokens";
+export type TunnelPage = "tunnels" | "reservations" | "domains";
 
-export type Route =
-  | { name: PageName }
+export type Page =
+  | { name: "home" | "activity" | TunnelPage }
+  | { name: "repo"; id: string }
+  /** `section`: the heading to begin with; empty for the first. */
+  | { name: "settings"; section: string };
+
+export type Sheet =
   | { name: "share" | "log"; port: number }
   | { name: "tunnel" | "reservation"; id: string }
   /** A new reservation, with the fields that are known. */
   | { name: "reserve"; kind: TunnelKind; label: string }
-  | { name: "add-domain" }
-  | { name: "settings" };
+  | { name: "add-domain" | "clone" };
 
-const PAGES: readonly string[] = ["tunnels", "reservations", "domains", "tokens"];
+export type Route = Page | Sheet;
+
+export const HOME: Page = { name: "home" };
+
+/** Pages and sheets whose address is their name alone. */
+const SIMPLE = ["activity", "tunnels", "reservations", "domains", "clone"] as const;
 
 export function readRoute(hash: string): Route {
   const [root, page = "", first = "", second = "", third = "", ...rest] = hash.split("/");
-  if (root !== "#" || rest.length > 0) return { name: "list" };
+  if (root !== "#" || rest.length > 0) return HOME;
   if (page === "ports" && /^\d{1,5}$/.test(first) && (second === "share" || second === "log") && third === "")
     return { name: second, port: Number(first) };
   if (page === "reservations" && first === "new") {
@@ -26,12 +35,18 @@ export function readRoute(hash: string): Route {
     return { name: "reserve", kind, label: decode(third) };
   }
   if (page === "domains" && first === "new" && second === "") return { name: "add-domain" };
-  if (second !== "") return { name: "list" };
-  if (page === "tunnels" && first !== "") return { name: "tunnel", id: decode(first) };
-  if (page === "reservations" && first !== "") return { name: "reservation", id: decode(first) };
-  if (first !== "") return { name: "list" };
-  if (page === "settings") return { name: "settings" };
-  return PAGES.includes(page) ? { name: page as PageName } : { name: "list" };
+  if (second !== "") return HOME;
+  if (page === "settings") return { name: "settings", section: decode(first) };
+  if (first !== "") return readEntry(page, decode(first));
+  // The address of the tokens' page that was.
+  if (page === "tokens") return { name: "settings", section: "tokens" };
+  return (SIMPLE as readonly string[]).includes(page) ? { name: page as (typeof SIMPLE)[number] } : HOME;
+}
+
+function readEntry(page: string, id: string): Route {
+  if (page === "repos") return { name: "repo", id };
+  if (page === "tunnels") return { name: "tunnel", id };
+  return page === "reservations" ? { name: "reservation", id } : HOME;
 }
 
 /** Decodes a part of an address, which may be typed and have a lone "%". */
@@ -45,14 +60,17 @@ function decode(text: string): string {
 
 export function routeHash(route: Route): string {
   switch (route.name) {
-    case "list":
+    case "home":
       return "#/";
     case "share":
     case "log":
       return `#/ports/${route.port}/${route.name}`;
+    case "repo":
     case "tunnel":
     case "reservation":
       return `#/${route.name}s/${encodeURIComponent(route.id)}`;
+    case "settings":
+      return `#/settings${route.section ? `/${encodeURIComponent(route.section)}` : ""}`;
     case "reserve":
       return `#/reservations/new/${route.kind}${route.label ? `/${encodeURIComponent(route.label)}` : ""}`;
     case "add-domain":
@@ -62,42 +80,43 @@ export function routeHash(route: Route): string {
   }
 }
 
-/** The page below a sheet; null for the settings, which lie over any page. */
-export function pageOf(route: Route): PageName | null {
+/** The page of an address; for a sheet the one below it, `shown` where the sheet belongs there too. */
+export function pageOf(route: Route, shown: Page): Page {
   switch (route.name) {
     case "share":
     case "log":
-      return "list";
+      return shown.name === "repo" ? shown : HOME;
     case "tunnel":
-      return "tunnels";
+      return { name: "tunnels" };
     case "reservation":
     case "reserve":
-      return "reservations";
+      return { name: "reservations" };
     case "add-domain":
-      return "domains";
-    case "settings":
-      return null;
+      return { name: "domains" };
+    case "clone":
+      return HOME;
     default:
-      return route.name;
+      return route;
   }
 }
+
+const isSheet = (route: Route): route is Sheet => pageOf(route, HOME) !== route;
 
 const hash = signal(location.hash);
 export const route = computed(() => readRoute(hash.value));
 
-const pageBelow = signal<PageName>("list");
+const shownPage = signal<Page>(pageOf(route.peek(), HOME));
 /** The page that is shown, perhaps below a sheet. */
-export const page = computed(() => pageOf(route.value) ?? pageBelow.value);
+export const page: { readonly value: Page; peek: () => Page } = shownPage;
 
 const read = () => {
   const before = page.peek();
   hash.value = location.hash;
-  pageBelow.value = pageOf(route.peek()) ?? before;
+  shownPage.value = pageOf(route.peek(), before);
+  if (routeHash(before) !== routeHash(shownPage.peek())) window.scrollTo(0, 0);
 };
 window.addEventListener("hashchange", read);
 window.addEventListener("popstate", read);
-
-const isSheet = (of: Route): boolean => pageOf(of) !== of.name;
 
 /** Opens a page or sheet. A sheet that is opened from another replaces it, so that "back" leads to the page. */
 export function navigate(to: Route): void {
@@ -111,7 +130,7 @@ export function closeSheet(): void {
   if (!isSheet(route.peek())) return;
   if (history.state?.fromPage === true) history.back();
   else {
-    history.replaceState(null, "", routeHash({ name: page.peek() }));
+    history.replaceState(null, "", routeHash(page.peek()));
     read();
   }
 }

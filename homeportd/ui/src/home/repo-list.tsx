@@ -1,16 +1,17 @@
 import type { Repo } from "../api/types";
 import { ChevronIcon } from "../components/icons";
 import { NoMatch } from "../components/no-match";
+import { PortRow } from "../repo/port-row";
+import { RepoHead } from "../repo/repo-head";
 import { filter } from "../state/filter";
 import { portGroups } from "../state/port-state";
 import { EmptyList } from "./empty-list";
-import { PortRow } from "./port-row";
-import { RepoBlock, RepoHead } from "./repo-block";
+import { RepoBlock } from "./repo-block";
 
 /** More idle repos than these are folded away. */
 const MAX_IDLE_SHOWN = 5;
 
-export function PortList() {
+export function RepoList() {
   const { active, idle, others, count } = portGroups.value;
   const filtering = filter.value.trim() !== "";
   if (filtering && count === 0 && idle.length === 0) return <NoMatch what="port or repo" filter={filter} />;

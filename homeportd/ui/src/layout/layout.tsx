@@ -1,23 +1,25 @@
 import { useEffect } from "preact/hooks";
-import { AccessLog } from "../access-log/access-log";
+import { AccessLogSheet } from "../access-log/access-log";
+import { ActivityPage } from "../activity/activity-page";
+import { CloneSheet } from "../clone/clone-sheet";
 import { ProblemBox } from "../components/problem-box";
+import { Home } from "../home/home";
 import { Palette } from "../palette/palette";
+import { RepoPage } from "../repo/repo-page";
 import { Settings } from "../settings/settings";
 import { ShareSheet } from "../share/share-sheet";
 import { edgeFailure, edgePages, loadEdgePages } from "../state/edge-pages";
 import { paletteOpen } from "../state/keyboard";
 import { status } from "../state/machine";
-import { route } from "../state/route";
+import { reachablePage } from "../state/places";
+import { route, type TunnelPage } from "../state/route";
 import { ConnectionLine } from "./connection-line";
-import { Header } from "./header";
-import { Nav, shownPage } from "./nav";
-import { PortList } from "./port-list";
-import { Toolbar } from "./toolbar";
+import { BottomBar, Header } from "./header";
+import { TunnelTabs } from "./tunnel-tabs";
 
-/** The page after the login, with its sheets and the palette. */
-export function Dashboard() {
+/** The dashboard after the login: header, page, sheet, palette, and on a phone the bar at the bottom. */
+export function Layout() {
   const to = route.value;
-  const page = shownPage();
   const edge = edgePages.value;
   const hostname = status.value?.hostname ?? "";
   useEffect(() => {
@@ -26,20 +28,43 @@ export function Dashboard() {
   return (
     <div class="mx-auto max-w-5xl px-4 pb-28 sm:px-6 sm:pb-16">
       <Header />
-      <Nav />
       <main>
-        <Toolbar />
         <ConnectionLine />
-        <div class="mt-4">
-          {page === "list" ? <PortList /> : edge ? <edge.Page page={page} /> : <EdgePagesLoading />}
-        </div>
+        <CurrentPage />
       </main>
+      <BottomBar />
       {to.name === "share" && <ShareSheet key={to.port} number={to.port} />}
-      {to.name === "log" && <AccessLog key={to.port} number={to.port} />}
-      {to.name === "settings" && <Settings />}
+      {to.name === "log" && <AccessLogSheet key={to.port} number={to.port} />}
+      {to.name === "clone" && <CloneSheet />}
       {edge && <edge.Sheets />}
       {paletteOpen.value && <Palette />}
     </div>
+  );
+}
+
+function CurrentPage() {
+  const page = reachablePage.value;
+  switch (page.name) {
+    case "home":
+      return <Home />;
+    case "activity":
+      return <ActivityPage />;
+    case "repo":
+      return <RepoPage key={page.id} id={page.id} />;
+    case "settings":
+      return <Settings />;
+    default:
+      return <Tunnels page={page.name} />;
+  }
+}
+
+function Tunnels({ page }: { page: TunnelPage }) {
+  const edge = edgePages.value;
+  return (
+    <>
+      <TunnelTabs page={page} />
+      <div class="mt-4">{edge ? <edge.Page page={page} /> : <EdgePagesLoading />}</div>
+    </>
   );
 }
 
