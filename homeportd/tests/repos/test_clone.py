@@ -17,6 +17,7 @@ from homeportd.repos.clone import TEMPORARY, CloneRequest, Clones
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git.command import Git
 from homeportd.repos.preferences import SECTIONS
+from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.user_config import UserConfig
 
 from .conftest import git, make
@@ -49,8 +50,9 @@ async def clones(jobs, repos, database, tmp_path):
         preferences.declare(name, model)
     await preferences.update({"github": {"url": "http://127.0.0.1:1"}})
     credentials = Credentials(preferences)
-    config = UserConfig(tmp_path / "git.config", "", preferences, credentials)
-    return Clones(jobs, repos, Git(), credentials, config)
+    keys = SshKeys(tmp_path / "ssh")
+    config = UserConfig(tmp_path / "git.config", "", preferences, credentials, keys)
+    return Clones(jobs, repos, Git(), credentials, keys, config)
 
 
 @pytest.fixture

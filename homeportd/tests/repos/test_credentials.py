@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from ..freeports import free_ports
-from ..installation import Installation, program, socket_folder
+from ..installation import Installation, program, socket_folder, wait_for
 from .conftest import git as plain_git
 from .conftest import make
 from .git_server import git_server
@@ -174,4 +174,6 @@ def test_the_ssh_key_is_made_once(day) -> None:
     assert first.stdout.startswith("ssh-ed25519 "), first.stderr
     assert "/settings/ssh/new" in first.stderr
     assert homeport(made, "settings", "ssh-key").stdout == first.stdout
-    assert (home / ".ssh/id_ed25519").stat().st_mode & 0o777 == 0o600
+    key = made.folder / "data/ssh/id_ed25519"
+    assert key.stat().st_mode & 0o777 == 0o600
+    wait_for(lambda: str(key) in git(home, "config", "core.sshCommand").stdout, "ssh in terminals")

@@ -19,6 +19,7 @@ from homeportd.repos.git.command import Git
 from homeportd.repos.git.own_config import unknown
 from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.removal import Removals
+from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.updates import Updates
 
 from .conftest import git, make
@@ -48,11 +49,11 @@ async def shop(source, root, repos):
 
 
 @pytest.fixture
-def updates(jobs, repos, database):
+def updates(jobs, repos, database, tmp_path):
     preferences = Preferences(PreferenceStore(database), b"k" * 32)
     for name, model in SECTIONS.items():
         preferences.declare(name, model)
-    return Updates(jobs, repos, Git(), Credentials(preferences))
+    return Updates(jobs, repos, Git(), Credentials(preferences), SshKeys(tmp_path / "ssh"))
 
 
 @pytest.fixture
@@ -165,6 +166,7 @@ async def test_the_config_of_a_hostile_repository_is_not_used(
     mark = tmp_path / "mark"
     name, value = setting
     git(shop, "config", name, value.format(mark=mark))
+    (shop / ".git/info").mkdir(exist_ok=True)
     (shop / ".git/info/attributes").write_text("* filter=evil\n")
     commit(source)
 

@@ -18,6 +18,7 @@ from homeportd.repos.hosts import api as hosts_api
 from homeportd.repos.hosts.service import HostedRepos
 from homeportd.repos.removal import Removals
 from homeportd.repos.service import Repos
+from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.updates import Updates
 from homeportd.repos.user_config import UserConfig
 
@@ -28,17 +29,20 @@ async def open_repos(
     """The routers; the preferences are loaded. `ports` gives (number, repo id); `stack` closes what is opened."""
     settings = core.settings
     credentials = Credentials(core.preferences)
+    keys = SshKeys(settings.data_dir / "ssh")
     helper = helper_command(settings.socket("cli"))
-    user_config = UserConfig(settings.data_dir / config_file.NAME, helper, core.preferences, credentials)
+    user_config = UserConfig(
+        settings.data_dir / config_file.NAME, helper, core.preferences, credentials, keys
+    )
     await user_config.start()
     stack.push_async_callback(user_config.close)
-    git = Git(helper)
-    clones = Clones(core.jobs, repos, git, credentials, user_config)
+    git = Git(helper, keys.options)
+    clones = Clones(core.jobs, repos, git, credentials, keys, user_config)
     await clones.remove_leftovers()
-    updates = Updates(core.jobs, repos, git, credentials)
+    updates = Updates(core.jobs, repos, git, credentials, keys)
     removals = Removals(core.jobs, repos, git, ports)
     return (
-        git_api.router(credentials, core.guard),
+        git_api.router(credentials, keys, core.guard),
         hosts_api.router(HostedRepos(credentials), core.guard),
         repos_api.router(repos, clones, updates, removals, ports, core.guard),
     )

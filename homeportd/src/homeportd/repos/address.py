@@ -34,6 +34,16 @@ class Address:
     dropped: bool = False
 
     @property
+    def port(self) -> int | None:
+        """The port that stands in it."""
+        port = (
+            self.netloc[len(self.netloc.rpartition(":")[0]) :].removeprefix(":")
+            if "]" not in self.netloc
+            else ""
+        )
+        return int(port) if port.isdigit() and ":" in self.netloc else None
+
+    @property
     def local(self) -> bool:
         """Whether it is a folder of this machine."""
         return self.scheme == "file"

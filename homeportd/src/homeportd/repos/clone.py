@@ -16,7 +16,7 @@ from homeportd.errors import HomeportError, Problem, invalid
 from homeportd.jobs.model import Job
 from homeportd.jobs.service import JobHandle, Jobs
 from homeportd.repos import address as addresses
-from homeportd.repos import files, ssh_key
+from homeportd.repos import files
 from homeportd.repos.address import Address
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.discovery import DEPTH, SKIPPED
@@ -25,6 +25,7 @@ from homeportd.repos.git.command import Git, GitError
 from homeportd.repos.git.errors import explain
 from homeportd.repos.removal import REMOVED
 from homeportd.repos.service import Repos
+from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.user_config import UserConfig
 
 KIND: Final = "clone"
@@ -54,12 +55,14 @@ class Clones:
         repos: Repos,
         git: Git,
         credentials: Credentials,
+        keys: SshKeys,
         user_config: UserConfig,
     ) -> None:
         self._jobs = jobs
         self._repos = repos
         self._git = git
         self._credentials = credentials
+        self._keys = keys
         self._user_config = user_config
 
     async def start(self, request: CloneRequest) -> Job:
@@ -90,7 +93,7 @@ class Clones:
         made: list[Path] = []
         await self._user_config.write()
         if address.scheme == "ssh":
-            await ssh_key.ensure()
+            await self._keys.ensure()
         try:
             temporary = await asyncio.to_thread(_make_temporary, target, made)
             try:

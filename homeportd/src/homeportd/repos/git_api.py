@@ -10,8 +10,8 @@ from homeportd.auth.guard import Guard
 from homeportd.auth.model import Caller, Kind
 from homeportd.errors import Problem, not_found
 from homeportd.http import problems
-from homeportd.repos import ssh_key
 from homeportd.repos.credentials import Credentials
+from homeportd.repos.ssh_key import SshKey, SshKeys
 
 MAX_TEXT: Final = 4096
 
@@ -40,7 +40,7 @@ class SshKeyView(BaseModel):
     pages: list[str]
 
 
-def router(credentials: Credentials, guard: Guard) -> APIRouter:
+def router(credentials: Credentials, keys: SshKeys, guard: Guard) -> APIRouter:
     """The routes below /api/git."""
     routes = APIRouter(prefix="/api/git", tags=["git"])
 
@@ -60,14 +60,14 @@ def router(credentials: Credentials, guard: Guard) -> APIRouter:
 
     @routes.get("/ssh-key", responses=problems(401))
     async def read_ssh_key(_caller: Annotated[Caller, Depends(guard)]) -> SshKeyView:
-        return _shown(ssh_key.find())
+        return _shown(keys.find())
 
     @routes.post("/ssh-key", responses=problems(401, 403, 503))
     async def make_ssh_key(_caller: Annotated[Caller, Depends(guard)]) -> SshKeyView:
         """The key, made where there is none."""
-        return _shown(await ssh_key.ensure())
+        return _shown(await keys.ensure())
 
-    def _shown(key: ssh_key.SshKey | None) -> SshKeyView:
+    def _shown(key: SshKey | None) -> SshKeyView:
         pages = [
             f"{credentials.github.url}/settings/ssh/new",
             f"{credentials.gitlab.url}/-/user_settings/ssh_keys",

@@ -11,13 +11,14 @@ from homeportd.errors import HomeportError, Problem
 from homeportd.jobs.model import Job
 from homeportd.jobs.service import JobHandle, Jobs
 from homeportd.repos import address as addresses
-from homeportd.repos import files, ssh_key
+from homeportd.repos import files
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git import own_config, progress
 from homeportd.repos.git.command import Git, GitError
 from homeportd.repos.git.errors import Remote, explain
 from homeportd.repos.model import Repo, without_credentials
 from homeportd.repos.service import Repos
+from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.state import BranchState, read_state
 
 SHOWN_COMMITS: Final = 20  # of each side, in the log of a pull that is no fast-forward
@@ -27,11 +28,12 @@ SHOWN_FILES: Final = 3
 class Updates:
     """Starts fetches and pulls; one at a time in a repo."""
 
-    def __init__(self, jobs: Jobs, repos: Repos, git: Git, credentials: Credentials) -> None:
+    def __init__(self, jobs: Jobs, repos: Repos, git: Git, credentials: Credentials, keys: SshKeys) -> None:
         self._jobs = jobs
         self._repos = repos
         self._git = git
         self._credentials = credentials
+        self._keys = keys
 
     async def state(self, repo: Repo) -> BranchState:
         """The state of a repo's branch; of somebody else's repo nothing."""
@@ -110,17 +112,17 @@ class Updates:
         job.step(f"fetching from {remote}")
         values = await asyncio.to_thread(files.config, repo.clone or repo.path / ".git")
         url = values.get(("remote", remote, "url"), "")
-        side = Remote(remote, "", False)
+        side = Remote(remote, "")
         local = False
         if url:
             try:
                 address = addresses.parse(addresses.without_user(url))
             except Problem:
-                side = Remote(without_credentials(url), "", False)
+                side = Remote(without_credentials(url), "")
             else:
                 side, local = self._credentials.remote(address), address.local
                 if address.scheme == "ssh":
-                    await ssh_key.ensure()
+                    await self._keys.ensure()
         last: progress.Step | None = None
 
         def said(line: str) -> None:
@@ -198,4 +200,4 @@ def _not_merged(error: GitError, repo: Repo) -> HomeportError:
             f"{some} would be overwritten; nothing was changed",
             f"commit or stash first: git -C {shlex.quote(str(repo.path))} stash --include-untracked",
         )
-    return explain(error.errors, Remote(str(repo.path), "", False))
+    return explain(error.errors, Remote(str(repo.path), ""))

@@ -11,6 +11,7 @@ from homeportd.repos.credentials import Credentials
 from homeportd.repos.git import config_file
 from homeportd.repos.git.config_file import GitConfig
 from homeportd.repos.preferences import GitPreferences
+from homeportd.repos.ssh_key import SshKeys
 from homeportd.tasks import TaskSet
 
 _log = logging.getLogger(__name__)
@@ -19,14 +20,18 @@ _log = logging.getLogger(__name__)
 class UserConfig:
     """Writes the file at `path`, which the user's own config includes: git commits and pushes in any terminal."""
 
-    def __init__(self, path: Path, helper: str, preferences: Preferences, credentials: Credentials) -> None:
+    def __init__(
+        self, path: Path, helper: str, preferences: Preferences, credentials: Credentials, keys: SshKeys
+    ) -> None:
         self._path = path
         self._helper = helper
         self._preferences = preferences
         self._credentials = credentials
+        self._keys = keys
         self._tasks = TaskSet()
         self._writing = asyncio.Lock()
         preferences.changed.subscribe(self._changed)
+        keys.made.subscribe(lambda: self._changed("git"))
 
     async def start(self) -> None:
         """Write the file anew where there is one: the helper may be another since an upgrade."""
@@ -36,7 +41,8 @@ class UserConfig:
     async def write(self) -> None:
         """Write the file and the include. Where that fails, the log says why."""
         identity = self._preferences.get("git", GitPreferences)
-        config = GitConfig(identity.name, identity.email, self._helper, self._credentials.bases)
+        ssh = f"ssh {self._keys.options()}" if await asyncio.to_thread(self._keys.own.exists) else None
+        config = GitConfig(identity.name, identity.email, self._helper, self._credentials.bases, ssh)
         try:
             async with self._writing:
                 await asyncio.to_thread(config_file.write, self._path, config)

@@ -37,6 +37,13 @@ _RULES: Final = (
     "fetch.recurseSubmodules=false",
     "gc.auto=0",  # it would go on behind our back, in a folder that may be removed
     "maintenance.auto=false",
+    # It runs within the agent's limit of memory, and a large repository is not to end the agent.
+    *(
+        "pack.threads=1",
+        "core.deltaBaseCacheLimit=32m",
+        "core.bigFileThreshold=16m",
+        "core.packedGitLimit=128m",
+    ),
     "merge.verifySignatures=false",  # else it starts what gpg.program names
     "http.lowSpeedLimit=1",
     "http.lowSpeedTime=60",
@@ -44,7 +51,6 @@ _RULES: Final = (
 )
 _SSH: Final = (
     "-oBatchMode=yes",  # ask nobody for a passphrase
-    "-oStrictHostKeyChecking=accept-new",
     "-oConnectTimeout=20",
     "-oServerAliveInterval=15",
     "-oServerAliveCountMax=3",
@@ -86,10 +92,11 @@ class GitError(Exception):
 
 @dataclass(frozen=True)
 class Git:
-    """Git with its rules. `helper` is the command of the credential helper, asked after the person's own ones."""
+    """Git with its rules. `helper` is the command of the credential helper, asked after the person's own ones,
+    `ssh_options` gives further options of ssh, quoted for a shell."""
 
     helper: str | None = None
-    ssh_options: tuple[str, ...] = ()
+    ssh_options: Callable[[], str] = lambda: "-oStrictHostKeyChecking=accept-new"
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     async def run(
@@ -153,7 +160,7 @@ class Git:
             "GIT_ALLOW_PROTOCOL": f"{NETWORK}:file" if local else NETWORK,
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_LFS_SKIP_SMUDGE": "1",  # pointers are told, their files fetched when somebody asks
-            "GIT_SSH_COMMAND": " ".join(("ssh", *_SSH, *self.ssh_options)),
+            "GIT_SSH_COMMAND": " ".join(("ssh", *_SSH, self.ssh_options())),
             "GIT_SSH_VARIANT": "ssh",
             "GIT_EDITOR": "false",
         }

@@ -22,12 +22,16 @@ _REASON: Final = (
 
 @dataclass(frozen=True)
 class GitConfig:
-    """The values of the file. `bases`: addresses that the helper may be asked for, such as https://github.com."""
+    """The values of the file. `bases`: addresses that the helper may be asked for, such as https://github.com.
+
+    `ssh_command` None: git's own.
+    """
 
     name: str
     email: str
     helper: str
     bases: Sequence[str]
+    ssh_command: str | None = None
 
     def text(self) -> str:
         """The file."""
@@ -39,6 +43,8 @@ class GitConfig:
                 for key, value in (("name", self.name), ("email", self.email))
                 if value
             ]
+        if self.ssh_command is not None:
+            lines += ["[core]", f"\tsshCommand = {quote(self.ssh_command)}"]
         for base in sorted(set(self.bases)):
             lines += [
                 f"[credential {quote(base)}]",

@@ -22,14 +22,14 @@ class Remote:
 
     address: str
     host: str
-    ssh: bool
+    known_as: str = ""  # its name in known_hosts
     token_setting: str | None = None  # where the token for this host is set; None: for no such host
 
     @classmethod
     def of(cls, address: Address, token_setting: str | None = None) -> Remote:
         """The other side of an address."""
-        ssh = address.scheme == "ssh"
-        return cls(without_credentials(address.url), address.host, ssh, token_setting)
+        known_as = f"[{address.host}]:{address.port}" if address.port is not None else address.host
+        return cls(without_credentials(address.url), address.host, known_as, token_setting)
 
 
 def explain(said: Sequence[str], remote: Remote) -> HomeportError:
@@ -72,15 +72,16 @@ def _ssh_key(remote: Remote) -> tuple[str, str]:
     )
 
 
-def _host_key(remote: Remote, changed: bool) -> tuple[str, str]:
-    if changed:
+def _host_key(remote: Remote, file: str | None) -> tuple[str, str]:
+    name = shlex.quote(remote.known_as)
+    if file is not None:
         return (
             f"the SSH host key of {remote.host} is not the one that this machine knows: somebody may be in between",
-            f"if whoever runs {remote.host} says that it changed: ssh-keygen -R {shlex.quote(remote.host)}, then again",
+            f"if whoever runs {remote.host} says that it changed: ssh-keygen -R {name} -f {shlex.quote(file)}",
         )
     return (
         f"the SSH host key of {remote.host} cannot be checked",
-        f"add it after comparing it: ssh-keyscan {shlex.quote(remote.host)} >> ~/.ssh/known_hosts",
+        f"compare it, and add it: ssh-keyscan {name} >> ~/.ssh/known_hosts",
     )
 
 
@@ -95,8 +96,8 @@ _DISK: Final = (
 
 _KNOWN: Final[tuple[tuple[str, Callable[[Remote, re.Match[str]], tuple[str, str]]], ...]] = (
     (r"No space left on device|Disk quota exceeded|File too large", lambda _r, _m: _DISK),
-    (r"REMOTE HOST IDENTIFICATION HAS CHANGED", lambda r, _m: _host_key(r, True)),
-    (r"Host key verification failed", lambda r, _m: _host_key(r, False)),
+    (r"Offending \S+ key in (?P<file>.{1,1000}):[0-9]+", lambda r, m: _host_key(r, m["file"])),
+    (r"Host key verification failed", lambda r, _m: _host_key(r, None)),
     (
         r"Remote branch (?P<name>.{1,250}) not found in upstream|couldn't find remote ref (?P<ref>.{1,250})",
         lambda r, m: (
