@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +17,7 @@ from homeportd.preferences.service import Preferences
 from homeportd.preferences.store import PreferenceStore
 from homeportd.repos.clone import TEMPORARY, CloneRequest, Clones
 from homeportd.repos.credentials import Credentials
+from homeportd.repos.git import config_file
 from homeportd.repos.git.command import Git
 from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.ssh_key import SshKeys
@@ -211,3 +214,20 @@ async def test_what_a_killed_agent_left_is_removed(clones, root) -> None:
 
     assert left(root / "group") == []
     assert (root / "kept").is_dir()
+
+
+async def test_where_the_agent_may_not_write_to_homes_the_users_systemd_does(
+    clone, served, home, tmp_path, monkeypatch
+):
+    """`systemd-run` is a stand-in that runs the command; the agent's own attempt fails as under ProtectHome."""
+    refused = OSError(errno.EROFS, "Read-only file system")
+    monkeypatch.setattr(config_file, "include", Mock(side_effect=refused))
+    stand_in = tmp_path / "bin/systemd-run"
+    stand_in.parent.mkdir()
+    stand_in.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stand_in.parent), prepend=":")
+
+    assert (await clone(f"{served.url}/shop.git")).error is None
+
+    assert f'path = "{tmp_path / "git.config"}"' in (home / ".config/git/config").read_text()

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
+import shutil
+import sys
 from pathlib import Path
+from typing import Final
 
 from homeportd.preferences.service import Preferences
 from homeportd.repos.credentials import Credentials
@@ -13,6 +18,8 @@ from homeportd.repos.git.config_file import GitConfig
 from homeportd.repos.preferences import GitPreferences
 from homeportd.repos.ssh_key import SshKeys
 from homeportd.tasks import TaskSet
+
+OUTSIDE_S: Final = 20.0  # for a command by the user's systemd
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +53,34 @@ class UserConfig:
         try:
             async with self._writing:
                 await asyncio.to_thread(config_file.write, self._path, config)
+                await self._include(config_file.user_file())
         except OSError as error:
             _log.warning("git is not configured for terminals: %s", error)
 
     async def close(self) -> None:
         """Finish what is being written."""
         await self._tasks.finish()
+
+    async def _include(self, own: Path) -> None:
+        """Let the user's file include Homeport's; where the agent may not write to homes, by the user's own systemd."""
+        try:
+            await asyncio.to_thread(config_file.include, self._path, own)
+        except OSError as error:
+            program = shutil.which("systemd-run")
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) or program is None:
+                raise
+            process = await asyncio.create_subprocess_exec(
+                program,
+                *("--user", "--quiet", "--wait", "--collect", "--"),
+                *(sys.executable, "-m", config_file.__name__, str(self._path), str(own)),
+                env={**os.environ, "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            async with asyncio.timeout(OUTSIDE_S):
+                if await process.wait():
+                    raise
 
     def _changed(self, section: str) -> None:
         if section in ("git", "github", "gitlab"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,18 +68,22 @@ def user_file() -> Path:
 
 
 def write(path: Path, config: GitConfig) -> None:
-    """Write Homeport's file at `path`, and the include into the user's where it is missing. Raises OSError."""
+    """Write Homeport's file. Raises OSError."""
     _replace(path, config.text())
-    own = user_file().resolve()  # people keep it elsewhere, and link to it
-    own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def include(path: Path, own: Path) -> None:
+    """Let the user's file `own` include Homeport's at `path`, where it does not yet. Raises OSError."""
+    own = own.resolve()  # people keep it elsewhere, and link to it
     before = ""
     if own.exists():
         with own.open(encoding="utf-8", errors="surrogateescape") as file:
             before = file.read(MAX_FILE)
-    include = f"\tpath = {quote(str(path))}"
-    if include in before.splitlines() or len(before) == MAX_FILE:
+    line = f"\tpath = {quote(str(path))}"
+    if line in before.splitlines() or len(before) == MAX_FILE:
         return
-    _replace(own, f"{_REASON}\n[include]\n{include}\n{before}")
+    own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(own, f"{_REASON}\n[include]\n{line}\n{before}")
 
 
 def _replace(path: Path, text: str) -> None:
@@ -93,3 +98,7 @@ def _replace(path: Path, text: str) -> None:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
+
+
+if __name__ == "__main__":  # outside the agent's sandbox
+    include(Path(sys.argv[1]), Path(sys.argv[2]))

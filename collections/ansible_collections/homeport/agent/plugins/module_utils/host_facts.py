@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import socket
 import struct
 from collections.abc import Iterable
@@ -198,6 +199,14 @@ def user_manager(user: str) -> Json:
         "package": not has_module and Path("/usr/bin/apt-get").exists(),
         "linger": not Path("/var/lib/systemd/linger", user).exists(),
     }
+
+
+def missing_packages() -> list[str]:
+    """Debian's packages of the programs that repositories are cloned with, where they are missing and apt is there."""
+    packages = {"git": "git", "ssh": "openssh-client", "ssh-keygen": "openssh-client"}
+    if shutil.which("apt-get") is None:
+        return []
+    return sorted({package for program, package in packages.items() if shutil.which(program) is None})
 
 
 def is_container() -> bool:

@@ -333,6 +333,7 @@ def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
         "user_manager": host_facts.user_manager(agent["user"])
         if place["manager"] == "systemd" and "workstation" in host.groups
         else {"package": False, "linger": False},
+        "packages": host_facts.missing_packages() if rootful and "workstation" in host.groups else [],
         "crontab": place["crontab"] and CRON_MARK not in (run("crontab", "-l") or NOTHING).stdout,
         "links": [
             link for link in links(place, components) if target_of(Path(link["path"])) != link["target"]
