@@ -191,8 +191,13 @@ def account_mounts() -> list[str]:
     return [path for path in ACCOUNT_FILES if path in mounts]
 
 
-def user_manager(user: str) -> Json:
-    """What a user's own systemd lacks to run without a login: `package`, that starts it; `linger`, that keeps it."""
+def user_manager(user: str, wanted: bool) -> Json:
+    """What a user's own systemd lacks to run without a login: `package`, that starts it; `linger`, that keeps it.
+
+    Dev servers run below it. Where it is not `wanted` it lacks nothing.
+    """
+    if not wanted:
+        return {"package": False, "linger": False}
     places = ("/usr/lib/*/security", "/usr/lib*/security", "/lib/*/security", "/lib*/security")
     has_module = any(glob.glob(f"{place}/pam_systemd.so") for place in places)  # noqa: PTH207
     return {

@@ -304,11 +304,15 @@ def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
     """What of the layout is not there yet."""
     users, groups, agent = host.observed["users"], host.observed["groups"], place["agent"]
     rootful, shared = place["rootful"], shared_groups(place, components)
+    servers = "workstation" in host.groups
 
     def is_right(user: Json) -> bool:
         """Whether an account is in its own group, and in no other that is shared."""
         is_in = users.get(user["name"], {}).get("group") == user["group"]
         return is_in and not any(user["name"] in groups.get(group, ()) for group in shared)
+
+    def lacks(group: str) -> bool:
+        return agent["user"] not in groups.get(group, ()) and agent["user_group"] != group
 
     handed = {
         folder["path"] for folder in agent["handover"].get("folders", ()) if Path(folder["path"]).is_dir()
@@ -317,11 +321,7 @@ def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
         "handover": bool(agent["handover"]),
         "groups": [group for group in shared if group not in groups],
         "user": rootful and agent["user"] not in users,
-        "memberships": [
-            group
-            for group in shared
-            if agent["user"] not in groups.get(group, ()) and agent["user_group"] != group
-        ],
+        "memberships": [group for group in shared if lacks(group)],
         "service_users": [row for row in service_users(place, components) if not is_right(row)],
         "directories": [
             row._asdict() for row in folders(place, components) if row.path not in handed and differs(row)
@@ -329,15 +329,10 @@ def outstanding(host: Host, place: Json, components: list[Component]) -> Json:
         "files": [row._asdict() for row in files(place, components) if differs(row, stat.S_ISREG)],
         "retired": [path for path in retired(place, components) if os.path.lexists(path)],
         "certificates": foreign_certificates(place, components),
-        # Dev servers run below the manager of the agent's user.
-        "user_manager": host_facts.user_manager(agent["user"])
-        if place["manager"] == "systemd" and "workstation" in host.groups
-        else {"package": False, "linger": False},
-        "packages": host_facts.missing_packages() if rootful and "workstation" in host.groups else [],
+        "user_manager": host_facts.user_manager(agent["user"], servers and place["manager"] == "systemd"),
+        "packages": host_facts.missing_packages() if rootful and servers else [],
         "crontab": place["crontab"] and CRON_MARK not in (run("crontab", "-l") or NOTHING).stdout,
-        "links": [
-            link for link in links(place, components) if target_of(Path(link["path"])) != link["target"]
-        ],
+        "links": [row for row in links(place, components) if target_of(Path(row["path"])) != row["target"]],
     }
 
 
