@@ -9,6 +9,7 @@ from typing import Final
 from homeportd.assembly.core import Core
 from homeportd.assembly.model import Assembly, Sweep
 from homeportd.assembly.repos import open_repos
+from homeportd.assembly.servers import open_rooms
 from homeportd.event_publisher import EventPublisher
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -21,7 +22,6 @@ from homeportd.ports.coverage import refusal
 from homeportd.ports.model import Program
 from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.protocols import Protocols
-from homeportd.ports.service import Ports
 from homeportd.ports.target import binding_of, target
 from homeportd.preferences import api as preferences_api
 from homeportd.relay.service import Relay
@@ -77,16 +77,16 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         repos = Repos(settings, TreeReader(reader) if reader is not None else None)
         await repos.start()
         stack.push_async_callback(repos.close)
-        ports = Ports(settings, repos)
+        running = await open_rooms(core, repos, origin, stack)
+        ports = running.ports
         for name, model in SECTIONS.items():
             core.preferences.declare(name, model)
         await core.preferences.load()
         repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
-        await ports.start()
-        stack.push_async_callback(ports.close)
         bindings = Bindings(ports, shares)
         bindings.start()
         stack.push_async_callback(bindings.close)
+        server_routes = await running.start(stack)
         publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
         protocols = Protocols()
         relay = Relay(ports, shares, core.auth, protocols)
@@ -115,6 +115,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 shares_api.router(shares, log, core.guard, origin),
                 ports_api.router(ports, shares, bindings, core.guard, origin),
                 *repo_routers,
+                server_routes,
                 preferences_api.router(core.preferences, core.guard),
                 gateway_api.router(led_to, core.guard, origin),
             ),

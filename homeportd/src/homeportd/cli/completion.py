@@ -43,6 +43,20 @@ def repos(incomplete: str) -> Offers:
     return _offers([(repo["id"], repo["path"]) for repo in found], incomplete)
 
 
+def servers(incomplete: str) -> Offers:
+    """The repos of the agent, and their servers as `repo/server`."""
+    found: list[Any] = _within_timeout(lambda: _of_agent("/repos"))
+    known: list[Any] = _within_timeout(lambda: _of_agent("/servers"))
+    offers = [(repo["id"], repo["path"]) for repo in found]
+    offers += [(f"{each['repo']}/{each['name']}", each["state"]) for each in known if each["repo"]]
+    return _offers(offers, incomplete)
+
+
+def ports_and_servers(incomplete: str) -> Offers:
+    """What has a log: ports, repos, servers."""
+    return ports(incomplete) + servers(incomplete)
+
+
 def tunnels(incomplete: str) -> Offers:
     """The tunnels of the daemon."""
     found = _within_timeout(lambda: daemon_client.status(TIMEOUT)["tunnels"])

@@ -82,6 +82,7 @@ class Gateway:
     """An ASGI application; `key` signs the visitors' cookies.
 
     `admin_allow`: the networks that the API answers to. `at_edge`: the dashboard is at a name of the edge.
+    `wake` starts the server that keeps a port, if it was stopped since nobody used it; whether one is starting.
     """
 
     def __init__(
@@ -97,11 +98,13 @@ class Gateway:
         *,
         admin_allow: tuple[Network, ...] = (),
         at_edge: bool = False,
+        wake: Callable[[int], bool] = lambda _port: False,
     ) -> None:
         secure = origins.scheme == "https"
         cookies = ShareCookies(key)
         self._origins = origins
         self._at_edge = at_edge
+        self._wake = wake
         self._ports = ports
         self._protocols = protocols
         self._shares = shares
@@ -294,6 +297,11 @@ class Gateway:
                 if request.wants_page
                 else problem(missing, f"port {request.port} is not served", fix)
             )
+        if self._wake(request.port):
+            if request.wants_page:
+                return pages.starting(request.port)
+            starting = f"the server on port {request.port} is starting"
+            return problem(503, starting, "ask again in a few seconds").add("retry-after", "2")
         if request.wants_page:
             return pages.not_listening(request.port)
         return problem(

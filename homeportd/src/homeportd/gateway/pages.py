@@ -208,6 +208,18 @@ def not_listening(port: int) -> Answer:
     )
 
 
+def starting(port: int) -> Answer:
+    """The visitor is allowed, and the server of the port has just been started for them."""
+    return _page(
+        503,
+        "The server is starting",
+        f"<p>What is served on port {port} was stopped while nobody used it. You will see it here as soon as it"
+        " listens.</p>",
+        owner_link=None,
+        refresh=True,
+    ).add("retry-after", str(REFRESH_S))
+
+
 def outside(port: int) -> Answer:
     """The visitor is allowed, and the port is outside the ranges that Homeport looks at."""
     return _page(

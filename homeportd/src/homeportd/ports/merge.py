@@ -21,6 +21,7 @@ class Known:
     uid: int | None
     user: str | None
     settled: bool = True
+    server: str | None = None  # the server of ours whose process it is
 
 
 def merge(
@@ -82,7 +83,7 @@ def _programs(
         )
         if len(repos) > 1:  # the kernel deals connections to all of them
             first = replace(first, owner=first.owner and replace(first.owner, cwd=None))
-        programs.append(_with_owner(program, first.owner, repo_of))
+        programs.append(_with_owner(replace(program, server=first.server), first.owner, repo_of))
     return programs
 
 

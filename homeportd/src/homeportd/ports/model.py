@@ -60,6 +60,7 @@ class Program:
     repo_uid: int | None = None
     repo_user: str | None = None
     dual_stack: bool = False  # `::` takes IPv4 connections too
+    server: str | None = None  # the id of the server of ours whose process it is
     settled: bool = True
 
     @property

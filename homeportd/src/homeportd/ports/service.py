@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -92,7 +92,14 @@ def _lookup() -> SocketLookup | None:
 class Ports:
     """Listeners within the port ranges of the settings, with owners and repos."""
 
-    def __init__(self, settings: PortsSettings, repos: Repos) -> None:
+    def __init__(
+        self,
+        settings: PortsSettings,
+        repos: Repos,
+        server_of: Callable[[Owner], str | None] = lambda _owner: None,
+    ) -> None:
+        """`server_of` gives the server of ours that a process belongs to; `refresh` says that it has other answers."""
+        self._server_of = server_of
         self._settings = settings
         self._repos = repos
         self._ports: Mapping[int, Port] = MappingProxyType({})
@@ -111,7 +118,7 @@ class Ports:
         self._loop: asyncio.Task[None] | None = None
         self._source: Source
         self._holders: Holders
-        repos.changed.subscribe(self._touch)
+        repos.changed.subscribe(self.refresh)
 
     async def start(self) -> None:
         """Scan once, so that the first question has an answer, and then every second."""
@@ -244,7 +251,10 @@ class Ports:
         holders = self._holders
         # While a look-up is under way, the repo of an owner that is known may not be.
         settled = listener not in self._pending and holders.settled(listener)
-        return Known(holders.owner(listener), holders.uid(listener), holders.user(listener), settled)
+        owner = holders.owner(listener)
+        server = None if owner is None or owner.contained else self._server_of(owner)
+        return Known(owner, holders.uid(listener), holders.user(listener), settled, server)
 
-    def _touch(self) -> None:
+    def refresh(self) -> None:
+        """Look at owners and repos anew at the next scan, though the sockets are the same."""
         self._stale = True

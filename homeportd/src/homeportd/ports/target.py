@@ -25,8 +25,8 @@ def _fitting(port: Port, binding: Binding | None) -> Program | None:
         return None
     if len(port.programs) == 1:
         only = port.programs[0]
-        return only if binding.fits(only.uid, only.clone) else None
-    fitting = [one for one in port.programs if binding.fits(one.uid, one.clone)]
+        return only if binding.fits(only.uid, only.clone, only.server) else None
+    fitting = [one for one in port.programs if binding.fits(one.uid, one.clone, one.server)]
     # What listened first stays, whoever joins it.
     fitting.sort(key=lambda one: (one.worktree != binding.worktree, one.owner is None, one.started))
     return fitting[0] if fitting else None
@@ -42,4 +42,5 @@ def binding_of(program: Program) -> Binding:
         user=program.repo_user if person else program.user,
         repo=program.clone,
         worktree=program.worktree,
+        server=program.server,
     )

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -79,6 +80,28 @@ class Agent:
     def delete(self, path: str) -> Any:
         """DELETE."""
         return self._request("DELETE", path, None)
+
+    def stream(self, path: str) -> Iterator[Any]:
+        """GET an endless answer of JSON lines on a connection of its own; each line is yielded as it comes.
+
+        Raises Failure as the other methods do, and when the agent ends.
+        """
+        connection = _UnixConnection(self._installation.cli_socket, self._timeout)
+        try:
+            connection.request("GET", f"/api{path}", headers={"Accept": "application/x-ndjson"})
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise _refusal(answer.status, answer.read(MAX_BODY))
+            if connection.sock is not None:
+                connection.sock.settimeout(None)
+            while line := answer.readline(MAX_BODY):
+                yield json_text.loads(line)
+        except OSError as error:
+            raise self._unreachable(error) from error
+        except (http.client.HTTPException, ValueError) as error:
+            raise _not_understood(f"{type(error).__name__} on GET /api{path}") from error
+        finally:
+            connection.close()
 
     def port(self, number: int) -> Port | None:
         """A port that listens or is shared, else None."""

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
-import time
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from homeportd.cli import cautions
-from homeportd.cli.api_types import Access, Mode, Share
+from homeportd.cli.api_types import Mode, Share
 from homeportd.cli.clients import via_edge
 from homeportd.cli.clients.agent_client import Agent, connect
-from homeportd.cli.errors import UNREACHABLE, USAGE, Failure
+from homeportd.cli.errors import USAGE, Failure
 from homeportd.cli.options import passwords
 from homeportd.cli.options.arguments import Json, PortArgument
 from homeportd.cli.options.targets import parse_name
-from homeportd.cli.output import phrases, tables
-from homeportd.cli.output.terminal import screen, write, write_json
+from homeportd.cli.output import phrases
+from homeportd.cli.output.terminal import write, write_json
 from homeportd.cli.registry import Commands
 from homeportd.tunnels import account as accounts
 
 commands = Commands(position=20)
-
-MAX_LINES: Final = 1000  # the agent's own limit of one page of the log
-FOLLOW_INTERVAL_S: Final = 1.0  # between two requests for the log
-FOLLOW_RESTART_S: Final = 60.0  # for which an agent that restarts is waited for
 
 Password = Annotated[bool, typer.Option("--password", help="Let in who knows a password; asks for it.")]
 PasswordStdin = Annotated[
@@ -279,56 +273,3 @@ def _report(agent: Agent, present: Share, json: bool, address: str | None, *, wa
     else:
         lines += phrases.led_to(found, present)
     write([*lines, present["url"], *([address] if address else [])])
-
-
-Lines = Annotated[
-    int, typer.Option("-n", "--lines", metavar="N", min=1, max=MAX_LINES, help="How many of the newest.")
-]
-Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with new ones as they come.")]
-
-
-@commands.command("logs", "homeport logs 5173", "homeport logs 5173 -n 100 -f")
-def logs(port: PortArgument, lines: Lines = 20, follow: Follow = False, json: Json = False) -> None:
-    """Show who opened a port, or tried to."""
-    with connect() as agent:
-        newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={lines}")
-        entries = newest[::-1]
-        if json and not follow:
-            write_json(entries)
-        elif entries or follow:
-            _show(entries, json, heading=True)
-        else:
-            write([f"Nobody has opened port {port} yet."])
-        if follow:
-            _follow(agent, port, entries[-1]["id"] if entries else 0, json)
-
-
-def _show(entries: list[Access], json: bool, *, heading: bool = False) -> None:
-    """Print log entries; as JSON, one a line, so that a reader need not wait for the end."""
-    if json:
-        write(json_module.dumps(entry) for entry in entries)
-    elif entries:
-        write(tables.access_log(entries, screen(), phrases.local_now(), heading=heading))
-
-
-def _follow(agent: Agent, port: int, last: int, json: bool) -> None:
-    """Print entries newer than `last` until Ctrl-C, also across a restart of the agent."""
-    lost_at: float | None = None
-    while True:
-        time.sleep(FOLLOW_INTERVAL_S)
-        try:
-            newest: list[Access] = agent.get(f"/ports/{port}/logs?limit={MAX_LINES}")
-        except Failure as failure:
-            if failure.code != UNREACHABLE:
-                raise
-            if lost_at is None:
-                lost_at = time.monotonic()
-                sys.stderr.write(f"note: {failure.detail}; waiting for it\n")
-            if time.monotonic() - lost_at > FOLLOW_RESTART_S:
-                raise
-            continue
-        lost_at = None
-        fresh = [entry for entry in newest[::-1] if entry["id"] > last]
-        if fresh:
-            _show(fresh, json)
-            last = fresh[-1]["id"]
