@@ -134,6 +134,9 @@ class Supervisor:
             if server is None or server.life.state is not State.STARTING:
                 return
             try:
+                if server.command is None:  # after a start of the agent, its repo has not been looked at yet
+                    await self._catalog.look(server.repo, fresh=True)
+                    server = self._catalog.get(id_) or server
                 server = await self.save(server)
                 process = await self._processes.start(await asyncio.to_thread(_spec, server))
             except (HomeportError, OSError, sqlite3.Error) as error:
@@ -274,7 +277,8 @@ def _spec(server: Server) -> ProcessSpec:
     folder = server.repo / server.directory
     if not folder.is_dir():
         raise Problem(409, f"the folder {folder} is gone", "clone the repository again")
-    assert server.command is not None  # noqa: S101 - a start without one is refused
+    if server.command is None:
+        raise Problem(409, "its start command is gone from the repo", "give one with --command")
     number = server.policy.port
     command = server.command
     if number is not None:
