@@ -136,7 +136,7 @@ def router(
             job, server = await installs.start(found, body.server, command=body.command, port=body.port)
             return StartedView(server=view(server), job=job_view(job) if job is not None else None)
         started = await servers.begin(found, body.server, command=body.command, port=body.port)
-        return StartedView(server=view(started))
+        return StartedView(server=view(started), job=None)
 
     @routes.post("/repos/{repo}/stop", responses=problems(401, 403, 404, 409, 413, 422, 503))
     async def stop_server(

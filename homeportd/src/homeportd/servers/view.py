@@ -69,7 +69,7 @@ class StartedView(BaseModel):
     """The answer to a start: the server, and the job that installs its dependencies before, where there is one."""
 
     server: ServerView
-    job: JobView | None = None
+    job: JobView | None
 
 
 class StartRequest(BaseModel):

@@ -544,6 +544,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/repos/{repo}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart Server
+         * @description Restart servers: that of the body, else all of the repo that run, else its main one.
+         */
+        post: operations["restart_server_api_repos__repo__restart_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{repo}/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Repo Servers */
+        get: operations["list_repo_servers_api_repos__repo__servers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{repo}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Server
+         * @description Start a server. Its state follows as events `server`, an installation before it as events `job`.
+         */
+        post: operations["start_server_api_repos__repo__start_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{repo}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Server
+         * @description Stop servers, and answer when they have stopped.
+         */
+        post: operations["stop_server_api_repos__repo__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reservations": {
         parameters: {
             query?: never;
@@ -581,6 +658,61 @@ export interface paths {
          * @description Give a name or port up; a live tunnel goes on until its client ends it. Its domains go first.
          */
         delete: operations["remove_reservation_api_reservations__tunnel_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List Servers */
+        get: operations["list_servers_api_servers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/servers/{server}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show Server */
+        get: operations["show_server_api_servers__server__get"];
+        /** Set Server */
+        put: operations["set_server_api_servers__server__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/servers/{server}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Output
+         * @description The last lines of output; with `follow` those from the offset `since` on, else after the last lines.
+         */
+        get: operations["show_output_api_servers__server__output_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -995,7 +1127,7 @@ export interface components {
             fix: string;
         };
         /** @description An event as it is sent. Those without an `id` show the present and are never replayed. */
-        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["JobEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
+        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["JobEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ServerEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
         /** @description GitHub, or a GitHub Enterprise server: its address, and a token for its repositories. */
         GithubSettingsBody: {
             token?: string | null;
@@ -1043,6 +1175,16 @@ export interface components {
             id: number;
             resumed: boolean;
         };
+        /**
+         * @description State of a job; it begins QUEUED, and the last four are its ends.
+         * @enum {string}
+         */
+        homeportd__jobs__model__State: "queued" | "running" | "done" | "failed" | "cancelled" | "cut";
+        /**
+         * @description State of a server.
+         * @enum {string}
+         */
+        homeportd__servers__model__State: "stopped" | "starting" | "listening" | "stopping" | "failed" | "idle-stopped";
         /**
          * @description What a look at the page of a port found.
          *
@@ -1105,7 +1247,7 @@ export interface components {
             notes: string[];
             progress: components["schemas"]["ProgressView"] | null;
             started_at: string | null;
-            state: components["schemas"]["State"];
+            state: components["schemas"]["homeportd__jobs__model__State"];
             step: string;
             subject: string;
             title: string;
@@ -1175,6 +1317,17 @@ export interface components {
              * @default false
              */
             subdomains?: boolean;
+        };
+        /**
+         * @description A line of a server's output. `text` may hold colour sequences (ECMA-48 SGR), and no other control characters.
+         *
+         *     `offset` is where it begins in all output, `end` where the next line does: to follow from there, give it as `since`.
+         */
+        OutputLineView: {
+            end: number;
+            offset: number;
+            text: string;
+            time: string;
         };
         /** @description A new password for the dashboard. */
         PasswordBody: {
@@ -1332,6 +1485,11 @@ export interface components {
         ReposChangedView: {
             repos: components["schemas"]["RepoView"][];
         };
+        /** @description The servers of a repo, the main one first, and its compose files, which are named and not started. */
+        RepoServersView: {
+            compose_files: string[];
+            servers: components["schemas"]["ServerView"][];
+        };
         /**
          * @description A git repository and the ports that listen from within it. Unknown is null.
          *
@@ -1400,6 +1558,58 @@ export interface components {
             limits?: components["schemas"]["Limits"];
             passcode?: string | null;
             subdomains?: boolean | null;
+        };
+        ServerEvent: {
+            data: components["schemas"]["ServerView"];
+            id: number | null;
+            /** @constant */
+            type: "server";
+        };
+        /** @description What a person sets for a server; what is left out stays. `command` null: the detected one again. */
+        ServerRequest: {
+            auto_start?: boolean | null;
+            command?: string | null;
+            idle_stop_s?: number | null;
+            port?: number | null;
+            restart?: boolean | null;
+        };
+        /**
+         * @description A dev server of a repo. Unknown is null.
+         *
+         *     `repo` is the repo's id, null where it is gone. `command` is what a start runs, before its port is added;
+         *     `detected_command` is what the repo's files describe, found in `source`. `port` is the one that `url` leads to;
+         *     `number` the one that the server keeps, and `ports` all that it listens on. `missing`: dependencies that are not
+         *     installed. `exit_code`, `signal`, `detail` and `last_lines` tell its last end. `by_hand`: somebody started it in a
+         *     terminal; it is listed and left alone. `idle_stop_s` null: as set for all servers.
+         */
+        ServerView: {
+            auto_start: boolean;
+            by_hand: boolean;
+            command: string | null;
+            created_at: string | null;
+            detail: string | null;
+            detected_command: string | null;
+            directory: string;
+            exit_code: number | null;
+            id: string;
+            idle_stop_s: number | null;
+            last_lines: string[];
+            missing: string | null;
+            name: string;
+            number: number | null;
+            port: number | null;
+            ports: number[];
+            repo: string | null;
+            repo_path: string;
+            restart: boolean;
+            signal: number | null;
+            source: string;
+            started_at: string | null;
+            state: components["schemas"]["homeportd__servers__model__State"];
+            stopped_at: string | null;
+            updated_at: string | null;
+            url: string | null;
+            was_running: boolean;
         };
         /** @description Changes; what is left out stays as it is, null gives a setting its default again. */
         SettingsBody: {
@@ -1470,11 +1680,23 @@ export interface components {
             pages: string[];
             public_key: string | null;
         };
+        /** @description The answer to a start: the server, and the job that installs its dependencies before, where there is one. */
+        StartedView: {
+            job?: components["schemas"]["JobView"] | null;
+            server: components["schemas"]["ServerView"];
+        };
         /**
-         * @description State of a job; it begins QUEUED, and the last four are its ends.
-         * @enum {string}
+         * @description A start: of the main server, unless `server` names another. `command` is kept for it, as is `port`.
+         *
+         *     `install`: install its dependencies first, as a job.
          */
-        State: "queued" | "running" | "done" | "failed" | "cancelled" | "cut";
+        StartRequest: {
+            command?: string | null;
+            /** @default false */
+            install?: boolean;
+            port?: number | null;
+            server?: string | null;
+        };
         /**
          * @description The agent and its machine. `origin` null: no workstation; `edge` null: no edge.
          *
@@ -1492,6 +1714,10 @@ export interface components {
             user: string;
             user_choice: components["schemas"]["UserChoiceView"] | null;
             version: string;
+        };
+        /** @description A stop: of all servers of the repo that run, unless `server` names one. */
+        StopRequest: {
+            server?: string | null;
         };
         SystemEvent: {
             data: components["schemas"]["SystemView"];
@@ -2496,6 +2722,106 @@ export interface operations {
             };
         };
     };
+    restart_server_api_repos__repo__restart_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerView"][];
+                };
+            };
+        };
+    };
+    list_repo_servers_api_repos__repo__servers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepoServersView"];
+                };
+            };
+        };
+    };
+    start_server_api_repos__repo__start_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedView"];
+                };
+            };
+        };
+    };
+    stop_server_api_repos__repo__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerView"][];
+                };
+            };
+        };
+    };
     list_reservations_api_reservations_get: {
         parameters: {
             query?: never;
@@ -2583,6 +2909,100 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_servers_api_servers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerView"][];
+                };
+            };
+        };
+    };
+    show_server_api_servers__server__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerView"];
+                };
+            };
+        };
+    };
+    set_server_api_servers__server__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerView"];
+                };
+            };
+        };
+    };
+    show_output_api_servers__server__output_get: {
+        parameters: {
+            query?: {
+                follow?: boolean;
+                lines?: number;
+                since?: number | null;
+            };
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description with `follow`, a line of JSON each, as they come */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutputLineView"][];
+                };
             };
         };
     };

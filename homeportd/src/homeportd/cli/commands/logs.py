@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from homeportd.cli import completion
-from homeportd.cli.api_types import Access, OutputLine
+from homeportd.cli.api_types import Access
 from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.errors import UNREACHABLE, Failure
 from homeportd.cli.options import servers as options
@@ -20,6 +20,7 @@ from homeportd.cli.options.arguments import Json, parse_port
 from homeportd.cli.output import phrases, tables
 from homeportd.cli.output.terminal import screen, write, write_json
 from homeportd.cli.registry import Commands
+from homeportd.cli.server_types import OutputLine
 
 commands = Commands(position=22)
 

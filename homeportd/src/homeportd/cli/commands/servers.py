@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from homeportd.cli.api_types import Server, Started
+from homeportd.cli.api_types import Started
 from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.clients.jobs import follow, outcome
 from homeportd.cli.errors import REFUSED, Failure
@@ -18,6 +18,7 @@ from homeportd.cli.options.arguments import Json
 from homeportd.cli.output.jobs import ProgressLine
 from homeportd.cli.output.terminal import Cell, Column, Style, clean, lay_out, screen, write, write_json
 from homeportd.cli.registry import Commands
+from homeportd.cli.server_types import Server
 
 commands = Commands(position=15)
 
@@ -98,13 +99,19 @@ def start(
 @commands.command("stop", "homeport stop shop", "homeport stop shop/storybook")
 def stop(server: options.ServerArgument = ".", json: Json = False) -> None:
     """Stop the dev servers of a repo, or one of them, with all their processes."""
-    _ask("stop", server, json, wait=False)
+    with connect(STOP_S) as agent:
+        repo, name = options.parse(agent, server)
+        stopped: list[Server] = agent.post(f"/repos/{quote(repo, safe='')}/stop", {"server": name})
+        _report_all(stopped, json, waited=False)
 
 
 @commands.command("restart", "homeport restart shop", "homeport restart shop/web")
 def restart(server: options.ServerArgument = ".", json: Json = False) -> None:
     """Stop the dev servers of a repo that run, or one of them, and start them again."""
-    _ask("restart", server, json, wait=True)
+    with connect(STOP_S) as agent:
+        repo, name = options.parse(agent, server)
+        begun: list[Server] = agent.post(f"/repos/{quote(repo, safe='')}/restart", {"server": name})
+        _report_all([_wait(agent, each) for each in begun], json, waited=True)
 
 
 @commands.command("servers", "homeport servers", "homeport servers shop --json")
@@ -139,17 +146,12 @@ def servers(
     write([*lines, *(f"{clean(file)} is seen, and not started." for file in compose)])
 
 
-def _ask(what: str, server: str, json: bool, *, wait: bool) -> None:
-    with connect(STOP_S) as agent:
-        repo, name = options.parse(agent, server)
-        found: list[Server] = agent.post(f"/repos/{quote(repo, safe='')}/{what}", {"server": name})
-        if wait:
-            found = [_wait(agent, each) for each in found]
-        if json:
-            write_json(found)
-            return
-        for each in found:
-            _report(each, json, waited=wait)
+def _report_all(found: list[Server], json: bool, *, waited: bool) -> None:
+    if json:
+        write_json(found)
+        return
+    for each in found:
+        _report(each, json, waited=waited)
 
 
 def _wait(agent: Agent, server: Server) -> Server:

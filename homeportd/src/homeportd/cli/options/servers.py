@@ -9,9 +9,10 @@ from urllib.parse import quote
 import typer
 
 from homeportd.cli import completion
-from homeportd.cli.api_types import Repo, RepoServers, Server
+from homeportd.cli.api_types import Repo
 from homeportd.cli.clients.agent_client import Agent
 from homeportd.cli.errors import NOT_FOUND, Failure
+from homeportd.cli.server_types import RepoServers, Server
 
 RUNNING: Final = ("listening", "starting", "stopping")
 
