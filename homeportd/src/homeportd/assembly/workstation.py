@@ -27,6 +27,7 @@ from homeportd.preferences import api as preferences_api
 from homeportd.relay.service import Relay
 from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.service import Repos
+from homeportd.servers.idle import ServerPreferences
 from homeportd.shares import api as shares_api
 from homeportd.shares import subdomains
 from homeportd.shares.access import AccessLog
@@ -54,7 +55,9 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             await ports.look_again()
             found = ports.get(port)
         settled = found is not None and found.programs[0].settled
-        return binding_of(found.programs[0]) if found is not None and settled else None
+        if found is None:
+            return running.binding(port)
+        return binding_of(found.programs[0]) if settled else None
 
     def led_to(port: int) -> Program | None:
         found = ports.get(port)
@@ -79,14 +82,14 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         stack.push_async_callback(repos.close)
         running = await open_rooms(core, repos, origin, stack)
         ports = running.ports
-        for name, model in SECTIONS.items():
+        for name, model in (SECTIONS | {"servers": ServerPreferences}).items():
             core.preferences.declare(name, model)
         await core.preferences.load()
         repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
         bindings = Bindings(ports, shares)
         bindings.start()
         stack.push_async_callback(bindings.close)
-        server_routes = await running.start(stack)
+        server_routes = await running.start(log, stack)
         publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
         protocols = Protocols()
         relay = Relay(ports, shares, core.auth, protocols)
@@ -104,6 +107,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             protocols,
             admin_allow=settings.admin_networks,
             at_edge=settings.edge_name is not None,
+            wake=running.idle.wake,
         )
 
         def counts() -> Counts:

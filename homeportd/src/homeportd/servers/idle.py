@@ -41,7 +41,9 @@ class IdleStop:
         self._used: dict[str, float] = {}
         self._ended: dict[int, frozenset[str]] = {}
         self._waking: str | None = None
-        self._tries: dict[str, tuple[int, float]] = {}  # starts in a row that failed, and when the next may be
+        self._tries: dict[
+            str, tuple[int, float]
+        ] = {}  # starts in a row that failed, and when the next may be
         servers.changed.subscribe(self._changed)
 
     def start(self) -> None:
