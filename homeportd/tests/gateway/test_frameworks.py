@@ -167,7 +167,7 @@ async def test_the_owner_reaches_a_private_vite_by_the_handoff(tmp_path, make_ga
             await expect(page.get_by_role("heading", level=1)).to_have_text("Get started")
             assert page.url == gateway.origin(vacant) + "/"
             names = {cookie["name"] for cookie in await page.context.cookies(gateway.origin(vacant))}
-            assert names == {"homeport_owner"}
+            assert names == {"homeport_owner", "homeport_owner_repo"}
             assert errors == []
 
 

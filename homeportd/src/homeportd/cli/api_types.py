@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
 
-from homeportd.cli.server_types import OutputLine, RepoServers, Server
+from homeportd.cli.git_types import Credential, HostedPage, SshKey
+from homeportd.cli.job_types import Job, JobLine
+from homeportd.cli.server_types import OutputLine, RepoServers, Server, Started
 
 Mode = Literal["private", "password", "public"]
 Kind = Literal["http", "tcp", "udp"]
@@ -117,82 +119,6 @@ class Repo(TypedDict):
     foreign: bool
     handover: str | None
     ports: list[int]
-
-
-class Progress(TypedDict):
-    """Progress of a job's step; `total` None: unknown."""
-
-    done: int
-    total: int | None
-    unit: str
-
-
-class JobError(TypedDict):
-    """The reason why a job failed, and the next step."""
-
-    detail: str
-    fix: str
-
-
-class Job(TypedDict):
-    """Background work. `lines` is the number of the newest line of its log."""
-
-    id: int
-    kind: str
-    title: str
-    subject: str
-    state: Literal["queued", "running", "done", "failed", "cancelled", "cut"]
-    step: str
-    progress: Progress | None
-    notes: list[str]
-    lines: int
-    error: JobError | None
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
-
-
-class JobLine(TypedDict):
-    """A line of a job's log."""
-
-    number: int
-    time: str
-    text: str
-
-
-class HostedRepo(TypedDict):
-    """A repository at GitHub or GitLab; `name` with its owner."""
-
-    name: str
-    description: str
-    private: bool
-
-
-class HostedPage(TypedDict):
-    """A page of repositories at a host."""
-
-    repos: list[HostedRepo]
-
-
-class Started(TypedDict):
-    """The answer to a start."""
-
-    server: Server
-    job: Job | None
-
-
-class SshKey(TypedDict):
-    """The public half of the SSH key of the agent's user, and the pages where it belongs."""
-
-    public_key: str | None
-    pages: list[str]
-
-
-class Credential(TypedDict):
-    """A user name and a token for git."""
-
-    username: str
-    password: str
 
 
 class Access(TypedDict):

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from homeportd.cli.api_types import Domain, EdgeTunnel, HostedRepo, Job, Port, Repo, Reservation
+from homeportd.cli.api_types import Domain, EdgeTunnel, Port, Repo, Reservation
 from homeportd.cli.clients import agent_client, daemon_client, edge_client
 from homeportd.cli.errors import Failure
+from homeportd.cli.git_types import HostedRepo
+from homeportd.cli.job_types import Job
 from homeportd.cli.output import phrases
 
 TIMEOUT: Final = 1.0  # seconds for which a shell waits at each Tab, the edge's name and TLS included

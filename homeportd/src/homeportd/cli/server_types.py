@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from homeportd.cli.job_types import Job
+
 
 class Server(TypedDict):
     """A dev server of a repo. `port` is the one that `url` leads to, `number` the one that it keeps.
@@ -50,3 +52,10 @@ class OutputLine(TypedDict):
     end: int
     time: str
     text: str
+
+
+class Started(TypedDict):
+    """The answer to a start."""
+
+    server: Server
+    job: Job | None

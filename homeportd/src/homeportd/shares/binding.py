@@ -14,8 +14,8 @@ class Binding:
     """The servers that a share leads to.
 
     `uid` made their listening sockets, None where the system does not say who did. With a `repo` (the git folder that
-    all worktrees of a clone share) they run in it, and root's containers and servers there are meant too; `worktree` is
-    the one that is preferred. `user` is the name of `uid`. With a `server` (its id) that one alone is meant.
+    all worktrees of a clone share) they run in it, and root's containers and servers there are meant too; `worktree`
+    is the one that is preferred. `user` is the name of `uid`. With a `server` (its id) that one alone is meant.
     """
 
     uid: int | None

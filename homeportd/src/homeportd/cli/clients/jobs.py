@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from homeportd.cli.api_types import Job
 from homeportd.cli.clients.agent_client import Agent
 from homeportd.cli.errors import INTERRUPTED, NOT_FOUND, UNREACHABLE, Failure
+from homeportd.cli.job_types import Job
 
 POLL_S: Final = 0.2  # between two requests for a job that is followed
 CANCEL_S: Final = 30.0  # for which a cancelled job may clean up

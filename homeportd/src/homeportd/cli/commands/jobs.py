@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from homeportd.cli import completion
-from homeportd.cli.api_types import Job, JobLine
 from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.clients.jobs import ENDED, POLL_S, outcome
 from homeportd.cli.errors import USAGE, Failure
+from homeportd.cli.job_types import Job, JobLine
 from homeportd.cli.options.arguments import Json
 from homeportd.cli.output import jobs as output
 from homeportd.cli.output import phrases

@@ -10,10 +10,11 @@ from urllib.parse import quote
 import typer
 
 from homeportd.cli import completion
-from homeportd.cli.api_types import Job, Repo
+from homeportd.cli.api_types import Repo
 from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.clients.jobs import follow, outcome
 from homeportd.cli.errors import Failure
+from homeportd.cli.job_types import Job
 from homeportd.cli.options.arguments import Json
 from homeportd.cli.output.jobs import ProgressLine
 from homeportd.cli.output.terminal import Cell, Column, Style, clean, lay_out, screen, write, write_json

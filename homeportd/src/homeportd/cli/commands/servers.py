@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import typer
 
-from homeportd.cli.api_types import Started
 from homeportd.cli.clients.agent_client import Agent, connect
 from homeportd.cli.clients.jobs import follow, outcome
 from homeportd.cli.errors import REFUSED, Failure
@@ -18,7 +17,7 @@ from homeportd.cli.options.arguments import Json
 from homeportd.cli.output.jobs import ProgressLine
 from homeportd.cli.output.terminal import Cell, Column, Style, clean, lay_out, screen, write, write_json
 from homeportd.cli.registry import Commands
-from homeportd.cli.server_types import Server
+from homeportd.cli.server_types import Server, Started
 
 commands = Commands(position=15)
 

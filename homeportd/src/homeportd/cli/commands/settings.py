@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from homeportd.cli.api_types import SshKey
 from homeportd.cli.clients.agent_client import connect
 from homeportd.cli.errors import USAGE, Failure
+from homeportd.cli.git_types import SshKey
 from homeportd.cli.options.arguments import Json
 from homeportd.cli.output.terminal import Cell, Column, clean, lay_out, screen, write, write_json
 from homeportd.cli.registry import Group

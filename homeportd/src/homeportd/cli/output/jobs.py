@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from homeportd.cli.api_types import Job
+from homeportd.cli.job_types import Job
 from homeportd.cli.output import phrases
 from homeportd.cli.output.terminal import Cell, Column, Screen, Style, clean, clip, lay_out
 
