@@ -24,8 +24,9 @@ def day(tmp_path_factory):
     home.mkdir()
     with pytest.MonkeyPatch.context() as patch, socket_folder() as sockets:
         patch.setenv("HOME", str(home))
-        patch.delenv("XDG_CONFIG_HOME", raising=False)
         for name in (
+            "XDG_CONFIG_HOME",
+            "GIT_CONFIG_GLOBAL",
             "GIT_AUTHOR_NAME",
             "GIT_AUTHOR_EMAIL",
             "GIT_COMMITTER_NAME",
@@ -52,6 +53,7 @@ def home(day, monkeypatch):
     """The home of the agent's user, of each test too."""
     monkeypatch.setenv("HOME", str(day[2]))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)
     return day[2]
 
 

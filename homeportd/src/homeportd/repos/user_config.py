@@ -63,6 +63,8 @@ class UserConfig:
 
     async def _include(self, own: Path) -> None:
         """Let the user's file include Homeport's; where the agent may not write to homes, by the user's own systemd."""
+        if "GIT_CONFIG_GLOBAL" in os.environ:  # git reads that file in its place
+            return
         try:
             await asyncio.to_thread(config_file.include, self._path, own)
         except OSError as error:

@@ -65,6 +65,7 @@ _KEPT: Final = (
         "XDG_CONFIG_HOME",
         "XDG_RUNTIME_DIR",
         "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_GLOBAL",
     ),
     *("SSH_AUTH_SOCK", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR", "HOMEPORT_CONFIG"),
     *(
