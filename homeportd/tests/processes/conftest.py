@@ -52,6 +52,11 @@ async def processes(tmp_path):
     await opened.open()
     yield opened
     await opened.close()
+    end_all(root)
+
+
+def end_all(root):
+    """End everything that runs still in the folder of processes `root`."""
     for folder in folders(root):
         process = folder.process()
         if process is not None and process.state is not ProcessState.EXITED:

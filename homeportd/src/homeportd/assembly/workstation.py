@@ -10,6 +10,7 @@ from homeportd.assembly.core import Core
 from homeportd.assembly.model import Assembly, Sweep
 from homeportd.assembly.repos import open_repos
 from homeportd.assembly.servers import open_rooms
+from homeportd.assembly.terminals import open_terminals
 from homeportd.event_publisher import EventPublisher
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -36,6 +37,7 @@ from homeportd.shares.model import Mode
 from homeportd.shares.service import Shares
 from homeportd.shares.store import ShareStore
 from homeportd.system.model import Counts
+from homeportd.terminal.preferences import SECTIONS as TERMINAL_SECTIONS
 from homeportd.uvicorn_config import uvicorn_config
 
 SWEEP_S: Final = 0.5  # how late an expired share may end what it opened
@@ -82,10 +84,11 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         stack.push_async_callback(repos.close)
         running = await open_rooms(core, repos, origin, stack)
         ports = running.ports
-        for name, model in (SECTIONS | {"servers": ServerPreferences}).items():
+        for name, model in (SECTIONS | TERMINAL_SECTIONS | {"servers": ServerPreferences}).items():
             core.preferences.declare(name, model)
         await core.preferences.load()
         repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
+        terminals = await open_terminals(core, repos, running.processes, stack)
         bindings = Bindings(ports, shares)
         bindings.start()
         stack.push_async_callback(bindings.close)
@@ -121,11 +124,13 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 *repo_routers,
                 server_routes,
                 preferences_api.router(core.preferences, core.guard),
+                *terminals.routers,
                 gateway_api.router(led_to, core.guard, origin),
             ),
             sweeps=(
                 Sweep("expired shares", SWEEP_S, shares.sweep),
                 Sweep("names of this machine", REFRESH_S, names.refresh),
+                *terminals.sweeps,
                 Sweep("uncommitted changes", DIRTY_S, publisher.refresh_dirty),
             ),
             counts=counts,

@@ -483,6 +483,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/repos/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Terminals
+         * @description The open terminals of a repo.
+         *
+         *     The address `/api/repos/{id}/terminal` as a WebSocket is one: a new one, or with `?terminal=` one that is
+         *     open. Binary messages are output and what is typed. The first message is `hello` with the `offset` at which
+         *     the output begins; a page says `shown` with the offset that it has shown, `resize`, or `end`. With
+         *     `?terminal=…&shown=<offset>` the output goes on there, as far back as it is kept.
+         */
+        get: operations["list_terminals_api_repos__id__terminals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{id}/terminals/{terminal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Terminal
+         * @description End a terminal with everything that runs in it.
+         */
+        delete: operations["end_terminal_api_repos__id__terminals__terminal__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/repos/{repo}": {
         parameters: {
             query?: never;
@@ -1574,22 +1619,6 @@ export interface components {
             restart?: boolean | null;
         };
         /**
-         * @description When servers that nobody uses are stopped: after so many seconds without requests and open connections; 0: never.
-         *
-         *     A server may have a time of its own.
-         */
-        ServersSettingsBody: {
-            idle_stop_s?: number | null;
-        };
-        /**
-         * @description When servers that nobody uses are stopped: after so many seconds without requests and open connections; 0: never.
-         *
-         *     A server may have a time of its own.
-         */
-        ServersSettingsView: {
-            idle_stop_s: number;
-        };
-        /**
          * @description A dev server of a repo. Unknown is null.
          *
          *     `repo` is the repo's id, null where it is gone. `command` is what a start runs, before its port is added;
@@ -1632,14 +1661,14 @@ export interface components {
             git?: components["schemas"]["GitSettingsBody"] | null;
             github?: components["schemas"]["GithubSettingsBody"] | null;
             gitlab?: components["schemas"]["GitlabSettingsBody"] | null;
-            servers?: components["schemas"]["ServersSettingsBody"] | null;
+            terminal?: components["schemas"]["TerminalSettingsBody"] | null;
         };
         /** @description Settings that may be changed here. Of a secret it is shown whether there is one. */
         SettingsView: {
             git: components["schemas"]["GitSettingsView"];
             github: components["schemas"]["GithubSettingsView"];
             gitlab: components["schemas"]["GitlabSettingsView"];
-            servers: components["schemas"]["ServersSettingsView"];
+            terminal: components["schemas"]["TerminalSettingsView"];
         };
         ShareChangedEvent: {
             data: components["schemas"]["ShareChangedView"];
@@ -1700,7 +1729,7 @@ export interface components {
         };
         /** @description The answer to a start: the server, and the job that installs its dependencies before, where there is one. */
         StartedView: {
-            job: components["schemas"]["JobView"] | null;
+            job?: components["schemas"]["JobView"] | null;
             server: components["schemas"]["ServerView"];
         };
         /**
@@ -1749,6 +1778,20 @@ export interface components {
             cpu_percent: number;
             disk: components["schemas"]["AmountView"];
             memory: components["schemas"]["AmountView"];
+        };
+        /** @description Whether the dashboard has terminals; switching them off ends those that are open. */
+        TerminalSettingsBody: {
+            enabled?: boolean | null;
+        };
+        /** @description Whether the dashboard has terminals; switching them off ends those that are open. */
+        TerminalSettingsView: {
+            enabled: boolean;
+        };
+        /** @description An open terminal. */
+        TerminalView: {
+            id: string;
+            /** Format: date-time */
+            started_at: string;
         };
         /** @description A new token: its name, and whether it is for the whole API or for tunnels alone. */
         TokenBody: {
@@ -2647,6 +2690,49 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["JobView"];
                 };
+            };
+        };
+    };
+    list_terminals_api_repos__id__terminals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalView"][];
+                };
+            };
+        };
+    };
+    end_terminal_api_repos__id__terminals__terminal__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                terminal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -1,0 +1,18 @@
+"""The settings of terminals, which the owner changes at run time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel
+
+SECTION: Final = "terminal"
+
+
+class TerminalPreferences(BaseModel):
+    """Whether the dashboard has terminals; switching them off ends those that are open."""
+
+    enabled: bool = True
+
+
+SECTIONS: Final[dict[str, type[BaseModel]]] = {SECTION: TerminalPreferences}
