@@ -39,7 +39,7 @@ def router(terminals: Terminals, processes: Processes, repos: Repos, auth: Auth,
 
     auth.revoked.subscribe(end_revoked)
 
-    @routes.get("/api/repos/{id}/terminals", responses=problems(401, 404))
+    @routes.get("/api/repos/{id}/terminals", responses=problems(401, 404, 422))
     async def list_terminals(id: str, _caller: Annotated[Caller, Depends(guard)]) -> list[TerminalView]:
         """The open terminals of a repo.
 
@@ -50,7 +50,9 @@ def router(terminals: Terminals, processes: Processes, repos: Repos, auth: Auth,
         """
         return [terminal_view(each) for each in terminals.of(repos.get(id))]
 
-    @routes.delete("/api/repos/{id}/terminals/{terminal}", status_code=204, responses=problems(401, 403, 404))
+    @routes.delete(
+        "/api/repos/{id}/terminals/{terminal}", status_code=204, responses=problems(401, 403, 404, 422)
+    )
     async def end_terminal(id: str, terminal: str, _caller: Annotated[Caller, Depends(guard)]) -> None:
         """End a terminal with everything that runs in it."""
         await terminals.end(terminals.get(repos.get(id), terminal).id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StrictBool
 
 SECTION: Final = "terminal"
 
@@ -12,7 +12,7 @@ SECTION: Final = "terminal"
 class TerminalPreferences(BaseModel):
     """Whether the dashboard has terminals; switching them off ends those that are open."""
 
-    enabled: bool = True
+    enabled: StrictBool = True
 
 
 SECTIONS: Final[dict[str, type[BaseModel]]] = {SECTION: TerminalPreferences}
