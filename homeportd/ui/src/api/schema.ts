@@ -1729,7 +1729,7 @@ export interface components {
         };
         /** @description The answer to a start: the server, and the job that installs its dependencies before, where there is one. */
         StartedView: {
-            job?: components["schemas"]["JobView"] | null;
+            job: components["schemas"]["JobView"] | null;
             server: components["schemas"]["ServerView"];
         };
         /**
