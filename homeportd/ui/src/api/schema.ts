@@ -1619,6 +1619,22 @@ export interface components {
             restart?: boolean | null;
         };
         /**
+         * @description When servers that nobody uses are stopped: after so many seconds without requests and open connections; 0: never.
+         *
+         *     A server may have a time of its own.
+         */
+        ServersSettingsBody: {
+            idle_stop_s?: number | null;
+        };
+        /**
+         * @description When servers that nobody uses are stopped: after so many seconds without requests and open connections; 0: never.
+         *
+         *     A server may have a time of its own.
+         */
+        ServersSettingsView: {
+            idle_stop_s: number;
+        };
+        /**
          * @description A dev server of a repo. Unknown is null.
          *
          *     `repo` is the repo's id, null where it is gone. `command` is what a start runs, before its port is added;
@@ -1661,6 +1677,7 @@ export interface components {
             git?: components["schemas"]["GitSettingsBody"] | null;
             github?: components["schemas"]["GithubSettingsBody"] | null;
             gitlab?: components["schemas"]["GitlabSettingsBody"] | null;
+            servers?: components["schemas"]["ServersSettingsBody"] | null;
             terminal?: components["schemas"]["TerminalSettingsBody"] | null;
         };
         /** @description Settings that may be changed here. Of a secret it is shown whether there is one. */
@@ -1668,6 +1685,7 @@ export interface components {
             git: components["schemas"]["GitSettingsView"];
             github: components["schemas"]["GithubSettingsView"];
             gitlab: components["schemas"]["GitlabSettingsView"];
+            servers: components["schemas"]["ServersSettingsView"];
             terminal: components["schemas"]["TerminalSettingsView"];
         };
         ShareChangedEvent: {
