@@ -81,6 +81,7 @@ def start(
         repo, name = options.parse(agent, server)
         body = {"server": name, "command": command, "port": port, "install": install}
         started: Started = agent.post(f"/repos/{quote(repo, safe='')}/start", body)
+        found = started["server"]
         if started["job"] is not None and not detach:
             line = ProgressLine(screen(), quiet=json)
             try:
@@ -88,7 +89,7 @@ def start(
             finally:
                 line.close()
             outcome(last)
-        found = started["server"]
+            found = agent.get(f"/servers/{found['id']}")  # which the job has started
         if not install and found["missing"]:
             fix = f"homeport start {repo}/{found['name']} --install"
             sys.stderr.write(f"note: {clean(found['missing'])}; to install first: {fix}\n")
