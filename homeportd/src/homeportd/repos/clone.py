@@ -23,6 +23,7 @@ from homeportd.repos.discovery import DEPTH, SKIPPED
 from homeportd.repos.git import progress
 from homeportd.repos.git.command import Git, GitError
 from homeportd.repos.git.errors import explain
+from homeportd.repos.model import ids
 from homeportd.repos.removal import REMOVED
 from homeportd.repos.service import Repos
 from homeportd.repos.ssh_key import SshKeys
@@ -211,11 +212,9 @@ def _check_free(target: Path, root: Path, address: Address) -> None:
         if url is not None and url.rstrip("/").removesuffix(".git") == address.url.rstrip("/").removesuffix(
             ".git"
         ):
-            raise Problem(
-                409,
-                f"it is cloned already, at {target}",
-                f"homeport pull {target.name}, or another name with --into",
-            )
+            name = ids(target.parent, [target])[target]
+            fix = f"homeport pull {name}, or another name with --into"
+            raise Problem(409, f"it is cloned already, at {target}", fix)
     raise Problem(409, f"{target} exists already", "choose another name: homeport clone ADDRESS --into NAME")
 
 
