@@ -19,11 +19,13 @@ WORDS: Final = {  # table -> one, several
     "tunnel_visits": ("visit of a tunnel", "visits of tunnels"),
     "jobs": ("job", "jobs"),
     "job_lines": ("line of jobs' logs", "lines of jobs' logs"),
+    "ports": ("port of the history", "ports of the history"),
+    "repos": ("repo of the history", "repos of the history"),
     "preferences": ("section of the settings", "sections of the settings"),
     "tunnel_minutes": ("minute of traffic figures", "minutes of traffic figures"),
 }
 # Old rows go by themselves.
-LOGS: Final = {"accesses", "tunnel_visits", "tunnel_minutes", "jobs", "job_lines"}
+LOGS: Final = {"accesses", "tunnel_visits", "tunnel_minutes", "jobs", "job_lines", "ports", "repos"}
 LEFT_OUT: Final = {"edge_log_position"}  # bookkeeping
 # Rights by table: a row is the same right as long as these columns are equal.
 RIGHTS: Final = {

@@ -14,6 +14,7 @@ from homeportd.repos.clone import Clones
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git import config_file
 from homeportd.repos.git.command import Git, helper_command
+from homeportd.repos.history import RepoHistory
 from homeportd.repos.hosts import api as hosts_api
 from homeportd.repos.hosts.service import HostedRepos
 from homeportd.repos.removal import Removals
@@ -41,8 +42,11 @@ async def open_repos(
     await clones.remove_leftovers()
     updates = Updates(core.jobs, repos, git, credentials, keys)
     removals = Removals(core.jobs, repos, git, ports)
+    history = RepoHistory(core.database, repos)
+    await history.start()
+    stack.push_async_callback(history.close)
     return (
         git_api.router(credentials, keys, core.guard),
         hosts_api.router(HostedRepos(credentials), core.guard),
-        repos_api.router(repos, clones, updates, removals, ports, core.guard),
+        repos_api.router(repos, clones, updates, removals, history, ports, core.guard),
     )

@@ -20,6 +20,7 @@ from homeportd.http_server import UnixServer
 from homeportd.ports import api as ports_api
 from homeportd.ports.bindings import Bindings
 from homeportd.ports.coverage import refusal
+from homeportd.ports.history import PortHistory
 from homeportd.ports.model import Program
 from homeportd.ports.owner_reader.client import TreeReader
 from homeportd.ports.protocols import Protocols
@@ -41,6 +42,7 @@ from homeportd.terminal.preferences import SECTIONS as TERMINAL_SECTIONS
 from homeportd.uvicorn_config import uvicorn_config
 
 SWEEP_S: Final = 0.5  # how late an expired share may end what it opened
+HISTORY_S: Final = 300.0  # how late what an unclean end of the agent cuts off may be written
 DIRTY_S: Final = 10.0  # between two looks for uncommitted changes, while a dashboard shows them
 
 
@@ -89,6 +91,9 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         await core.preferences.load()
         repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
         terminals = await open_terminals(core, repos, running.processes, stack)
+        port_history = PortHistory(core.database, ports)
+        await port_history.start()
+        stack.push_async_callback(port_history.close)
         bindings = Bindings(ports, shares)
         bindings.start()
         stack.push_async_callback(bindings.close)
@@ -120,7 +125,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         yield Assembly(
             routers=(
                 shares_api.router(shares, log, core.guard, origin),
-                ports_api.router(ports, shares, bindings, core.guard, origin),
+                ports_api.router(ports, port_history, shares, bindings, core.guard, origin),
                 *repo_routers,
                 server_routes,
                 preferences_api.router(core.preferences, core.guard),
@@ -131,6 +136,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 Sweep("expired shares", SWEEP_S, shares.sweep),
                 Sweep("names of this machine", REFRESH_S, names.refresh),
                 *terminals.sweeps,
+                Sweep("history of ports", HISTORY_S, port_history.write),
                 Sweep("uncommitted changes", DIRTY_S, publisher.refresh_dirty),
             ),
             counts=counts,

@@ -4,19 +4,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
+from homeportd import clock
 from homeportd.auth.guard import Guard
 from homeportd.errors import not_found
 from homeportd.http import problems
 from homeportd.origin import Origin
 from homeportd.ports.bindings import Bindings
+from homeportd.ports.history import PortHistory
 from homeportd.ports.model import Port
 from homeportd.ports.service import Ports
-from homeportd.ports.view import PortView, port_view
+from homeportd.ports.view import PortHistoryView, PortView, port_view
 from homeportd.shares.service import Shares
 from homeportd.shares.view import ShareView, share_view
 
 
-def router(ports: Ports, shares: Shares, bindings: Bindings, guard: Guard, origin: Origin) -> APIRouter:
+def router(
+    ports: Ports, history: PortHistory, shares: Shares, bindings: Bindings, guard: Guard, origin: Origin
+) -> APIRouter:
     """The routes of this room."""
     routes = APIRouter(prefix="/api/ports", tags=["ports"], dependencies=[Depends(guard)])
 
@@ -38,6 +42,22 @@ def router(ports: Ports, shares: Shares, bindings: Bindings, guard: Guard, origi
                 fix = f"port {port} is not looked at: it is Homeport's own, or outside homeport_port_ranges"
             raise not_found(f"a listener on port {port}", fix)
         return view(port, found)
+
+    @routes.get("/{port}/history", responses=problems(401, 404, 422))
+    async def read_port_history(port: Annotated[int, Path(ge=1, le=65535)]) -> PortHistoryView:
+        """When something first and last listened on a number, also before a restart of the machine."""
+        seen = history.get(port)
+        if seen is None:
+            raise not_found(
+                f"a listener on port {port}, now or before,",
+                "start its server; homeport list shows what runs",
+            )
+        return PortHistoryView(
+            port=port,
+            repo=seen.repo,
+            first_seen=clock.to_text(seen.first_seen),
+            last_seen=clock.to_text(seen.last_seen),
+        )
 
     @routes.post("/{port}/share/resume", responses=problems(401, 403, 404, 409, 422, 503), tags=["shares"])
     async def resume_share(port: Annotated[int, Path(ge=1, le=65535)]) -> ShareView:

@@ -78,6 +78,15 @@ class PortView(BaseModel):
     outside: Outside | None
 
 
+class PortHistoryView(BaseModel):
+    """When something first and last listened on a number, and the repo that it last ran in."""
+
+    port: int
+    repo: str | None
+    first_seen: str
+    last_seen: str
+
+
 class PortClosedView(BaseModel):
     """Data of the event that nothing listens on a port any more."""
 

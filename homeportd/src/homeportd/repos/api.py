@@ -12,6 +12,7 @@ from homeportd.http import problems
 from homeportd.jobs.view import JobView, job_view
 from homeportd.repos.address import MAX_ADDRESS
 from homeportd.repos.clone import CloneRequest, Clones
+from homeportd.repos.history import RepoHistory
 from homeportd.repos.removal import Removals
 from homeportd.repos.service import Repos
 from homeportd.repos.updates import Updates
@@ -38,6 +39,7 @@ def router(
     clones: Clones,
     updates: Updates,
     removals: Removals,
+    history: RepoHistory,
     ports: Callable[[], Iterable[tuple[int, str | None]]],
     guard: Guard,
 ) -> APIRouter:
@@ -59,7 +61,7 @@ def router(
     async def read_repo(_caller: Annotated[Caller, Depends(guard)], repo: RepoId) -> RepoPageView:
         await repos.refresh_dirty()
         found = repos.get(repo)
-        return repo_page_view(found, await updates.state(found), ports())
+        return repo_page_view(found, await updates.state(found), history.of(found), ports())
 
     @routes.delete("/{repo}", status_code=202, responses=problems(401, 403, 404, 409, 422, 429, 503))
     async def remove_repo(

@@ -9,7 +9,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from homeportd import clock
 from homeportd.accounts import own_name
+from homeportd.repos.history import Record
 from homeportd.repos.model import Repo
 from homeportd.repos.state import BranchState
 
@@ -59,9 +61,11 @@ class BranchStateView(BaseModel):
 
 
 class RepoPageView(RepoView):
-    """A repo with the state of its branch."""
+    """A repo with the state of its branch, when it was first seen, and when its branch or remote last changed."""
 
     state: BranchStateView
+    created_at: str | None
+    updated_at: str | None
 
 
 class ReposChangedView(BaseModel):
@@ -96,10 +100,17 @@ def repo_views(repos: Iterable[Repo], ports: Iterable[tuple[int, str | None]]) -
     return sorted(views, key=lambda view: (not view.ports, view.name, view.id))
 
 
-def repo_page_view(repo: Repo, state: BranchState, ports: Iterable[tuple[int, str | None]]) -> RepoPageView:
+def repo_page_view(
+    repo: Repo, state: BranchState, record: Record | None, ports: Iterable[tuple[int, str | None]]
+) -> RepoPageView:
     """One repo."""
     (view,) = repo_views([repo], [each for each in ports if each[1] == repo.id])
-    return RepoPageView(**view.model_dump(), state=BranchStateView(**asdict(state)))
+    return RepoPageView(
+        **view.model_dump(),
+        state=BranchStateView(**asdict(state)),
+        created_at=clock.to_text(record.created_at) if record else None,
+        updated_at=clock.to_text(record.updated_at) if record else None,
+    )
 
 
 def _command(repo: Repo) -> str | None:

@@ -335,6 +335,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ports/{port}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Port History
+         * @description When something first and last listened on a number, also before a restart of the machine.
+         */
+        get: operations["read_port_history_api_ports__port__history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ports/{port}/host-header": {
         parameters: {
             query?: never;
@@ -1418,6 +1438,13 @@ export interface components {
         PortClosedView: {
             port: number;
         };
+        /** @description When something first and last listened on a number, and the repo that it last ran in. */
+        PortHistoryView: {
+            first_seen: string;
+            last_seen: string;
+            port: number;
+            repo: string | null;
+        };
         PortOpenedEvent: {
             data: components["schemas"]["PortView"];
             id: number | null;
@@ -1506,9 +1533,10 @@ export interface components {
             type: "CNAME" | "A" | "AAAA";
             value: string;
         };
-        /** @description A repo with the state of its branch. */
+        /** @description A repo with the state of its branch, when it was first seen, and when its branch or remote last changed. */
         RepoPageView: {
             branch: string | null;
+            created_at: string | null;
             dirty: boolean | null;
             foreign: boolean;
             handover: string | null;
@@ -1519,6 +1547,7 @@ export interface components {
             ports: number[];
             remote: string | null;
             state: components["schemas"]["BranchStateView"];
+            updated_at: string | null;
         };
         ReposChangedEvent: {
             data: components["schemas"]["ReposChangedView"];
@@ -2366,6 +2395,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PortView"];
+                };
+            };
+        };
+    };
+    read_port_history_api_ports__port__history_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortHistoryView"];
                 };
             };
         };
