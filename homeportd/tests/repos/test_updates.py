@@ -196,6 +196,15 @@ async def test_hooks_of_a_repository_do_not_run(updates, jobs, source, shop, tmp
     assert not mark.exists()
 
 
+async def test_a_token_in_an_old_remote_is_not_shown(updates, jobs, shop) -> None:
+    git(shop, "remote", "set-url", "origin", "http://ada:ghp_secret@127.0.0.1:1/shop.git")
+    job = await ended(jobs, updates.fetch("shop"))
+
+    assert job.error.detail == "127.0.0.1 does not take connections"
+    said = [job.error.fix, *(line.text for line in await jobs.log(job.id))]
+    assert "ghp_secret" not in " ".join(said)
+
+
 def test_keys_that_are_known_as_harmless() -> None:
     known = "core.bare\nfalse\0branch.a.b.merge\nx\0filter.lfs.process\ngit-lfs filter-process\0alias.x\n!y\0"
     assert unknown(known) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -79,6 +80,7 @@ _KEPT: Final = (
         "ALL_PROXY",
     ),
 )
+_LOGIN: Final = re.compile(r"(https?://)[^/\s@']*@", re.IGNORECASE)
 NETWORK: Final = "https:http:ssh:git"
 
 
@@ -130,8 +132,9 @@ class Git:
         errors: deque[str] = deque(maxlen=KEPT_ERRORS)
 
         def said(line: str) -> None:
-            errors.append(line)
-            on_line(line)
+            clean = _LOGIN.sub(r"\1", line)  # an old remote may have a token in its address
+            errors.append(clean)
+            on_line(clean)
 
         reading = asyncio.create_task(_read(process.stdout))
         try:
