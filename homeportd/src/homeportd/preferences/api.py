@@ -1,12 +1,12 @@
 """The routes of the settings that the owner changes at run time."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, ConfigDict, create_model
 
 from homeportd.auth.guard import Guard
-from homeportd.http import problems
+from homeportd.http import NoBool, problems
 from homeportd.preferences.service import Preferences, is_secret
 
 
@@ -72,6 +72,9 @@ def _view(name: str, model: type[BaseModel]) -> type[BaseModel]:
 def _body(name: str, model: type[BaseModel]) -> Any:
     fields: dict[str, Any] = {}
     for field, info in model.model_fields.items():
-        kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+        kind: Any = info.annotation
+        number = int in (kind, *get_args(kind))
+        for part in (*info.metadata, *([NoBool] if number else [])):
+            kind = Annotated[kind, part]
         fields[field] = (kind | None, None)
     return create_model(f"{name.capitalize()}SettingsBody", __base__=_Body, __doc__=model.__doc__, **fields)
