@@ -89,7 +89,7 @@ CASES = {
     ),
     "Flask in a virtual environment": (
         ({"app.py": "app = Flask(__name__)"}, ".venv/bin/python"),
-        [("flask", "", ".venv/bin/python -m flask --app app run --debug", 5000)],
+        [("flask", "", ".venv/bin/python -m flask --app app run --reload", 5000)],
     ),
     "FastAPI": (
         ({"app/main.py": "from fastapi import FastAPI\napi = FastAPI()", "requirements.txt": "fastapi"},),

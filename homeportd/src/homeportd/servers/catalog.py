@@ -16,6 +16,7 @@ from homeportd.servers.model import Server, server_id
 from homeportd.signal import Signal
 
 FRESH_S: Final = 5.0  # for which a look at a repo's files counts
+AGAIN_S: Final = 30.0
 LOOKS: Final = 2  # at repos, at once
 
 
@@ -72,6 +73,11 @@ class Catalog:
         """Forget a server of which nothing is stored."""
         self._servers.pop(server, None)
 
+    def is_new(self, repo: Path) -> bool:
+        """Whether a repo was not looked at yet, or had no server when it was, AGAIN_S ago: a clone begins empty."""
+        known = self._looks.get(repo)
+        return known is None or (not known.order and known.at + AGAIN_S < asyncio.get_running_loop().time())
+
     async def look(self, repo: Path, *, fresh: bool = False) -> None:
         """Read the files of a repo, unless that was done FRESH_S ago (`fresh`: even then)."""
         now = asyncio.get_running_loop().time
@@ -122,7 +128,7 @@ def _read(repo: Path) -> tuple[list[Server], tuple[str, ...]]:
     found = detect(files)
     servers = []
     for each in found.servers:
-        lack = missing(repo, files, dependencies_of(files, each.directory, each.source))
+        lack = missing(repo, files, dependencies_of(files, each.directory, each.source), each.source)
         servers.append(
             Server(
                 id=server_id(repo, each.name),

@@ -20,11 +20,15 @@ class Missing:
     directory: str
 
 
-def missing(root: Path, files: Files, folder: str) -> Missing | None:
-    """The dependencies that a server in `folder` lacks, as far as its files tell; blocking."""
-    if files.has(folder, "package.json"):
-        return _node(root, files, folder)
-    return _python(root, files, folder) or _others(root, files, folder)
+def missing(root: Path, files: Files, folder: str, source: str = "") -> Missing | None:
+    """The dependencies that a server in `folder` lacks, as far as its files tell; blocking.
+
+    `source` names the file that describes the server: one of package.json needs its packages alone.
+    """
+    node = _node(root, files, folder) if files.has(folder, "package.json") else None
+    if "package.json" in source:
+        return node
+    return _python(root, files, folder) or _others(root, files, folder) or node
 
 
 def _node(root: Path, files: Files, folder: str) -> Missing | None:

@@ -19,7 +19,7 @@ from homeportd.servers.dependencies import Missing, missing
 from homeportd.servers.detection.snapshot import snapshot
 from homeportd.servers.environment import environment
 from homeportd.servers.model import Server
-from homeportd.servers.service import Servers
+from homeportd.servers.service import Servers, refuse_foreign
 from homeportd.servers.text import plain
 
 MAX_LINE: Final = 16 * 1024  # bytes
@@ -32,7 +32,8 @@ async def lacking(server: Server) -> Missing | None:
 
     def look() -> Missing | None:
         files = snapshot(server.repo)
-        return missing(server.repo, files, dependencies_of(files, server.directory, server.source))
+        folder = dependencies_of(files, server.directory, server.source)
+        return missing(server.repo, files, folder, server.source)
 
     return await asyncio.to_thread(look)
 
@@ -113,6 +114,7 @@ class Installs:
 
         Raises Problem as `Servers.begin` and `Jobs.start` do.
         """
+        refuse_foreign(repo)
         server = await self._servers.find(repo, name, command=command)
         lack = await lacking(server)
         if lack is None:

@@ -30,6 +30,8 @@ from homeportd.servers.supervisor import Supervisor
 from homeportd.signal import Signal
 
 REMOVED_S: Final = 2.0  # between two looks whether the repos of running servers are there
+LEAVE_S: Final = 0.2  # between two looks whether a number has become free
+LEAVE_TRIES: Final = 5
 BY_HAND: Final = "port-"  # of the id of a server that was started in a terminal, before its port
 
 
@@ -138,12 +140,7 @@ class Servers:
 
         Raises Problem 404, 409 where the repo is another user's, its number is taken, or none is free, sqlite3.Error.
         """
-        if not _is_own(repo):
-            raise Problem(
-                409,
-                f"{repo.id} belongs to {repo.owner}, and servers run as {own_name()}",
-                "homeport list says how it becomes yours",
-            )
+        refuse_foreign(repo)
         server = await self.find(repo, name, command=command)
         async with self._supervisor.turn(server.id):
             server = self.catalog.get(server.id) or server
@@ -234,8 +231,11 @@ class Servers:
     async def _refuse_taken(self, server: Server) -> None:
         """Raise Problem 409 where something else listens on a server's number."""
         number = server.policy.port
-        if number is None or await asyncio.to_thread(is_free, number):
-            return
+        for _ in range(LEAVE_TRIES):
+            if number is None or await asyncio.to_thread(is_free, number):
+                return
+            await asyncio.sleep(LEAVE_S)  # what has just been ended may hold it still
+        assert number is not None  # noqa: S101 - as the loop says
         await self._ports.look_again()
         found = self._ports.get(number)
         program = found.programs[0] if found is not None else None
@@ -249,7 +249,7 @@ class Servers:
 
     async def _numbered(self, server: Server) -> Server:
         """The server with a number to keep. Raises Problem 409."""
-        if server.policy.port is not None:
+        if server.policy.port is not None and self._settings.covers(server.policy.port):
             return server
         reserved = (
             self.catalog.numbers(server.id) | self._settings.own_ports | frozenset(self._ports.snapshot())
@@ -266,7 +266,7 @@ class Servers:
         paths = {repo.path for repo in repos}
         self.catalog.forget(paths)
         for repo in repos:
-            if _is_own(repo):
+            if _is_own(repo) and self.catalog.is_new(repo.path):
                 self._supervisor.spawn(self.catalog.look(repo.path), f"look at {repo.id}")
 
     async def _stop_removed(self) -> None:
@@ -280,8 +280,18 @@ class Servers:
             self._supervisor.apply(stopped, (replace(stopped.life, end=end), None))
 
 
+def refuse_foreign(repo: Repo) -> None:
+    """Raise Problem 409 for a repo of another user, whose commands are not run as the agent's."""
+    if not _is_own(repo):
+        raise Problem(
+            409,
+            f"{repo.id} belongs to {repo.owner or 'another user'}, and servers run as {own_name()}",
+            "homeport list says how it becomes yours",
+        )
+
+
 def _is_own(repo: Repo) -> bool:
-    return repo.owner is None or repo.owner == own_name()
+    return repo.uid == os.getuid()
 
 
 def _by_hand(program: Program, repo: Path) -> Server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sqlite3
 import time
@@ -277,6 +278,10 @@ def _spec(server: Server) -> ProcessSpec:
     folder = server.repo / server.directory
     if not folder.is_dir():
         raise Problem(409, f"the folder {folder} is gone", "clone the repository again")
+    if folder.stat().st_uid != os.getuid():
+        raise Problem(
+            409, f"the folder {folder} belongs to another user", "homeport list says how it becomes yours"
+        )
     if server.command is None:
         raise Problem(409, "its start command is gone from the repo", "give one with --command")
     number = server.policy.port

@@ -71,9 +71,9 @@ def _asgi_or_wsgi(files: Files, folder: str, run: str) -> list[DetectedServer]:
                 command = f"{run}uvicorn {name}:{found[1]} --reload"
                 return [_server(folder, found[2].lower(), command, source, 8000)]
             if re.search(r"=\s*(?:flask\.)?Flask\(", text) and module != "__init__":
-                return [_server(folder, "flask", f"{run}flask --app {name} run --debug", source, 5000)]
+                return [_server(folder, "flask", f"{run}flask --app {name} run --reload", source, 5000)]
             if "create_app" in text and "Flask(" in text:
-                return [_server(folder, "flask", f"{run}flask --app {name} run --debug", source, 5000)]
+                return [_server(folder, "flask", f"{run}flask --app {name} run --reload", source, 5000)]
     return []
 
 
