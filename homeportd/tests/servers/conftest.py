@@ -12,6 +12,7 @@ import pytest
 from homeportd.processes.folder import MARK, folders
 from homeportd.processes.model import ProcessState
 from homeportd.processes.orphans import end_orphans, send_to
+from homeportd.repos import service as repos_service
 
 SERVER = """
 import http.server, os, sys
@@ -29,6 +30,12 @@ print("serving on", port, flush=True)
 server.serve_forever()
 """
 RUN = f"{sys.executable} -u -I -S serve.py"
+
+
+@pytest.fixture(autouse=True)
+def repos_are_found_soon(monkeypatch):
+    """New repos are looked for more often than every ten seconds."""
+    monkeypatch.setattr(repos_service, "PERIOD", 0.5)
 
 
 @pytest.fixture
