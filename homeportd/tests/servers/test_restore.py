@@ -44,8 +44,13 @@ async def test_an_agent_that_restarts_finds_its_servers_running(make_repo, run_a
     async with run_agent() as api:
         await api.repo()
         before = await api.until(await api.start(), "listening")
+        share = f"/api/ports/{before['port']}/share"
+        assert (await api.peer.post(share, json={"mode": "public"})).status_code == 200
     assert await ask(before["port"]) == "hello"
     async with run_agent() as api:
+        assert (await api.peer.get(share)).json()[
+            "paused"
+        ] is None  # it is known for what it is from the first look
         after = await api.until(before, "listening")
         assert (after["port"], after["started_at"]) == (before["port"], before["started_at"])
         assert (await api.post("stop"))[0]["state"] == "stopped"

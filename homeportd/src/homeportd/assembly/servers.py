@@ -35,7 +35,6 @@ class ServerRooms:
     processes: Processes
     ports: Ports
     servers: Servers
-
     idle: IdleStop
 
     async def start(self, log: AccessLog, stack: AsyncExitStack) -> APIRouter:
@@ -76,6 +75,7 @@ async def open_rooms(core: Core, repos: Repos, origin: Origin, stack: AsyncExitS
     await processes.open()
     stack.push_async_callback(processes.close)
     membership = Membership()
+    membership.take_up(each for each in processes.all() if processes.running(each.id))
     ports = Ports(core.settings, repos, membership.server_of)
     servers = Servers(ServerStore(core.database), repos, ports, processes, core.settings, membership)
     await ports.start()

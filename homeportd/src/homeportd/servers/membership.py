@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from homeportd.ports.model import Owner
+from homeportd.processes.model import Process
 
 PREFIX: Final = "server-"  # of a server's process id, before its own
 MAX_ANCESTORS: Final = 32
@@ -28,6 +30,12 @@ class Membership:
         """Note the pid of a server's runner."""
         self.remove(server)
         self._runners[runner] = server
+
+    def take_up(self, processes: Iterable[Process]) -> None:
+        """Note the runners of servers that run since before the agent."""
+        for process in processes:
+            if process.id.startswith(PREFIX) and process.runner is not None:
+                self.add(process.id.removeprefix(PREFIX), process.runner.pid)
 
     def remove(self, server: str) -> None:
         """Forget the runner of a server that has ended."""
