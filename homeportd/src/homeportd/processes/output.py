@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from homeportd.processes.model import Chunk, OutputLine
@@ -141,8 +142,8 @@ class LineSplitter:
 
 def _from(bases: list[int], offset: int) -> list[int]:
     """The segments that hold `offset` and what follows."""
-    ends = [*bases[1:], None]
-    return [base for base, end in zip(bases, ends, strict=True) if end is None or end > offset]
+    ended = [base for base, end in pairwise(bases) if end > offset]
+    return ended + bases[-1:]
 
 
 def _record(descriptor: int, number: int) -> tuple[int, int]:

@@ -27,6 +27,8 @@ LOCK_S: Final = 2.0  # how long another may take to let the folder go
 ROUND_S: Final = 0.02  # between two rounds of SIGKILL
 ROUNDS: Final = 100  # what is left after these waits for a disk, or is another user's
 SLOW_ROUND_S: Final = 0.5
+FULL: Final = 2048  # bytes; less leaves room for what is printed during a nap, a terminal has 4096
+NAP_S: Final = 0.002
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -176,17 +178,19 @@ class Runner:
 
     def _loop(self, wake: int, failure: str | None) -> None:
         """Serve output, input and signals until nothing of the tree is left."""
-        output: int | None = self._streams.output
+        output = self._streams.output
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        poll.register(output, select.POLLIN)
+        if self._typed is not None:
+            poll.register(self._typed.control, select.POLLIN)
+            poll.register(self._typed.input, select.POLLIN)
+        waiting = False
         while True:
-            poll = select.poll()
-            poll.register(wake, select.POLLIN)
-            if output is not None:
-                waits = self._typed is not None and self._typed.waiting
-                poll.register(output, select.POLLIN | (select.POLLOUT if waits else 0))
-            if self._typed is not None:
-                poll.register(self._typed.control, select.POLLIN)
-                if not self._typed.waiting:
-                    poll.register(self._typed.input, select.POLLIN)
+            if self._typed is not None and self._typed.waiting != waiting:
+                waiting = self._typed.waiting
+                poll.modify(output, select.POLLIN | (select.POLLOUT if waiting else 0))
+                poll.modify(self._typed.input, 0 if waiting else select.POLLIN)
             for descriptor, event in poll.poll(self._stopping_ms()):
                 if descriptor == wake:
                     os.read(wake, 4096)
@@ -194,7 +198,7 @@ class Runner:
                     if event & select.POLLOUT and self._typed is not None:
                         self._typed.write()
                     if event & ~select.POLLOUT and not self._read(output):
-                        output = None
+                        poll.unregister(output)
                 elif self._typed is not None and descriptor == self._typed.control:
                     self._typed.obey()
                 elif self._typed is not None:
@@ -209,6 +213,8 @@ class Runner:
         except OSError as error:
             return error.errno in {errno.EAGAIN, errno.EINTR}
         self._output.write(data)
+        if 0 < len(data) < FULL and not self._spec["interactive"]:
+            time.sleep(NAP_S)  # a program that prints line by line would wake the runner for each
         return bool(data)
 
     def _drain(self) -> None:
