@@ -46,5 +46,5 @@ def test_no_byte_of_it_can_be_changed_or_left_out():
 
 
 def test_who_has_no_secret_does_not_load_the_library():
-    program = "import homeportd.secret_box as box, sys; box.SecretBox(b'', ''); assert 'cryptography' not in sys.modules"
+    program = "import homeportd.secret_box as b, sys; b.SecretBox(b'', ''); assert 'cryptography' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
