@@ -12,9 +12,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
+from ..installation import wait_for
 from .conftest import DESKTOP, at_rest, in_place, serious_faults, watch_errors
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -27,6 +27,16 @@ LOAD = {
     "memory": {"used": 5 << 30, "total": 16 << 30},
     "disk": {"used": 61 << 30, "total": 237 << 30},
 }
+# What a dev server prints, roughly.
+SERVER = """
+import http.server, os
+print("\\x1b[1;32m\u279c\\x1b[0m  ready in 412 ms", flush=True)
+for path in ("/", "/assets/app.css", "/api/orders", "/assets/app.css", "/missing"):
+    status = "\\x1b[31m404" if path == "/missing" else "\\x1b[32m200"
+    print(f"\\x1b[2m09:40:12\\x1b[0m \\x1b[36mGET\\x1b[0m {path} {status}\\x1b[0m", flush=True)
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler)
+server.serve_forever()
+"""
 MAX_BYTES = 160_000  # of one picture
 
 
@@ -80,48 +90,65 @@ class Painter:
         """Log in, with the clock of the pictures."""
         page.goto(self.workstation.login_link())
         page.get_by_label("Filter ports and repos").wait_for()
-        page.route(re.compile("/api/(?!session)"), self._answer)
+        page.route(re.compile("/api/(?!session|servers/.*/output)"), self._answer)
         page.route_web_socket(re.compile("/api/events"), self._events)
         page.clock.set_fixed_time(NOW)
         page.reload()
 
 
-@pytest.mark.parametrize(("name", "device"), [("wide", DESKTOP), ("phone", PHONE)])
-def test_each_page_is_drawn_and_axe_finds_nothing(
-    workstation, contexts, errors, tmp_path, name, device, request
-):
+def pages(server):
+    """Name, address and heading or dialog of each page; `server` is an id."""
+    return (
+        ("home", "#/", "region", "shop"),
+        ("repo", "#/repos/shop", "heading", "shop"),
+        ("server", f"#/servers/{server}", "dialog", "Server web"),
+        ("output", f"#/servers/{server}/output", "region", "Output of web"),
+        ("share", "#/ports/5173/share", "dialog", "Share 5173"),
+        ("clone", "#/clone", "dialog", "Clone a repository"),
+        ("activity", "#/activity", "heading", "Activity"),
+        ("settings", "#/settings", "heading", "Settings"),
+    )
+
+
+def test_each_page_is_drawn_and_axe_finds_nothing(workstation, contexts, errors, tmp_path, request):
     folder = Path(request.config.getoption("--pictures", default=None) or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     first = workstation.first
-    numbers = {first: 3000, first + 1: 5173}
-    for number, repo in zip(numbers, ("shop", "atlas"), strict=True):
-        workstation.serve(workstation.repo(repo), number)
-    (workstation.folder / "repos/shop/index.html").write_text("changed")
+    numbers = {first: 3000, first + 1: 5173, first + 2: 8000}
+    shop = workstation.repo("shop")
+    (shop / "index.html").write_text("changed")
+    (shop / "server.py").write_text(SERVER)
+    (shop / "Procfile").write_text("web: python3 server.py\n")
+    workstation.serve(workstation.repo("atlas"), first + 1)
     workstation.repo("notes")
+    wait_for(
+        lambda: "shop" in [repo["id"] for repo in workstation.call("GET", "/api/repos")], "the repo is seen"
+    )
+    workstation.call("POST", "/api/repos/shop/start", {"port": first})
+    workstation.serve(shop, first + 2)
     workstation.call(
         "POST", f"/api/ports/{first}/share", {"mode": "password", "password": "secret", "expires": "24h"}
     )
-    page = contexts(**device).new_page()
-    watch_errors(page, errors)
-    Painter(workstation, numbers).enter(page)
-    in_place(page, 3000, "shop")
-    in_place(page, 5173, "atlas")
-    for shot, address, shown in (
-        ("home", "#/", page.get_by_role("region", name="shop")),
-        ("repo", "#/repos/shop", page.get_by_role("heading", name="shop")),
-        ("share", "#/ports/5173/share", page.get_by_role("dialog")),
-        ("clone", "#/clone", page.get_by_role("dialog")),
-        ("activity", "#/activity", page.get_by_role("heading", name="Activity")),
-        ("settings", "#/settings", page.get_by_role("heading", name="Settings")),
-    ):
-        page.evaluate("hash => { location.hash = hash }", address)
-        expect(shown).to_be_visible()
-        expect(page.locator("main")).not_to_contain_text("Fetching")
-        expect(page.get_by_role("dialog")).to_have_count(1 if shot in ("share", "clone") else 0)
-        at_rest(page)
-        assert workstation.overflow(page) == 0, shot
-        picture = page.screenshot(
-            path=folder / f"{shot}-{name}.png", animations="disabled", caret="hide", scale="css"
-        )
-        assert len(picture) < MAX_BYTES, shot
-        assert serious_faults(page, workstation) == [], shot
+    for name, device in (("wide", DESKTOP), ("phone", PHONE)):
+        page = contexts(**device).new_page()
+        watch_errors(page, errors)
+        Painter(workstation, numbers).enter(page)
+        for number, repo in ((3000, "shop"), (8000, "shop"), (5173, "atlas")):
+            in_place(page, number, repo)
+        (server,) = (each for each in workstation.call("GET", "/api/servers") if each["name"] == "web")
+        for shot, address, role, title in pages(server["id"]):
+            page.evaluate("hash => { location.hash = hash }", address)
+            expect(page.get_by_role(role, name=title, exact=True)).to_be_visible()
+            expect(page.locator("main")).not_to_contain_text("Fetching")
+            expect(page.get_by_role("dialog")).to_have_count(1 if role == "dialog" else 0)
+            if shot == "output":
+                expect(page.get_by_text("ready in 412 ms")).to_be_visible()
+            at_rest(page)
+            assert workstation.overflow(page) == 0, shot
+            picture = page.screenshot(
+                path=folder / f"{shot}-{name}.png", animations="disabled", caret="hide", scale="css"
+            )
+            assert len(picture) < MAX_BYTES, shot
+            assert serious_faults(page, workstation) == [], shot
+        page.close()
+    workstation.call("POST", "/api/repos/shop/stop")

@@ -10,6 +10,9 @@ type Schemas = components["schemas"];
 export type Port = Schemas["PortView"];
 export type Program = Schemas["ProgramView"];
 export type Repo = Schemas["RepoView"];
+/** A repo with the state of its branch. */
+export type RepoPage = Schemas["RepoPageView"];
+export type BranchState = Schemas["BranchStateView"];
 export type Share = Schemas["ShareView"];
 export type ShareMode = Share["mode"];
 export type ShareRequest = Schemas["OpenShareBody"] | Schemas["PasswordShareBody"];
@@ -43,6 +46,14 @@ export type DnsRecord = Schemas["RecordView"];
 
 export type Job = Schemas["JobView"];
 export type JobLine = Schemas["JobLineView"];
+export type Server = Schemas["ServerView"];
+export type ServerState = Server["state"];
+export type ServerRequest = Schemas["ServerRequest"];
+export type StartRequest = Schemas["StartRequest"];
+/** A line of a server's output; from `end` on follows the next. */
+export type OutputLine = Schemas["OutputLineView"];
+export type HostedRepo = Schemas["HostedRepoView"];
+export type HostedPage = Schemas["HostedPageView"];
 export type CloneRequest = Schemas["CloneBody"];
 
 /** Settings that may be changed in the dashboard; of a secret, whether there is one. */

@@ -9,6 +9,7 @@ import { attempt } from "../net/attempt";
 import type { Problem } from "../net/problem";
 import { showJob } from "../state/jobs";
 import { closeSheet } from "../state/route";
+import { HostedRepos } from "./hosted-repos";
 
 const FORM_ID = "clone";
 
@@ -69,6 +70,7 @@ export function CloneSheet() {
           value={address}
           onInput={setAddress}
         />
+        <HostedRepos chosen={address} onChoose={setAddress} />
         <details>
           <summary class="target flex w-fit items-center rounded-box text-accent">
             Branch, folder, submodules

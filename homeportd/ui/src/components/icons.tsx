@@ -132,3 +132,13 @@ export const TunnelIcon = () => (
     <path d="M3.5 15.5v-4a6.5 6.5 0 0 1 13 0v4M7 15.5v-4a3 3 0 0 1 6 0v4M2.5 15.5h15" />
   </Icon>
 );
+export const PlayIcon = () => (
+  <Icon>
+    <path d="M6.5 4.5v11l9-5.5-9-5.5Z" />
+  </Icon>
+);
+export const DownIcon = () => (
+  <Icon>
+    <path d="M10 4v12M5.5 11.5 10 16l4.5-4.5" />
+  </Icon>
+);

@@ -1,10 +1,13 @@
 import type { Repo } from "../api/types";
 import { ChevronIcon } from "../components/icons";
 import { NoMatch } from "../components/no-match";
+import { serversOf } from "../model/servers";
 import { PortRow } from "../repo/port-row";
 import { RepoHead } from "../repo/repo-head";
+import { ServerRow } from "../servers/server-row";
 import { filter } from "../state/filter";
 import { portGroups } from "../state/port-state";
+import { servers } from "../state/servers";
 import { EmptyList } from "./empty-list";
 import { RepoBlock } from "./repo-block";
 
@@ -12,14 +15,27 @@ import { RepoBlock } from "./repo-block";
 const MAX_IDLE_SHOWN = 5;
 
 export function RepoList() {
-  const { active, idle, others, count } = portGroups.value;
+  const { active, idle: quiet, others, count } = portGroups.value;
+  // Servers that listen are seen by their ports.
+  const rowsOf = (repo: Repo) =>
+    serversOf(servers.value, repo.id).filter(
+      (server) => !server.by_hand && server.state !== "listening" && server.created_at !== null,
+    );
+  const idle = quiet.filter((repo) => rowsOf(repo).length === 0);
+  const blocks = [
+    ...active,
+    ...quiet.filter((repo) => rowsOf(repo).length > 0).map((repo) => ({ repo, ports: [] })),
+  ].sort((a, b) => a.repo.name.localeCompare(b.repo.name) || a.repo.path.localeCompare(b.repo.path));
   const filtering = filter.value.trim() !== "";
-  if (filtering && count === 0 && idle.length === 0) return <NoMatch what="port or repo" filter={filter} />;
+  if (filtering && count === 0 && quiet.length === 0) return <NoMatch what="port or repo" filter={filter} />;
   return (
     <div class="space-y-4">
-      {count === 0 && !filtering && <EmptyList />}
-      {active.map(({ repo, ports }) => (
+      {blocks.length === 0 && others.length === 0 && !filtering && <EmptyList />}
+      {blocks.map(({ repo, ports }) => (
         <RepoBlock key={repo.id} repo={repo}>
+          {rowsOf(repo).map((server) => (
+            <ServerRow key={server.id} server={server} />
+          ))}
           {ports.map((port) => (
             <PortRow key={port.port} port={port} />
           ))}

@@ -5,13 +5,17 @@ import { CloneSheet } from "../clone/clone-sheet";
 import { ProblemBox } from "../components/problem-box";
 import { Home } from "../home/home";
 import { Palette } from "../palette/palette";
+import { RemoveDialog } from "../repo/remove-dialog";
 import { RepoPage } from "../repo/repo-page";
+import { OutputPage } from "../servers/output-page";
+import { ServerSheet } from "../servers/server-sheet";
 import { Settings } from "../settings/settings";
 import { ShareSheet } from "../share/share-sheet";
 import { edgeFailure, edgePages, loadEdgePages } from "../state/edge-pages";
 import { paletteOpen } from "../state/keyboard";
 import { status } from "../state/machine";
 import { reachablePage } from "../state/places";
+import { removing } from "../state/repo-actions";
 import { route, type TunnelPage } from "../state/route";
 import { ConnectionLine } from "./connection-line";
 import { BottomBar, Header } from "./header";
@@ -35,7 +39,9 @@ export function Layout() {
       <BottomBar />
       {to.name === "share" && <ShareSheet key={to.port} number={to.port} />}
       {to.name === "log" && <AccessLogSheet key={to.port} number={to.port} />}
+      {to.name === "server" && <ServerSheet key={to.id} id={to.id} />}
       {to.name === "clone" && <CloneSheet />}
+      {removing.value && <RemoveDialog key={removing.value.id} />}
       {edge && <edge.Sheets />}
       {paletteOpen.value && <Palette />}
     </div>
@@ -51,6 +57,8 @@ function CurrentPage() {
       return <ActivityPage />;
     case "repo":
       return <RepoPage key={page.id} id={page.id} />;
+    case "output":
+      return <OutputPage key={page.id} id={page.id} />;
     case "settings":
       return <Settings />;
     default:

@@ -1,6 +1,17 @@
 /** The requests of every machine's dashboard. Each throws Problem. */
 
-import type { AccessLogRow, CloneRequest, Job, PreferencesChange, ShareRequest, Token } from "../api/types";
+import type {
+  AccessLogRow,
+  CloneRequest,
+  Job,
+  PreferencesChange,
+  Repo,
+  Server,
+  ServerRequest,
+  ShareRequest,
+  StartRequest,
+  Token,
+} from "../api/types";
 import { call } from "./call";
 import { Problem } from "./problem";
 
@@ -55,3 +66,31 @@ export const changePreferences = (body: PreferencesChange) => call("put", "/api/
 export const getSshKey = () => call("get", "/api/git/ssh-key");
 /** Makes the key where there is none. */
 export const makeSshKey = () => call("post", "/api/git/ssh-key");
+
+/** All servers that are known, those that were started by hand too. */
+export const getServers = () => call("get", "/api/servers");
+/** The servers of a repo, after a look at its files, the main one first. */
+export const getRepoServers = (repo: Repo["id"]) =>
+  call("get", "/api/repos/{repo}/servers", { path: { repo } });
+export const startServer = (repo: Repo["id"], body: StartRequest) =>
+  call("post", "/api/repos/{repo}/start", { path: { repo }, body });
+export const stopServer = (repo: Repo["id"], server: Server["name"]) =>
+  call("post", "/api/repos/{repo}/stop", { path: { repo }, body: { server } });
+export const restartServer = (repo: Repo["id"], server: Server["name"]) =>
+  call("post", "/api/repos/{repo}/restart", { path: { repo }, body: { server } });
+export const setServer = (server: Server["id"], body: ServerRequest) =>
+  call("put", "/api/servers/{server}", { path: { server }, body });
+
+export const getRepo = (repo: Repo["id"]) => call("get", "/api/repos/{repo}", { path: { repo } });
+/** Begin work on a repo: the answer is the job. */
+export const pullRepo = (repo: Repo["id"]) => call("post", "/api/repos/{repo}/pull", { path: { repo } });
+export const fetchRepo = (repo: Repo["id"]) => call("post", "/api/repos/{repo}/fetch", { path: { repo } });
+/** Begins to remove a repo; status 409 while work would be lost, unless `force`. */
+export const removeRepo = (repo: Repo["id"], force: boolean) =>
+  call("delete", "/api/repos/{repo}", { path: { repo }, query: { force } });
+
+/** A page of the person's repositories at GitHub or GitLab that have the words of `q`. */
+export const getHostedRepos = (host: "github" | "gitlab", q: string, page: number) =>
+  host === "github"
+    ? call("get", "/api/github/repos", { query: { q, page } })
+    : call("get", "/api/gitlab/repos", { query: { q, page } });

@@ -15,11 +15,15 @@ type BodyOf<Content> = Content extends { content: { "application/json": infer Bo
 type AnswerOf<O> = O extends { responses: infer R } ? BodyOf<R[keyof R]> : never;
 type RequestOf<O> = (O extends { parameters: { path: infer Parameters } } ? { path: Parameters } : unknown) &
   (O extends { parameters: { query?: infer Parameters } } ? { query?: Parameters } : unknown) &
-  (O extends { requestBody: infer Content } ? { body: BodyOf<Content> } : unknown);
+  (O extends { requestBody: infer Content }
+    ? { body: BodyOf<Content> }
+    : O extends { requestBody?: infer Content }
+      ? { body?: BodyOf<NonNullable<Content>> }
+      : unknown);
 
 interface AnyRequest {
   path?: Record<string, string | number>;
-  query?: Record<string, string | number | null | undefined>;
+  query?: Record<string, string | number | boolean | null | undefined>;
   body?: unknown;
 }
 
@@ -27,7 +31,9 @@ interface AnyRequest {
 export async function call<P extends Path, M extends Method>(
   method: M,
   path: P,
-  ...request: Record<never, never> extends RequestOf<Operation<P, M>> ? [] : [RequestOf<Operation<P, M>>]
+  ...request: Record<never, never> extends RequestOf<Operation<P, M>>
+    ? [request?: RequestOf<Operation<P, M>>]
+    : [request: RequestOf<Operation<P, M>>]
 ): Promise<AnswerOf<Operation<P, M>>> {
   const { body, ...address } = (request[0] ?? {}) as AnyRequest;
   const sent = `${method.toUpperCase()} ${addressOf(path, address)}`;

@@ -13,10 +13,13 @@ import {
   MODE_LABELS,
   otherPrograms,
 } from "../model/port-text";
+import { serverOfPort } from "../model/servers";
 import { formatExpiry } from "../model/time-format";
+import { serverMenu } from "../servers/server-row";
 import { now } from "../state/clock";
 import { copyLink, openPort, resume, unshare } from "../state/port-actions";
 import { navigate, routeHash } from "../state/route";
+import { servers } from "../state/servers";
 
 /** The row of a port: state, number, server, who may see it, until when; then the likely action and the menu. */
 export function PortRow({ port }: { port: Port }) {
@@ -164,9 +167,17 @@ function menuItems(port: Port): MenuItem[] {
       hint: "l",
       run: () => navigate({ name: "log", port: number }),
     },
+    ...serverItems(port),
     ...(isPaused(port) ? [{ label: "Resume share", icon: <ShareIcon />, run: () => void resume(port) }] : []),
     ...(port.share.mode !== "private"
       ? [{ label: "Stop sharing", icon: <StopIcon />, run: () => void unshare(port) }]
       : []),
   ];
+}
+
+/** Actions on the server that listens on the port, where Homeport has started it. */
+function serverItems(port: Port): MenuItem[] {
+  const server = serverOfPort(servers.value, port.port);
+  if (server === undefined || server.by_hand) return [];
+  return serverMenu(server).filter(({ label }) => label !== "Open" && label !== "Copy address");
 }

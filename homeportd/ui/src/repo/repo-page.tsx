@@ -5,12 +5,16 @@ import { BackLink } from "../components/back-link";
 import { Block } from "../components/block";
 import { Chips } from "../components/chips";
 import { Command } from "../components/command";
-import { CopyButton } from "../components/copy-button";
+import { TrashIcon } from "../components/icons";
+import { Menu } from "../components/menu";
 import { CurrentJobs } from "../jobs/job-list";
+import { RepoServers } from "../servers/repo-servers";
 import { portsState, shownPorts } from "../state/port-state";
+import { removing } from "../state/repo-actions";
 import { HOME, routeHash } from "../state/route";
+import { GitState } from "./git-state";
 import { PortRow } from "./port-row";
-import { DirtyMark, Handover } from "./repo-head";
+import { DirtyMark } from "./repo-head";
 
 /** The page of a repo: its git state, ports and visits. */
 export function RepoPage({ id }: { id: string }) {
@@ -46,10 +50,28 @@ function Known({ repo }: { repo: Repo }) {
           {repo.branch && <span class="font-mono text-small [overflow-wrap:anywhere]">{repo.branch}</span>}
           {repo.dirty && <DirtyMark />}
         </p>
+        {!repo.foreign && (
+          <span class="-my-2 ml-auto">
+            <Menu
+              row={`repo ${repo.id}`}
+              label={`More for ${repo.name}`}
+              items={[
+                {
+                  label: "Remove …",
+                  icon: <TrashIcon />,
+                  run: () => {
+                    removing.value = repo;
+                  },
+                },
+              ]}
+            />
+          </span>
+        )}
       </header>
       <CurrentJobs subject={repo.id} />
+      {!repo.foreign && <RepoServers repo={repo} />}
       <Ports repo={repo} ports={ports} />
-      <Git repo={repo} />
+      <GitState repo={repo} />
       {ports.length > 0 && <Visits ports={ports} />}
     </div>
   );
@@ -80,50 +102,6 @@ function Ports({ repo, ports }: { repo: Repo; ports: readonly Port[] }) {
 /** A word of a shell command. */
 const shellQuoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
-function Git({ repo }: { repo: Repo }) {
-  return (
-    <Block id="git" title="Git">
-      <dl class="space-y-1.5">
-        <Fact name="Branch" text={repo.branch ?? "unknown"} />
-        <Fact
-          name="Changes"
-          text={repo.dirty === null ? "unknown" : repo.dirty ? "uncommitted changes" : "all is committed"}
-          prose
-        />
-        {repo.remote && <Fact name="Remote" text={repo.remote} copied="the remote's address" />}
-        <Fact name="Folder" text={repo.path} copied="the folder" />
-      </dl>
-      {repo.foreign && (
-        <div class="mt-3">
-          <Handover repo={repo} />
-        </div>
-      )}
-    </Block>
-  );
-}
-
-interface FactProps {
-  name: string;
-  text: string;
-  /** What the copy button copies; without one there is no button. */
-  copied?: string;
-  prose?: boolean;
-}
-
-function Fact({ name, text, copied, prose = false }: FactProps) {
-  return (
-    <div class="grid grid-cols-[5rem_minmax(0,1fr)_auto] items-center gap-x-3">
-      <dt class="text-small text-soft">{name}</dt>
-      <dd class={`[overflow-wrap:anywhere] ${prose ? "" : "font-mono text-small"}`}>{text}</dd>
-      {copied && (
-        <dd class="-my-1.5">
-          <CopyButton text={text} what={copied} class="button-quiet" />
-        </dd>
-      )}
-    </div>
-  );
-}
 
 /** The access log of one port of the repo; of several the person chooses. */
 function Visits({ ports }: { ports: readonly Port[] }) {

@@ -4,7 +4,7 @@ import { batch, signal } from "@preact/signals";
 import type { Caller, EventMessage } from "../api/types";
 import { announce } from "../browser/notices";
 import { portsStateOf } from "../model/ports";
-import { getCaller, getJobs, getPorts, getRepos, getStatus } from "../net/agent-api";
+import { getCaller, getJobs, getPorts, getRepos, getServers, getStatus } from "../net/agent-api";
 import { onUnauthorized } from "../net/attempt";
 import { EventSocket } from "../net/event-socket";
 import { Problem } from "../net/problem";
@@ -13,6 +13,7 @@ import { dispatch } from "./events";
 import { setJobs } from "./jobs";
 import { setStatus } from "./machine";
 import { setPorts } from "./port-state";
+import { setServers } from "./servers";
 
 export type Phase = "starting" | "login" | "failed" | "ready";
 
@@ -79,8 +80,10 @@ async function load(): Promise<void> {
   try {
     const status = await getStatus();
     // An edge alone has none of these.
-    const [ports, repos, jobs] =
-      status.origin === null ? [[], [], []] : await Promise.all([getPorts(), getRepos(), getJobs()]);
+    const [ports, repos, jobs, servers] =
+      status.origin === null
+        ? [[], [], [], []]
+        : await Promise.all([getPorts(), getRepos(), getJobs(), getServers()]);
     if (begunIn !== epoch) return;
     // Not awaited: its pages say by themselves that they are being loaded, or what went wrong.
     const edge = status.edge === null ? Promise.resolve(true) : loadEdgePages();
@@ -88,6 +91,7 @@ async function load(): Promise<void> {
       setStatus(status);
       setPorts(portsStateOf(ports, repos, status.origin ?? ""), pending);
       setJobs(jobs, pending);
+      setServers(servers, pending);
       phase.value = "ready";
       failure.value = null;
     });

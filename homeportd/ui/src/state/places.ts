@@ -17,8 +17,8 @@ export const places = computed((): Place[] => {
 });
 
 export function placeOf({ name }: Page): Place {
-  if (name === "home" || name === "repo" || name === "activity") return "home";
-  return name === "settings" ? name : "tunnels";
+  if (name === "settings") return name;
+  return name === "tunnels" || name === "reservations" || name === "domains" ? "tunnels" : "home";
 }
 
 /** The page that is asked for, or the first one where this machine does not have it. */

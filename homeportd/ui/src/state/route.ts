@@ -8,12 +8,14 @@ export type TunnelPage = "tunnels" | "reservations" | "domains";
 export type Page =
   | { name: "home" | "activity" | TunnelPage }
   | { name: "repo"; id: string }
+  /** What a server prints. */
+  | { name: "output"; id: string }
   /** `section`: the heading to begin with; empty for the first. */
   | { name: "settings"; section: string };
 
 export type Sheet =
   | { name: "share" | "log"; port: number }
-  | { name: "tunnel" | "reservation"; id: string }
+  | { name: "tunnel" | "reservation" | "server"; id: string }
   /** A new reservation, with the fields that are known. */
   | { name: "reserve"; kind: TunnelKind; label: string }
   | { name: "add-domain" | "clone" };
@@ -35,6 +37,7 @@ export function readRoute(hash: string): Route {
     return { name: "reserve", kind, label: decode(third) };
   }
   if (page === "domains" && first === "new" && second === "") return { name: "add-domain" };
+  if (page === "servers" && second === "output" && third === "") return { name: "output", id: decode(first) };
   if (second !== "") return HOME;
   if (page === "settings") return { name: "settings", section: decode(first) };
   if (first !== "") return readEntry(page, decode(first));
@@ -45,6 +48,7 @@ export function readRoute(hash: string): Route {
 
 function readEntry(page: string, id: string): Route {
   if (page === "repos") return { name: "repo", id };
+  if (page === "servers") return { name: "server", id };
   if (page === "tunnels") return { name: "tunnel", id };
   return page === "reservations" ? { name: "reservation", id } : HOME;
 }
@@ -68,7 +72,10 @@ export function routeHash(route: Route): string {
     case "repo":
     case "tunnel":
     case "reservation":
+    case "server":
       return `#/${route.name}s/${encodeURIComponent(route.id)}`;
+    case "output":
+      return `#/servers/${encodeURIComponent(route.id)}/output`;
     case "settings":
       return `#/settings${route.section ? `/${encodeURIComponent(route.section)}` : ""}`;
     case "reserve":
@@ -85,7 +92,8 @@ export function pageOf(route: Route, shown: Page): Page {
   switch (route.name) {
     case "share":
     case "log":
-      return shown.name === "repo" ? shown : HOME;
+    case "server":
+      return shown.name === "repo" || shown.name === "output" ? shown : HOME;
     case "tunnel":
       return { name: "tunnels" };
     case "reservation":
