@@ -65,7 +65,7 @@ def router(
     async def show_server(server: str, _caller: Annotated[Caller, Depends(guard)]) -> ServerView:
         return view(servers.get(server))
 
-    @routes.put("/servers/{server}", responses=problems(401, 403, 404, 409, 413, 422, 503))
+    @routes.put("/servers/{server}", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
     async def set_server(
         server: str, _caller: Annotated[Caller, Depends(guard)], body: ServerRequest
     ) -> ServerView:
@@ -114,7 +114,7 @@ def router(
             stream(), media_type="application/x-ndjson", headers={"cache-control": "no-store"}
         )
 
-    @routes.get("/repos/{repo}/servers", responses=problems(401, 404))
+    @routes.get("/repos/{repo}/servers", responses=problems(401, 404, 422))
     async def list_repo_servers(repo: str, _caller: Annotated[Caller, Depends(guard)]) -> RepoServersView:
         found = repo_of(repo)
         listed = await servers.of(found)
@@ -124,7 +124,7 @@ def router(
         )
 
     @routes.post(
-        "/repos/{repo}/start", status_code=202, responses=problems(401, 403, 404, 409, 413, 422, 503)
+        "/repos/{repo}/start", status_code=202, responses=problems(400, 401, 403, 404, 409, 413, 422, 503)
     )
     async def start_server(
         repo: str, _caller: Annotated[Caller, Depends(guard)], body: StartRequest | None = None
@@ -138,7 +138,7 @@ def router(
         started = await servers.begin(found, body.server, command=body.command, port=body.port)
         return StartedView(server=view(started), job=None)
 
-    @routes.post("/repos/{repo}/stop", responses=problems(401, 403, 404, 409, 413, 422, 503))
+    @routes.post("/repos/{repo}/stop", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
     async def stop_server(
         repo: str, _caller: Annotated[Caller, Depends(guard)], body: StopRequest | None = None
     ) -> list[ServerView]:
@@ -146,7 +146,7 @@ def router(
         found = await named(repo, body.server if body is not None else None)
         return [view(await servers.stop(each.id)) for each in found]
 
-    @routes.post("/repos/{repo}/restart", responses=problems(401, 403, 404, 409, 413, 422, 503))
+    @routes.post("/repos/{repo}/restart", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
     async def restart_server(
         repo: str, _caller: Annotated[Caller, Depends(guard)], body: StopRequest | None = None
     ) -> list[ServerView]:

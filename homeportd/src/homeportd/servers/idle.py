@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field
 
 from homeportd.errors import HomeportError
+from homeportd.http import NoBool
 from homeportd.servers.connections import connections
 from homeportd.servers.model import Server, State
 from homeportd.servers.service import Servers
@@ -28,7 +29,7 @@ class ServerPreferences(BaseModel):
     A server may have a time of its own.
     """
 
-    idle_stop_s: Annotated[int, Field(ge=0, le=30 * 24 * 3600)] = 4 * 3600
+    idle_stop_s: Annotated[int, Field(ge=0, le=30 * 24 * 3600), NoBool] = 4 * 3600
 
 
 class IdleStop:

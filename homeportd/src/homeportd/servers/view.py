@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StrictBool, StringConstraints
 
 from homeportd import clock
 from homeportd.http import NoBool
@@ -81,7 +81,7 @@ class StartRequest(BaseModel):
     server: Name | None = None
     command: Command | None = None
     port: PortNumber | None = None
-    install: bool = False
+    install: StrictBool = False
 
 
 class StopRequest(BaseModel):
@@ -94,8 +94,8 @@ class ServerRequest(BaseModel):
     """What a person sets for a server; what is left out stays. `command` null: the detected one again."""
 
     command: Command | None = None
-    auto_start: bool | None = None
-    restart: bool | None = None
+    auto_start: StrictBool | None = None
+    restart: StrictBool | None = None
     idle_stop_s: IdleSeconds | None = None
     port: PortNumber | None = None
 
