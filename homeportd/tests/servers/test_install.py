@@ -47,6 +47,23 @@ async def test_install_and_start(make_repo, api, ask):
     assert listed["missing"] is None
 
 
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+async def test_a_cancelled_installation_ends_and_starts_nothing(make_repo, api, settings):
+    package = json.loads(FILES["package.json"])
+    package["scripts"] |= {"preinstall": "echo begun > begun; sleep 600"}
+    repo = make_repo("shop", FILES | {"package.json": json.dumps(package)})
+    await api.repo()
+    answer = await api.post("start", {"install": True}, status=202)
+    async with asyncio.timeout(60):
+        while not (repo / "begun").exists():  # noqa: ASYNC110 - a file of npm's
+            await asyncio.sleep(0.05)
+        (folder,) = (settings.data_dir / "processes").glob("install-*")
+        await api.peer.post(f"/api/jobs/{answer['job']['id']}/cancel")
+        while folder.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert (await api.get(answer["server"]))["state"] == "stopped"
+
+
 async def test_an_installation_that_fails_says_so_and_starts_nothing(make_repo, api):
     make_repo(
         "shop", FILES | {"package-lock.json": "{", "package.json": "", "composer.json": "{}", "artisan": ""}

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 
+from homeportd.servers import catalog
+
 from ..freeports import free_port
 
 
@@ -156,6 +158,19 @@ async def test_a_removed_repo_ends_its_servers(make_repo, api):
     stopped = await api.until(listening, lambda found: found["detail"] is not None)
     assert (stopped["state"], stopped["detail"]) == ("stopped", f"its repo {repo} was removed")
     assert pid_of(listening["port"]) is None
+
+
+async def test_a_repo_that_is_still_being_written_is_looked_at_again(make_repo, api, monkeypatch):
+    monkeypatch.setattr(catalog, "AGAIN_S", 0.1)
+    monkeypatch.setattr(catalog, "FRESH_S", 0.1)
+    repo = make_repo("shop", {"Procfile": ""})
+    await api.repo()
+    (repo / "Procfile").write_text("web: sleep 60\n")
+    async with asyncio.timeout(30):
+        names = []
+        while "web" not in names:
+            listed = (await api.peer.get("/api/servers")).json()
+            names = [each["name"] for each in listed if each["repo_path"] == str(repo)]
 
 
 async def test_output_is_followed_through_a_restart(make_repo, api):

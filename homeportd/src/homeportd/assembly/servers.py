@@ -52,7 +52,7 @@ class ServerRooms:
         stack.push_async_callback(self.idle.close)
         return servers_api.router(
             self.servers,
-            Installs(self.servers, self.core.jobs),
+            Installs(self.servers, self.core.jobs, self.processes),
             self.processes,
             self.repos,
             self.core.guard,

@@ -16,7 +16,7 @@ from homeportd.servers.model import Server, server_id
 from homeportd.signal import Signal
 
 FRESH_S: Final = 5.0  # for which a look at a repo's files counts
-AGAIN_S: Final = 30.0
+AGAIN_S: Final = 10.0  # after which a repo without a server is looked at again
 LOOKS: Final = 2  # at repos, at once
 
 

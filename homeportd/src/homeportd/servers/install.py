@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Final
 
 from homeportd.errors import HomeportError
 from homeportd.jobs.model import Job
 from homeportd.jobs.service import JobHandle, Jobs
-from homeportd.processes.environment import environment as user_environment
+from homeportd.processes.model import ProcessSpec
+from homeportd.processes.service import Processes
 from homeportd.repos.model import Repo
 from homeportd.servers.catalog import dependencies_of
 from homeportd.servers.dependencies import Missing, missing
@@ -22,9 +20,8 @@ from homeportd.servers.model import Server
 from homeportd.servers.service import Servers, refuse_foreign
 from homeportd.servers.text import plain
 
-MAX_LINE: Final = 16 * 1024  # bytes
+MAX_LINE: Final = 16 * 1024  # bytes of a line that has not ended
 INSTALL_S: Final = 3600.0  # for an installation
-STOP_S: Final = 5.0  # from SIGTERM to SIGKILL
 
 
 async def lacking(server: Server) -> Missing | None:
@@ -38,73 +35,62 @@ async def lacking(server: Server) -> Missing | None:
     return await asyncio.to_thread(look)
 
 
-async def install(job: JobHandle, repo: Path, lack: Missing) -> None:
-    """Run the package manager in a process group of its own, which ends with the job. Raises HomeportError."""
+async def install(job: JobHandle, processes: Processes, server: Server, lack: Missing) -> None:
+    """Run the package manager as servers run, outside the agent; it ends with the job. Raises HomeportError."""
     job.step(lack.command)
-    process = await asyncio.create_subprocess_exec(
-        "/bin/sh",
-        "-c",
-        lack.command,
-        cwd=repo / lack.directory,
-        env={**user_environment({}, terminal=False), **await asyncio.to_thread(environment, None), "CI": "1"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-        limit=MAX_LINE,
+    id_ = f"install-{server.id}"
+    folder = server.repo / lack.directory
+    await processes.remove(id_)  # that of a job which the end of an agent has cut
+    spec = ProcessSpec(
+        id=id_,
+        argv=("/bin/sh", "-c", lack.command),
+        directory=folder,
+        environment={**await asyncio.to_thread(environment, None), "CI": "1"},
+        terminal=False,
     )
     last = ""
     try:
+        process = await processes.start(spec)
         async with asyncio.timeout(INSTALL_S):
-            assert process.stdout is not None  # noqa: S101 - piped
-            while line := await _line(process.stdout):
-                text = plain(line.decode("utf-8", "replace"))
+            async for text in _lines(processes, id_, process.output_from):
                 last = text or last
                 job.line(text)
-            code = await process.wait()
+        ended = processes.get(id_)
     except TimeoutError as error:
         raise HomeportError(
             f"{lack.command} did not end within {INSTALL_S / 60:.0f} minutes", "run it in a terminal"
         ) from error
     finally:
-        await _end(process)
+        await asyncio.shield(processes.remove(id_))
+    found = ended.exit if ended is not None else None
+    code = found.code if found is not None else None
+    if code == 127:
+        fix = f"install {lack.command.split()[0]} on this machine, then try again"
+    else:
+        fix = f"read the job's log, then run it yourself in {folder}"
     if code != 0:
-        missing_program = code == 127
-        fix = (
-            f"install {lack.command.split()[0]} on this machine, then try again"
-            if missing_program
-            else f"read the job's log, then run it yourself in {repo / lack.directory}"
-        )
-        raise HomeportError(f"{lack.command} failed with code {code}: {last}"[:500], fix)
+        how = f"code {code}" if code is not None else "a signal"
+        raise HomeportError(f"{lack.command} failed with {how}: {last}"[:500], fix)
 
 
-async def _line(stream: asyncio.StreamReader) -> bytes:
-    """The next line, of a long one its beginning; empty at the end."""
-    try:
-        return await stream.readuntil(b"\n")
-    except asyncio.IncompleteReadError as error:
-        return error.partial
-    except asyncio.LimitOverrunError as error:
-        return await stream.read(max(1, error.consumed))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End what is left of the process group."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+async def _lines(processes: Processes, id_: str, since: int) -> AsyncIterator[str]:
+    """The lines that a process prints until it has ended, fit to be shown."""
+    partial = b""
+    async for chunk in processes.output(id_, since):
+        *lines, partial = (partial + chunk.data).split(b"\n")
+        for line in lines:
+            yield plain(line.decode("utf-8", "replace"))
+        partial = partial[-MAX_LINE:]
+    if partial:
+        yield plain(partial.decode("utf-8", "replace"))
 
 
 class Installs:
     """Starts of servers whose dependencies are installed first."""
 
-    def __init__(self, servers: Servers, jobs: Jobs) -> None:
+    def __init__(self, servers: Servers, jobs: Jobs, processes: Processes) -> None:
         self._servers = servers
+        self._processes = processes
         self._jobs = jobs
 
     async def start(
@@ -121,7 +107,7 @@ class Installs:
             return None, await self._servers.begin(repo, server.name, command=command, port=port)
 
         async def work(job: JobHandle) -> None:
-            await install(job, repo.path, lack)
+            await install(job, self._processes, server, lack)
             job.step(f"start {server.name}")
             await self._servers.catalog.look(repo.path, fresh=True)
             await self._servers.begin(repo, server.name, command=command, port=port)

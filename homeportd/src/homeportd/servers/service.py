@@ -94,7 +94,8 @@ class Servers:
         return self.catalog.of(repo.path) + [each for each in self.by_hand() if each.repo == repo.path]
 
     def all(self) -> list[Server]:
-        """Every server that is known, by hand ones too."""
+        """Every server that is known, by hand ones too. Looks at new repos begin, whose servers come by `changed`."""
+        self._look_at_new()
         return self.catalog.all() + self.by_hand()
 
     def by_hand(self) -> list[Server]:
@@ -262,10 +263,11 @@ class Servers:
         return replace(server, policy=replace(server.policy, port=number))
 
     def _repos_changed(self) -> None:
-        repos = self._repos.all()
-        paths = {repo.path for repo in repos}
-        self.catalog.forget(paths)
-        for repo in repos:
+        self.catalog.forget({repo.path for repo in self._repos.all()})
+        self._look_at_new()
+
+    def _look_at_new(self) -> None:
+        for repo in self._repos.all():
             if _is_own(repo) and self.catalog.is_new(repo.path):
                 self._supervisor.spawn(self.catalog.look(repo.path), f"look at {repo.id}")
 
