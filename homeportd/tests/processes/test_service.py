@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from homeportd.errors import Problem
+from homeportd.processes import service
 from homeportd.processes.launcher import DirectLauncher
 from homeportd.processes.model import ProcessSpec, ProcessState
 from homeportd.processes.service import Processes
@@ -141,6 +142,17 @@ async def test_orphans_of_a_killed_runner_are_ended(processes, tmp_path):
     assert not processes.running("a")
     await processes.start(shell("a", "exit 0", tmp_path))
     assert (await ended(processes, "a")).exit.code == 0
+
+
+async def test_a_runner_that_is_held_up_does_not_keep_its_tree(processes, tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "KILL_S", 0.5)
+    await processes.start(shell("a", "sleep 600 & echo up; wait", tmp_path, stop_timeout_s=0.1))
+    await said(processes, "a", b"up\n")
+    pids = await processes.pids("a")
+    os.kill(runner_of(processes, "a"), signal.SIGSTOP)
+    process = await processes.stop("a")
+    assert not any(map(exists, pids))
+    assert process.exit.failure is not None
 
 
 async def test_usage_and_owner_of_a_tree(processes, tmp_path):

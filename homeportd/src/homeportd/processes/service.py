@@ -38,6 +38,7 @@ from homeportd.tasks import TaskSet
 
 START_S: Final = 15.0  # until a runner must have tried its command
 KILL_S: Final = 5.0  # after the time-out of a spec: the runner itself must have ended by then
+END_S: Final = 15.0  # after SIGKILL
 LOOK_S: Final = 1.0  # between two looks for runners that were killed
 COALESCE_S: Final = 0.01  # a follower reads what came within it as one piece
 MAX_PROCESSES: Final = 256  # that run at a time
@@ -63,8 +64,8 @@ class _Live:
 class Processes:
     """All processes in the folder `root`; one agent at a time may have it.
 
-    `changed` is emitted with a Process after each change of its state, `exited` when the last of its tree has ended,
-    both also for what happened while no agent ran.
+    `changed` is emitted with a Process after each change of its state, `exited` when the last of its tree has ended.
+    What ended while no agent ran is in `all()` after `open`.
     """
 
     def __init__(self, root: Path, launcher: Launcher | None = None) -> None:
@@ -257,21 +258,31 @@ class Processes:
         live = self._live[folder.id]
         spec = await asyncio.to_thread(folder.spec)
         limit = float(spec["stop_timeout_s"]) + KILL_S if spec is not None else KILL_S
-        runner = live.process.runner
-        send_to(runner, signal.SIGTERM)
         try:
             async with asyncio.timeout(limit):
+                while live.process.runner is None and folder.id in self._live:
+                    await live.news.wait()  # it was found at its very beginning
+                send_to(live.process.runner, signal.SIGTERM)
                 while folder.id in self._live:
                     await live.news.wait()
         except TimeoutError:
             log.warning("the runner of %s does not end; its tree is killed", folder.id)
-            if runner is not None and alive(runner):
-                await asyncio.to_thread(tree.kill_below, runner.pid)
-                send_to(runner, signal.SIGKILL)
-            await self._launcher.kill(folder, live.process.run)
-            async with asyncio.timeout(KILL_S):
+            await self._kill(folder, live)
+
+    async def _kill(self, folder: ProcessFolder, live: _Live) -> None:
+        """End a tree whose runner does not: a debugger holds it, or it waits for a disk."""
+        runner = live.process.runner
+        if runner is not None and alive(runner):
+            await asyncio.to_thread(tree.kill_below, runner.pid)
+            send_to(runner, signal.SIGKILL)
+        await self._launcher.kill(folder, live.process.run)
+        try:
+            async with asyncio.timeout(END_S):
                 while folder.id in self._live:
                     await live.news.wait()
+        except TimeoutError:
+            fix = "look at its processes: ps -ef; one that waits for a disk ends when that answers"
+            raise Problem(500, f"some processes of {folder.id} do not end", fix) from None
 
     def _follow_state(self, process: Process) -> _Live:
         path = self._root / process.id
