@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
@@ -61,7 +61,7 @@ class RulesBody(BaseModel):
     allow: list[NetworkText] = Field(default=[], max_length=MAX_NETWORKS)
     limits: Limits = Limits()
     passcode: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    subdomains: bool | None = None
+    subdomains: StrictBool | None = None
 
 
 class ReservationBody(RulesBody):

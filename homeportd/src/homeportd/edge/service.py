@@ -214,6 +214,8 @@ class Tunnels:
         kind = tunnel.reservation.kind
         if passcode is not None and kind is not Kind.HTTP:
             raise Problem(409, f"a passcode is for HTTP, and this is {kind.upper()}", "use allow here")
+        if subdomains and kind is not Kind.HTTP:
+            raise Problem(409, f"subdomains are of HTTP names, and this is {kind.upper()}", "leave them out")
         try:
             parsed = networks(allow)
             if subdomains:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 
 from homeportd.auth.guard import Guard
 from homeportd.auth.passwords import LONGEST
@@ -46,7 +46,7 @@ HostHeader = Annotated[
     ),
 ]
 Subdomains = Annotated[
-    bool,
+    StrictBool,
     Field(
         description="whether names one label below the port's own, such as foo.4210.localhost, lead here too"
     ),

@@ -24,6 +24,7 @@ MAX_LINE = 64 * 1024  # bytes of one control message
 MAX_DATAGRAM = 65_507  # bytes of payload that one IPv4 UDP datagram can carry
 MAX_LINKS = 8  # connections of one client
 MAX_TUNNELS = 1024  # tunnels of one client
+MAX_RATE = 10**12  # bytes a second that a limit may say
 HEARTBEAT_S = 5  # a link that is silent over two of these is dead
 
 
@@ -91,7 +92,7 @@ class Welcome(_Message):
 class Limits(_Message):
     """Limits of one tunnel; None is no limit but the edge's own."""
 
-    bytes_per_second: Annotated[int, Field(ge=1024)] | None = None  # each direction
+    bytes_per_second: Annotated[int, Field(ge=1024, le=MAX_RATE)] | None = None  # each direction
     connections: Annotated[int, Field(ge=1, le=100_000)] | None = None  # at a time
 
 
