@@ -12,6 +12,7 @@ USER = "dev"
 UNITS = ("homeportd.service", "homeport-caddy.service")
 REPO = "/srv/homeport/repos/demo"
 PORT = 5173
+STARTED_PORT = 5199  # of the dev server that Homeport itself starts
 PASSWORD = "correct horse battery"
 SEEN_WITHIN_S = 1.5
 

@@ -7,7 +7,7 @@ import pytest
 from machines import wait_for
 from testinfra.host import Host
 
-from conftest import PASSWORD, PORT, UNITS, Answer, as_user
+from conftest import PASSWORD, PORT, STARTED_PORT, UNITS, Answer, as_user
 
 testinfra_hosts = ["ansible://workstation"]
 
@@ -27,6 +27,11 @@ def test_firewall_came_back(host: Host) -> None:
 def test_sockets_came_back(host: Host) -> None:
     for name in ("cli", "web", "gateway", "relay"):
         wait_for(lambda name=name: host.file(f"/run/homeport/{name}.sock").is_socket)
+
+
+def test_dev_server_came_back(host: Host) -> None:
+    wait_for(lambda: host.socket(f"tcp://127.0.0.1:{STARTED_PORT}").is_listening)
+    as_user(host, "homeport stop started")
 
 
 def test_doctor_finds_nothing(host: Host) -> None:
