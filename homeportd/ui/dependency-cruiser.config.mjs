@@ -38,6 +38,13 @@ export default {
       to: { path: folder("edge"), dynamic: false },
     },
     {
+      name: "terminal-is-loaded-lazily",
+      comment: "xterm.js is larger than all else; it comes when a terminal is opened.",
+      severity: "error",
+      from: { pathNot: folder("terminal") },
+      to: { path: [folder("terminal"), "^node_modules/@xterm/"], dynamic: false },
+    },
+    {
       name: "edge-is-imported-once",
       severity: "error",
       from: { pathNot: [folder("edge"), "^src/main[.]tsx$"] },

@@ -103,6 +103,7 @@ def pages(server):
         ("repo", "#/repos/shop", "heading", "shop"),
         ("server", f"#/servers/{server}", "dialog", "Server web"),
         ("output", f"#/servers/{server}/output", "region", "Output of web"),
+        ("terminal", "#/repos/shop/terminal", "heading", "Terminal in shop"),
         ("share", "#/ports/5173/share", "dialog", "Share 5173"),
         ("clone", "#/clone", "dialog", "Clone a repository"),
         ("activity", "#/activity", "heading", "Activity"),
@@ -143,6 +144,11 @@ def test_each_page_is_drawn_and_axe_finds_nothing(workstation, contexts, errors,
             expect(page.get_by_role("dialog")).to_have_count(1 if role == "dialog" else 0)
             if shot == "output":
                 expect(page.get_by_text("ready in 412 ms")).to_be_visible()
+            if shot == "terminal":
+                expect(page.get_by_text("It goes on when you leave this page.")).to_be_visible()
+                if name == "wide":  # the phone shows the same terminal
+                    page.keyboard.type("PS1='ada@workstation:shop$ '; clear; git status --short\n")
+                expect(page.locator("[data-terminal]")).to_contain_text("M index.html")
             at_rest(page)
             assert workstation.overflow(page) == 0, shot
             picture = page.screenshot(
@@ -151,4 +157,6 @@ def test_each_page_is_drawn_and_axe_finds_nothing(workstation, contexts, errors,
             assert len(picture) < MAX_BYTES, shot
             assert serious_faults(page, workstation) == [], shot
         page.close()
+    for terminal in workstation.call("GET", "/api/repos/shop/terminals"):
+        workstation.call("DELETE", f"/api/repos/shop/terminals/{terminal['id']}")
     workstation.call("POST", "/api/repos/shop/stop")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+from homeportd.assembly.activity import open_activity
 from homeportd.assembly.core import Core
 from homeportd.assembly.model import Assembly, Sweep
 from homeportd.assembly.repos import open_repos
@@ -97,6 +98,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         bindings = Bindings(ports, shares)
         bindings.start()
         stack.push_async_callback(bindings.close)
+        activity_routes = await open_activity(core, running, shares, stack)
         server_routes = await running.start(log, stack)
         publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
         protocols = Protocols()
@@ -128,6 +130,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 ports_api.router(ports, port_history, shares, bindings, core.guard, origin),
                 *repo_routers,
                 server_routes,
+                activity_routes,
                 preferences_api.router(core.preferences, core.guard),
                 *terminals.routers,
                 gateway_api.router(led_to, core.guard, origin),

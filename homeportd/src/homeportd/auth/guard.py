@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from starlette.requests import HTTPConnection
 
 from homeportd.auth.cookies import values_of
+from homeportd.auth.current import enter
 from homeportd.auth.model import Caller, Kind, LoginSession
 from homeportd.auth.peer_protocol import SCOPE_KEY, trusted
 from homeportd.auth.service import Auth
@@ -59,7 +60,7 @@ def guard(auth: Auth, dashboard: str) -> Guard:
     async def caller(connection: HTTPConnection) -> Caller:
         uid = connection.scope.get(SCOPE_KEY)
         if trusted(uid):
-            return Caller(Kind.PEER, str(uid))
+            return enter(Caller(Kind.PEER, str(uid)))
         scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             token = auth.token(secret.strip())
@@ -69,7 +70,7 @@ def guard(auth: Auth, dashboard: str) -> Guard:
                     "the token is unknown, revoked or for tunnels alone",
                     "make one with homeport token create NAME",
                 )
-            return Caller(Kind.TOKEN, token.id)
+            return enter(Caller(Kind.TOKEN, token.id))
         origin = arrived_at(connection, dashboard)
         session = login_session(auth, connection, origin)
         if session is None:
@@ -79,7 +80,7 @@ def guard(auth: Auth, dashboard: str) -> Guard:
         method = connection.scope.get("method", "WEBSOCKET")
         if method not in _SAFE and not same_site(connection, origin):
             raise Problem(403, "this request comes from another site", f"send it from {origin}")
-        return Caller(Kind.LOGIN_SESSION, session.id)
+        return enter(Caller(Kind.LOGIN_SESSION, session.id))
 
     return caller
 

@@ -2,8 +2,9 @@ import { BackLink } from "../components/back-link";
 import { Block } from "../components/block";
 import { AllJobs } from "../jobs/job-list";
 import { HOME, routeHash } from "../state/route";
+import { ActivityFeed } from "./activity-feed";
 
-/** The page of the agent's background work. */
+/** The page of the agent's background work, and of what happened. */
 export function ActivityPage() {
   return (
     <>
@@ -12,6 +13,9 @@ export function ActivityPage() {
       <div class="space-y-4">
         <Block id="jobs" title="Jobs" padded={false}>
           <AllJobs />
+        </Block>
+        <Block id="happened" title="What happened">
+          <ActivityFeed />
         </Block>
       </div>
     </>

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Activity
+         * @description What happened, the newest first: of all, or of one repo; older than row `before` where that is given.
+         */
+        get: operations["list_activity_api_activity_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/domains": {
         parameters: {
             query?: never;
@@ -1021,6 +1041,22 @@ export interface components {
             time: string;
             user_agent: string;
         };
+        ActivityEvent: {
+            data: components["schemas"]["ActivityView"];
+            id: number | null;
+            /** @constant */
+            type: "activity";
+        };
+        /** @description What happened. `repo` is null where it was about none; `by` where nobody asked. `id` 0: not on disk yet. */
+        ActivityView: {
+            by: string | null;
+            detail: string;
+            id: number;
+            kind: components["schemas"]["Kind-Output"];
+            name: string;
+            repo: string | null;
+            time: string;
+        };
         /** @description Bytes in use, of how many. */
         AmountView: {
             total: number;
@@ -1192,7 +1228,7 @@ export interface components {
             fix: string;
         };
         /** @description An event as it is sent. Those without an `id` show the present and are never replayed. */
-        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["JobEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ServerEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
+        EventMessage: components["schemas"]["AccessEvent"] | components["schemas"]["ActivityEvent"] | components["schemas"]["DomainChangedEvent"] | components["schemas"]["DomainRemovedEvent"] | components["schemas"]["HelloEvent"] | components["schemas"]["JobEvent"] | components["schemas"]["PortChangedEvent"] | components["schemas"]["PortClosedEvent"] | components["schemas"]["PortOpenedEvent"] | components["schemas"]["ReposChangedEvent"] | components["schemas"]["ServerEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["SharePausedEvent"] | components["schemas"]["ShareResumedEvent"] | components["schemas"]["SystemEvent"] | components["schemas"]["TunnelChangedEvent"] | components["schemas"]["TunnelClosedEvent"] | components["schemas"]["TunnelOpenedEvent"] | components["schemas"]["TunnelRatesEvent"] | components["schemas"]["TunnelVisitEvent"];
         /** @description GitHub, or a GitHub Enterprise server: its address, and a token for its repositories. */
         GithubSettingsBody: {
             token?: string | null;
@@ -1321,7 +1357,12 @@ export interface components {
          * @description The kind of a tunnel: the protocol that it carries.
          * @enum {string}
          */
-        Kind: "http" | "tcp" | "udp";
+        "Kind-Input": "http" | "tcp" | "udp";
+        /**
+         * @description Kind of what happened.
+         * @enum {string}
+         */
+        "Kind-Output": "started" | "listening" | "stopped" | "idle-stopped" | "failed" | "shared" | "unshared" | "paused" | "done" | "cancelled";
         /** @description Limits of one tunnel; None is no limit but the edge's own. */
         Limits: {
             bytes_per_second?: number | null;
@@ -1590,7 +1631,7 @@ export interface components {
         ReservationBody: {
             /** @default [] */
             allow?: (string)[];
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["Kind-Input"];
             /** @default {} */
             limits?: components["schemas"]["Limits"];
             name?: string | null;
@@ -1964,6 +2005,30 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_activity_api_activity_get: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+                repo?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityView"][];
+                };
+            };
+        };
+    };
     list_domains_api_domains_get: {
         parameters: {
             query?: never;

@@ -45,6 +45,7 @@ export type DomainState = Domain["state"];
 export type DnsRecord = Schemas["RecordView"];
 
 export type Job = Schemas["JobView"];
+export type ActivityEntry = Schemas["ActivityView"];
 export type JobLine = Schemas["JobLineView"];
 export type Server = Schemas["ServerView"];
 export type ServerState = Server["state"];

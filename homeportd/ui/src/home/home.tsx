@@ -1,4 +1,6 @@
-import { ListIcon, PlusIcon } from "../components/icons";
+import { ActivityFeed } from "../activity/activity-feed";
+import { Block } from "../components/block";
+import { PlusIcon } from "../components/icons";
 import { FilterField } from "../filter/filter-field";
 import { CurrentJobs } from "../jobs/job-list";
 import { isShared } from "../model/port-text";
@@ -8,7 +10,10 @@ import { navigate, routeHash } from "../state/route";
 import { MachineLoad } from "./machine-load";
 import { RepoList } from "./repo-list";
 
-/** The first page of a workstation: its load, and its repos with their ports. */
+/** Rows of the activity feed that are shown. */
+const RECENT = 5;
+
+/** The first page of a workstation: its load, and its repos with their ports, and what happened last. */
 export function Home() {
   return (
     <>
@@ -25,11 +30,17 @@ export function Home() {
       <div class="mt-4 space-y-4">
         <CurrentJobs />
         <RepoList />
-        <p>
-          <a href={routeHash({ name: "activity" })} class="button -ml-3 text-soft hover:bg-hover">
-            <ListIcon /> Activity
-          </a>
-        </p>
+        <Block
+          id="activity"
+          title="Activity"
+          actions={
+            <a href={routeHash({ name: "activity" })} class="button-quiet">
+              All activity
+            </a>
+          }
+        >
+          <ActivityFeed limit={RECENT} />
+        </Block>
       </div>
     </>
   );

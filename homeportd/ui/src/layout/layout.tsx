@@ -7,6 +7,7 @@ import { Home } from "../home/home";
 import { Palette } from "../palette/palette";
 import { RemoveDialog } from "../repo/remove-dialog";
 import { RepoPage } from "../repo/repo-page";
+import { TerminalLoader } from "../repo/terminal-loader";
 import { OutputPage } from "../servers/output-page";
 import { ServerSheet } from "../servers/server-sheet";
 import { Settings } from "../settings/settings";
@@ -57,6 +58,8 @@ function CurrentPage() {
       return <ActivityPage />;
     case "repo":
       return <RepoPage key={page.id} id={page.id} />;
+    case "terminal":
+      return <TerminalLoader key={page.id} id={page.id} />;
     case "output":
       return <OutputPage key={page.id} id={page.id} />;
     case "settings":

@@ -94,3 +94,11 @@ export const getHostedRepos = (host: "github" | "gitlab", q: string, page: numbe
   host === "github"
     ? call("get", "/api/github/repos", { query: { q, page } })
     : call("get", "/api/gitlab/repos", { query: { q, page } });
+
+/** One page of what happened, newest first, of all or of one repo, older than row `before` when that is given. */
+export const getActivity = (limit: number, before?: number, repo?: Repo["id"]) =>
+  call("get", "/api/activity", { query: { limit, before: before ?? null, repo: repo ?? null } });
+
+/** The open terminals of a repo. */
+export const getTerminals = (repo: Repo["id"]) =>
+  call("get", "/api/repos/{id}/terminals", { path: { id: repo } });

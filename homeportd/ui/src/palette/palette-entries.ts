@@ -111,6 +111,7 @@ function repoEntries(repo: Repo): PaletteEntry[] {
           ...(repo.remote
             ? [entry("Pull", () => void pull(repo)), entry("Fetch", () => void fetchAll(repo))]
             : []),
+          entry("Terminal in", () => navigate({ name: "terminal", id: repo.id })),
           entry("Remove", () => {
             removing.value = repo;
           }),

@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
 import { AccessLog } from "../access-log/access-log";
+import { ActivityFeed } from "../activity/activity-feed";
 import type { Port, Repo } from "../api/types";
 import { BackLink } from "../components/back-link";
 import { Block } from "../components/block";
 import { Chips } from "../components/chips";
 import { Command } from "../components/command";
-import { TrashIcon } from "../components/icons";
+import { CommandIcon, TrashIcon } from "../components/icons";
 import { Menu } from "../components/menu";
 import { CurrentJobs } from "../jobs/job-list";
 import { RepoServers } from "../servers/repo-servers";
@@ -15,6 +16,9 @@ import { HOME, routeHash } from "../state/route";
 import { GitState } from "./git-state";
 import { PortRow } from "./port-row";
 import { DirtyMark } from "./repo-head";
+
+/** Rows of the activity feed that are shown. */
+const RECENT = 10;
 
 /** The page of a repo: its git state, ports and visits. */
 export function RepoPage({ id }: { id: string }) {
@@ -51,7 +55,10 @@ function Known({ repo }: { repo: Repo }) {
           {repo.dirty && <DirtyMark />}
         </p>
         {!repo.foreign && (
-          <span class="-my-2 ml-auto">
+          <span class="-my-2 ml-auto flex items-center">
+            <a class="button-quiet" href={routeHash({ name: "terminal", id: repo.id })}>
+              <CommandIcon /> Terminal
+            </a>
             <Menu
               row={`repo ${repo.id}`}
               label={`More for ${repo.name}`}
@@ -73,6 +80,9 @@ function Known({ repo }: { repo: Repo }) {
       <Ports repo={repo} ports={ports} />
       <GitState repo={repo} />
       {ports.length > 0 && <Visits ports={ports} />}
+      <Block id="activity" title="Activity">
+        <ActivityFeed repo={repo.id} limit={RECENT} />
+      </Block>
     </div>
   );
 }

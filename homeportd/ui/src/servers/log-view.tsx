@@ -83,7 +83,7 @@ export function LogView({ lines, label }: { lines: readonly OutputLine[]; label:
   return (
     <div>
       <div class="mb-2 flex flex-wrap items-center gap-x-2 gap-y-1">
-        <search class="relative min-w-0 flex-1 basis-52 sm:max-w-72">
+        <search class="relative min-w-0 flex-1 basis-52 max-sm:basis-full sm:max-w-72">
           <span class="pointer-events-none absolute inset-y-0 left-2.5 flex items-center text-soft">
             <SearchIcon />
           </span>
@@ -118,7 +118,7 @@ export function LogView({ lines, label }: { lines: readonly OutputLine[]; label:
             </button>
           </>
         )}
-        <span class="flex-1" />
+        <span class="flex-1 max-sm:hidden" />
         <Check label="Wrap" checked={wraps} onChange={setWraps} />
         <button type="button" class="button-quiet" onClick={() => void copyAll()}>
           <CopyIcon /> Copy all

@@ -27,7 +27,9 @@ export function ServerRow({ server }: { server: Server }) {
       >
         <span class="font-semibold">{server.name}</span>{" "}
         <span class={failed ? "text-danger" : "text-soft"}>{describeServer(server)}</span>
-        <span class="block font-mono text-small text-soft [overflow-wrap:anywhere]">
+        <span
+          class={`block text-small text-soft [overflow-wrap:anywhere] ${server.by_hand ? "" : "font-mono"}`}
+        >
           {server.by_hand ? "started by hand, left alone" : (server.command ?? "no start command was found")}
         </span>
         {policy && <span class="block text-small text-soft">{policy}</span>}

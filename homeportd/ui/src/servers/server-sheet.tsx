@@ -113,7 +113,7 @@ function Form({ server }: { server: Server }) {
             help={
               server.detected_command === null
                 ? "Run in a shell in the repo. Nothing was detected."
-                : `Detected from ${server.source}: ${server.detected_command}`
+                : `Detected in ${server.source}, as ${server.detected_command}`
             }
             value={command}
             onInput={setCommand}

@@ -1,44 +1,27 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Preferences, SshKey } from "../api/types";
-import { notify } from "../browser/notices";
 import { Command } from "../components/command";
 import { Field } from "../components/field";
 import { PasswordField } from "../components/password-field";
 import { ProblemBox } from "../components/problem-box";
-import { changePreferences, getPreferences, getSshKey, makeSshKey } from "../net/agent-api";
+import { getSshKey, makeSshKey } from "../net/agent-api";
 import { attempt } from "../net/attempt";
 import type { Problem } from "../net/problem";
+import { type Change, usePreferences } from "./preferences";
+import { RunSettings } from "./run-settings";
 import { SettingsSection } from "./settings-section";
 
-type Change = (change: Parameters<typeof changePreferences>[0], done: string) => Promise<Problem | null>;
-
-/** Settings of git: the identity of commits, tokens of the hosts of repositories, the SSH key. */
+/** Settings of git and of servers: identity of commits, tokens of the hosts of repositories, SSH key, idle time. */
 export function GitSettings() {
-  const [preferences, setPreferences] = useState<Preferences | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  useEffect(() => {
-    void attempt(async () => setPreferences(await getPreferences()), setProblem);
-  }, []);
-  const change: Change = async (body, done) => {
-    let failed: Problem | null = null;
-    await attempt(
-      async () => {
-        setPreferences(await changePreferences(body));
-        notify(done);
-      },
-      (found) => {
-        failed = found;
-      },
-    );
-    return failed;
-  };
+  const { known, problem, change } = usePreferences();
   return (
     <>
-      {preferences ? (
+      {known ? (
         <>
-          <Identity known={preferences.git} change={change} />
-          <Host name="github" label="GitHub" known={preferences.github} change={change} />
-          <Host name="gitlab" label="GitLab" known={preferences.gitlab} change={change} />
+          <RunSettings known={known} change={change} />
+          <Identity known={known.git} change={change} />
+          <Host name="github" label="GitHub" known={known.github} change={change} />
+          <Host name="gitlab" label="GitLab" known={known.gitlab} change={change} />
         </>
       ) : (
         <SettingsSection id="git" title="Git">

@@ -8,16 +8,30 @@ import { attempt } from "../net/attempt";
 import { Problem } from "../net/problem";
 import { caller, start } from "../state/agent";
 import { status } from "../state/machine";
-import { HOME, navigate } from "../state/route";
+import { HOME, navigate, routeHash } from "../state/route";
 import { GitSettings } from "./git-settings";
 import { SettingsSection } from "./settings-section";
 import { Tokens } from "./tokens";
 
 const MIN_PASSWORD_LENGTH = 8;
 
+/** Links beside the page on a wide screen; a workstation has more than an edge. */
+const SECTIONS = [
+  { id: "servers", title: "Servers", of: "workstation" },
+  { id: "git", title: "Git identity", of: "workstation" },
+  { id: "github", title: "GitHub", of: "workstation" },
+  { id: "gitlab", title: "GitLab", of: "workstation" },
+  { id: "ssh", title: "SSH key", of: "workstation" },
+  { id: "tokens", title: "Tokens", of: "all" },
+  { id: "password", title: "Password", of: "all" },
+  { id: "inventory", title: "Inventory", of: "all" },
+  { id: "browser", title: "Log out", of: "all" },
+] as const;
+
 /** The page of settings. */
 export function Settings() {
-  const { hostname = "", version = "" } = status.value ?? {};
+  const { hostname = "", version = "", origin = null } = status.value ?? {};
+  const isWorkstation = origin !== null;
   return (
     <div class="mt-5 grid max-w-4xl gap-x-8 gap-y-4 lg:grid-cols-[10rem_minmax(0,1fr)]">
       <header class="lg:sticky lg:top-5 lg:self-start">
@@ -25,12 +39,27 @@ export function Settings() {
         <p class="mt-0.5 text-small text-soft [overflow-wrap:anywhere]">
           Homeport {version} on {hostname}
         </p>
+        <nav aria-label="Sections" class="mt-3 -ml-3 max-lg:hidden">
+          <ul>
+            {SECTIONS.filter(({ of }) => of === "all" || isWorkstation).map(({ id, title }) => (
+              <li key={id}>
+                <a
+                  href={routeHash({ name: "settings", section: id })}
+                  class="button w-full justify-start text-soft hover:bg-hover"
+                >
+                  {title}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
       </header>
       <div class="space-y-4">
         <ServedUser />
-        {status.value?.origin != null && <GitSettings />}
+        {isWorkstation && <GitSettings />}
         <Tokens />
         <DashboardPassword />
+        <Inventory />
         <SettingsSection
           id="browser"
           title="This browser"
@@ -42,6 +71,32 @@ export function Settings() {
         </SettingsSection>
       </div>
     </div>
+  );
+}
+
+/** What is set in the inventory, and how to change it there. */
+function Inventory() {
+  const { origin, dashboard_url: dashboard = "", edge = null } = status.value ?? {};
+  const facts = [
+    ["Dashboard", dashboard],
+    ...(origin ? [["Address of a port", origin]] : []),
+    ...(edge ? [["Edge", edge.url]] : []),
+  ];
+  return (
+    <SettingsSection
+      id="inventory"
+      title="From the inventory"
+      about="These are set in the inventory, by bin/site, and not here; so are the port ranges (homeport_port_ranges)."
+    >
+      <dl class="space-y-1.5">
+        {facts.map(([name, value]) => (
+          <div key={name} class="grid gap-x-3 sm:grid-cols-[9rem_minmax(0,1fr)]">
+            <dt class="text-small text-soft">{name}</dt>
+            <dd class="font-mono text-small [overflow-wrap:anywhere]">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </SettingsSection>
   );
 }
 

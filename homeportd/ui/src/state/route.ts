@@ -8,6 +8,8 @@ export type TunnelPage = "tunnels" | "reservations" | "domains";
 export type Page =
   | { name: "home" | "activity" | TunnelPage }
   | { name: "repo"; id: string }
+  /** A terminal in a repo, whose id it is. */
+  | { name: "terminal"; id: string }
   /** What a server prints. */
   | { name: "output"; id: string }
   /** `section`: the heading to begin with; empty for the first. */
@@ -37,6 +39,8 @@ export function readRoute(hash: string): Route {
     return { name: "reserve", kind, label: decode(third) };
   }
   if (page === "domains" && first === "new" && second === "") return { name: "add-domain" };
+  if (page === "repos" && second === "terminal" && third === "")
+    return { name: "terminal", id: decode(first) };
   if (page === "servers" && second === "output" && third === "") return { name: "output", id: decode(first) };
   if (second !== "") return HOME;
   if (page === "settings") return { name: "settings", section: decode(first) };
@@ -74,6 +78,8 @@ export function routeHash(route: Route): string {
     case "reservation":
     case "server":
       return `#/${route.name}s/${encodeURIComponent(route.id)}`;
+    case "terminal":
+      return `#/repos/${encodeURIComponent(route.id)}/terminal`;
     case "output":
       return `#/servers/${encodeURIComponent(route.id)}/output`;
     case "settings":
