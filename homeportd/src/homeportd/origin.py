@@ -5,10 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 _PATTERN = re.compile(
     r"(?P<scheme>https?)://\{port\}(?P<joint>[.-])(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<number>[0-9]{1,5}))?"
 )
+
+# The editor's origin, as a number among those of ports: nothing can listen on it.
+EDITOR: Final = 0
+# What stands for {port} in the addresses of Homeport's own programs. No service or reservation may have such a name.
+NAMES: Final = {EDITOR: "code"}
+RESERVED: Final = frozenset((*NAMES.values(), "opencode", "admin"))
+
+
+def name_of_port(port: int) -> str:
+    """What stands for {port} in the pattern: the number, or the name of one of Homeport's own programs."""
+    return NAMES.get(port) or str(port)
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Origin:
 
     def of_port(self, port: int, label: str = "") -> str:
         """The origin of one port, without a trailing slash; with a label, the one of that name below the port's."""
-        return self.pattern.replace("{port}", f"{label}.{port}" if label else str(port))
+        return self.pattern.replace("{port}", f"{label}.{port}" if label else name_of_port(port))
 
     def host_of_port(self, port: int) -> str:
         """The host of that origin."""

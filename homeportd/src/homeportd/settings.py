@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from homeportd.domains.settings import DomainsSettings
+from homeportd.editor.settings import EditorSettings
 from homeportd.errors import HomeportError
 from homeportd.networks import Network, parse_network, parse_networks
 from homeportd.origin import Origin
@@ -45,6 +46,7 @@ class Settings(ReposSettings, PortsSettings, SystemSettings):
     admin_allow: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     data_dir: AbsolutePath
     socket_dir: AbsolutePath
+    editor: EditorSettings | None = None  # left out where none is installed
     edge: DomainsSettings | None = None  # left out on a machine that is no edge
 
     @model_validator(mode="after")
@@ -72,7 +74,7 @@ class Settings(ReposSettings, PortsSettings, SystemSettings):
         return self.edge.admin
 
     def socket(self, name: str) -> Path:
-        """The path of one of the agent's unix sockets: `cli`, `web`, `gateway` or `relay`."""
+        """The path of one of the agent's unix sockets: `cli`, `web`, `gateway`, `relay` or `editor`."""
         return self.socket_dir / f"{name}.sock"
 
 

@@ -8,10 +8,12 @@ from typing import Final
 
 from homeportd.assembly.activity import open_activity
 from homeportd.assembly.core import Core
+from homeportd.assembly.editor import IDLE_S, open_editor
 from homeportd.assembly.model import Assembly, Sweep
 from homeportd.assembly.repos import open_repos
 from homeportd.assembly.servers import open_rooms
 from homeportd.assembly.terminals import open_terminals
+from homeportd.editor import preferences as editor_preferences
 from homeportd.event_publisher import EventPublisher
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -87,7 +89,9 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         stack.push_async_callback(repos.close)
         running = await open_rooms(core, repos, origin, stack)
         ports = running.ports
-        for name, model in (SECTIONS | TERMINAL_SECTIONS | {"servers": ServerPreferences}).items():
+        for name, model in (
+            SECTIONS | TERMINAL_SECTIONS | {"servers": ServerPreferences} | editor_preferences.SECTIONS
+        ).items():
             core.preferences.declare(name, model)
         await core.preferences.load()
         repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
@@ -101,8 +105,9 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         activity_routes = await open_activity(core, running, shares, stack)
         server_routes = await running.start(log, stack)
         publisher = EventPublisher(core.events, ports, shares, repos, log, origin)
+        editor, editor_router = await open_editor(core, running.processes, ports, repos, stack)
         protocols = Protocols()
-        relay = Relay(ports, shares, core.auth, protocols)
+        relay = Relay(ports, shares, core.auth, protocols, settings.socket("editor"))
         await relay.start(settings.socket("relay"))
         stack.push_async_callback(relay.close)
         names = NamesFile(settings.socket_dir / "names")
@@ -118,6 +123,7 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
             admin_allow=settings.admin_networks,
             at_edge=settings.edge_name is not None,
             wake=running.idle.wake,
+            editor=editor,
         )
 
         def counts() -> Counts:
@@ -131,11 +137,13 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
                 *repo_routers,
                 server_routes,
                 activity_routes,
+                editor_router,
                 preferences_api.router(core.preferences, core.guard),
                 *terminals.routers,
                 gateway_api.router(led_to, core.guard, origin),
             ),
             sweeps=(
+                *((Sweep("idle editor", IDLE_S, editor.stop_if_idle),) if editor is not None else ()),
                 Sweep("expired shares", SWEEP_S, shares.sweep),
                 Sweep("names of this machine", REFRESH_S, names.refresh),
                 *terminals.sweeps,

@@ -186,7 +186,7 @@ def router(auth: Auth, guard: Guard, dashboard: str, ports: Origin | None) -> AP
     @routes.get("/handoff", include_in_schema=False)
     async def hand_off(
         request: Request,
-        port: Annotated[int, Query(ge=1, le=65535)],
+        port: Annotated[int, Query(ge=0, le=65535)],  # 0: the editor, of homeportd.origin
         next: Annotated[str, Query(max_length=4096)] = "/",
         label: Annotated[str, Query(pattern="^[a-z0-9_-]{0,63}$")] = "",
     ) -> Response:

@@ -121,6 +121,15 @@ class Repo(TypedDict):
     ports: list[int]
 
 
+class Editor(TypedDict):
+    """The editor: its state, and the address that opens a repo or the folder of repos."""
+
+    state: Literal["off", "stopped", "starting", "running", "failed"]
+    url: str | None
+    memory: int | None  # bytes
+    failure: str | None
+
+
 class Access(TypedDict):
     """An entry of the access log: one decision about one visitor."""
 
@@ -294,6 +303,7 @@ ANSWERS: Final[dict[tuple[str, str], object]] = {
     ("delete", "/api/repos/{repo}"): Job,
     ("post", "/api/repos/{repo}/pull"): Job,
     ("post", "/api/repos/{repo}/fetch"): Job,
+    ("post", "/api/editor/start"): Editor,
     ("post", "/api/git/credential"): Credential,
     ("post", "/api/git/ssh-key"): SshKey,
     ("get", "/api/github/repos"): HostedPage,

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from homeportd import clock
 from homeportd.cautions import caution
 from homeportd.errors import Problem
-from homeportd.gateway import pages
+from homeportd.gateway import editor, pages
 from homeportd.gateway.admin_networks import refusal
 from homeportd.gateway.answers import Answer, Headers, problem, redirect
 from homeportd.gateway.authenticator import Authenticator, AuthResult, OwnerProofs, PasswordProofs
@@ -35,7 +35,7 @@ from homeportd.gateway.request import (
 )
 from homeportd.gateway.visitor import AccessLog, VisitorPages, handoff_url
 from homeportd.networks import Network, within
-from homeportd.origin import Origin
+from homeportd.origin import EDITOR, Origin
 from homeportd.ports.model import Port, Program
 from homeportd.ports.protocols import Protocol as Spoken
 from homeportd.ports.protocols import Protocols
@@ -81,7 +81,8 @@ class Ports(Protocol):
 class Gateway:
     """An ASGI application; `key` signs the visitors' cookies.
 
-    `admin_allow`: the networks that the API answers to. `at_edge`: the dashboard is at a name of the edge.
+    `admin_allow`: the networks that the API, and the editor, answer to. `at_edge`: the dashboard is at a name of the
+    edge. `editor`: None where none is installed.
     `wake` starts the server that keeps a port, if it was stopped since nobody used it; whether one is starting.
     """
 
@@ -99,12 +100,14 @@ class Gateway:
         admin_allow: tuple[Network, ...] = (),
         at_edge: bool = False,
         wake: Callable[[int], bool] = lambda _port: False,
+        editor: editor.Editor | None = None,
     ) -> None:
         secure = origins.scheme == "https"
         cookies = ShareCookies(key)
         self._origins = origins
         self._at_edge = at_edge
         self._wake = wake
+        self._editor = editor
         self._ports = ports
         self._protocols = protocols
         self._shares = shares
@@ -136,6 +139,8 @@ class Gateway:
             result = self._authenticator.from_memory(request) if request.kind in QUESTION_KINDS else None
             if result is None:
                 return None
+            if request.port == EDITOR:
+                return self._to_editor(request, result)
             program = self._program(request, result)
             if not self._is_known(request, program) or not self._is_current(request, result, program):
                 return None
@@ -161,6 +166,8 @@ class Gateway:
 
     async def _decide(self, request: AuthRequest) -> Answer:
         result = await self._authenticator.authenticate(request)
+        if request.port == EDITOR:
+            return self._to_editor(request, result)
         program = self._program(request, result)
         if not self._is_current(request, result, program):
             # It has restarted, or something else is there since the last scan.
@@ -172,6 +179,13 @@ class Gateway:
         if program is not None and not self._is_known(request, program):
             await self._protocols.try_h2c(program)
         return self._respond(request, result, program)
+
+    def _to_editor(self, request: AuthRequest, result: AuthResult) -> Answer:
+        if self._admin_allow and not within(request.address, self._admin_allow):
+            return refusal(request.address, page=request.wants_page)
+        if not result.decision.allowed:
+            return self._deny(request, result.decision)
+        return editor.answer(request, result, self._editor)
 
     def _is_current(self, request: AuthRequest, result: AuthResult, program: Program | None) -> bool:
         """Whether the last scan still holds for a request, and was complete."""
@@ -333,7 +347,9 @@ class Gateway:
             return denial_to_repo(request, self._origins.of_port(request.port))
         return denial(request, decision, self._shares.wait_s(request.port, request.address))
 
-    def _no_answer(self, request: AuthRequest) -> Answer:
+    def _no_answer(self, request: AuthRequest) -> Answer:  # noqa: PLR0911 - one a reason
+        if request.port == EDITOR:
+            return editor.silent(request)
         port = self._ports.get(request.port)
         programs = port.programs if port is not None else ()
         found = {self._protocols.of(one) for one in programs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from homeportd.gateway.answers import Answer, problem
 from homeportd.gateway.request import AuthRequest
+from homeportd.origin import EDITOR
 from homeportd.shares.model import Decision
 
 _DENIALS = {  # status, detail, fix
@@ -72,6 +73,5 @@ def denial(request: AuthRequest, decision: Decision, wait_s: float) -> Answer:
         status, detail, fix = _DENIALS[decision]
         return problem(status, detail.format(client=request.client, port=request.port), fix)
     fix = "log in to the dashboard in this browser, or send a token (homeport token create) as Bearer"
-    return problem(401, f"port {request.port} is private", fix).add(
-        "www-authenticate", 'Bearer realm="Homeport"'
-    )
+    what = "the editor" if request.port == EDITOR else f"port {request.port}"
+    return problem(401, f"{what} is private", fix).add("www-authenticate", 'Bearer realm="Homeport"')

@@ -220,6 +220,17 @@ def starting(port: int) -> Answer:
     ).add("retry-after", str(REFRESH_S))
 
 
+def editor_starting() -> Answer:
+    """The owner has asked for the editor, which starts because of it; the page goes there when it answers."""
+    return _page(
+        503,
+        "The editor is starting",
+        "<p>You will see it here as soon as it answers.</p>",
+        owner_link=None,
+        refresh=True,
+    ).add("retry-after", str(REFRESH_S))
+
+
 def outside(port: int) -> Answer:
     """The visitor is allowed, and the port is outside the ranges that Homeport looks at."""
     return _page(

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from homeportd.errors import Problem
 from homeportd.networks import Address
+from homeportd.origin import EDITOR, NAMES
 
 MAX_HEADERS = 64 * 1024  # bytes of all names and values but cookies, of which Caddy lets a megabyte through
 MAX_URI = 2048  # characters of an address that we send a visitor back to
@@ -36,6 +37,7 @@ class AuthRequest:
 
     `kind`, as Caddy names it: `port`, for the port's own origin; `api`, below /api/proxy of the dashboard's;
     `visitor`, for a page of Homeport's below /.homeport/; `silent`, that the dev server has not answered.
+    `port` is `EDITOR` for the editor's origin.
     `label`: what stands before the port's own name, as in `foo.4210.localhost`; mostly nothing.
     `by_tunnel`: a tunnel brought it, so that the browser knows the port by a name of an edge.
     """
@@ -144,12 +146,16 @@ def parse_request(headers: Iterable[tuple[bytes, bytes]]) -> AuthRequest:
     authorization = text(b"authorization")
     client = text(b"x-homeport-client")
     number = text(b"x-homeport-port")
-    if not (number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535):
+    if number == NAMES[EDITOR]:
+        port = EDITOR
+    elif number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535:
+        port = int(number)
+    else:
         raise BadRequest(400, "the port is missing")
     return AuthRequest(
         # The older name is in the Caddyfile of the release before, until the run has written its own.
         kind=text(b"x-homeport-kind") or text(b"x-homeport-door"),
-        port=int(number),
+        port=port,
         address=_address(client),
         client=client,
         method=text(b"x-forwarded-method") or "GET",

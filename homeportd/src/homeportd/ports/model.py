@@ -62,6 +62,7 @@ class Program:
     dual_stack: bool = False  # `::` takes IPv4 connections too
     server: str | None = None  # the id of the server of ours whose process it is
     settled: bool = True
+    socket: str | None = None  # the path of a unix socket to dial, instead of an address
 
     @property
     def started(self) -> datetime:

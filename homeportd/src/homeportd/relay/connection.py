@@ -116,7 +116,7 @@ class RelayedConnection(asyncio.Protocol):
         self._task = self._loop.create_task(self._dial(head, program))
 
     async def _dial(self, head: Head, program: Program) -> None:
-        spoken = self._owner.protocols.of(program)
+        spoken = Spoken.HTTP if program.socket is not None else self._owner.protocols.of(program)
         if spoken is Spoken.H2C:
             self._refuse(502, f"the server on port {head.port} speaks HTTP/2 in clear, and no WebSocket")
             return
@@ -130,10 +130,13 @@ class RelayedConnection(asyncio.Protocol):
         name = "localhost" if tls else None
         try:
             async with asyncio.timeout(DIAL_S):
-                host, port = program.dialled
-                await self._loop.create_connection(
-                    lambda: self._protocol, host, port, ssl=context, server_hostname=name
-                )
+                if program.socket is not None:
+                    await self._loop.create_unix_connection(lambda: self._protocol, program.socket)
+                else:
+                    host, port = program.dialled
+                    await self._loop.create_connection(
+                        lambda: self._protocol, host, port, ssl=context, server_hostname=name
+                    )
         except (OSError, TimeoutError):
             self._fail(502, f"port {head.port} does not answer")
             return

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from homeportd.errors import Problem
+from homeportd.origin import EDITOR, NAMES
 
 MAX_HEAD = 64 * 1024 + 8 * 1024  # bytes: what Caddy lets a visitor send, and what it adds itself
 MAX_FIELDS = 256
@@ -106,6 +107,8 @@ def _length(fields: list[tuple[bytes, bytes, bytes]]) -> int:
 
 
 def _port(text: bytes) -> int:
+    if text == NAMES[EDITOR].encode():
+        return EDITOR
     if not (text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise BadHead(400, "the port is missing")
     return int(text)

@@ -16,6 +16,7 @@ from typing import Protocol
 from homeportd import sockets
 from homeportd.http_protocol import part_of_descriptors
 from homeportd.networks import client_key_of
+from homeportd.origin import EDITOR
 from homeportd.ports.model import Port, Program
 from homeportd.ports.protocols import Protocols
 from homeportd.ports.target import target
@@ -74,10 +75,18 @@ class OwnerRights(Protocol):
 
 
 class Relay:
-    """All relayed connections."""
+    """All relayed connections. `editor`: the socket of the editor, where there is one."""
 
-    def __init__(self, ports: Ports, shares: ShareRights, auth: OwnerRights, protocols: Protocols) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        shares: ShareRights,
+        auth: OwnerRights,
+        protocols: Protocols,
+        editor: Path | None = None,
+    ) -> None:
         self.protocols = protocols
+        self._editor = None if editor is None else Program(EDITOR, (), socket=str(editor))
         self._ports = ports
         self._shares = shares
         self._auth = auth
@@ -133,6 +142,8 @@ class Relay:
         if not self._alive(head.port, head.right):
             raise BadHead(403, "the right to this port has ended")
         self._bound(head)
+        if head.port == EDITOR and self._editor is not None:
+            return self._editor
         program = self._program(head)
         if program is None or not self._ports.reaches(program):
             raise BadHead(502, f"nothing listens on port {head.port}")
@@ -161,7 +172,8 @@ class Relay:
         No socket gets the inode of another, so that one which listened before and after a connection was made is the
         one that the connection reached.
         """
-        return self._alive(head.port, head.right) and self._ports.reaches(program, fresh=True)
+        reaches = program is self._editor or self._ports.reaches(program, fresh=True)
+        return self._alive(head.port, head.right) and reaches
 
     def _program(self, head: Head) -> Program | None:
         port = self._ports.get(head.port)

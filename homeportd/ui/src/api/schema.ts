@@ -86,6 +86,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/editor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Editor
+         * @description The editor's state, and the address that opens a repo, or the folder of repos.
+         */
+        get: operations["show_editor_api_editor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/editor/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Editor
+         * @description Start the editor where it does not run, and answer when it does.
+         */
+        post: operations["start_editor_api_editor_start_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/editor/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Editor
+         * @description Stop the editor, with all that was started in its terminals.
+         */
+        post: operations["stop_editor_api_editor_stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -1222,6 +1282,25 @@ export interface components {
             udp_ports: string;
             url: string;
         };
+        /** @description The minutes without an open window after which the editor is stopped; 0: never. */
+        EditorSettingsBody: {
+            idle_minutes?: number | null;
+        };
+        /** @description The minutes without an open window after which the editor is stopped; 0: never. */
+        EditorSettingsView: {
+            idle_minutes: number;
+        };
+        /**
+         * @description The editor. `url` opens the folder of repos, or the repo that was asked for. `memory` is the bytes that it and
+         *     what runs in its terminals use, null while it does not run; `failure` says why it does not.
+         */
+        EditorView: {
+            failure?: string | null;
+            memory?: number | null;
+            /** @enum {string} */
+            state: "off" | "stopped" | "starting" | "running" | "failed";
+            url: string | null;
+        };
         /** @description The fault of a domain, and the next step of its owner. */
         ErrorView: {
             detail: string;
@@ -1744,6 +1823,7 @@ export interface components {
         };
         /** @description Changes; what is left out stays as it is, null gives a setting its default again. */
         SettingsBody: {
+            editor?: components["schemas"]["EditorSettingsBody"] | null;
             git?: components["schemas"]["GitSettingsBody"] | null;
             github?: components["schemas"]["GithubSettingsBody"] | null;
             gitlab?: components["schemas"]["GitlabSettingsBody"] | null;
@@ -1752,6 +1832,7 @@ export interface components {
         };
         /** @description Settings that may be changed here. Of a secret it is shown whether there is one. */
         SettingsView: {
+            editor: components["schemas"]["EditorSettingsView"];
             git: components["schemas"]["GitSettingsView"];
             github: components["schemas"]["GithubSettingsView"];
             gitlab: components["schemas"]["GitlabSettingsView"];
@@ -2133,6 +2214,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DomainView"];
+                };
+            };
+        };
+    };
+    show_editor_api_editor_get: {
+        parameters: {
+            query?: {
+                /** @description a repo's id */
+                repo?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditorView"];
+                };
+            };
+        };
+    };
+    start_editor_api_editor_start_post: {
+        parameters: {
+            query?: {
+                /** @description a repo's id */
+                repo?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditorView"];
+                };
+            };
+        };
+    };
+    stop_editor_api_editor_stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditorView"];
                 };
             };
         };

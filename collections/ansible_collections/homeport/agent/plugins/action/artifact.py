@@ -88,14 +88,14 @@ class ActionModule(ActionBase):
             artifact["lock"] = bring(artifact["lock"], "requirements.txt")
             if artifact.get("wheel"):
                 artifact["wheel"] = bring(artifact["wheel"], Path(artifact["wheel"]).name)
-            artifact["files"] = {
-                name: bring(source, f"file{number}")
-                for number, (name, source) in enumerate(artifact.get("files", {}).items())
-            }
         elif artifact["source"] == "npm":
             for name in PROJECT:
                 bring(str(Path(artifact["project"]) / name), name)
             artifact["project"] = folder
+        artifact["files"] = {
+            name: bring(source, f"file{number}")
+            for number, (name, source) in enumerate(artifact.get("files", {}).items())
+        }
         self._fixup_perms2(brought, execute=False)
 
 

@@ -9,6 +9,7 @@ import filecmp
 import glob
 import json
 import os
+import platform
 import pwd
 import re
 import shutil
@@ -92,6 +93,16 @@ def _read_address(message: bytes) -> str:
         except OSError:
             return text
     return text
+
+
+def hardware() -> Json:
+    """`machine`, as `uname -m` says, and `memory` in kB; 0 where the system does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        text = ""
+    found = re.search(r"^MemTotal: +([0-9]+) kB$", text, re.MULTILINE)
+    return {"machine": platform.machine(), "memory": int(found[1]) if found else 0}
 
 
 def refused_addresses(addresses: Iterable[str]) -> list[str]:

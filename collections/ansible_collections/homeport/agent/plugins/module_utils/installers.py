@@ -74,7 +74,10 @@ def install_wheels(folder: Path, given: Json) -> None:
 
 
 def install_npm(folder: Path, given: Json) -> None:
-    """Install a locked npm project by npm ci, with its `programs` in bin/; they run on the Node that installed them."""
+    """Install a locked npm project by npm ci, with its `programs` in bin/; they run on the Node that installed them.
+
+    `nested` are folders of packages in it that have a lock of their own.
+    """
     node = Path(given["node"])
     if not (node / "bin/npm").exists():
         raise InstallError(f"there is no npm in {node}", "run bin/site again: it installs Node first")
@@ -92,7 +95,16 @@ def install_npm(folder: Path, given: Json) -> None:
             "npm_config_update_notifier": "false",
         }
         command = [f"{node}/bin/npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--no-progress"]
-        run([*command, *([] if given["scripts"] else ["--ignore-scripts"])], folder, environment)
+        command += [] if given["scripts"] else ["--ignore-scripts"]
+        run(command, folder, environment)
+        for nested in given["nested"]:
+            # A package of the lock that has a lock of its own, whose checksum is thereby in the first.
+            if not (folder / nested / "npm-shrinkwrap.json").is_file():
+                raise InstallError(
+                    f"{given['name']} has no lock in {nested}", "correct `nested` in the table of artifacts"
+                )
+            # Not `ci`, which refuses a published lock that leaves optional or development packages out.
+            run(["install" if word == "ci" else word for word in command], folder / nested, environment)
     (folder / "bin").mkdir(mode=0o755)
     for name in given["programs"]:
         if not (folder / "node_modules/.bin" / name).exists():

@@ -69,7 +69,7 @@ options:
         type: path
         default: ""
       files:
-        description: C(wheel) - further files, each by its path in the folder.
+        description: C(wheel), C(npm) - further files, each by its path in the folder.
         type: dict
         default: {}
       links:
@@ -90,6 +90,11 @@ options:
         default: ""
       programs:
         description: C(npm) - the commands of the project that come into C(bin/).
+        type: list
+        elements: str
+        default: []
+      nested:
+        description: C(npm) - folders of its packages that have a lock of their own, which are installed as well.
         type: list
         elements: str
         default: []
@@ -263,7 +268,7 @@ def arguments() -> dict[str, Any]:
         "source": {"type": "str", "required": True, "choices": ["wheel", "npm", "url", "apt"]},
         **dict.fromkeys(("version", "origin", "program", "package", "url", "sha256"), text),
         **dict.fromkeys(("lock", "wheel", "installer", "project", "node"), path),
-        **dict.fromkeys(("check", "programs"), texts),
+        **dict.fromkeys(("check", "programs", "nested"), texts),
         **dict.fromkeys(("files", "links"), table),
         "scripts": {"type": "bool", "default": False},
     }

@@ -276,6 +276,7 @@ def observe(settings: Json, components: list[Component]) -> Json:
         "python": {"path": python, "version": python_version(python)},
         "systemd": Path("/run/systemd/system").is_dir(),
         **observe_accounts(settings["homeport_user"]),
+        **host_facts.hardware(),
         "ipv6": has_ipv6(),
         "crontab": shutil.which("crontab") is not None,
         "ssh_ports": ssh_ports(),
