@@ -47,6 +47,8 @@ export type DnsRecord = Schemas["RecordView"];
 export type Job = Schemas["JobView"];
 export type ActivityEntry = Schemas["ActivityView"];
 export type JobLine = Schemas["JobLineView"];
+/** The editor: its state, and the address that opens a repo. */
+export type Editor = Schemas["EditorView"];
 export type Server = Schemas["ServerView"];
 export type ServerState = Server["state"];
 export type ServerRequest = Schemas["ServerRequest"];

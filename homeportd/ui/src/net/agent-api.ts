@@ -102,3 +102,6 @@ export const getActivity = (limit: number, before?: number, repo?: Repo["id"]) =
 /** The open terminals of a repo. */
 export const getTerminals = (repo: Repo["id"]) =>
   call("get", "/api/repos/{id}/terminals", { path: { id: repo } });
+
+/** The editor's state, and the address that opens this repo. */
+export const getEditor = (repo: Repo["id"]) => call("get", "/api/editor", { query: { repo } });

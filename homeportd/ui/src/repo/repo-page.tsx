@@ -13,6 +13,7 @@ import { RepoServers } from "../servers/repo-servers";
 import { portsState, shownPorts } from "../state/port-state";
 import { removing } from "../state/repo-actions";
 import { HOME, routeHash } from "../state/route";
+import { EditorLink } from "./editor-link";
 import { GitState } from "./git-state";
 import { PortRow } from "./port-row";
 import { DirtyMark } from "./repo-head";
@@ -56,6 +57,7 @@ function Known({ repo }: { repo: Repo }) {
         </p>
         {!repo.foreign && (
           <span class="-my-2 ml-auto flex items-center">
+            <EditorLink repo={repo.id} />
             <a class="button-quiet" href={routeHash({ name: "terminal", id: repo.id })}>
               <CommandIcon /> Terminal
             </a>
