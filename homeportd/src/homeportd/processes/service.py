@@ -88,12 +88,12 @@ class Processes:
             process = await asyncio.to_thread(folder.process)
             if process is None:
                 continue
-            if process.state is not ProcessState.EXITED:
-                if await asyncio.to_thread(folder.held):
-                    self._follow_state(process)
-                    continue
+            if process.state is not ProcessState.EXITED and not await asyncio.to_thread(folder.held):
                 process = await self._bury(folder, process)
-            self._known[folder.id] = process
+            if process.state is ProcessState.EXITED:
+                self._known[folder.id] = process
+            else:  # its runner may have come only now, of a start that the last agent did not see through
+                self._follow_state(process)
         self._tasks.repeat(LOOK_S, self._look, "runners of processes")
 
     async def close(self) -> None:
@@ -250,7 +250,7 @@ class Processes:
             problem = error if isinstance(error, LaunchError) else late
             await self._launcher.kill(folder, run)
             if spec.id in self._live and not await asyncio.to_thread(folder.held):
-                self._done(live, await self._bury(folder, process))
+                await self._bury_live(live)
             raise Problem(500, f"{spec.id} cannot be started: {problem.detail}", problem.fix) from error
         return self._known[spec.id]
 
@@ -335,14 +335,18 @@ class Processes:
                 self._tasks.spawn(self._mend(live), f"orphans of {live.process.id}")
 
     async def _mend(self, live: _Live) -> None:
-        folder = ProcessFolder(self._root / live.process.id)
         try:
-            self._done(live, await self._bury(folder, live.process))
+            await self._bury_live(live)
         finally:
             live.mending = False
 
+    async def _bury_live(self, live: _Live) -> None:
+        process = await self._bury(ProcessFolder(self._root / live.process.id), live.process)
+        if process.state is ProcessState.EXITED:
+            self._done(live, process)
+
     async def _bury(self, folder: ProcessFolder, process: Process) -> Process:
-        """End what a killed runner left, and write down that the run has ended."""
+        """End what a killed runner left, and write down that the run has ended; unless its runner has come only now."""
         await self._launcher.kill(folder, process.run)
         if not await asyncio.to_thread(end_orphans, MARK, folder.mark(process.run)):
             log.warning("some processes of %s could not be ended", folder.id)
