@@ -31,10 +31,15 @@ def chosen(defaults: Callable[[str], dict[str, Any]]) -> Chosen:
     """The row of Caddy for what an inventory says."""
 
     def choose(sources: dict[str, Any], urls: dict[str, Any], name: str = "caddy") -> dict[str, Any]:
-        table = defaults("artifact")["artifact_table"]
+        table = without_npm(defaults("artifact")["artifact_table"])
         return dict(plugin("plugin_utils.artifacts").choose(table, sources, urls, Path("/r"), "x86_64")[name])
 
     return choose
+
+
+def without_npm(table: dict[str, Any]) -> dict[str, Any]:
+    """The rows of programs whose choice reads no lock."""
+    return {name: row for name, row in table.items() if "npm" not in row}
 
 
 FILE = {"url": "https://example.com/caddy.tar.gz", "sha256": SHA256.upper()}
@@ -101,7 +106,7 @@ def test_a_name_that_the_table_does_not_know_is_an_error(chosen: Chosen) -> None
 
 
 def test_only_what_a_host_needs_stands_in_its_way(defaults: Callable[[str], dict[str, Any]]) -> None:
-    artifacts, table = plugin("plugin_utils.artifacts"), defaults("artifact")["artifact_table"]
+    artifacts, table = plugin("plugin_utils.artifacts"), without_npm(defaults("artifact")["artifact_table"])
     rows = artifacts.choose(table, {"caddy": "url", "cady": "url"}, {}, Path("/r"), "x86_64")
     errors = [problem["error"] for problem in artifacts.unusable(rows, table, ["traefik", "supervisor"])]
     assert errors == ["artifact_sources has 'cady'"]

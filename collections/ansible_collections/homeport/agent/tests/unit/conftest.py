@@ -39,6 +39,8 @@ OBSERVED: dict[str, Any] = {
     "recorded": {"user": "", "reason": ""},
     "handover": None,
     "rootless_here": False,
+    "machine": "x86_64",
+    "memory": 1_000_000,  # kB: too little for an editor
     "ipv6": True,
     "crontab": True,
     "ssh_ports": [],

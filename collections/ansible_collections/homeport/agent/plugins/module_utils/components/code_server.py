@@ -26,7 +26,7 @@ class CodeServer(Component):
     tool = "code-server"
 
     def layout(self, host: Host, layout: Json) -> Json:
-        asked = host.settings["code_server_enabled"].lower()
+        asked = str(host.settings["code_server_enabled"]).lower()  # a bare false is YAML's
         memory, machine = host.observed["memory"], host.observed["machine"]
         enough = memory >= LEAST_MEMORY and machine in MACHINES
         if asked in OFF or (asked in AUTO and not enough):
@@ -58,7 +58,7 @@ class CodeServer(Component):
             for text in wanted
             if not EXTENSION.fullmatch(str(text))
         ]
-        if (asked := host.settings["code_server_enabled"]).lower() not in (*AUTO, *ON, *OFF):
+        if str(asked := host.settings["code_server_enabled"]).lower() not in (*AUTO, *ON, *OFF):
             found.append((f"code_server_enabled is {asked!r}", "write it as auto, true or false"))
         if layout["code_server"] and machine not in MACHINES:
             found.append(
