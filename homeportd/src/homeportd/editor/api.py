@@ -24,8 +24,8 @@ class EditorView(BaseModel):
 
     state: Literal["off", "stopped", "starting", "running", "failed"]
     url: str | None
-    memory: int | None = None
-    failure: str | None = None
+    memory: int | None
+    failure: str | None
 
 
 def router(
@@ -50,7 +50,11 @@ def router(
     @routes.get("/api/editor", dependencies=[Depends(guard)], responses=problems(401, 404, 422))
     async def show_editor(repo: Folder = None) -> EditorView:
         """The editor's state, and the address that opens a repo, or the folder of repos."""
-        return EditorView(state="off", url=None) if editor is None else await view(editor, repo)
+        return (
+            EditorView(state="off", url=None, memory=None, failure=None)
+            if editor is None
+            else await view(editor, repo)
+        )
 
     @routes.post(
         "/api/editor/start", dependencies=[Depends(guard)], responses=problems(401, 403, 404, 409, 422, 503)

@@ -1295,8 +1295,8 @@ export interface components {
          *     what runs in its terminals use, null while it does not run; `failure` says why it does not.
          */
         EditorView: {
-            failure?: string | null;
-            memory?: number | null;
+            failure: string | null;
+            memory: number | null;
             /** @enum {string} */
             state: "off" | "stopped" | "starting" | "running" | "failed";
             url: string | null;

@@ -29,9 +29,9 @@ RepoArgument = Annotated[
 @commands.command("open", "homeport open shop", "homeport open")
 def open_editor(repo: RepoArgument = None, json: Json = False) -> None:
     """Start the editor and print the address that opens a repo in it; the folder of repos without one."""
-    query = f"?repo={quote(repo, safe='')}" if repo is not None else ""
+    query = f"repo={quote(repo, safe='')}" if repo is not None else ""
     with connect(START_S) as agent:
-        editor: Editor = agent.post(f"/editor/start{query}")
+        editor: Editor = agent.post(f"/editor/start?{query}")
     if json:
         write_json(editor)
     else:
