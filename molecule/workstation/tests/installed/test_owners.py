@@ -34,7 +34,11 @@ def test_every_listener_has_its_owner_and_repo(homeport: Callable[[str], object]
         owned = {port["port"]: port for port in found["ports"] if port["repo"] in repos}
         ours = {repos[port["repo"]]["path"]: port for port in owned.values()}
         wanted = {REPO, *(repo for repo, _ in SERVERS.values())}
-        return (ours, repos) if wanted <= ours.keys() else None
+        if not wanted <= ours.keys():
+            return None
+        # An answer does not wait for a git that takes its time: the mark comes with a later one.
+        known = all(repos[ours[path]["repo"]]["dirty"] is not None for path in wanted)
+        return (ours, repos) if known else None
 
     ports, repos = wait_for(seen)
     mine = repos[ports[REPO]["repo"]]
