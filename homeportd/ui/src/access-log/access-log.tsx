@@ -1,20 +1,16 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import type { AccessLogRow } from "../api/types";
 import { announce } from "../browser/notices";
 import { Dialog } from "../components/dialog";
 import { ProblemBox } from "../components/problem-box";
 import { describeDecision, describeUserAgent, wasAllowed } from "../model/access-text";
-import { appendOlder, type LogWindow, mergeNewest, PAGE_SIZE } from "../model/log-window";
+import { PAGE_SIZE } from "../model/log-window";
 import { formatLogTime } from "../model/time-format";
 import { getAccessLog } from "../net/agent-api";
-import { attempt } from "../net/attempt";
-import type { Problem } from "../net/problem";
-import { disconnection } from "../state/agent";
 import { now } from "../state/clock";
 import { onEvent } from "../state/events";
+import { useLiveLog } from "../state/live-log";
 import { closeSheet } from "../state/route";
-
-const BURST_MS = 250;
 
 /** The access log of a port as a sheet. */
 export function AccessLogSheet({ number }: { number: number }) {
@@ -32,40 +28,19 @@ export function AccessLogSheet({ number }: { number: number }) {
 
 /** The access log of a port, newest row first; new rows appear as they are written. */
 export function AccessLog({ number }: { number: number }) {
-  const [log, setLog] = useState<LogWindow<AccessLogRow> | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-
-  const load = (before?: number) =>
-    attempt(async () => {
-      const page = await getAccessLog(number, PAGE_SIZE, before);
-      setLog((known) =>
-        before === undefined || known === null ? mergeNewest(known, page) : appendOlder(known, page),
-      );
-      setProblem(null);
-    }, setProblem);
-  const connected = disconnection.value === null;
-  // Access events are not replayed after a reconnect, so the newest page is read again.
-  useEffect(() => {
-    if (connected) void load();
-  }, [number, connected]);
-  useEffect(() => {
-    // The row of an event has no id yet, so the event is only the sign to read the log; a burst is read at once.
-    let timer = 0;
-    const unsubscribe = onEvent((event) => {
-      if (event.type !== "access" || event.data.port !== number) return;
-      const access = event.data;
-      announce(`${describeDecision(access.decision)}, from ${access.address}.`);
-      if (timer !== 0) return;
-      timer = window.setTimeout(() => {
-        timer = 0;
-        void load();
-      }, BURST_MS);
-    });
-    return () => {
-      unsubscribe();
-      window.clearTimeout(timer);
-    };
-  }, [number]);
+  const { log, problem, loadOlder } = useLiveLog<AccessLogRow>(
+    number,
+    (before) => getAccessLog(number, PAGE_SIZE, before),
+    (event) => event.type === "access" && event.data.port === number,
+  );
+  useEffect(
+    () =>
+      onEvent((event) => {
+        if (event.type === "access" && event.data.port === number)
+          announce(`${describeDecision(event.data.decision)}, from ${event.data.address}.`);
+      }),
+    [number],
+  );
 
   return (
     <>
@@ -78,11 +53,7 @@ export function AccessLog({ number }: { number: number }) {
       )}
       {log !== null && log.rows.length > 0 && <Rows rows={log.rows} />}
       {log?.more && (
-        <button
-          type="button"
-          class="button-plain mt-4 max-sm:w-full"
-          onClick={() => void load(log.rows.at(-1)?.id)}
-        >
+        <button type="button" class="button-plain mt-4 max-sm:w-full" onClick={loadOlder}>
           Show {PAGE_SIZE} older
         </button>
       )}

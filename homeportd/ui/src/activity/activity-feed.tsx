@@ -1,18 +1,12 @@
-import { useEffect, useState } from "preact/hooks";
 import type { ActivityEntry, Repo } from "../api/types";
 import { ProblemBox } from "../components/problem-box";
 import { actorText, describeActivity } from "../model/activity-text";
-import { appendOlder, type LogWindow, mergeNewest, PAGE_SIZE } from "../model/log-window";
+import { PAGE_SIZE } from "../model/log-window";
 import { formatLogTime } from "../model/time-format";
 import { getActivity } from "../net/agent-api";
-import { attempt } from "../net/attempt";
-import type { Problem } from "../net/problem";
-import { disconnection } from "../state/agent";
 import { now } from "../state/clock";
-import { onEvent } from "../state/events";
+import { useLiveLog } from "../state/live-log";
 import { routeHash } from "../state/route";
-
-const BURST_MS = 250;
 
 interface Props {
   /** Of one repo alone. */
@@ -23,36 +17,11 @@ interface Props {
 
 /** What happened, newest first; new rows appear as they are written. */
 export function ActivityFeed({ repo, limit }: Props) {
-  const [log, setLog] = useState<LogWindow<ActivityEntry> | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const load = (before?: number) =>
-    attempt(async () => {
-      const page = await getActivity(PAGE_SIZE, before, repo);
-      setLog((known) =>
-        before === undefined || known === null ? mergeNewest(known, page) : appendOlder(known, page),
-      );
-      setProblem(null);
-    }, setProblem);
-  const connected = disconnection.value === null;
-  useEffect(() => {
-    if (connected) void load();
-  }, [repo, connected]);
-  useEffect(() => {
-    // The row of an event has no id yet, so the event is only the sign to read; a burst is read at once.
-    let timer = 0;
-    const unsubscribe = onEvent((event) => {
-      if (event.type !== "activity" || timer !== 0) return;
-      if (repo !== undefined && event.data.repo !== repo) return;
-      timer = window.setTimeout(() => {
-        timer = 0;
-        void load();
-      }, BURST_MS);
-    });
-    return () => {
-      unsubscribe();
-      window.clearTimeout(timer);
-    };
-  }, [repo]);
+  const { log, problem, loadOlder } = useLiveLog<ActivityEntry>(
+    repo,
+    (before) => getActivity(PAGE_SIZE, before, repo),
+    (event) => event.type === "activity" && (repo === undefined || event.data.repo === repo),
+  );
   if (problem) return <ProblemBox problem={problem} />;
   if (log === null) return <p class="text-soft">Fetching what happened …</p>;
   if (log.rows.length === 0)
@@ -65,11 +34,7 @@ export function ActivityFeed({ repo, limit }: Props) {
         ))}
       </ul>
       {limit === undefined && log.more && (
-        <button
-          type="button"
-          class="button-plain mt-3 max-sm:w-full"
-          onClick={() => void load(log.rows.at(-1)?.id)}
-        >
+        <button type="button" class="button-plain mt-3 max-sm:w-full" onClick={loadOlder}>
           Show {PAGE_SIZE} older
         </button>
       )}
