@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import overload
 
 
 def now() -> datetime:
@@ -10,8 +11,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def to_text(moment: datetime) -> str:
-    """ISO 8601 with seconds and a Z: what the API and the database hold."""
+@overload
+def to_text(moment: datetime) -> str: ...
+@overload
+def to_text(moment: None) -> None: ...
+def to_text(moment: datetime | None) -> str | None:
+    """ISO 8601 with milliseconds and a Z: what the API and the database hold; None for no moment."""
+    if moment is None:
+        return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

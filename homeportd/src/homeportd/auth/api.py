@@ -1,6 +1,5 @@
 """Logging in and out, tokens, the dashboard's password, and the hand-off of a login session to a port."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 
@@ -85,18 +84,15 @@ class LoginLink(BaseModel):
 
 
 def _view(token: Token) -> TokenView:
-    def text(moment: datetime | None) -> str | None:
-        return clock.to_text(moment) if moment else None
-
     return TokenView(
         id=token.id,
         name=token.name,
         prefix=token.prefix,
         created_at=clock.to_text(token.created_at),
-        last_used_at=text(token.last_used_at),
+        last_used_at=clock.to_text(token.last_used_at),
         scope=token.scope.value,
         lineage=token.lineage,
-        expires_at=text(token.expires_at),
+        expires_at=clock.to_text(token.expires_at),
     )
 
 

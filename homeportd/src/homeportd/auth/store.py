@@ -109,7 +109,7 @@ class AuthStore:
     async def use_token(self, token: Token) -> None:
         """Write when a token was last used."""
         async with self._database.transaction() as connection:
-            used = clock.to_text(token.last_used_at) if token.last_used_at else None
+            used = clock.to_text(token.last_used_at)
             await connection.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (used, token.id))
 
     async def delete_token(self, token_id: str) -> None:

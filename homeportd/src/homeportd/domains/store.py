@@ -54,8 +54,8 @@ def _row(mapping: Mapping) -> tuple[object, ...]:
         int(mapping.apex),
         int(mapping.routed),
         int(mapping.asking),
-        _text(mapping.asked_at),
-        _text(mapping.retry_at),
+        to_text(mapping.asked_at),
+        to_text(mapping.retry_at),
         mapping.failures,
         json.dumps(mapping.found),
         mapping.note,
@@ -71,7 +71,7 @@ def _row(mapping: Mapping) -> tuple[object, ...]:
         )
         if certificate
         else None,
-        _text(mapping.checked_at),
+        to_text(mapping.checked_at),
         to_text(mapping.created_at),
     )
 
@@ -103,10 +103,6 @@ def _certificate(text: str) -> Certificate:
     return Certificate(
         made["issuer"], from_text(made["not_before"]), from_text(made["not_after"]), made["serial"]
     )
-
-
-def _text(moment: datetime | None) -> str | None:
-    return to_text(moment) if moment else None
 
 
 def _moment(value: object) -> datetime | None:

@@ -92,8 +92,8 @@ def domain_view(mapping: Mapping, domains: Domains, settings: DomainsSettings) -
         )
         if certificate
         else None,
-        checked_at=to_text(mapping.checked_at) if mapping.checked_at else None,
-        retry_at=to_text(mapping.retry_at) if mapping.retry_at else None,
+        checked_at=to_text(mapping.checked_at),
+        retry_at=to_text(mapping.retry_at),
         created_at=to_text(mapping.created_at),
         url=settings.url_of_domain(mapping.domain),
     )

@@ -153,7 +153,7 @@ def tunnel_view(tunnel: Tunnel, address: str) -> TunnelView:
         client=holder.name if holder else None,
         state="live" if tunnel.live else "offline",
         since=clock.to_text(tunnel.since),
-        last_byte_at=_text(stats.last_byte_at(clock.now())),
+        last_byte_at=clock.to_text(stats.last_byte_at(clock.now())),
         connections=stats.open,
         bytes_in=stats.total.bytes_in,
         bytes_out=stats.total.bytes_out,
@@ -187,7 +187,7 @@ def rates_view(tunnel: Tunnel) -> RatesView:
         rate_in=round(stats.rate_in, 1),
         rate_out=round(stats.rate_out, 1),
         requests=stats.total.requests,
-        last_byte_at=_text(stats.last_byte_at(clock.now())),
+        last_byte_at=clock.to_text(stats.last_byte_at(clock.now())),
         round_trip_ms=_round_trip(tunnel),
     )
 
@@ -225,10 +225,6 @@ def traffic_minute(minute: Minute) -> TrafficMinute:
         minute=clock.to_text(datetime.fromtimestamp(minute.minute * 60, UTC)),
         **{name: getattr(counts, name) for name in TrafficMinute.model_fields if name != "minute"},
     )
-
-
-def _text(moment: datetime | None) -> str | None:
-    return clock.to_text(moment) if moment else None
 
 
 def _least(*numbers: int | None) -> int | None:

@@ -52,8 +52,8 @@ class JobStore:
                     job.lines,
                     job.error and job.error.detail,
                     job.error and job.error.fix,
-                    job.started_at and to_text(job.started_at),
-                    job.ended_at and to_text(job.ended_at),
+                    to_text(job.started_at),
+                    to_text(job.ended_at),
                     job.id,
                 ),
             )

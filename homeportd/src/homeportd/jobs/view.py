@@ -73,8 +73,8 @@ def job_view(job: Job) -> JobView:
         lines=job.lines,
         error=JobErrorView(detail=error.detail, fix=error.fix) if error else None,
         created_at=clock.to_text(job.created_at),
-        started_at=clock.to_text(job.started_at) if job.started_at else None,
-        ended_at=clock.to_text(job.ended_at) if job.ended_at else None,
+        started_at=clock.to_text(job.started_at),
+        ended_at=clock.to_text(job.ended_at),
     )
 
 

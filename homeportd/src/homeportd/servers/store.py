@@ -49,8 +49,8 @@ class ServerStore:
                     None
                     if life.end is None
                     else json.dumps([life.end.detail, life.end.code, life.end.signal]),
-                    server.started_at and clock.to_text(server.started_at),
-                    server.stopped_at and clock.to_text(server.stopped_at),
+                    clock.to_text(server.started_at),
+                    clock.to_text(server.stopped_at),
                     clock.to_text(created),
                     clock.to_text(server.updated_at or created),
                 ),

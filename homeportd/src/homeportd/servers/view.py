@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import BaseModel, Field, StrictBool, StringConstraints
@@ -142,13 +141,9 @@ def server_view(server: Server, repo: str | None, origin: Origin) -> ServerView:
         restart=policy.restart,
         idle_stop_s=policy.idle_stop_s,
         was_running=life.wanted,
-        started_at=_text(server.started_at),
-        stopped_at=_text(server.stopped_at),
-        created_at=_text(server.created_at),
-        updated_at=_text(server.updated_at),
+        started_at=clock.to_text(server.started_at),
+        stopped_at=clock.to_text(server.stopped_at),
+        created_at=clock.to_text(server.created_at),
+        updated_at=clock.to_text(server.updated_at),
         by_hand=server.by_hand,
     )
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else clock.to_text(moment)

@@ -38,7 +38,7 @@ class ShareStore:
                     share.generation,
                     share.mode.value,
                     share.password_hash,
-                    clock.to_text(share.expires_at) if share.expires_at else None,
+                    clock.to_text(share.expires_at),
                     json.dumps([str(network) for network in share.allow]),
                     share.max_uses,
                     share.uses,

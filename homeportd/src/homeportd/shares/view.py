@@ -105,7 +105,7 @@ def share_view(port: int, share: Share | None, origin: Origin) -> ShareView:
         port=port,
         url=url,
         mode=share.mode.value,
-        expires_at=clock.to_text(share.expires_at) if share.expires_at else None,
+        expires_at=clock.to_text(share.expires_at),
         expired=share.expired(clock.now()),
         allow=[str(network) for network in share.allow],
         max_uses=share.max_uses,

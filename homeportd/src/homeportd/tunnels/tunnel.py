@@ -234,7 +234,7 @@ class Tunnel:
             "bytes_out": moved_out,
             "rate_in": round(self.rate_in),
             "rate_out": round(self.rate_out),
-            "last_byte_at": None if self.last_byte_at is None else clock.to_text(self.last_byte_at),
+            "last_byte_at": clock.to_text(self.last_byte_at),
             "problem": None if problem is None else problem.as_dict(),
         }
 

@@ -91,7 +91,7 @@ class Links:
             tcp_ports=edge.tcp_ports,
             udp_ports=edge.udp_ports,
             time=clock.to_text(clock.now()),
-            token_ends=None if ends is None else clock.to_text(ends),
+            token_ends=clock.to_text(ends),
         )
         return client, welcome
 

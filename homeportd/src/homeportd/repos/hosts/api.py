@@ -75,6 +75,6 @@ def _view(found: HostedPage) -> HostedPageView:
         rate=RateView(
             remaining=rate.remaining,
             limit=rate.limit,
-            reset_at=clock.to_text(rate.reset_at) if rate.reset_at else None,
+            reset_at=clock.to_text(rate.reset_at),
         ),
     )
