@@ -23,6 +23,7 @@ from homeportd.gateway.cookies import ShareCookies
 from homeportd.gateway.denials import denial, denial_to_repo
 from homeportd.gateway.initiator import Initiator, initiator_of
 from homeportd.gateway.origin_mapping import OriginMap, OriginMaps
+from homeportd.gateway.permission import permission
 from homeportd.gateway.preflight import preflight
 from homeportd.gateway.request import (
     AuthRequest,
@@ -43,10 +44,6 @@ from homeportd.ports.settings import Outside
 from homeportd.ports.target import target
 from homeportd.shares.model import Decision
 
-# Statuses that allow a request; Caddy changes its headers by them.
-UNCHANGED = 200
-WITHOUT_COOKIES = 203  # Cookie is to be deleted
-REWRITTEN = 207  # Cookie, Authorization and Origin are to be as the answer has them
 QUESTION_KINDS = ("port", "api")
 MAX_COOKIES = 32 * 1024  # bytes for a dev server; most take 16 KiB or less
 OWNERS = (Decision.OWNER, Decision.TOKEN)
@@ -242,22 +239,7 @@ class Gateway:
         headers += mapping.same_repo
         told = self._told(request, result, mapping)
         origin = mapping.origin(request.origin, self._maps.visited(request)) if request.origin else ""
-        if (
-            not told
-            and origin == request.origin
-            and not (request.authorization and result.credential_is_ours)
-        ):
-            if result.cookie == request.cookie:
-                return Answer(UNCHANGED, headers)
-            if not result.cookie:
-                return Answer(WITHOUT_COOKIES, headers)
-        if result.cookie:
-            headers.append((b"cookie", result.cookie))
-        if request.authorization and not result.credential_is_ours:
-            headers.append((b"authorization", request.authorization.encode("latin-1")))
-        if origin:
-            headers.append((b"origin", origin.encode("latin-1")))
-        return Answer(REWRITTEN, headers + told)
+        return permission(request, result, headers, origin, told)
 
     def _told(self, request: AuthRequest, result: AuthResult, mapping: OriginMap) -> Headers:
         """What Caddy has to be told of origins, beside what the Caddyfile does by itself: mostly nothing."""

@@ -7,10 +7,9 @@ from typing import Protocol
 from homeportd.gateway import pages
 from homeportd.gateway.answers import Answer, problem
 from homeportd.gateway.authenticator import AuthResult
+from homeportd.gateway.permission import permission
 from homeportd.gateway.request import AuthRequest
 
-# The statuses by which Caddy lets a request pass, as in gateway/app.py.
-_WITHOUT_COOKIES, _REWRITTEN = 203, 207
 _FIX = "its owner can have one: code_server_enabled: true in the inventory, then bin/site"
 
 
@@ -62,13 +61,4 @@ def _pass(request: AuthRequest, result: AuthResult) -> Answer:
         (b"x-homeport-lane", b"relay" if request.upgrade else b"direct"),
         (b"x-homeport-grant", result.right.encode()),
     ]
-    kept: list[tuple[bytes, bytes]] = []
-    if request.origin:
-        kept.append((b"origin", request.origin.encode("latin-1")))
-    if request.authorization and not result.credential_is_ours:
-        kept.append((b"authorization", request.authorization.encode("latin-1")))
-    if not result.cookie and not kept and not request.authorization:
-        return Answer(_WITHOUT_COOKIES, headers)
-    if result.cookie:
-        kept.append((b"cookie", result.cookie))
-    return Answer(_REWRITTEN, headers + kept)
+    return permission(request, result, headers, request.origin)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from homeportd.ports.model import Owner
 from homeportd.processes.model import Process
+from homeportd.processes.runner import tree
 
 PREFIX: Final = "server-"  # of a server's process id, before its own
 MAX_ANCESTORS: Final = 32
@@ -59,20 +59,12 @@ def _server_of(pid: int, runners: dict[int, str]) -> str | None:
     for _ in range(MAX_ANCESTORS):
         if ancestor in runners:
             return runners[ancestor]
-        parent = _parent(ancestor)
-        if parent is None or parent <= 1:
+        found = tree.stat(ancestor)
+        if found is None or found.parent <= 1:
             break
-        ancestor = parent
-    found = _marked(pid)
-    return found if found in runners.values() else None
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return int(fields[1])
-    except (OSError, ValueError, IndexError):
-        return None
+        ancestor = found.parent
+    marked = _marked(pid)
+    return marked if marked in runners.values() else None
 
 
 def _marked(pid: int) -> str | None:
