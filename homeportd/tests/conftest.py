@@ -17,6 +17,8 @@ from homeportd.app import agent
 from homeportd.auth.passwords import Passwords
 from homeportd.database import Database
 from homeportd.edge.traefik import agent_down
+from homeportd.jobs.service import Jobs
+from homeportd.jobs.store import JobStore
 from homeportd.settings import Settings
 
 from .installation import socket_folder
@@ -59,6 +61,15 @@ async def database(tmp_path):
     opened = await Database.open(tmp_path / "homeport.db")
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def jobs(database):
+    """Background work that is kept in that database."""
+    made = Jobs(JobStore(database))
+    await made.load()
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -15,14 +15,6 @@ from homeportd.jobs.store import JobStore
 from homeportd.jobs.view import job_view
 
 
-@pytest.fixture
-async def jobs(database):
-    made = Jobs(JobStore(database))
-    await made.load()
-    yield made
-    await made.close()
-
-
 async def until_cancelled(job):
     job.step("waiting")
     await asyncio.Event().wait()

@@ -7,6 +7,9 @@ import subprocess
 
 import pytest
 
+from homeportd.preferences.service import Preferences
+from homeportd.preferences.store import PreferenceStore
+from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.service import Repos
 from homeportd.settings import Settings
 
@@ -39,6 +42,15 @@ def home(tmp_path, monkeypatch):
     for name in ("XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"):  # bin/test has a config of its own for all tests
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture
+def preferences(database):
+    """The settings of this room, with their defaults."""
+    made = Preferences(PreferenceStore(database), b"k" * 32)
+    for name, model in SECTIONS.items():
+        made.declare(name, model)
+    return made
 
 
 @pytest.fixture

@@ -11,15 +11,10 @@ import pytest
 
 from homeportd.errors import Problem
 from homeportd.jobs.model import State
-from homeportd.jobs.service import Jobs
-from homeportd.jobs.store import JobStore
-from homeportd.preferences.service import Preferences
-from homeportd.preferences.store import PreferenceStore
 from homeportd.repos.clone import TEMPORARY, CloneRequest, Clones
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git import config_file
 from homeportd.repos.git.command import Git
-from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.user_config import UserConfig
 
@@ -38,19 +33,8 @@ def served(tmp_path):
 
 
 @pytest.fixture
-async def jobs(database):
-    made = Jobs(JobStore(database))
-    await made.load()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def clones(jobs, repos, database, tmp_path):
+async def clones(jobs, repos, preferences, tmp_path):
     await repos.start()
-    preferences = Preferences(PreferenceStore(database), b"k" * 32)
-    for name, model in SECTIONS.items():
-        preferences.declare(name, model)
     await preferences.update({"github": {"url": "http://127.0.0.1:1"}})
     credentials = Credentials(preferences)
     keys = SshKeys(tmp_path / "ssh")

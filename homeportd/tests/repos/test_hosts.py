@@ -12,11 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from homeportd.errors import Problem
-from homeportd.preferences.service import Preferences
-from homeportd.preferences.store import PreferenceStore
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.hosts.service import HostedRepos
-from homeportd.repos.preferences import SECTIONS
 
 TOKEN = "ghp_0123456789"
 
@@ -129,12 +126,9 @@ def host():
 
 
 @pytest.fixture
-async def preferences(database, host):
-    made = Preferences(PreferenceStore(database), b"k" * 32)
-    for name, model in SECTIONS.items():
-        made.declare(name, model)
-    await made.update({name: {"url": host.url, "token": TOKEN} for name in ("github", "gitlab")})
-    return made
+async def preferences(preferences, host):
+    await preferences.update({name: {"url": host.url, "token": TOKEN} for name in ("github", "gitlab")})
+    return preferences
 
 
 @pytest.fixture

@@ -10,27 +10,14 @@ import pytest
 
 from homeportd.errors import Problem
 from homeportd.jobs.model import State
-from homeportd.jobs.service import Jobs
-from homeportd.jobs.store import JobStore
-from homeportd.preferences.service import Preferences
-from homeportd.preferences.store import PreferenceStore
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git.command import Git
 from homeportd.repos.git.own_config import unknown
-from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.removal import Removals
 from homeportd.repos.ssh_key import SshKeys
 from homeportd.repos.updates import Updates
 
 from .conftest import git, make
-
-
-@pytest.fixture
-async def jobs(database):
-    made = Jobs(JobStore(database))
-    await made.load()
-    yield made
-    await made.close()
 
 
 @pytest.fixture
@@ -49,10 +36,7 @@ async def shop(source, root, repos):
 
 
 @pytest.fixture
-def updates(jobs, repos, database, tmp_path):
-    preferences = Preferences(PreferenceStore(database), b"k" * 32)
-    for name, model in SECTIONS.items():
-        preferences.declare(name, model)
+def updates(jobs, repos, preferences, tmp_path):
     return Updates(jobs, repos, Git(), Credentials(preferences), SshKeys(tmp_path / "ssh"))
 
 
