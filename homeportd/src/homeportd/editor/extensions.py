@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import Final
 
+from homeportd import child_process
 from homeportd.editor.settings import EditorSettings
 from homeportd.errors import HomeportError, Problem
 from homeportd.jobs.service import JobHandle, Jobs
 from homeportd.processes.environment import environment
 
 INSTALL_S: Final = 300.0  # for one extension
-MAX_OUTPUT: Final = 64 * 1024  # bytes of what an installation says
 _FOLDER: Final = re.compile(r"(?P<id>[^.]+[.].+?)-[0-9]+[.].*")  # publisher.name-1.2.3, or -1.2.3-linux-x64
 
 
@@ -39,11 +39,10 @@ class Extensions:
         for extension in lacking:
             if extension in self._tried:
                 continue
-            self._tried.add(extension)
+            title, work = f"Install {extension} in the editor", partial(self._install, extension)
             with suppress(Problem):  # too many jobs wait: the next start of the editor tries again
-                await self._jobs.start(
-                    "extension", f"Install {extension} in the editor", extension, self._work(extension).run
-                )
+                await self._jobs.start("extension", title, extension, work)
+                self._tried.add(extension)
 
     def _folders(self) -> list[str]:
         try:
@@ -51,54 +50,27 @@ class Extensions:
         except OSError:
             return []
 
-    def _work(self, extension: str) -> _Installation:
+    async def _install(self, extension: str, job: JobHandle) -> None:
+        """Run code-server's installer to its end. Raises HomeportError."""
         settings = self._settings
         command = (str(settings.node), str(settings.program), "--install-extension", extension)
         folders = ("--user-data-dir", str(settings.data), "--extensions-dir", str(settings.extensions))
         config = ("--config", str(settings.data / "config.yaml"))
-        return _Installation(extension, (*command, *folders, *config), environment({}, terminal=False))
-
-
-class _Installation:
-    """The work of one job."""
-
-    def __init__(self, extension: str, command: tuple[str, ...], whole: Mapping[str, str]) -> None:
-        self._extension = extension
-        self._command = command
-        self._environment = whole
-
-    async def run(self, job: JobHandle) -> None:
-        """Run code-server's installer to its end. Raises HomeportError."""
-        job.step(f"fetch {self._extension}")
-        process = await asyncio.create_subprocess_exec(
-            *self._command,
-            cwd=Path("/"),
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
+        whole = environment({}, terminal=False)
+        job.step(f"fetch {extension}")
         try:
-            async with asyncio.timeout(INSTALL_S):
-                assert process.stdout is not None  # noqa: S101 - piped
-                said = b""
-                while piece := await process.stdout.read(MAX_OUTPUT):
-                    said = (said + piece)[-MAX_OUTPUT:]
-                code = await process.wait()
+            finished = await child_process.run(
+                *command, *folders, *config, timeout_s=INSTALL_S, environment=whole, errors=True
+            )
         except TimeoutError as error:
             raise HomeportError(
-                f"{self._extension} was not installed within {INSTALL_S / 60:.0f} minutes",
+                f"{extension} was not installed within {INSTALL_S / 60:.0f} minutes",
                 "install it in the editor, from the view of extensions",
             ) from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        text = said.decode("utf-8", "replace")
+        text = finished.output.decode("utf-8", "replace")
         job.line(text)
-        if code != 0 or "Failed Installing" in text:
+        if finished.code != 0 or "Failed Installing" in text:
             raise HomeportError(
-                f"{self._extension} could not be installed: its registry does not have it, or is not reached",
+                f"{extension} could not be installed: its registry does not have it, or is not reached",
                 "see the job's log; correct code_server_extensions, or install it in the editor",
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from homeportd import child_process
 from homeportd.errors import HomeportError
 from homeportd.preferences.service import Preferences
 from homeportd.repos import address as addresses
@@ -104,28 +105,11 @@ async def _ask_gh(host: str) -> str | None:
     if program is None or not host:
         return None
     try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *("auth", "token", "--hostname", host),
-            cwd="/",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError:
+        asked = await child_process.run(program, "auth", "token", "--hostname", host, timeout_s=GH_S)
+    except OSError:  # the time-out is one
         return None
-    try:
-        async with asyncio.timeout(GH_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        return None
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    token = output[:MAX_TOKEN].decode("ascii", "replace").strip()
-    return token if process.returncode == 0 and token and token.isprintable() else None
+    token = asked.output[:MAX_TOKEN].decode("ascii", "replace").strip()
+    return token if asked.code == 0 and token and token.isprintable() else None
 
 
 def _root(url: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from homeportd import child_process
 from homeportd.errors import HomeportError
 from homeportd.repos import files
 from homeportd.signal import Signal
@@ -77,15 +78,11 @@ class SshKeys:
                 "there is no ssh-keygen to make an SSH key with", "apt install openssh-client"
             )
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        process = await asyncio.create_subprocess_exec(
+        await child_process.run(
             program,
             *("-q", "-t", "ed25519", "-N", "", "-C", f"homeport@{socket.gethostname()}", "-f", str(self.own)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            timeout_s=KEYGEN_S,
         )
-        async with asyncio.timeout(KEYGEN_S):
-            await process.wait()
         made = await asyncio.to_thread(self.find)
         if made is None:
             raise HomeportError(f"no SSH key could be made in {self._folder}", "see to the room on that disk")

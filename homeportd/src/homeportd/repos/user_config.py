@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from homeportd import child_process
 from homeportd.preferences.service import Preferences
 from homeportd.repos.credentials import Credentials
 from homeportd.repos.git import config_file
@@ -71,18 +72,15 @@ class UserConfig:
             program = shutil.which("systemd-run")
             if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) or program is None:
                 raise
-            process = await asyncio.create_subprocess_exec(
+            finished = await child_process.run(
                 program,
                 *("--user", "--quiet", "--wait", "--collect", "--"),
                 *(sys.executable, "-m", config_file.__name__, str(self._path), str(own)),
-                env={**os.environ, "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
+                timeout_s=OUTSIDE_S,
+                environment={**os.environ, "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"},
             )
-            async with asyncio.timeout(OUTSIDE_S):
-                if await process.wait():
-                    raise
+            if finished.code:
+                raise
 
     def _changed(self, section: str) -> None:
         if section in ("git", "github", "gitlab"):
