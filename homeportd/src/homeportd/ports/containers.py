@@ -18,6 +18,7 @@ from typing import Any, cast
 from homeportd import json_text
 from homeportd.ports import process
 from homeportd.ports.model import Container, Owner
+from homeportd.printable import printable
 
 SYSTEM_SOCKETS = (Path("/run/docker.sock"), Path("/run/podman/podman.sock"))
 USER_SOCKETS = ("podman/podman.sock", "docker.sock")  # below /run/user/<uid>
@@ -96,7 +97,7 @@ def _label(labels: Mapping[str, str], key: str) -> str:
 
 
 def _name(text: str) -> str | None:
-    return "".join(letter for letter in text if letter.isprintable()).strip()[:MAX_NAME] or None
+    return printable(text).strip()[:MAX_NAME] or None
 
 
 def _folder(text: str) -> Path | None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from homeportd.printable import printable
+
 MAX_TITLE = 40  # characters
 
 _INTERPRETERS = re.compile(
@@ -71,7 +73,7 @@ def title(argv: Sequence[str], cwd: Path | None = None) -> str | None:
         found = "go run"
     else:
         found = _named(words[0].rstrip(":"))
-    clean = "".join(letter for letter in found if letter.isprintable()).strip()
+    clean = printable(found).strip()
     return clean[:MAX_TITLE] or None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from homeportd.errors import HomeportError
+from homeportd.printable import printable
 from homeportd.processes import runner
 from homeportd.processes.folder import MARK, ProcessFolder
 from homeportd.processes.model import ProcessSpec
@@ -92,4 +93,4 @@ def last_words(folder: ProcessFolder) -> str:
     except OSError:
         return ""
     lines = data.decode("utf-8", "replace").strip().splitlines()
-    return "".join(letter for letter in lines[-1] if letter.isprintable()) if lines else ""
+    return printable(lines[-1]) if lines else ""

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from homeportd.errors import invalid
+from homeportd.printable import printable
 from homeportd.repos.model import without_credentials
 
 MAX_ADDRESS: Final = 2048  # characters
@@ -113,4 +114,4 @@ def _of_url(text: str) -> Address:
 
 def _name(path: str) -> str:
     last = unquote(path).rstrip("/").removesuffix("/.git").rpartition("/")[2].removesuffix(".git")
-    return "".join(letter for letter in last if letter.isprintable())
+    return printable(last)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from homeportd.printable import printable
+
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")  # what an id has no room for: it goes into addresses and commands
 
 
@@ -124,7 +126,7 @@ def without_credentials(url: str) -> str:
     Of `https://name:token@host/x` nothing before the host stays, since a token may stand in the name's place;
     of `ssh://git@host/x` the name does, as in `git@host:x`, which has no room for a password.
     """
-    clean = "".join(letter for letter in url if letter.isprintable())
+    clean = printable(url)
     match = _AUTHORITY.match(clean)
     if match:
         name = match["user"].partition(":")[0] if match["scheme"].lower().endswith("ssh://") else ""

@@ -14,6 +14,7 @@ from typing import Final
 from homeportd.errors import HomeportError, Problem
 from homeportd.jobs.model import Job
 from homeportd.jobs.service import JobHandle, Jobs
+from homeportd.printable import printable
 from homeportd.repos import files
 from homeportd.repos.discovery import read_working_tree
 from homeportd.repos.git import own_config
@@ -169,5 +170,5 @@ def _processes_in(path: Path) -> list[str]:
                 folder = os.readlink(f"/proc/{entry.name}/cwd")  # noqa: PTH115 - text, of any bytes
                 if folder == str(path) or folder.startswith(inside):
                     name = (files.read(Path(f"/proc/{entry.name}/comm")) or "?").strip()
-                    found.append(f"{''.join(filter(str.isprintable, name))} ({entry.name})")
+                    found.append(f"{printable(name)} ({entry.name})")
     return found

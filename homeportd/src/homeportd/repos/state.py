@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from homeportd.errors import HomeportError
+from homeportd.printable import printable
 from homeportd.repos.git import own_config
 from homeportd.repos.git.command import Git, GitError
 from homeportd.repos.model import Repo
@@ -67,4 +68,4 @@ async def read_state(git: Git, repo: Repo) -> BranchState:
 
 
 def _shown(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable())[:MAX_SUBJECT]
+    return printable(text)[:MAX_SUBJECT]

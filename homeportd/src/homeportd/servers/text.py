@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from homeportd.printable import printable
+
 MAX_LINE: Final = 4000  # characters of a line that are looked at
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -13,7 +15,7 @@ _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(\x07|\x1b\
 
 def plain(text: str) -> str:
     """A line without escape sequences and control characters."""
-    return "".join(letter for letter in _ESCAPES.sub("", text[:MAX_LINE]) if letter.isprintable())
+    return printable(_ESCAPES.sub("", text[:MAX_LINE]))
 
 
 def coloured(text: str) -> str:
@@ -30,4 +32,4 @@ def coloured(text: str) -> str:
 def _visible(text: str) -> str:
     # A line that overwrites itself (progress bars) is shown as it was at last.
     text = _ESCAPES.sub("", text).rstrip("\r").rpartition("\r")[2].replace("\t", "    ")
-    return "".join(letter for letter in text if letter.isprintable())
+    return printable(text)

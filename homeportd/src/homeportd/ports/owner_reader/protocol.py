@@ -15,6 +15,7 @@ from typing import Any
 
 from homeportd import json_text
 from homeportd.ports.model import Container, Owner
+from homeportd.printable import printable
 from homeportd.repos.model import WorkingTree, without_credentials
 
 MAX_INODES = 1024  # of one question
@@ -129,4 +130,4 @@ def _text(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise TypeError("no text")
-    return "".join(letter for letter in value if letter.isprintable())[:MAX_TEXT] or None
+    return printable(value)[:MAX_TEXT] or None

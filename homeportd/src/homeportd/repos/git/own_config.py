@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from homeportd.errors import HomeportError
+from homeportd.printable import printable
 from homeportd.repos import files
 from homeportd.repos.git.command import Git, GitError
 
@@ -69,5 +70,5 @@ def unknown(listed: str) -> list[str]:
         key, _, value = entry.partition("\n")
         harmless = _HARMLESS.fullmatch(key) and not _PROGRAMS.fullmatch(key)
         if key and not harmless and value not in _LFS.get(key, ()):
-            found.append("".join(letter for letter in key if letter.isprintable())[:100])
+            found.append(printable(key)[:100])
     return found

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from homeportd.printable import printable
+
 MAX_TEXT: Final = 500  # characters of a description or name
 PER_PAGE: Final = 50  # repositories of one answer of ours
 
@@ -49,7 +51,7 @@ class HostedPage:
 def text(values: Mapping[str, Any], name: str) -> str:
     """A text of an answer, "" where there is none, without control characters."""
     value = values.get(name)
-    return "".join(filter(str.isprintable, value))[:MAX_TEXT] if isinstance(value, str) else ""
+    return printable(value)[:MAX_TEXT] if isinstance(value, str) else ""
 
 
 def of_github(values: Mapping[str, Any]) -> HostedRepo:
