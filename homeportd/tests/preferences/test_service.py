@@ -44,6 +44,17 @@ async def test_changes_are_kept_and_told(database) -> None:
     assert preferences.get("forge", Forge).retries == 3
 
 
+async def test_a_section_that_is_declared_late_has_what_was_kept(database) -> None:
+    await (await opened(database)).update({"forge": {"retries": 5, "token": "ghp_secret"}})
+
+    later = Preferences(PreferenceStore(database), KEY)
+    await later.load()
+    assert later.sections == {}
+    later.declare("forge", Forge)
+    found = later.get("forge", Forge)
+    assert (found.retries, found.token.get_secret_value()) == (5, "ghp_secret")
+
+
 async def test_a_secret_is_encrypted_at_rest(database, tmp_path) -> None:
     await (await opened(database)).update({"forge": {"token": "ghp_secret"}})
 

@@ -54,7 +54,7 @@ class Core:
     guard: Guard
     endings: Endings
     jobs: Jobs
-    preferences: Preferences  # a system declares its sections, and loads them
+    preferences: Preferences  # loaded; a system declares its sections
 
 
 @asynccontextmanager
@@ -80,6 +80,7 @@ async def open(settings: Settings, *, bcrypt_rounds: int | None = None) -> Async
         await jobs.load()
         stack.push_async_callback(jobs.close)
         preferences = Preferences(PreferenceStore(database), key)
+        await preferences.load()
         may = guard(auth, settings.dashboard)
         yield Core(settings, database, auth, passwords, key, Events(), may, ends, jobs, preferences)
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from homeportd.assembly.core import Core
 from homeportd.editor import api as editor_api
 from homeportd.editor.extensions import Extensions
+from homeportd.editor.preferences import SECTION, EditorPreferences
 from homeportd.editor.service import Editor
 from homeportd.ports.service import Ports
 from homeportd.processes.service import Processes
@@ -25,6 +26,7 @@ async def open_editor(
     """The editor, None where none is installed, and its routes; `stack` closes what is opened."""
     settings, origin = core.settings, core.settings.origins
     assert origin is not None  # noqa: S101 - a workstation has one
+    core.preferences.declare(SECTION, EditorPreferences)
 
     def folder_of(repo: str) -> Path:
         return repos.get(repo).path

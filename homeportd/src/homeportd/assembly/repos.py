@@ -17,6 +17,7 @@ from homeportd.repos.git.command import Git, helper_command
 from homeportd.repos.history import RepoHistory
 from homeportd.repos.hosts import api as hosts_api
 from homeportd.repos.hosts.service import HostedRepos
+from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.removal import Removals
 from homeportd.repos.service import Repos
 from homeportd.repos.ssh_key import SshKeys
@@ -27,8 +28,10 @@ from homeportd.repos.user_config import UserConfig
 async def open_repos(
     core: Core, repos: Repos, ports: Callable[[], Iterable[tuple[int, str | None]]], stack: AsyncExitStack
 ) -> Sequence[APIRouter]:
-    """The routers; the preferences are loaded. `ports` gives (number, repo id); `stack` closes what is opened."""
+    """The routers. `ports` gives (number, repo id); `stack` closes what is opened."""
     settings = core.settings
+    for name, model in SECTIONS.items():
+        core.preferences.declare(name, model)
     credentials = Credentials(core.preferences)
     keys = SshKeys(settings.data_dir / "ssh")
     helper = helper_command(settings.socket("cli"))

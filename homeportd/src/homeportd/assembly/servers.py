@@ -16,7 +16,7 @@ from homeportd.processes.service import Processes
 from homeportd.repos.service import Repos
 from homeportd.servers import api as servers_api
 from homeportd.servers.event_publisher import publish_servers
-from homeportd.servers.idle import IdleStop, ServerPreferences
+from homeportd.servers.idle import SECTION, IdleStop, ServerPreferences
 from homeportd.servers.install import Installs
 from homeportd.servers.membership import Membership
 from homeportd.servers.service import Servers
@@ -44,6 +44,7 @@ class ServerRooms:
             if access.decision.allowed:
                 self.idle.used(access.port)
 
+        self.core.preferences.declare(SECTION, ServerPreferences)
         publish_servers(self.core.events, self.servers, self.origin)
         await self.servers.start()
         stack.push_async_callback(self.servers.close)
@@ -80,5 +81,5 @@ async def open_rooms(core: Core, repos: Repos, origin: Origin, stack: AsyncExitS
     servers = Servers(ServerStore(core.database), repos, ports, processes, core.settings, membership)
     await ports.start()
     stack.push_async_callback(ports.close)
-    idle = IdleStop(servers, lambda: core.preferences.get("servers", ServerPreferences))
+    idle = IdleStop(servers, lambda: core.preferences.get(SECTION, ServerPreferences))
     return ServerRooms(core, origin, repos, processes, ports, servers, idle)

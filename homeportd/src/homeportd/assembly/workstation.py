@@ -13,7 +13,6 @@ from homeportd.assembly.model import Assembly, Sweep
 from homeportd.assembly.repos import open_repos
 from homeportd.assembly.servers import open_rooms
 from homeportd.assembly.terminals import open_terminals
-from homeportd.editor import preferences as editor_preferences
 from homeportd.event_publisher import EventPublisher
 from homeportd.gateway import api as gateway_api
 from homeportd.gateway.app import Gateway
@@ -30,9 +29,7 @@ from homeportd.ports.protocols import Protocols
 from homeportd.ports.target import binding_of, target
 from homeportd.preferences import api as preferences_api
 from homeportd.relay.service import Relay
-from homeportd.repos.preferences import SECTIONS
 from homeportd.repos.service import Repos
-from homeportd.servers.idle import ServerPreferences
 from homeportd.shares import api as shares_api
 from homeportd.shares import subdomains
 from homeportd.shares.access import AccessLog
@@ -41,7 +38,6 @@ from homeportd.shares.model import Mode
 from homeportd.shares.service import Shares
 from homeportd.shares.store import ShareStore
 from homeportd.system.model import Counts
-from homeportd.terminal.preferences import SECTIONS as TERMINAL_SECTIONS
 from homeportd.uvicorn_config import uvicorn_config
 
 SWEEP_S: Final = 0.5  # how late an expired share may end what it opened
@@ -89,11 +85,6 @@ async def open(core: Core) -> AsyncIterator[Assembly]:
         stack.push_async_callback(repos.close)
         running = await open_rooms(core, repos, origin, stack)
         ports = running.ports
-        for name, model in (
-            SECTIONS | TERMINAL_SECTIONS | {"servers": ServerPreferences} | editor_preferences.SECTIONS
-        ).items():
-            core.preferences.declare(name, model)
-        await core.preferences.load()
         repo_routers = await open_repos(core, repos, ports.repos_of_ports, stack)
         terminals = await open_terminals(core, repos, running.processes, stack)
         port_history = PortHistory(core.database, ports)

@@ -6,11 +6,10 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
+SECTION: Final = "editor"
+
 
 class EditorPreferences(BaseModel):
     """The minutes without an open window after which the editor is stopped; 0: never."""
 
     idle_minutes: Annotated[int, Field(ge=0, le=10_080)] = 30
-
-
-SECTIONS: Final[dict[str, type[BaseModel]]] = {"editor": EditorPreferences}

@@ -20,7 +20,7 @@ from homeportd.editor.model import (
     machine_settings,
     spec,
 )
-from homeportd.editor.preferences import EditorPreferences
+from homeportd.editor.preferences import SECTION, EditorPreferences
 from homeportd.editor.settings import EditorSettings
 from homeportd.errors import Problem
 from homeportd.origin import Origin
@@ -132,7 +132,7 @@ class Editor:
 
     async def stop_if_idle(self) -> None:
         """Stop the editor where no window was open for the time that the settings say, and nothing in it listens."""
-        minutes = self._preferences.get("editor", EditorPreferences).idle_minutes
+        minutes = self._preferences.get(SECTION, EditorPreferences).idle_minutes
         if not self._ready or minutes == 0:
             return
         heartbeat = await asyncio.to_thread(_modified, self._settings.data / "heartbeat")

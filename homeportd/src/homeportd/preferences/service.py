@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Preferences:
-    """All sections, in memory. Declare a section before `load`.
+    """All sections, in memory. A room declares its own, before `load` or after.
 
     A section's model has a default for each field; one of the type `SecretStr | None` is a secret, encrypted at rest.
     """
@@ -27,11 +27,12 @@ class Preferences:
         self.changed: Signal[[str]] = Signal()  # the name of a section
         self._store = store
         self._box = SecretBox(key, "preferences")
+        self._kept: dict[str, dict[str, Any]] = {}  # as `load` found it
         self._sections: dict[str, BaseModel] = {}
 
     def declare(self, name: str, model: type[BaseModel]) -> None:
-        """Add a section, with its defaults."""
-        self._sections[name] = model()
+        """Add a section, with what was kept of it."""
+        self._sections[name] = self._read(name, model)
 
     @property
     def sections(self) -> dict[str, BaseModel]:
@@ -40,14 +41,9 @@ class Preferences:
 
     async def load(self) -> None:
         """Read what was kept; a section or secret that cannot be read has its defaults. Raises sqlite3.Error."""
-        for name, kept in (await self._store.all()).items():
-            section = self._sections.get(name)
-            if section is None:
-                continue
-            try:
-                self._sections[name] = type(section).model_validate(self._opened(name, section, kept))
-            except ValidationError as error:
-                _log.warning("the settings %s of an earlier release are not used: %s", name, error)
+        self._kept = await self._store.all()
+        for name, section in self._sections.items():
+            self._sections[name] = self._read(name, type(section))
 
     def get(self, name: str, model: type[M]) -> M:
         """The present values of a section."""
@@ -65,6 +61,13 @@ class Preferences:
             await self._store.save(name, self._sealed(name, section))
             self._sections[name] = section
             self.changed.emit(name)
+
+    def _read(self, name: str, model: type[BaseModel]) -> BaseModel:
+        try:
+            return model.model_validate(self._opened(name, model, self._kept.get(name, {})))
+        except ValidationError as error:
+            _log.warning("the settings %s of an earlier release are not used: %s", name, error)
+            return model()
 
     def _changed(self, name: str, values: dict[str, Any]) -> BaseModel:
         section = self._sections.get(name)
@@ -90,13 +93,13 @@ class Preferences:
             values[field] = self._box.seal(value.get_secret_value(), f"{name}.{field}") if secret else value
         return values
 
-    def _opened(self, name: str, section: BaseModel, kept: dict[str, Any]) -> dict[str, Any]:
+    def _opened(self, name: str, model: type[BaseModel], kept: dict[str, Any]) -> dict[str, Any]:
         values = {}
         for field, value in kept.items():
-            if field not in type(section).model_fields or value is None:
+            if field not in model.model_fields or value is None:
                 continue
             values[field] = value
-            if is_secret(type(section), field):
+            if is_secret(model, field):
                 try:
                     values[field] = self._box.open(str(value), f"{name}.{field}")
                 except ValueError:

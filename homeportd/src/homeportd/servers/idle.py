@@ -16,6 +16,7 @@ from homeportd.servers.model import Server, State
 from homeportd.servers.service import Servers
 from homeportd.tasks import TaskSet
 
+SECTION: Final = "servers"  # of the preferences
 LOOK_S: Final = 2.0  # between two looks at connections
 WAKE_BACKOFF_S: Final = (5.0, 15.0, 60.0, 300.0)  # after each start by a request in a row that failed
 WAKE_S: Final = 120.0  # for a server to listen, before another one may be started by a request

@@ -13,6 +13,3 @@ class TerminalPreferences(BaseModel):
     """Whether the dashboard has terminals; switching them off ends those that are open."""
 
     enabled: StrictBool = True
-
-
-SECTIONS: Final[dict[str, type[BaseModel]]] = {SECTION: TerminalPreferences}
