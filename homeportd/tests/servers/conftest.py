@@ -14,6 +14,8 @@ from homeportd.processes.model import ProcessState
 from homeportd.processes.orphans import end_orphans, send_to
 from homeportd.repos import service as repos_service
 
+from ..freeports import free_ports
+
 SERVER = """
 import http.server, os, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -29,6 +31,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
 print("serving on", port, flush=True)
 server.serve_forever()
 """
+NUMBERS = 30  # of ports for the servers of a test
 RUN = f"{sys.executable} -u -I -S serve.py"
 
 
@@ -36,6 +39,13 @@ RUN = f"{sys.executable} -u -I -S serve.py"
 def repos_are_found_soon(monkeypatch):
     """New repos are looked for more often than every ten seconds."""
     monkeypatch.setattr(repos_service, "PERIOD", 0.5)
+
+
+@pytest.fixture
+def settings(settings):
+    """Settings with numbers for servers that no other process of tests has: it would start servers on the same ones."""
+    ports = free_ports(NUMBERS)
+    return settings.model_copy(update={"port_ranges": (f"{ports[0]}-{ports[-1]}",)})
 
 
 @pytest.fixture

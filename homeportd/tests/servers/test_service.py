@@ -10,8 +10,6 @@ import sys
 
 from homeportd.servers import catalog
 
-from ..freeports import free_port
-
 
 async def test_a_server_is_found_started_and_stopped(make_repo, api, ask):
     repo = make_repo()
@@ -80,8 +78,8 @@ async def test_a_server_needs_a_terminal_and_forks_away(make_repo, api, ask):
     assert pid_of(listening["port"]) is None
 
 
-async def test_a_foreign_number_becomes_its_own(make_repo, api):
-    foreign = free_port()
+async def test_a_foreign_number_becomes_its_own(make_repo, api, settings):
+    foreign = settings.ranges[0].last
     make_repo("shop", {"Procfile": f"web: exec {sys.executable} -u -I -S serve.py {foreign}\n"})
     await api.repo()
     started = await api.start()
